@@ -1,0 +1,202 @@
+/** @file Zip directory and lazy record access over a ByteSource. Upstream: third_party/miniz (behaviour). Spec: spec/container.md. */
+import { ByteReader, decodeUtf8 } from "../base/bytes.ts";
+import { ArchiveError } from "../base/errors.ts";
+import { type LimitOverrides, LIMITS, checkLimit } from "../base/limits.ts";
+import { type ByteSource, describeSource, readSourceInto } from "./byte_source.ts";
+import { crc32 } from "./crc32.ts";
+import { type ZipDirectory, type ZipEntry, readZipDirectory } from "./zip_directory.ts";
+import { FLAG, METHOD, NBYTES, SIGNATURE } from "./zip_format.ts";
+import { inflateExact, inflateInto } from "./zip_vendor.ts";
+
+/** Options of `ZipReader`. */
+export interface ZipReaderOptions {
+  /** Compare the CRC of whole records with the directory. Default true. */
+  verifyCrc?: boolean;
+  limits?: LimitOverrides | undefined;
+}
+
+/** The fixed part of a local header, and where the data after it starts. */
+export interface LocalHeader {
+  readonly name: string;
+  readonly flags: number;
+  readonly method: number;
+  readonly extra: Uint8Array;
+  readonly dataOffset: number;
+}
+
+const READ_CHUNK = 1 << 20;
+const INFLATE_CHUNK = 1 << 16; // bounds what one step can inflate to (65 MB) before the size is checked
+
+/** Reads entries of a zip archive. Opening reads the directory and nothing else. */
+export class ZipReader {
+  readonly source: ByteSource;
+  readonly directory: ZipDirectory;
+  readonly verifyCrc: boolean;
+  private readonly limits: LimitOverrides | undefined;
+  private readonly dataOffsets = new Map<ZipEntry, number>();
+
+  constructor(source: ByteSource, options: ZipReaderOptions = {}) {
+    this.source = source;
+    this.limits = options.limits;
+    this.verifyCrc = options.verifyCrc ?? true;
+    this.directory = readZipDirectory(source, this.limits);
+  }
+
+  get entries(): readonly ZipEntry[] {
+    return this.directory.entries;
+  }
+
+  /** Builds the error for a defect of an entry. */
+  private error(entry: ZipEntry, message: string, byteOffset: number, cause?: unknown): ArchiveError {
+    return new ArchiveError(`Cannot read record "${entry.name}" of ${describeSource(this.source)}: ${message} (byte ${byteOffset})`, {
+      file: this.source.name,
+      record: entry.name,
+      byteOffset,
+      cause,
+    });
+  }
+
+  /** Reads an entry's local header. */
+  localHeader(entry: ZipEntry): LocalHeader {
+    const at = entry.headerOffset;
+    const fail = (message: string, byteOffset: number): never => {
+      throw this.error(entry, `local header: ${message}`, at + byteOffset);
+    };
+    if (at + NBYTES.localHeader > this.directory.byteOffset) {
+      throw this.error(entry, `local header does not fit before the directory at byte ${this.directory.byteOffset}`, at);
+    }
+    const fixed = new ByteReader(this.source.read(at, NBYTES.localHeader), fail);
+    const signature = fixed.u4();
+    if (signature !== SIGNATURE.localHeader) fail(`signature is 0x${hex(signature)}, expected 0x${hex(SIGNATURE.localHeader)}`, 0);
+    fixed.u2(); // version needed
+    const flags = fixed.u2();
+    const method = fixed.u2();
+    fixed.bytes(16); // time, date, crc and sizes: zero when a data descriptor follows, so the directory's are used
+    const nameLength = fixed.u2();
+    const extraLength = fixed.u2();
+    const dataOffset = at + NBYTES.localHeader + nameLength + extraLength;
+    if (dataOffset + entry.compressedSize > this.directory.byteOffset) {
+      const end = dataOffset + entry.compressedSize;
+      throw this.error(entry, `data reaches byte ${end}, the directory starts at byte ${this.directory.byteOffset}`, dataOffset);
+    }
+    const rest = this.source.read(at + NBYTES.localHeader, nameLength + extraLength);
+    this.dataOffsets.set(entry, dataOffset);
+    return { name: decodeUtf8(rest.subarray(0, nameLength)), flags, method, extra: rest.subarray(nameLength), dataOffset };
+  }
+
+  /** Where an entry's data starts: the local header's own lengths decide, they differ from the directory's. */
+  dataOffset(entry: ZipEntry): number {
+    return this.dataOffsets.get(entry) ?? this.localHeader(entry).dataOffset;
+  }
+
+  /** Refuses encryption, unknown methods and impossible sizes, before anything is allocated. */
+  private checkReadable(entry: ZipEntry): void {
+    const at = entry.headerOffset;
+    if (entry.flags & (FLAG.encrypted | FLAG.strongEncryption | FLAG.maskedHeader)) {
+      throw this.error(entry, `encrypted (flags 0x${entry.flags.toString(16).padStart(4, "0")}), expected no encryption`, at);
+    }
+    if (entry.method === METHOD.stored) {
+      if (entry.size !== entry.compressedSize) {
+        throw this.error(entry, `stored, but the directory states ${entry.compressedSize} compressed and ${entry.size} uncompressed bytes`, at);
+      }
+    } else if (entry.method === METHOD.deflated) {
+      const ratio = this.limits?.maxInflateRatio ?? LIMITS.maxInflateRatio;
+      if (entry.size > entry.compressedSize * ratio) {
+        throw this.error(entry, `directory states ${entry.size} bytes from ${entry.compressedSize} compressed bytes, at most ${ratio} times as many are possible`, at);
+      }
+    } else {
+      throw this.error(entry, `compression method is ${entry.method}, expected 0 (stored) or 8 (deflated)`, at);
+    }
+  }
+
+  /** All bytes of an entry: a view of the source when it is stored. */
+  read(entry: ZipEntry): Uint8Array {
+    this.checkReadable(entry);
+    if (entry.method === METHOD.stored) {
+      const bytes = this.allocating(entry, () => this.source.read(this.dataOffset(entry), entry.size));
+      this.checkCrc(entry, () => crc32(bytes));
+      return bytes;
+    }
+    checkLimit("maxRecordBytes", entry.size, `record "${entry.name}"`, this.limits);
+    if (entry.compressedSize > INFLATE_CHUNK) {
+      const bytes = this.allocating(entry, () => new Uint8Array(entry.size));
+      this.readInto(entry, bytes);
+      return bytes;
+    }
+    const compressed = this.source.read(this.dataOffset(entry), entry.compressedSize);
+    const bytes = this.inflating(entry, () => inflateExact(compressed, entry.size));
+    this.checkCrc(entry, () => crc32(bytes));
+    return bytes;
+  }
+
+  /** Fills `target`, which must have the entry's size, without an intermediate copy of it. */
+  readInto(entry: ZipEntry, target: Uint8Array): void {
+    this.checkReadable(entry);
+    if (target.length !== entry.size) {
+      throw new RangeError(`Cannot read record "${entry.name}" into ${target.length} bytes: it has ${entry.size} bytes`);
+    }
+    const dataOffset = this.dataOffset(entry);
+    if (entry.method === METHOD.stored) {
+      // In pieces, so that the CRC runs over bytes that are still in the cache.
+      let crc = 0;
+      for (let at = 0; at < target.length; at += READ_CHUNK) {
+        const piece = target.subarray(at, Math.min(at + READ_CHUNK, target.length));
+        readSourceInto(this.source, piece, dataOffset + at);
+        if (this.verifyCrc) crc = crc32(piece, crc);
+      }
+      this.checkCrc(entry, () => crc);
+      return;
+    }
+    this.inflating(entry, () => inflateInto(this.compressedChunks(entry, dataOffset), target));
+    this.checkCrc(entry, () => crc32(target));
+  }
+
+  /** A part of an entry. The CRC cannot be checked; a deflated entry is inflated as a whole. */
+  readSlice(entry: ZipEntry, byteOffset: number, nbytes: number): Uint8Array {
+    if (!(byteOffset >= 0 && nbytes >= 0 && byteOffset + nbytes <= entry.size)) {
+      throw this.error(entry, `bytes ${byteOffset} to ${byteOffset + nbytes} are asked for, the record has ${entry.size} bytes`, entry.headerOffset);
+    }
+    if (entry.method !== METHOD.stored) return this.read(entry).subarray(byteOffset, byteOffset + nbytes);
+    this.checkReadable(entry);
+    const dataOffset = this.dataOffset(entry);
+    return this.allocating(entry, () => this.source.read(dataOffset + byteOffset, nbytes));
+  }
+
+  private *compressedChunks(entry: ZipEntry, dataOffset: number): Iterable<Uint8Array> {
+    for (let at = 0; at < entry.compressedSize; at += INFLATE_CHUNK) {
+      yield this.source.read(dataOffset + at, Math.min(INFLATE_CHUNK, entry.compressedSize - at));
+    }
+  }
+
+  private checkCrc(entry: ZipEntry, compute: () => number): void {
+    if (!this.verifyCrc) return;
+    const crc = compute();
+    if (crc !== entry.crc32) {
+      throw this.error(entry, `crc-32 check failed: the data has 0x${hex(crc)}, the directory states 0x${hex(entry.crc32)}`, this.dataOffset(entry));
+    }
+  }
+
+  /** An engine's allocation failure for a size that a file states is the file's defect. */
+  private allocating<T>(entry: ZipEntry, allocate: () => T): T {
+    try {
+      return allocate();
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw this.error(entry, `${entry.size} bytes cannot be allocated`, entry.headerOffset, cause);
+    }
+  }
+
+  private inflating<T>(entry: ZipEntry, inflate: () => T): T {
+    try {
+      return inflate();
+    } catch (cause) {
+      if (cause instanceof ArchiveError) throw cause;
+      throw this.error(entry, `deflate stream: ${cause instanceof Error ? cause.message : String(cause)}`, this.dataOffset(entry), cause);
+    }
+  }
+}
+
+/** Eight hexadecimal digits of an unsigned 32-bit number. */
+export function hex(value: number): string {
+  return value.toString(16).padStart(8, "0");
+}

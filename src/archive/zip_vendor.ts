@@ -1,0 +1,57 @@
+/** @file The only file that imports fflate: bounded raw inflate, raw deflate. Upstream: none. Spec: spec/container.md. */
+import { Inflate, deflateSync, inflateSync } from "fflate";
+
+/** Inflates a whole raw deflate stream; throws when the result would exceed `maxBytes`. */
+export type InflateAll = (compressed: Uint8Array, maxBytes: number) => Uint8Array;
+
+let platformInflate: InflateAll | undefined;
+
+/** Lets the platform's zlib inflate whole records; `undefined` restores fflate. */
+export function installInflate(replacement: InflateAll | undefined): void {
+  platformInflate = replacement;
+}
+
+/**
+ * Inflates raw deflate data whose size the directory states. Throws an `Error` when the stream is broken or holds
+ * another number of bytes; never allocates more than `size + 1` bytes for the result.
+ */
+export function inflateExact(compressed: Uint8Array, size: number): Uint8Array {
+  if (platformInflate) return expectSize(platformInflate(compressed, size), size);
+  // fflate cuts the result at the end of `out`: one spare byte shows a stream that holds more than it should.
+  const out = inflateSync(compressed, { out: new Uint8Array(size + 1) });
+  return expectSize(out, size).subarray(0, size);
+}
+
+function expectSize(bytes: Uint8Array, size: number): Uint8Array {
+  if (bytes.length !== size) {
+    const more = bytes.length > size ? "more than " : "";
+    throw new Error(`inflated to ${more}${Math.min(bytes.length, size)} bytes, the directory states ${size}`);
+  }
+  return bytes;
+}
+
+/**
+ * Inflates raw deflate data that arrives in chunks straight into `target`, which has exactly the stated size.
+ * Memory beside the target is bounded by one chunk's output.
+ */
+export function inflateInto(compressed: Iterable<Uint8Array>, target: Uint8Array): void {
+  let filled = 0;
+  const stream = new Inflate((part) => {
+    if (part.length > target.length - filled) {
+      throw new Error(`inflated to more than ${target.length} bytes, the directory states ${target.length}`);
+    }
+    target.set(part, filled);
+    filled += part.length;
+  });
+  for (const chunk of compressed) stream.push(chunk, false);
+  // An empty last chunk would make fflate report a finished stream as cut off only if it is cut off.
+  stream.push(new Uint8Array(0), true);
+  if (filled !== target.length) throw new Error(`inflated to ${filled} bytes, the directory states ${target.length}`);
+}
+
+const BEST_LEVEL = 9; // miniz's MZ_BEST_COMPRESSION, which torch asks for
+
+/** Deflates to a raw stream. The bytes depend on the input alone. */
+export function deflate(bytes: Uint8Array): Uint8Array {
+  return deflateSync(bytes, { level: BEST_LEVEL });
+}

@@ -1,0 +1,106 @@
+/** @file Error classes: one root, one class per audience and layer. Upstream: none. Spec: none. */
+import type { SourceRange } from "./source_range.ts";
+
+/** Root of every error that tsarchive throws about a file, a script or a limit. */
+export class TorchScriptError extends Error {
+  override name = "TorchScriptError";
+}
+
+/** A container (zip, records, versions, storages) that cannot be read or written. */
+export class ArchiveError extends TorchScriptError {
+  override name = "ArchiveError";
+  readonly file: string | undefined;
+  readonly record: string | undefined;
+  readonly byteOffset: number | undefined;
+  constructor(
+    message: string,
+    where: { file?: string | undefined; record?: string | undefined; byteOffset?: number | undefined; cause?: unknown } = {},
+  ) {
+    super(message, where.cause === undefined ? undefined : { cause: where.cause });
+    this.file = where.file;
+    this.record = where.record;
+    this.byteOffset = where.byteOffset;
+  }
+}
+
+/** A pickle record that breaks the protocol or names something that is not allowed. */
+export class PickleError extends TorchScriptError {
+  override name = "PickleError";
+  readonly record: string | undefined;
+  readonly byteOffset: number | undefined;
+  readonly opcode: number | undefined;
+  constructor(
+    message: string,
+    where: { record?: string | undefined; byteOffset?: number | undefined; opcode?: number | undefined; cause?: unknown } = {},
+  ) {
+    super(message, where.cause === undefined ? undefined : { cause: where.cause });
+    this.record = where.record;
+    this.byteOffset = where.byteOffset;
+    this.opcode = where.opcode;
+  }
+}
+
+/** Source text that cannot be parsed, typed or compiled; the message ends in a caret excerpt. */
+export class ScriptError extends TorchScriptError {
+  override name = "ScriptError";
+  readonly range: SourceRange | undefined;
+  /** The message without the excerpt. */
+  readonly reason: string;
+  constructor(reason: string, range?: SourceRange, options?: ErrorOptions) {
+    super(range ? `${reason}:\n${range.highlight()}` : reason, options);
+    this.reason = reason;
+    this.range = range;
+  }
+}
+
+/** An operator that refuses its arguments: PyTorch's own message where it has one. */
+export class OperatorError extends TorchScriptError {
+  override name = "OperatorError";
+}
+
+/**
+ * An exception raised while a graph runs. `message` is PyTorch's text with the TorchScript traceback;
+ * `reason` is the last line's message; `pythonType` the class that Python would see.
+ */
+export class ScriptRuntimeError extends TorchScriptError {
+  override name = "ScriptRuntimeError";
+  readonly reason: string;
+  readonly pythonType: string;
+  constructor(message: string, reason: string, pythonType = "RuntimeError", options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+    this.pythonType = pythonType;
+  }
+}
+
+/** Something that PyTorch has and tsarchive does not. `feature` names it. */
+export class UnsupportedError extends TorchScriptError {
+  override name = "UnsupportedError";
+  readonly feature: string;
+  constructor(feature: string, message: string) {
+    super(message);
+    this.feature = feature;
+  }
+}
+
+/** A value above a limit of `LIMITS`, found before anything was allocated for it. */
+export class LimitError extends TorchScriptError {
+  override name = "LimitError";
+  readonly limit: string;
+  readonly value: number;
+  constructor(limit: string, value: number, message: string) {
+    super(message);
+    this.limit = limit;
+    this.value = value;
+  }
+}
+
+/** Throws when an invariant of this library is broken; never reachable from the bytes of a file. */
+export function internalAssert(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`internal: ${message}`);
+}
+
+/** Marks an unreachable branch of an exhaustive switch. */
+export function assertNever(value: never): never {
+  throw new Error(`internal: unexpected value ${String(value)}`);
+}

@@ -1,0 +1,27 @@
+/** @file The one function that every eager and every traced tensor operator passes. Upstream: aten/src/ATen/core/dispatch/Dispatcher.h. Spec: none. */
+import type { OperatorEntry } from "./operator_registry.ts";
+
+/** Sees operator calls before the kernel: the tracer, autograd. Calls `next` to go on. */
+export type Interceptor = (entry: OperatorEntry, args: unknown[], next: (args: unknown[]) => unknown) => unknown;
+
+const interceptors: Interceptor[] = [];
+
+/** Runs `body` with `interceptor` in front of every operator call. */
+export function withInterceptor<R>(interceptor: Interceptor, body: () => R): R {
+  interceptors.push(interceptor);
+  try {
+    return body();
+  } finally {
+    interceptors.pop();
+  }
+}
+
+/** Calls an operator: interceptors from the last installed to the first, then the kernel. */
+export function dispatch(entry: OperatorEntry, args: unknown[]): unknown {
+  return interceptors.length === 0 ? entry.kernel(...(args as never[])) : through(entry, args, interceptors.length - 1);
+}
+
+function through(entry: OperatorEntry, args: unknown[], level: number): unknown {
+  if (level < 0) return entry.kernel(...(args as never[]));
+  return interceptors[level]!(entry, args, (next) => through(entry, next, level - 1));
+}

@@ -1,0 +1,215 @@
+/** @file The operator registry: schemas in overload order, kernels by operator name, in-place and out= forms derived. Upstream: torch/csrc/jit/runtime/operator.cpp. Spec: none.
+ *
+ * Note [Derived variants]: an operator is written once, in its functional form. `aten::foo_` computes `aten::foo` and copies the
+ * result into `self`; a schema with `out` arguments computes the functional form and copies into `out`. Entries that can write in
+ * place more cheaply register the variant itself. */
+import { OperatorError, internalAssert } from "../base/errors.ts";
+import { writeInplaceResult, writeOutResult } from "../tensor/copy.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { dispatch } from "./dispatcher.ts";
+import { isOutArgument, operatorName, parseSchema, sameArguments, type FunctionSchema } from "./schema.ts";
+import { SCHEMA_TABLE } from "./schema_table.ts";
+import type { ArgsOf, CallArgsOf, ReturnOf } from "./schema_types.ts";
+
+/** A kernel takes its arguments by position in schema order. */
+export type Kernel = (...args: never[]) => unknown;
+
+/** Gradients of an operator by argument name; filled in with the tape. */
+export type Derivative = Readonly<Record<string, (...args: never[]) => unknown>>;
+
+/** One operator: everything there is to know of it. */
+export interface OperatorEntry {
+  /** `aten::add.Tensor`. */
+  readonly key: string;
+  readonly schema: FunctionSchema;
+  readonly kernel: Kernel;
+  readonly derivative: Derivative | undefined;
+  /** The kernel takes ints beyond 2^53 as bigints; other kernels get them as saturated numbers. */
+  readonly exactInts: boolean;
+}
+
+const entries = new Map<string, OperatorEntry>();
+const derived = new Map<string, OperatorEntry | null>();
+const parsed = new Map<string, FunctionSchema[]>();
+let tableIndex: Map<string, string[]> | undefined;
+const aliases = new Map<string, string>();
+
+function index(): Map<string, string[]> {
+  if (tableIndex) return tableIndex;
+  tableIndex = new Map();
+  for (const line of SCHEMA_TABLE.split("\n")) {
+    const paren = line.indexOf("(");
+    if (paren < 0) continue;
+    const dot = line.indexOf(".");
+    const name = line.slice(0, dot >= 0 && dot < paren ? dot : paren);
+    const lines = tableIndex.get(name);
+    if (lines) lines.push(line);
+    else tableIndex.set(name, [line]);
+  }
+  return tableIndex;
+}
+
+/** Every schema of an operator name such as `aten::add`, in the order in which overloads are tried. */
+export function schemasFor(name: string): readonly FunctionSchema[] {
+  let schemas = parsed.get(name);
+  if (!schemas) {
+    schemas = (index().get(name) ?? []).map((line) => parseSchema(line));
+    parsed.set(name, schemas);
+  }
+  return schemas;
+}
+
+/** Every operator name of the table and of registered custom operators. */
+export function operatorNames(): string[] {
+  return [...new Set([...index().keys(), ...parsed.keys()])].filter((name) => schemasFor(name).length > 0);
+}
+
+/** The schema of `aten::add.Tensor`, or undefined. */
+export function schemaOf(key: string): FunctionSchema | undefined {
+  const dot = key.indexOf(".", key.indexOf("::"));
+  const name = dot < 0 ? key : key.slice(0, dot);
+  const overload = dot < 0 ? "" : key.slice(dot + 1);
+  return schemasFor(name).find((s) => s.overloadName === overload);
+}
+
+/** Makes `alias` another name of every overload of `name`, as PyTorch does for `aten::true_divide` and the like. */
+export function aliasOperator(alias: string, name: string): void {
+  aliases.set(alias, name);
+}
+
+function register(text: string, kernel: Kernel, derivative: Derivative | undefined, exactInts: boolean): OperatorEntry {
+  const key = text.slice(0, text.indexOf("("));
+  const schema = lazySchema(key, text);
+  const entry: OperatorEntry = {
+    key,
+    get schema() {
+      return schema();
+    },
+    kernel,
+    derivative,
+    exactInts,
+  };
+  internalAssert(!entries.has(key), `operator ${key} is registered twice`);
+  entries.set(key, entry);
+  return entry;
+}
+
+/** Schemas are parsed when first asked for: registering a thousand operators must not cost start-up time. */
+function lazySchema(key: string, text: string): () => FunctionSchema {
+  let schema: FunctionSchema | undefined;
+  return () => {
+    if (!schema) {
+      schema = schemaOf(key);
+      if (!schema) {
+        // a custom operator that PyTorch's table does not have
+        schema = parseSchema(text);
+        parsed.set(schema.name, [...schemasFor(schema.name), schema]);
+      }
+    }
+    return schema;
+  };
+}
+
+/** An operator as a function: goes through the dispatcher; arguments with defaults may be left out. */
+export type OpFunction<S extends string> = (...args: CallArgsOf<S>) => ReturnOf<S>;
+
+/**
+ * Registers a tensor operator. `schema` is PyTorch's text, which types the kernel's arguments and result.
+ * @throws never at registration, except when the operator is registered twice.
+ */
+export function op<S extends string>(
+  schema: S,
+  entry: ((...args: ArgsOf<S>) => ReturnOf<S>) | { kernel: (...args: ArgsOf<S>) => ReturnOf<S>; derivative?: Derivative },
+): OpFunction<S> {
+  const kernel = (typeof entry === "function" ? entry : entry.kernel) as unknown as Kernel;
+  const registered = register(schema, kernel, typeof entry === "function" ? undefined : entry.derivative, false);
+  return (...args) => {
+    const given = args as unknown[];
+    const want = registered.schema.args;
+    for (let i = given.length; i < want.length; i++) given.push(want[i]!.defaultValue);
+    for (let i = 0; i < given.length; i++) if (given[i] === undefined) given[i] = want[i]!.defaultValue;
+    return dispatch(registered, given) as ReturnOf<S>;
+  };
+}
+
+/** Registers a builtin on scalars, strings, lists and dicts: ints reach the kernel exactly, as number or bigint. */
+export function builtin(schema: string, kernel: Kernel): void {
+  register(schema, kernel, undefined, true);
+}
+
+/** The entry of an operator, written or derived (see Note [Derived variants]); undefined where nothing implements it. */
+export function findOperator(schema: FunctionSchema): OperatorEntry | undefined {
+  const key = operatorName(schema);
+  const own = entries.get(key);
+  if (own) return own;
+  let entry = derived.get(key);
+  if (entry === undefined) {
+    entry = derive(schema) ?? null;
+    derived.set(key, entry);
+  }
+  return entry ?? undefined;
+}
+
+/** `findOperator` by key, e.g. `aten::add.Tensor`. */
+export function findOperatorByKey(key: string): OperatorEntry | undefined {
+  const schema = schemaOf(key);
+  return schema ? findOperator(schema) : entries.get(key);
+}
+
+/** Calls an operator by key, with all arguments; through the dispatcher. */
+export function callOperator(key: string, args: unknown[]): unknown {
+  const entry = findOperatorByKey(key);
+  if (!entry) throw new OperatorError(`Operator ${key} is not supported`);
+  return dispatch(entry, args);
+}
+
+function derive(schema: FunctionSchema): OperatorEntry | undefined {
+  const key = operatorName(schema);
+  const alias = aliases.get(schema.name) ?? (schema.name.endsWith("_") ? withUnderscore(aliases.get(schema.name.slice(0, -1))) : undefined);
+  if (alias !== undefined) {
+    const target = schemasFor(alias).find((s) => sameArguments(s.args, schema.args)) ?? schemasFor(alias).find((s) => s.overloadName === schema.overloadName);
+    const entry = target && findOperator(target);
+    if (entry) return { ...plain(entry), key, schema };
+  }
+  const outs = schema.args.filter(isOutArgument);
+  if (outs.length > 0) {
+    const inputs = schema.args.filter((a) => !isOutArgument(a));
+    const functional = schemasFor(schema.name).find((s) => !s.args.some(isOutArgument) && sameArguments(s.args, inputs));
+    const entry = functional && findOperator(functional);
+    if (!entry) return undefined;
+    const count = inputs.length;
+    const positions = schema.args.flatMap((a, i) => (isOutArgument(a) ? [i] : []));
+    const kernel = (...args: unknown[]): unknown => {
+      const given = args.filter((_, i) => !positions.includes(i)).slice(0, count);
+      const result = entry.kernel(...(given as never[]));
+      const targets = positions.map((i) => args[i] as Tensor);
+      const results = targets.length === 1 ? [result as Tensor] : (result as Tensor[]);
+      targets.forEach((target, i) => writeOutResult(target, results[i]!));
+      return targets.length === 1 ? targets[0] : targets;
+    };
+    return { key, schema, kernel, derivative: undefined, exactInts: entry.exactInts };
+  }
+  if (schema.name.endsWith("_") && !schema.name.endsWith("__") && schema.args[0]?.aliasInfo?.isWrite) {
+    const base = schema.name.slice(0, -1);
+    const functional =
+      schemasFor(base).find((s) => s.overloadName === schema.overloadName && s.args.length === schema.args.length) ??
+      schemasFor(base).find((s) => sameArguments(s.args, schema.args));
+    const entry = functional && findOperator(functional);
+    if (!entry) return undefined;
+    const kernel = (...args: unknown[]): unknown => {
+      const self = args[0] as Tensor;
+      writeInplaceResult(self, entry.kernel(...(args as never[])) as Tensor);
+      return self;
+    };
+    return { key, schema, kernel, derivative: undefined, exactInts: entry.exactInts };
+  }
+  return undefined;
+}
+
+function withUnderscore(name: string | undefined): string | undefined {
+  return name === undefined ? undefined : `${name}_`;
+}
+
+function plain(entry: OperatorEntry): Omit<OperatorEntry, "key" | "schema"> {
+  return { kernel: entry.kernel, derivative: entry.derivative, exactInts: entry.exactInts };
+}

@@ -1,0 +1,721 @@
+/** @file Types of TorchScript: construction, text, equality, subtyping, unification. Upstream: aten/src/ATen/core/jit_type.h, type.cpp. Spec: spec/types.md. */
+import type { FunctionSchema } from "./schema.ts";
+import type { QualifiedName } from "./qualified_name.ts";
+
+/** Kinds without parameters, with the text of `str()` and of annotations. */
+// prettier-ignore
+const SIMPLE = {
+  Tensor:       ["Tensor", "Tensor"],
+  Int:          ["int", "int"],
+  Float:        ["float", "float"],
+  Complex:      ["complex", "complex"],
+  Bool:         ["bool", "bool"],
+  String:       ["str", "str"],
+  Number:       ["Scalar", "number"],
+  None:         ["NoneType", "NoneType"],
+  Any:          ["Any", "Any"],
+  Device:       ["Device", "Device"],
+  Generator:    ["Generator", "Generator"],
+  Stream:       ["Stream", "Stream"],
+  Storage:      ["Storage", "Storage"],
+  Capsule:      ["Capsule", "Capsule"],
+  QScheme:      ["QScheme", "QScheme"],
+  AnyList:      ["list", "list"],
+  AnyTuple:     ["tuple", "tuple"],
+  AnyClass:     ["AnyClassType", "AnyClassType"],
+  AnyEnum:      ["AnyEnumType", "AnyEnumType"],
+} as const;
+
+export type SimpleKind = keyof typeof SIMPLE;
+export type TypeKind =
+  | SimpleKind
+  | "List"
+  | "Dict"
+  | "Optional"
+  | "Union"
+  | "Tuple"
+  | "Future"
+  | "Await"
+  | "RRef"
+  | "Var"
+  | "Function"
+  | "Class"
+  | "Interface"
+  | "Enum";
+
+/** A type. Compare with `typesEqual`; simple types are singletons. */
+export type Type =
+  | SimpleType
+  | TensorType
+  | ListType
+  | DictType
+  | OptionalType
+  | UnionType
+  | TupleType
+  | WrapperType
+  | VarType
+  | FunctionType
+  | ClassType
+  | InterfaceType
+  | EnumType;
+
+/** A type without parameters. */
+export interface SimpleType {
+  readonly kind: Exclude<SimpleKind, "Tensor">;
+}
+
+/** What a trace knows of a tensor value; all optional. Archives and scripts only ever say `Tensor`. */
+export interface TensorDetail {
+  /** c10 name of the dtype, e.g. `Float`. */
+  readonly scalarType?: string;
+  readonly sizes?: readonly (number | null)[];
+  readonly strides?: readonly (number | null)[];
+  readonly requiresGrad?: boolean;
+  readonly device?: string;
+}
+export interface TensorType {
+  readonly kind: "Tensor";
+  readonly detail?: TensorDetail;
+}
+export interface ListType {
+  readonly kind: "List";
+  readonly element: Type;
+}
+export interface DictType {
+  readonly kind: "Dict";
+  readonly key: Type;
+  readonly value: Type;
+}
+export interface OptionalType {
+  readonly kind: "Optional";
+  readonly element: Type;
+}
+export interface UnionType {
+  readonly kind: "Union";
+  /** Members, none of which is a subtype of another. */
+  readonly members: readonly Type[];
+}
+/** A tuple; a NamedTuple has `name` and `fieldNames`. */
+export interface TupleType {
+  readonly kind: "Tuple";
+  readonly elements: readonly Type[];
+  readonly name?: QualifiedName;
+  readonly fieldNames?: readonly string[];
+  /** Defaults of the last fields of a NamedTuple (IValues). */
+  readonly fieldDefaults?: readonly unknown[];
+}
+export interface WrapperType {
+  readonly kind: "Future" | "Await" | "RRef";
+  readonly element: Type;
+}
+export interface VarType {
+  readonly kind: "Var";
+  readonly name: string;
+}
+/** The type of a function constant. */
+export interface FunctionType {
+  readonly kind: "Function";
+  /** A `ScriptFunction` of `src/ir`. */
+  readonly fn: { readonly qualname: QualifiedName };
+}
+
+/** Attribute of a class. */
+export interface ClassAttribute {
+  readonly name: string;
+  readonly type: Type;
+  readonly isParameter: boolean;
+  readonly isBuffer: boolean;
+}
+/** What a class needs to know of a compiled function; the whole of it is `ScriptFunction` in `src/ir`. */
+export interface FunctionLike {
+  readonly name: string;
+  readonly qualname: QualifiedName;
+  /** The schema; compiles the function first where it is not compiled yet. */
+  readonly schema: FunctionSchema;
+}
+export interface PropertyLike<F extends FunctionLike = FunctionLike> {
+  readonly name: string;
+  readonly getter: F;
+  readonly setter: F | undefined;
+}
+
+/** A class or module. Identity is type identity. */
+export class ClassType {
+  readonly kind = "Class";
+  readonly name: QualifiedName;
+  readonly isModule: boolean;
+  readonly attributes: ClassAttribute[] = [];
+  /** Constants (`Final`): name -> [type, IValue]. */
+  readonly constants = new Map<string, { readonly type: Type; readonly value: unknown }>();
+  readonly methods = new Map<string, FunctionLike>();
+  readonly staticMethods = new Map<string, FunctionLike>();
+  readonly properties: PropertyLike[] = [];
+  readonly forwardHooks: FunctionLike[] = [];
+  readonly forwardPreHooks: FunctionLike[] = [];
+  docString = "";
+  private readonly slots = new Map<string, number>();
+
+  constructor(name: QualifiedName, isModule: boolean) {
+    this.name = name;
+    this.isModule = isModule;
+  }
+
+  /** Adds an attribute and gives its slot. */
+  addAttribute(name: string, type: Type, isParameter = false, isBuffer = false): number {
+    const slot = this.attributes.length;
+    this.attributes.push({ name, type, isParameter, isBuffer });
+    this.slots.set(name, slot);
+    return slot;
+  }
+  /** Slot of an attribute, or undefined. */
+  findSlot(name: string): number | undefined {
+    return this.slots.get(name);
+  }
+  findAttribute(name: string): Type | undefined {
+    const slot = this.slots.get(name);
+    return slot === undefined ? undefined : this.attributes[slot]!.type;
+  }
+  /** Replaces the type of an attribute (upgrades, retargeting). */
+  setAttributeType(slot: number, type: Type): void {
+    this.attributes[slot] = { ...this.attributes[slot]!, type };
+  }
+  /** Removes an attribute; later slots move down. */
+  removeAttribute(name: string): void {
+    const slot = this.slots.get(name);
+    if (slot === undefined) return;
+    this.attributes.splice(slot, 1);
+    this.slots.clear();
+    this.attributes.forEach((a, i) => this.slots.set(a.name, i));
+  }
+  findMethod(name: string): FunctionLike | undefined {
+    return this.methods.get(name);
+  }
+  findProperty(name: string): PropertyLike | undefined {
+    return this.properties.find((p) => p.name === name);
+  }
+}
+
+/** A class or module interface: method schemas only. */
+export class InterfaceType {
+  readonly kind = "Interface";
+  readonly name: QualifiedName;
+  readonly isModule: boolean;
+  readonly methods: FunctionSchema[] = [];
+  constructor(name: QualifiedName, isModule: boolean) {
+    this.name = name;
+    this.isModule = isModule;
+  }
+  findMethod(name: string): FunctionSchema | undefined {
+    return this.methods.find((m) => m.name === name);
+  }
+}
+
+/** An enum class: all values have one type. */
+export class EnumType {
+  readonly kind = "Enum";
+  readonly name: QualifiedName;
+  readonly valueType: Type;
+  /** `[name, IValue]` in order of definition. */
+  readonly members: readonly (readonly [string, unknown])[];
+  constructor(name: QualifiedName, valueType: Type, members: readonly (readonly [string, unknown])[]) {
+    this.name = name;
+    this.valueType = valueType;
+    this.members = members;
+  }
+}
+
+function simple<K extends SimpleKind>(kind: K): { readonly kind: K } {
+  return Object.freeze({ kind });
+}
+
+/** The singletons. */
+export const TensorT: TensorType = simple("Tensor");
+export const IntT = simple("Int");
+export const FloatT = simple("Float");
+export const ComplexT = simple("Complex");
+export const BoolT = simple("Bool");
+export const StringT = simple("String");
+export const NumberT = simple("Number");
+export const NoneT = simple("None");
+export const AnyT = simple("Any");
+export const DeviceT = simple("Device");
+export const GeneratorT = simple("Generator");
+export const StreamT = simple("Stream");
+export const StorageT = simple("Storage");
+export const CapsuleT = simple("Capsule");
+export const QSchemeT = simple("QScheme");
+export const AnyListT = simple("AnyList");
+export const AnyTupleT = simple("AnyTuple");
+export const AnyClassT = simple("AnyClass");
+export const AnyEnumT = simple("AnyEnum");
+
+export function listOf(element: Type): ListType {
+  return { kind: "List", element };
+}
+export function dictOf(key: Type, value: Type): DictType {
+  return { kind: "Dict", key, value };
+}
+/** Optional[T]; None and Any stay what they are, Optional does not nest. */
+export function optionalOf(element: Type): Type {
+  if (element.kind === "Optional") return element;
+  if (element.kind === "Union") return unionOf([...element.members, NoneT]);
+  return { kind: "Optional", element };
+}
+export function tupleOf(elements: readonly Type[]): TupleType {
+  return { kind: "Tuple", elements };
+}
+export function namedTupleOf(
+  name: QualifiedName,
+  fieldNames: readonly string[],
+  elements: readonly Type[],
+  fieldDefaults: readonly unknown[] = [],
+): TupleType {
+  return { kind: "Tuple", elements, name, fieldNames, fieldDefaults };
+}
+export function futureOf(element: Type): WrapperType {
+  return { kind: "Future", element };
+}
+export function awaitOf(element: Type): WrapperType {
+  return { kind: "Await", element };
+}
+export function rrefOf(element: Type): WrapperType {
+  return { kind: "RRef", element };
+}
+export function varOf(name: string): VarType {
+  return { kind: "Var", name };
+}
+
+/** Union of types: flattened, subtypes of other members dropped; `Optional[T]` where it is T and None only. */
+export function unionOf(types: readonly Type[]): Type {
+  const flat: Type[] = [];
+  for (const type of types) {
+    if (type.kind === "Union") flat.push(...type.members);
+    else if (type.kind === "Optional") flat.push(type.element, NoneT);
+    else flat.push(type);
+  }
+  const kept: Type[] = [];
+  for (const type of flat) {
+    if (kept.some((k) => isSubtypeOf(type, k))) continue;
+    for (let i = kept.length - 1; i >= 0; i--) if (isSubtypeOf(kept[i]!, type)) kept.splice(i, 1);
+    kept.push(type);
+  }
+  // torch: int, float and complex together are the type number
+  if (["Int", "Float", "Complex"].every((k) => kept.some((t) => t.kind === k))) {
+    for (const k of ["Int", "Float", "Complex"]) kept.splice(kept.findIndex((t) => t.kind === k), 1);
+    kept.push(NumberT);
+  }
+  if (kept.length === 1) return kept[0]!;
+  if (kept.length === 2) {
+    const none = kept.findIndex((t) => t.kind === "None");
+    if (none >= 0) return { kind: "Optional", element: kept[1 - none]! };
+  }
+  return { kind: "Union", members: kept };
+}
+
+/** Members of a union or optional, or the type alone. */
+export function containedAlternatives(type: Type): readonly Type[] {
+  if (type.kind === "Union") return type.members;
+  if (type.kind === "Optional") return [type.element, NoneT];
+  return [type];
+}
+
+/** Types directly inside. */
+export function containedTypes(type: Type): readonly Type[] {
+  switch (type.kind) {
+    case "List":
+    case "Future":
+    case "Await":
+    case "RRef":
+    case "Optional":
+      return [type.element];
+    case "Dict":
+      return [type.key, type.value];
+    case "Tuple":
+      return type.elements;
+    case "Union":
+      return type.members;
+    default:
+      return [];
+  }
+}
+
+/** Text as in graphs and messages: `int[]`, `Dict(str, Tensor)`, `Tensor?`. Mirrors `Type::str()`. */
+export function typeStr(type: Type): string {
+  switch (type.kind) {
+    case "Tensor":
+      return type.detail ? tensorDetailStr(type.detail) : "Tensor";
+    case "List":
+      return `${typeStr(type.element)}[]`;
+    case "Dict":
+      return `Dict(${typeStr(type.key)}, ${typeStr(type.value)})`;
+    case "Optional":
+      return `${typeStr(type.element)}?`;
+    case "Union":
+      return `Union(${type.members.map(typeStr).join(", ")})`;
+    case "Tuple":
+      if (type.name) return type.name.qualifiedName;
+      return `(${type.elements.map(typeStr).join(", ")})`;
+    case "Future":
+    case "Await":
+    case "RRef":
+      return `${type.kind}(${typeStr(type.element)})`;
+    case "Var":
+      return type.name;
+    case "Function":
+      return "Function";
+    case "Class":
+    case "Interface":
+      return type.name.qualifiedName;
+    case "Enum":
+      return `Enum<${type.name.qualifiedName}>`;
+    default:
+      return SIMPLE[type.kind][0];
+  }
+}
+
+function tensorDetailStr(d: TensorDetail): string {
+  // torch: Float(2, 3, strides=[3, 1], requires_grad=0, device=cpu)
+  if (d.scalarType === undefined) return "Tensor";
+  const parts: string[] = [];
+  if (d.sizes) parts.push(...d.sizes.map((s) => (s === null ? "*" : String(s))));
+  if (d.strides) parts.push(`strides=[${d.strides.map((s) => (s === null ? "*" : String(s))).join(", ")}]`);
+  if (d.requiresGrad !== undefined) parts.push(`requires_grad=${d.requiresGrad ? 1 : 0}`);
+  if (d.device !== undefined) parts.push(`device=${d.device}`);
+  return `${d.scalarType}(${parts.join(", ")})`;
+}
+
+/** Gives a type another text, or undefined for the usual one: how saving renames classes. */
+export type TypePrinter = (type: Type) => string | undefined;
+
+/** Text as in source: `List[int]`, `Dict[str, Tensor]`, `Optional[Tensor]`. Mirrors `Type::annotation_str()`. */
+export function annotationStr(type: Type, printer?: TypePrinter): string {
+  const renamed = printer?.(type);
+  if (renamed !== undefined) return renamed;
+  const inner = (t: Type): string => annotationStr(t, printer);
+  switch (type.kind) {
+    case "Tensor":
+      return "Tensor";
+    case "List":
+      return `List[${inner(type.element)}]`;
+    case "Dict":
+      return `Dict[${inner(type.key)}, ${inner(type.value)}]`;
+    case "Optional":
+      return `Optional[${inner(type.element)}]`;
+    case "Union":
+      return `Union[${type.members.map(inner).join(", ")}]`;
+    case "Tuple":
+      if (type.name) return type.name.qualifiedName;
+      return type.elements.length === 0 ? "Tuple[()]" : `Tuple[${type.elements.map(inner).join(", ")}]`;
+    case "Future":
+    case "Await":
+    case "RRef":
+      return `${type.kind}[${inner(type.element)}]`;
+    case "Var":
+      return type.name;
+    case "Function":
+      return "Function";
+    case "Class":
+    case "Interface":
+    case "Enum":
+      return type.name.qualifiedName;
+    default:
+      return SIMPLE[type.kind][1];
+  }
+}
+
+/** Text in error messages. Mirrors `Type::repr_str()`. */
+export function typeReprStr(type: Type): string {
+  if (type.kind === "Tensor" && type.detail) return "Tensor";
+  if (type.kind === "Optional" || type.kind === "Union" || type.kind === "List" || type.kind === "Dict") return annotationStr(type);
+  return annotationStr(type);
+}
+
+/** Structural equality; classes by identity. */
+export function typesEqual(a: Type, b: Type): boolean {
+  if (a === b) return true;
+  if (a.kind !== b.kind) {
+    return false;
+  }
+  switch (a.kind) {
+    case "List":
+    case "Future":
+    case "Await":
+    case "RRef":
+    case "Optional":
+      return typesEqual(a.element, (b as WrapperType).element);
+    case "Dict":
+      return typesEqual(a.key, (b as DictType).key) && typesEqual(a.value, (b as DictType).value);
+    case "Union": {
+      const other = (b as UnionType).members;
+      return (
+        a.members.length === other.length &&
+        a.members.every((t) => other.some((o) => typesEqual(t, o))) &&
+        other.every((t) => a.members.some((o) => typesEqual(t, o)))
+      );
+    }
+    case "Tuple": {
+      const other = b as TupleType;
+      if (a.elements.length !== other.elements.length) return false;
+      if ((a.fieldNames === undefined) !== (other.fieldNames === undefined)) return false;
+      if (a.fieldNames && (a.name?.qualifiedName !== other.name?.qualifiedName || a.fieldNames.some((f, i) => f !== other.fieldNames![i]))) {
+        return false;
+      }
+      return a.elements.every((t, i) => typesEqual(t, other.elements[i]!));
+    }
+    case "Var":
+      return a.name === (b as VarType).name;
+    case "Function":
+      return a.fn === (b as FunctionType).fn;
+    case "Class":
+    case "Interface":
+      return false;
+    case "Enum":
+      return a.name.qualifiedName === (b as EnumType).name.qualifiedName && typesEqual(a.valueType, (b as EnumType).valueType);
+    case "Tensor":
+      return JSON.stringify(a.detail) === JSON.stringify((b as TensorType).detail);
+    default:
+      return true;
+  }
+}
+
+/** Collects why a type is not a subtype. */
+export interface WhyNot {
+  text: string;
+}
+
+/** Whether a value of type `a` can stand where `b` is asked for. Mirrors `Type::isSubtypeOfExt`. */
+export function isSubtypeOf(a: Type, b: Type, whyNot?: WhyNot): boolean {
+  if (b.kind === "Any" || typesEqual(a, b)) return true;
+  switch (a.kind) {
+    case "Union":
+    case "Optional": {
+      if (a.kind === "Optional" && b.kind === "Optional") return isSubtypeOf(a.element, b.element, whyNot) ;
+      if (b.kind !== "Union" && b.kind !== "Optional" && !(a.kind === "Union" && b.kind === "Number")) return false;
+      return containedAlternatives(a).every((m) => isSubtypeOf(m, b, whyNot));
+    }
+    case "Int":
+    case "Float":
+    case "Complex":
+      if (b.kind === "Number") return true;
+      break;
+    case "Tensor":
+      if (b.kind === "Tensor") return tensorSubtype(a, b);
+      break;
+    case "List":
+      if (b.kind === "AnyList") return true;
+      break;
+    case "Tuple":
+      if (b.kind === "AnyTuple") return true;
+      if (b.kind === "Tuple") return tupleSubtype(a, b, whyNot);
+      break;
+    case "Future":
+    case "Await":
+      if (b.kind === a.kind) return isSubtypeOf(a.element, b.element, whyNot);
+      break;
+    case "RRef":
+      if (b.kind === "RRef") return isSubtypeOf(a.element, b.element, whyNot);
+      break;
+    case "Enum":
+      if (b.kind === "AnyEnum") return true;
+      break;
+    case "Class":
+      if (b.kind === "AnyClass") return true;
+      if (b.kind === "Interface") return classImplements(a, b, whyNot);
+      break;
+    case "Interface":
+      if (b.kind === "Interface") return interfaceSubtype(a, b, whyNot);
+      break;
+    default:
+      break;
+  }
+  if (b.kind === "Optional") return a.kind === "None" || isSubtypeOf(a, b.element, whyNot);
+  if (b.kind === "Union") return b.members.some((m) => isSubtypeOf(a, m, whyNot));
+  return false;
+}
+
+function tensorSubtype(a: TensorType, b: TensorType): boolean {
+  const want = b.detail;
+  if (!want) return true;
+  const have = a.detail ?? {};
+  return (Object.keys(want) as (keyof TensorDetail)[]).every((k) => JSON.stringify(want[k]) === JSON.stringify(have[k]));
+}
+
+function tupleSubtype(a: TupleType, b: TupleType, whyNot?: WhyNot): boolean {
+  // an unnamed tuple is not a NamedTuple, but a NamedTuple is a tuple
+  if (a.fieldNames === undefined && b.fieldNames !== undefined) return false;
+  if (a.elements.length !== b.elements.length) return false;
+  if (a.fieldNames && b.fieldNames) {
+    // torch compares the field names of the two schemas
+    if (a.fieldNames.some((f, i) => f !== b.fieldNames![i])) return false;
+  }
+  return a.elements.every((t, i) => isSubtypeOf(t, b.elements[i]!, whyNot));
+}
+
+/** Replaced by `src/core/schema.ts` with schema subtyping; a hook keeps the import graph acyclic. */
+let schemaSubtype: (a: FunctionSchema, b: FunctionSchema, asMethod: boolean, whyNot?: WhyNot) => boolean = () => false;
+/** Installs schema subtyping. */
+export function setSchemaSubtype(fn: typeof schemaSubtype): void {
+  schemaSubtype = fn;
+}
+
+function classImplements(cls: ClassType, iface: InterfaceType, whyNot?: WhyNot): boolean {
+  if (!cls.isModule && iface.isModule) {
+    if (whyNot) whyNot.text += `Class '${cls.name.qualifiedName}' is not a subtype of the module interface '${iface.name.qualifiedName}' , only ScriptModule class can be subtype of module interface.\n`;
+    return false;
+  }
+  for (const schema of iface.methods) {
+    const method = cls.findMethod(schema.name);
+    if (!method) {
+      if (whyNot) whyNot.text += `Class '${cls.name.qualifiedName}' does not have method '${schema.name}' but '${iface.name.qualifiedName}' does.\n`;
+      return false;
+    }
+    if (!schemaSubtype(method.schema, schema, true, whyNot)) {
+      if (whyNot) whyNot.text += `Method on class '${cls.name.qualifiedName}' (1) is not compatible with interface '${iface.name.qualifiedName}' (2)\n`;
+      return false;
+    }
+  }
+  return true;
+}
+
+function interfaceSubtype(a: InterfaceType, b: InterfaceType, whyNot?: WhyNot): boolean {
+  if (!a.isModule && b.isModule) return false;
+  return b.methods.every((schema) => {
+    const own = a.findMethod(schema.name);
+    return own !== undefined && schemaSubtype(own, schema, true, whyNot);
+  });
+}
+
+/** Tensor types lose what a trace knew; other types stay. Mirrors `unshapedType`. */
+export function unshapedType(type: Type): Type {
+  switch (type.kind) {
+    case "Tensor":
+      return type.detail ? TensorT : type;
+    case "List":
+      return listOf(unshapedType(type.element));
+    case "Optional":
+      return optionalOf(unshapedType(type.element));
+    case "Dict":
+      return dictOf(unshapedType(type.key), unshapedType(type.value));
+    case "Tuple":
+      return type.name ? type : tupleOf(type.elements.map(unshapedType));
+    case "Future":
+    case "Await":
+    case "RRef":
+      return { kind: type.kind, element: unshapedType(type.element) };
+    default:
+      return type;
+  }
+}
+
+/** The narrowest type that both fit, or undefined. Mirrors `unifyTypes`. */
+export function unifyTypes(a: Type, b: Type, defaultToUnion = false, hint?: Type): Type | undefined {
+  const unified = unifyTypesWithoutUnion(a, b, defaultToUnion, hint);
+  if (unified || !defaultToUnion) return unified;
+  return unionOf([a, b]);
+}
+
+function unifyTypesWithoutUnion(a: Type, b: Type, defaultToUnion: boolean, hint?: Type): Type | undefined {
+  if (isSubtypeOf(a, b)) return b;
+  if (isSubtypeOf(b, a)) return a;
+  if (a.kind === "Tensor" && b.kind === "Tensor") return TensorT;
+  if (a.kind === "None" && b.kind !== "None") return optionalOf(b);
+  if (b.kind === "None" && a.kind !== "None") return optionalOf(a);
+  if (a.kind === "Optional" && b.kind !== "Optional") {
+    const inner = unifyTypesWithoutUnion(a.element, b, defaultToUnion, hint);
+    return inner && optionalOf(inner);
+  }
+  if (b.kind === "Optional" && a.kind !== "Optional") {
+    const inner = unifyTypesWithoutUnion(b.element, a, defaultToUnion, hint);
+    return inner && optionalOf(inner);
+  }
+  if (a.kind === "Tuple" && b.kind === "Tuple") {
+    if (a.elements.length !== b.elements.length) return undefined;
+    const elements: Type[] = [];
+    for (let i = 0; i < a.elements.length; i++) {
+      const element = unifyTypes(a.elements[i]!, b.elements[i]!, defaultToUnion);
+      if (!element) return undefined;
+      elements.push(element);
+    }
+    return tupleOf(elements);
+  }
+  if (a.kind === "Future" && b.kind === "Future") {
+    const inner = unifyTypes(a.element, b.element);
+    return inner && futureOf(inner);
+  }
+  // lists and dicts of tensors that differ only in what a trace knew of them
+  const plainA = unshapedType(a);
+  const plainB = unshapedType(b);
+  if (isSubtypeOf(plainA, plainB)) return plainB;
+  if (isSubtypeOf(plainB, plainA)) return plainA;
+  if (hint && isSubtypeOf(a, hint) && isSubtypeOf(b, hint)) return hint;
+  return undefined;
+}
+
+/** Unifies many types; undefined where it fails or the list is empty. Mirrors `unifyTypeList`. */
+export function unifyTypeList(types: readonly Type[], defaultToUnion = false, hint?: Type): Type | undefined {
+  let result = types[0];
+  for (let i = 1; i < types.length && result; i++) result = unifyTypes(result, types[i]!, defaultToUnion, hint);
+  return result;
+}
+
+/** Whether a type mentions a type variable. */
+export function hasFreeVariables(type: Type): boolean {
+  return type.kind === "Var" || containedTypes(type).some(hasFreeVariables);
+}
+
+/** Replaces type variables; undefined where one has no binding. */
+export function evalTypeVariables(type: Type, env: ReadonlyMap<string, Type>): Type | undefined {
+  if (type.kind === "Var") return env.get(type.name);
+  if (!hasFreeVariables(type)) return type;
+  const parts = containedTypes(type).map((t) => evalTypeVariables(t, env));
+  if (parts.some((t) => t === undefined)) return undefined;
+  const p = parts as Type[];
+  switch (type.kind) {
+    case "List":
+      return listOf(p[0]!);
+    case "Optional":
+      return optionalOf(p[0]!);
+    case "Dict":
+      return dictOf(p[0]!, p[1]!);
+    case "Tuple":
+      return type.name ? { ...type, elements: p } : tupleOf(p);
+    case "Future":
+    case "Await":
+    case "RRef":
+      return { kind: type.kind, element: p[0]! };
+    case "Union":
+      return unionOf(p);
+    default:
+      return type;
+  }
+}
+
+/** Types whose values are shared by reference and can change: alias analysis follows them. */
+export function isMutableType(type: Type): boolean {
+  switch (type.kind) {
+    case "Tensor":
+    case "List":
+    case "Dict":
+    case "Class":
+    case "Interface":
+    case "Any":
+    case "AnyList":
+    case "AnyTuple":
+    case "AnyClass":
+    case "Future":
+    case "Await":
+    case "RRef":
+    case "Capsule":
+    case "Generator":
+    case "Storage":
+    case "Stream":
+    case "Var":
+      return true;
+    case "Optional":
+    case "Union":
+    case "Tuple":
+      return containedTypes(type).some(isMutableType);
+    default:
+      return false;
+  }
+}

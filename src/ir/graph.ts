@@ -1,0 +1,632 @@
+/** @file Graph, Block, Node, Value, Use: the one truth of a program; the only mutators of its edges. Upstream: torch/csrc/jit/ir/ir.h, ir.cpp. Spec: none.
+ *
+ * Note [Numbering]: the printed text of a graph shows the order in which its values were made, so every front-end step and pass
+ * makes values in PyTorch's order, and nothing here makes one on the side.
+ * Note [Topological order]: nodes of a block form a ring through its return node; `topoPosition` orders them. */
+import { internalAssert } from "../base/errors.ts";
+import type { SourceRange } from "../base/source_range.ts";
+import type { FunctionSchema } from "../core/schema.ts";
+import { TensorT, type Type } from "../core/type.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** An attribute of a node. `ival` holds any IValue. */
+export type Attribute =
+  | { readonly kind: "i"; readonly value: number | bigint }
+  | { readonly kind: "f"; readonly value: number }
+  | { readonly kind: "c"; readonly value: { readonly re: number; readonly im: number } }
+  | { readonly kind: "s"; readonly value: string }
+  | { readonly kind: "t"; readonly value: Tensor }
+  | { readonly kind: "g"; readonly value: Graph }
+  | { readonly kind: "ty"; readonly value: Type }
+  | { readonly kind: "is"; readonly value: readonly (number | bigint)[] }
+  | { readonly kind: "fs"; readonly value: readonly number[] }
+  | { readonly kind: "ss"; readonly value: readonly string[] }
+  | { readonly kind: "ts"; readonly value: readonly Tensor[] }
+  | { readonly kind: "gs"; readonly value: readonly Graph[] }
+  | { readonly kind: "tys"; readonly value: readonly Type[] }
+  | { readonly kind: "ival"; readonly value: unknown };
+export type AttributeKind = Attribute["kind"];
+/** The TypeScript type of an attribute of a kind. */
+export type AttributeValue<K extends AttributeKind> = Extract<Attribute, { kind: K }>["value"];
+
+/** One use of a value: input `offset` of `user`. */
+export interface Use {
+  readonly user: Node;
+  offset: number;
+}
+
+/** A call on the way to an inlined node. */
+export interface InlinedCall {
+  readonly caller: InlinedCall | undefined;
+  /** Function that was inlined. */
+  readonly functionName: string;
+  readonly range: SourceRange | undefined;
+  /** Module instance path, where known. */
+  readonly moduleInfo?: { readonly typeName: string; readonly instanceName: string };
+}
+
+/** Where a traced node belongs in the module hierarchy. */
+export class Scope {
+  readonly parent: Scope | undefined;
+  readonly name: string;
+  constructor(parent?: Scope, name = "") {
+    this.parent = parent;
+    this.name = name;
+  }
+  /** Names from the root, joined by `/`. */
+  path(separator = "/"): string {
+    const names: string[] = [];
+    for (let s: Scope | undefined = this; s?.parent; s = s.parent) names.unshift(s.name);
+    return names.join(separator);
+  }
+}
+
+const NUMBER_NAME = /^[0-9]+$/;
+const LEGAL_NAME = /^[A-Za-z0-9_.]*$/;
+
+/** Whether a debug name may be given: no pure number, identifier characters and dots only. */
+export function isValidDebugName(name: string): boolean {
+  return !NUMBER_NAME.test(name) && LEGAL_NAME.test(name);
+}
+
+/** A value of a graph: output `offset` of `node`. */
+export class Value {
+  readonly node: Node;
+  /** Which output of the node; changes when outputs are erased. */
+  offset: number;
+  readonly unique: number;
+  type: Type = TensorT;
+  uses: Use[] = [];
+  private name = "";
+
+  constructor(node: Node, offset: number, unique: number) {
+    this.node = node;
+    this.offset = offset;
+    this.unique = unique;
+  }
+
+  setType(type: Type): this {
+    this.type = type;
+    return this;
+  }
+
+  hasDebugName(): boolean {
+    return this.name !== "";
+  }
+
+  /** Name without `%`: the one given, or the number. */
+  debugName(): string {
+    return this.name || String(this.unique);
+  }
+
+  /** The name without the suffix that uniqueness cost. */
+  debugNameBase(): string {
+    const name = this.debugName();
+    const dot = name.lastIndexOf(".");
+    if (dot < 0 || dot === name.length - 1) return name;
+    return NUMBER_NAME.test(name.slice(dot + 1)) ? name.slice(0, dot) : name;
+  }
+
+  /** Names the value; another owner of the name gets a numbered one. Empty clears. */
+  setDebugName(name: string): this {
+    internalAssert(isValidDebugName(name), `invalid name: '${name}'`);
+    const graph = this.node.graph;
+    const names = graph.uniqueNames;
+    if (this.name) {
+      names.delete(this.name);
+      this.name = "";
+    }
+    if (!name) return this;
+    const owner = names.get(name);
+    if (owner) {
+      let suffix = 1;
+      let base = name;
+      const dot = name.lastIndexOf(".");
+      if (dot >= 0 && dot + 1 !== name.length && NUMBER_NAME.test(name.slice(dot + 1))) {
+        suffix = Number(name.slice(dot + 1));
+        base = name.slice(0, dot);
+      }
+      const known = graph.nameBaseSuffix.get(base);
+      if (known !== undefined) suffix = Math.max(suffix, known + 1);
+      let replacement: string;
+      do replacement = `${base}.${suffix++}`;
+      while (names.has(replacement));
+      graph.nameBaseSuffix.set(base, suffix);
+      owner.setDebugName(replacement);
+    }
+    names.set(name, this);
+    this.name = name;
+    return this;
+  }
+
+  copyMetadata(from: Value): this {
+    this.type = from.type;
+    if (from.hasDebugName()) this.setDebugName(from.debugName());
+    return this;
+  }
+
+  /** Makes every user use `other`, which takes over the name if it has none. */
+  replaceAllUsesWith(other: Value): void {
+    internalAssert(this.node.graph === other.node.graph, "values of two graphs");
+    for (const use of this.uses) {
+      use.user.inputs[use.offset] = other;
+      other.uses.push(use);
+    }
+    this.uses = [];
+  }
+
+  /** Like `replaceAllUsesWith`, for users after `node` in the order of the graph. */
+  replaceAllUsesAfterNodeWith(node: Node, other: Value): void {
+    for (const use of [...this.uses]) {
+      if (use.user.isAfter(node)) use.user.replaceInput(use.offset, other);
+    }
+  }
+
+  /** Like `replaceAllUsesWith`, for users that `node` dominates. */
+  replaceAllUsesDominatedByNodeWith(node: Node, other: Value): void {
+    for (const use of [...this.uses]) {
+      if (use.user.isDominatedBy(node)) use.user.replaceInput(use.offset, other);
+    }
+  }
+
+  /** Whether the value is a constant None. */
+  mustBeNone(): boolean {
+    return this.type.kind === "None" || this.node.mustNotBeNoneNodeReturnsNone();
+  }
+  /** Whether the type excludes None. */
+  mustNotBeNone(): boolean {
+    return this.node.kind !== "prim::AutogradAdd" && this.type.kind !== "None" && this.type.kind !== "Optional" && !(this.type.kind === "Union" && this.type.members.some((m) => m.kind === "None"));
+  }
+}
+
+/** An operation. Blocks hang on it, attributes parametrise it. */
+export class Node {
+  /** `aten::add`, `prim::If`, ... */
+  readonly kind: string;
+  readonly graph: Graph;
+  readonly inputs: Value[] = [];
+  readonly outputs: Value[] = [];
+  readonly blocks: Block[] = [];
+  readonly attributes = new Map<string, Attribute>();
+  owningBlock: Block | undefined;
+  prev: Node | undefined;
+  next: Node | undefined;
+  topoPosition = 0;
+  sourceRange: SourceRange | undefined;
+  scope: Scope | undefined;
+  callstack: InlinedCall | undefined;
+  /** Archive version this node's schema belongs to, for upgraders. */
+  historicSchemaName: string | undefined;
+  /** The overload that schema matching chose, where it did. */
+  schema: FunctionSchema | undefined;
+
+  constructor(graph: Graph, kind: string) {
+    this.graph = graph;
+    this.kind = kind;
+  }
+
+  /** The only input. */
+  get input(): Value {
+    internalAssert(this.inputs.length === 1, `${this.kind} has ${this.inputs.length} inputs`);
+    return this.inputs[0]!;
+  }
+  /** The only output. */
+  get output(): Value {
+    internalAssert(this.outputs.length === 1, `${this.kind} has ${this.outputs.length} outputs`);
+    return this.outputs[0]!;
+  }
+
+  setSourceRange(range: SourceRange | undefined): this {
+    this.sourceRange = range;
+    return this;
+  }
+
+  /** Attribute of a kind; internal error where it is absent or of another kind. */
+  attr<K extends AttributeKind>(name: string, kind: K): AttributeValue<K> {
+    const attribute = this.attributes.get(name);
+    internalAssert(attribute?.kind === kind, `${this.kind} has no ${kind} attribute "${name}"`);
+    return attribute.value as AttributeValue<K>;
+  }
+  hasAttr(name: string): boolean {
+    return this.attributes.has(name);
+  }
+  setAttr<K extends AttributeKind>(name: string, kind: K, value: AttributeValue<K>): this {
+    this.attributes.set(name, { kind, value } as Attribute);
+    return this;
+  }
+
+  mustBeNone(): boolean {
+    return (
+      this.kind === "prim::AutogradZero" ||
+      (this.outputs.length === 1 && this.outputs[0]!.type.kind === "None") ||
+      (this.kind === "prim::Constant" && this.attributes.size === 0 && this.outputs.length === 1 && this.outputs[0]!.type.kind === "Optional")
+    );
+  }
+  mustNotBeNoneNodeReturnsNone(): boolean {
+    return this.mustBeNone();
+  }
+
+  addInput(value: Value): Value {
+    value.uses.push({ user: this, offset: this.inputs.length });
+    this.inputs.push(value);
+    return value;
+  }
+  insertInput(offset: number, value: Value): Value {
+    for (let i = offset; i < this.inputs.length; i++) this.findUse(i).offset++;
+    this.inputs.splice(offset, 0, value);
+    value.uses.push({ user: this, offset });
+    return value;
+  }
+  replaceInput(offset: number, value: Value): Value {
+    const old = this.dropInput(offset);
+    this.inputs[offset] = value;
+    value.uses.push({ user: this, offset });
+    return old;
+  }
+  replaceInputWith(from: Value, to: Value): void {
+    for (let i = 0; i < this.inputs.length; i++) if (this.inputs[i] === from) this.replaceInput(i, to);
+  }
+  removeInput(offset: number): void {
+    this.dropInput(offset);
+    for (let i = offset + 1; i < this.inputs.length; i++) this.findUse(i).offset--;
+    this.inputs.splice(offset, 1);
+  }
+  removeAllInputs(): void {
+    for (let i = 0; i < this.inputs.length; i++) this.dropInput(i);
+    this.inputs.length = 0;
+  }
+  private findUse(offset: number): Use {
+    const use = this.inputs[offset]!.uses.find((u) => u.user === this && u.offset === offset);
+    internalAssert(use, "use list out of step");
+    return use;
+  }
+  private dropInput(offset: number): Value {
+    const value = this.inputs[offset]!;
+    const at = value.uses.findIndex((u) => u.user === this && u.offset === offset);
+    internalAssert(at >= 0, "use list out of step");
+    value.uses.splice(at, 1);
+    return value;
+  }
+
+  addOutput(): Value {
+    const value = new Value(this, this.outputs.length, this.graph.nextUnique++);
+    this.outputs.push(value);
+    return value;
+  }
+  insertOutput(offset: number): Value {
+    const value = new Value(this, offset, this.graph.nextUnique++);
+    this.outputs.splice(offset, 0, value);
+    for (let i = offset + 1; i < this.outputs.length; i++) this.outputs[i]!.offset++;
+    return value;
+  }
+  eraseOutput(offset: number): void {
+    const value = this.outputs[offset]!;
+    internalAssert(value.uses.length === 0, `output ${offset} of ${this.kind} is used`);
+    value.setDebugName("");
+    this.outputs.splice(offset, 1);
+    for (let i = offset; i < this.outputs.length; i++) this.outputs[i]!.offset--;
+  }
+
+  addBlock(): Block {
+    const block = new Block(this.graph, this);
+    this.blocks.push(block);
+    return block;
+  }
+  eraseBlock(index: number): void {
+    const block = this.blocks[index]!;
+    this.blocks.splice(index, 1);
+    block.destroy();
+  }
+
+  /** Puts the node before `other`. */
+  insertBefore(other: Node): this {
+    internalAssert(other.prev, "insertBefore a node that is in no block");
+    return this.insertAfter(other.prev);
+  }
+  /** Puts the node behind `other`. */
+  insertAfter(other: Node): this {
+    internalAssert(!this.owningBlock || !this.next, "node is in a block already");
+    internalAssert(other.owningBlock, "insertAfter a node that is in no block");
+    this.owningBlock = other.owningBlock;
+    const next = other.next!;
+    other.next = this;
+    this.prev = other;
+    this.next = next;
+    next.prev = this;
+    this.assignTopoPosition();
+    return this;
+  }
+  moveBefore(other: Node): void {
+    this.unlink();
+    this.insertBefore(other);
+  }
+  moveAfter(other: Node): void {
+    this.unlink();
+    this.insertAfter(other);
+  }
+  private unlink(): void {
+    this.prev!.next = this.next;
+    this.next!.prev = this.prev;
+    this.prev = undefined;
+    this.next = undefined;
+    this.owningBlock = undefined;
+  }
+  private assignTopoPosition(): void {
+    const before = this.prev!;
+    const after = this.next!;
+    const last = this.owningBlock!.returnNode;
+    const first = this.owningBlock!.paramNode;
+    const low = before === first ? 0 : before.topoPosition;
+    if (after === last) {
+      this.topoPosition = low + 1048576;
+      return;
+    }
+    const middle = (low + after.topoPosition) / 2;
+    if (middle > low && middle < after.topoPosition) this.topoPosition = middle;
+    else this.owningBlock!.reindexTopology();
+  }
+
+  /** Whether the node runs before `other`, across nested blocks. */
+  isBefore(other: Node): boolean {
+    if (this.owningBlock === other.owningBlock) return compareInBlock(this, other) < 0;
+    // walk up from both to the first common block
+    for (let left: Node | undefined = this; left; left = left.owningBlock?.owningNode) {
+      for (let right: Node | undefined = other; right; right = right.owningBlock?.owningNode) {
+        if (left.owningBlock === right.owningBlock) return compareInBlock(left, right) < 0;
+      }
+    }
+    throw new Error("internal: nodes have no common block");
+  }
+  isAfter(other: Node): boolean {
+    return this !== other && !this.isBefore(other);
+  }
+  isDominatedBy(dominator: Node): boolean {
+    for (let node: Node | undefined = this; node; node = node.owningBlock?.owningNode) {
+      if (node.owningBlock === dominator.owningBlock) return dominator.isBefore(node);
+    }
+    return false;
+  }
+
+  hasUses(): boolean {
+    return this.outputs.some((o) => o.uses.length > 0);
+  }
+  replaceAllUsesWith(other: Node): void {
+    this.outputs.forEach((o, i) => o.replaceAllUsesWith(other.outputs[i]!));
+  }
+  copyAttributes(from: Node): this {
+    for (const [name, attribute] of from.attributes) this.attributes.set(name, attribute);
+    return this;
+  }
+  copyMetadata(from: Node): this {
+    this.sourceRange = from.sourceRange;
+    this.scope = from.scope;
+    this.callstack = from.callstack;
+    return this;
+  }
+
+  /** Whether the graph of the given kind with the given (unnamed) name, e.g. `matches("aten::len")`. */
+  isKind(...kinds: string[]): boolean {
+    return kinds.includes(this.kind);
+  }
+
+  destroy(): void {
+    while (this.outputs.length > 0) this.eraseOutput(this.outputs.length - 1);
+    while (this.blocks.length > 0) this.eraseBlock(this.blocks.length - 1);
+    this.removeAllInputs();
+    if (this.next) this.unlink();
+  }
+}
+
+function compareInBlock(a: Node, b: Node): number {
+  if (a === b) return 0;
+  const { returnNode, paramNode } = a.owningBlock!;
+  if (a === paramNode || b === returnNode) return -1;
+  if (b === paramNode || a === returnNode) return 1;
+  return a.topoPosition - b.topoPosition;
+}
+
+/** A sequence of nodes with parameters (outputs of `paramNode`) and results (inputs of `returnNode`). */
+export class Block {
+  readonly graph: Graph;
+  /** The node that the block hangs on; undefined for the graph's own block. */
+  readonly owningNode: Node | undefined;
+  readonly paramNode: Node;
+  readonly returnNode: Node;
+
+  constructor(graph: Graph, owningNode: Node | undefined) {
+    this.graph = graph;
+    this.owningNode = owningNode;
+    this.paramNode = new Node(graph, "prim::Param");
+    this.returnNode = new Node(graph, "prim::Return");
+    this.paramNode.owningBlock = this;
+    this.returnNode.owningBlock = this;
+    this.paramNode.next = this.returnNode;
+    this.paramNode.prev = this.returnNode;
+    this.returnNode.prev = this.paramNode;
+    this.returnNode.next = this.paramNode;
+  }
+
+  get inputs(): readonly Value[] {
+    return this.paramNode.outputs;
+  }
+  get outputs(): readonly Value[] {
+    return this.returnNode.inputs;
+  }
+  /** First node, or the return node where the block is empty. */
+  get first(): Node {
+    return this.paramNode.next!;
+  }
+
+  /** The nodes in order; the current node may be removed while iterating. */
+  *nodes(): Generator<Node> {
+    for (let node = this.paramNode.next!; node !== this.returnNode; ) {
+      const next = node.next!;
+      yield node;
+      // the node may have been removed or others inserted behind it
+      node = node.owningBlock === this && node.next ? node.next : next;
+    }
+  }
+  *reverseNodes(): Generator<Node> {
+    for (let node = this.returnNode.prev!; node !== this.paramNode; ) {
+      const prev = node.prev!;
+      yield node;
+      node = node.owningBlock === this && node.prev ? node.prev : prev;
+    }
+  }
+
+  addInput(name = ""): Value {
+    const value = this.paramNode.addOutput();
+    if (name) value.setDebugName(name);
+    return value;
+  }
+  insertInput(offset: number, name = ""): Value {
+    const value = this.paramNode.insertOutput(offset);
+    if (name) value.setDebugName(name);
+    return value;
+  }
+  eraseInput(offset: number): void {
+    this.paramNode.eraseOutput(offset);
+  }
+  registerOutput(value: Value): number {
+    this.returnNode.addInput(value);
+    return this.outputs.length - 1;
+  }
+  insertOutput(offset: number, value: Value): void {
+    this.returnNode.insertInput(offset, value);
+  }
+  eraseOutput(offset: number): void {
+    this.returnNode.removeInput(offset);
+  }
+  replaceOutput(offset: number, value: Value): void {
+    this.returnNode.replaceInput(offset, value);
+  }
+
+  appendNode(node: Node): Node {
+    return node.insertBefore(this.returnNode);
+  }
+  prependNode(node: Node): Node {
+    return node.insertAfter(this.paramNode);
+  }
+  reindexTopology(): void {
+    let position = 0;
+    for (let node = this.paramNode.next!; node !== this.returnNode; node = node.next!) {
+      position += 1048576;
+      node.topoPosition = position;
+    }
+  }
+
+  /** Copies nodes, parameters and results of `source` into this block; `map` gives values from outside. */
+  cloneFrom(source: Block, map: (value: Value) => Value): void {
+    const local = new Map<Value, Value>();
+    const env = (v: Value): Value => local.get(v) ?? map(v);
+    for (const input of source.inputs) local.set(input, this.addInput().copyMetadata(input));
+    for (const node of source.nodes()) {
+      const copy = this.appendNode(this.graph.createClone(node, env));
+      node.outputs.forEach((o, i) => local.set(o, copy.outputs[i]!.copyMetadata(o)));
+    }
+    for (const output of source.outputs) this.registerOutput(env(output));
+  }
+
+  destroy(): void {
+    this.returnNode.removeAllInputs();
+    for (let node = this.returnNode.prev!; node !== this.paramNode; ) {
+      const prev = node.prev!;
+      node.destroy();
+      node = prev;
+    }
+    while (this.paramNode.outputs.length > 0) this.paramNode.eraseOutput(this.paramNode.outputs.length - 1);
+  }
+}
+
+/** A function's body: one block, its value names and the insert point of builders. */
+export class Graph {
+  nextUnique = 0;
+  readonly uniqueNames = new Map<string, Value>();
+  readonly nameBaseSuffix = new Map<string, number>();
+  readonly block: Block;
+  currentScope: Scope | undefined;
+  private insertBeforeNode: Node;
+
+  constructor() {
+    this.block = new Block(this, undefined);
+    this.insertBeforeNode = this.block.returnNode;
+  }
+
+  get inputs(): readonly Value[] {
+    return this.block.inputs;
+  }
+  get outputs(): readonly Value[] {
+    return this.block.outputs;
+  }
+  get returnNode(): Node {
+    return this.block.returnNode;
+  }
+  get paramNode(): Node {
+    return this.block.paramNode;
+  }
+  addInput(name = ""): Value {
+    return this.block.addInput(name);
+  }
+  registerOutput(value: Value): number {
+    return this.block.registerOutput(value);
+  }
+
+  /** A node in no block yet. */
+  create(kind: string, inputs: readonly Value[] = [], numOutputs = 1): Node {
+    const node = new Node(this, kind);
+    node.scope = this.currentScope;
+    for (const input of inputs) node.addInput(input);
+    for (let i = 0; i < numOutputs; i++) node.addOutput();
+    return node;
+  }
+  /** A copy of a node with its blocks; the outputs get types and names only where the caller copies them. */
+  createClone(node: Node, map: (value: Value) => Value, copyBlocks = true): Node {
+    const copy = this.create(node.kind, [], 0);
+    copy.copyAttributes(node);
+    copy.copyMetadata(node);
+    copy.schema = node.schema;
+    copy.historicSchemaName = node.historicSchemaName;
+    for (const output of node.outputs) copy.addOutput().copyMetadata(output);
+    for (const input of node.inputs) copy.addInput(map(input));
+    if (copyBlocks) for (const block of node.blocks) copy.addBlock().cloneFrom(block, map);
+    return copy;
+  }
+
+  get insertPoint(): Node {
+    return this.insertBeforeNode;
+  }
+  /** New nodes go before `at`, or to the end of the block. */
+  setInsertPoint(at: Node | Block): void {
+    this.insertBeforeNode = at instanceof Block ? at.returnNode : at;
+  }
+  /** Runs `body` with another insert point. */
+  withInsertPoint<R>(at: Node | Block, body: () => R): R {
+    const old = this.insertBeforeNode;
+    this.setInsertPoint(at);
+    try {
+      return body();
+    } finally {
+      this.insertBeforeNode = old;
+    }
+  }
+  insertNode(node: Node): Node {
+    return node.insertBefore(this.insertBeforeNode);
+  }
+
+  /** A copy with equal names and numbering order. */
+  copy(): Graph {
+    const graph = new Graph();
+    graph.block.cloneFrom(this.block, () => {
+      throw new Error("internal: value from outside the graph");
+    });
+    return graph;
+  }
+}
+
+/** Every node of a block and its sub-blocks, outer first. */
+export function* allNodes(block: Block): Generator<Node> {
+  for (const node of block.nodes()) {
+    yield node;
+    for (const inner of node.blocks) yield* allNodes(inner);
+  }
+}

@@ -1,0 +1,85 @@
+/** @file Segment and Storage: the bytes that tensors view. Upstream: c10/core/StorageImpl.h. Spec: none.
+ *
+ * Note [Segments]: a Segment is one ArrayBuffer with a typed array of every kind over all of it; a Storage is a byte
+ * range of a Segment. Kernels index the segment's arrays with absolute element offsets and never make a typed array of
+ * their own: a small tensor then costs two small objects. Small storages share 64 KiB segments (bump allocation, the
+ * garbage collector frees a segment with its last storage), large ones own theirs, and one segment may be a
+ * WebAssembly heap, whose arrays are replaced when it grows: read `storage.segment.f32` after the last allocation.
+ * See docs/adr/0003-heap.md. */
+import { LimitError } from "../base/errors.ts";
+
+/** One ArrayBuffer seen through every typed array. */
+export class Segment {
+  readonly u8: Uint8Array;
+  readonly i8: Int8Array;
+  readonly i16: Int16Array;
+  readonly u16: Uint16Array;
+  readonly i32: Int32Array;
+  readonly u32: Uint32Array;
+  readonly f32: Float32Array;
+  readonly f64: Float64Array;
+  private i64View: BigInt64Array | undefined;
+  /** @param buffer its byteLength is a multiple of 8. */
+  constructor(shared: ArrayBuffer | SharedArrayBuffer) {
+    const buffer = shared as ArrayBuffer;
+    this.u8 = new Uint8Array(buffer);
+    this.i8 = new Int8Array(buffer);
+    this.i16 = new Int16Array(buffer);
+    this.u16 = new Uint16Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.f32 = new Float32Array(buffer);
+    this.f64 = new Float64Array(buffer);
+  }
+  get i64(): BigInt64Array {
+    return (this.i64View ??= new BigInt64Array(this.u8.buffer));
+  }
+}
+
+/** Bytes shared by views. Reference identity is storage identity. */
+export class Storage {
+  segment: Segment;
+  /** Where the storage starts in its segment; a multiple of 16. */
+  byteOffset: number;
+  nbytes: number;
+  /** Counts in-place writes through any view (autograd's version counter). */
+  version = 0;
+
+  constructor(segment: Segment, byteOffset: number, nbytes: number) {
+    this.segment = segment;
+    this.byteOffset = byteOffset;
+    this.nbytes = nbytes;
+  }
+
+  /** The bytes of this storage (a view; do not keep it across an allocation). */
+  bytes(): Uint8Array {
+    return this.segment.u8.subarray(this.byteOffset, this.byteOffset + this.nbytes);
+  }
+}
+
+const SLAB_BYTES = 1 << 16;
+const SMALL_BYTES = 1 << 12;
+const ALIGN = 16;
+
+let slab: Segment | undefined;
+let slabUsed = SLAB_BYTES;
+
+/** Allocates zeroed bytes. The only place that storages come from. */
+export function allocateStorage(nbytes: number): Storage {
+  if (nbytes <= SMALL_BYTES) {
+    const need = (nbytes + ALIGN - 1) & -ALIGN;
+    if (slab === undefined || slabUsed + need > SLAB_BYTES) {
+      slab = new Segment(new ArrayBuffer(SLAB_BYTES));
+      slabUsed = 0;
+    }
+    const storage = new Storage(slab, slabUsed, nbytes);
+    slabUsed += need;
+    return storage;
+  }
+  try {
+    return new Storage(new Segment(new ArrayBuffer(Math.ceil(nbytes / 8) * 8)), 0, nbytes);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new LimitError("memory", nbytes, `Cannot allocate ${nbytes} bytes: the platform refused`);
+  }
+}
