@@ -1,21 +1,41 @@
 /** @file Asynchronous sources: Blob, HTTP ranges, streams, and any synchronous source. Upstream: none. Spec: spec/container.md. */
 import { ArchiveError } from "../base/errors.ts";
 import { concatBytes } from "../base/bytes.ts";
-import { type AsyncByteSource, type ByteSource, MemorySource, checkRange, describeSource } from "./byte_source.ts";
+import {
+  type AsyncByteSource,
+  type ByteSource,
+  MemorySource,
+  checkRange,
+  describeSource,
+} from "./byte_source.ts";
 
 /** What `openAsyncSource` takes. */
-export type AsyncInput = URL | Blob | ReadableStream<Uint8Array> | Response | ArrayBuffer | Uint8Array | ByteSource | AsyncByteSource;
+export type AsyncInput =
+  | URL
+  | Blob
+  | ReadableStream<Uint8Array>
+  | Response
+  | ArrayBuffer
+  | Uint8Array
+  | ByteSource
+  | AsyncByteSource;
 
 /** Makes an `AsyncByteSource` of a URL (HTTP ranges), Blob, stream, response, bytes or source. */
 export async function openAsyncSource(input: AsyncInput): Promise<AsyncByteSource> {
   if (input instanceof URL) return HttpRangeSource.open(input);
   if (typeof Blob !== "undefined" && input instanceof Blob) return new BlobSource(input);
-  if (typeof ReadableStream !== "undefined" && input instanceof ReadableStream) return StreamSource.collect(input);
+  if (typeof ReadableStream !== "undefined" && input instanceof ReadableStream)
+    return StreamSource.collect(input);
   if (typeof Response !== "undefined" && input instanceof Response) {
-    if (!input.ok) throw new ArchiveError(`Cannot read archive "${input.url}": HTTP status ${input.status}, expected 200`, { file: input.url });
+    if (!input.ok)
+      throw new ArchiveError(
+        `Cannot read archive "${input.url}": HTTP status ${input.status}, expected 200`,
+        { file: input.url },
+      );
     return new SyncAsAsyncSource(new MemorySource(await input.arrayBuffer(), input.url));
   }
-  if (input instanceof ArrayBuffer || input instanceof Uint8Array) return new SyncAsAsyncSource(new MemorySource(input));
+  if (input instanceof ArrayBuffer || input instanceof Uint8Array)
+    return new SyncAsAsyncSource(new MemorySource(input));
   return new SyncAsAsyncSource(input as ByteSource | AsyncByteSource);
 }
 
@@ -112,34 +132,49 @@ export class HttpRangeSource implements AsyncByteSource {
   async read(byteOffset: number, nbytes: number): Promise<Uint8Array> {
     checkRange(this, byteOffset, nbytes);
     if (nbytes === 0) return new Uint8Array(0);
-    const response = await request(this.fetch, this.url, { Range: `bytes=${byteOffset}-${byteOffset + nbytes - 1}` });
+    const response = await request(this.fetch, this.url, {
+      Range: `bytes=${byteOffset}-${byteOffset + nbytes - 1}`,
+    });
     if (response.status !== 206) throw statusError(this.url, response.status, "206");
     const etag = response.headers.get("etag");
     if (etag !== this.etag) {
-      throw new ArchiveError(`Cannot read ${describeSource(this)}: the file changed while it was read (ETag ${etag}, expected ${this.etag})`, {
-        file: this.name,
-        byteOffset,
-      });
+      throw new ArchiveError(
+        `Cannot read ${describeSource(this)}: the file changed while it was read (ETag ${etag}, expected ${this.etag})`,
+        {
+          file: this.name,
+          byteOffset,
+        },
+      );
     }
     const bytes = new Uint8Array(await response.arrayBuffer());
     if (bytes.length !== nbytes) {
-      throw new ArchiveError(`Cannot read ${describeSource(this)}: the server sent ${bytes.length} bytes, expected ${nbytes}`, {
-        file: this.name,
-        byteOffset,
-      });
+      throw new ArchiveError(
+        `Cannot read ${describeSource(this)}: the server sent ${bytes.length} bytes, expected ${nbytes}`,
+        {
+          file: this.name,
+          byteOffset,
+        },
+      );
     }
     return bytes;
   }
 }
 
-async function request(fetchFunction: FetchFunction, url: URL, headers: Record<string, string>): Promise<Response> {
+async function request(
+  fetchFunction: FetchFunction,
+  url: URL,
+  headers: Record<string, string>,
+): Promise<Response> {
   try {
     return await fetchFunction(url, { headers });
   } catch (cause) {
-    throw new ArchiveError(`Cannot read archive "${url.href}": ${cause instanceof Error ? cause.message : String(cause)}`, {
-      file: url.href,
-      cause,
-    });
+    throw new ArchiveError(
+      `Cannot read archive "${url.href}": ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        file: url.href,
+        cause,
+      },
+    );
   }
 }
 
@@ -150,5 +185,7 @@ async function download(fetchFunction: FetchFunction, url: URL): Promise<ArrayBu
 }
 
 function statusError(url: URL, status: number, expected: string): ArchiveError {
-  return new ArchiveError(`Cannot read archive "${url.href}": HTTP status ${status}, expected ${expected}`, { file: url.href });
+  return new ArchiveError(`Cannot read archive "${url.href}": HTTP status ${status}, expected ${expected}`, {
+    file: url.href,
+  });
 }

@@ -33,7 +33,11 @@ export interface ByteSink {
 }
 
 /** Throws the `ArchiveError` for a read outside `[0, source.size)`. */
-export function checkRange(source: { readonly size: number; readonly name?: string }, byteOffset: number, nbytes: number): void {
+export function checkRange(
+  source: { readonly size: number; readonly name?: string },
+  byteOffset: number,
+  nbytes: number,
+): void {
   if (!(byteOffset >= 0 && nbytes >= 0 && byteOffset + nbytes <= source.size)) {
     throw new ArchiveError(
       `Cannot read ${describeSource(source)}: bytes ${byteOffset} to ${byteOffset + nbytes} are asked for, the file has ${source.size} bytes`,

@@ -39,7 +39,10 @@ interface EndRecord {
 /** Reads the directory. Costs its own bytes plus at most 65,577 bytes at the end of the file. */
 export function readZipDirectory(source: ByteSource, limits?: LimitOverrides): ZipDirectory {
   const error = (message: string, byteOffset: number): ArchiveError =>
-    new ArchiveError(`Cannot read ${describeSource(source)}: ${message} (byte ${byteOffset})`, { file: source.name, byteOffset });
+    new ArchiveError(`Cannot read ${describeSource(source)}: ${message} (byte ${byteOffset})`, {
+      file: source.name,
+      byteOffset,
+    });
   const { endOffset, tail, tailOffset } = findEnd(source);
   const fail = (message: string, at: number): never => {
     throw error(`end of central directory: ${message}`, tailOffset + at);
@@ -67,12 +70,22 @@ export function readZipDirectory(source: ByteSource, limits?: LimitOverrides): Z
     );
   }
   if (stated.count * NBYTES.centralHeader > stated.nbytes) {
-    throw error(`directory has ${stated.nbytes} bytes, its ${stated.count} entries need at least ${stated.count * NBYTES.centralHeader}`, endOffset);
+    throw error(
+      `directory has ${stated.nbytes} bytes, its ${stated.count} entries need at least ${stated.count * NBYTES.centralHeader}`,
+      endOffset,
+    );
   }
   const gap = limitOffset - (stated.byteOffset + stated.nbytes);
   const entries = readCentralHeaders(source, stated, gap, error);
   checkOverlaps(entries, stated.byteOffset, error);
-  return { entries, byteOffset: stated.byteOffset, nbytes: stated.nbytes, hasZip64: zip64 !== undefined, trailingBytes, comment };
+  return {
+    entries,
+    byteOffset: stated.byteOffset,
+    nbytes: stated.nbytes,
+    hasZip64: zip64 !== undefined,
+    trailingBytes,
+    comment,
+  };
 }
 
 /** Searches the end record backwards; bytes after it are allowed, as in PyTorch. */
@@ -81,7 +94,8 @@ function findEnd(source: ByteSource): { endOffset: number; tail: Uint8Array; tai
   const tailOffset = source.size - nbytes;
   const tail = source.read(tailOffset, nbytes);
   for (let at = nbytes - NBYTES.end; at >= 0; at--) {
-    if (tail[at] !== 0x50 || tail[at + 1] !== 0x4b || tail[at + 2] !== 0x05 || tail[at + 3] !== 0x06) continue;
+    if (tail[at] !== 0x50 || tail[at + 1] !== 0x4b || tail[at + 2] !== 0x05 || tail[at + 3] !== 0x06)
+      continue;
     const commentLength = tail[at + 20]! | (tail[at + 21]! << 8);
     // The signature can occur by chance, in a comment for example: its own comment must then fit.
     if (at + NBYTES.end + commentLength <= nbytes) return { endOffset: tailOffset + at, tail, tailOffset };
@@ -95,7 +109,11 @@ function findEnd(source: ByteSource): { endOffset: number; tail: Uint8Array; tai
 type MakeError = (message: string, byteOffset: number) => ArchiveError;
 
 /** The zip64 end record, if a locator stands before the classic one. */
-function readZip64End(source: ByteSource, endOffset: number, error: MakeError): { record: EndRecord; byteOffset: number } | undefined {
+function readZip64End(
+  source: ByteSource,
+  endOffset: number,
+  error: MakeError,
+): { record: EndRecord; byteOffset: number } | undefined {
   const locatorOffset = endOffset - NBYTES.zip64Locator;
   if (locatorOffset < 0) return undefined;
   const fail = (message: string): never => {
@@ -106,20 +124,31 @@ function readZip64End(source: ByteSource, endOffset: number, error: MakeError): 
   locator.u4(); // disk
   const byteOffset = locator.u8();
   if (byteOffset + NBYTES.zip64End > locatorOffset) {
-    throw error(`zip64 end record is stated to start at byte ${byteOffset}, the locator after it starts at byte ${locatorOffset}`, locatorOffset);
+    throw error(
+      `zip64 end record is stated to start at byte ${byteOffset}, the locator after it starts at byte ${locatorOffset}`,
+      locatorOffset,
+    );
   }
   const reader = new ByteReader(source.read(byteOffset, NBYTES.zip64End), fail);
   const signature = reader.u4();
   if (signature !== SIGNATURE.zip64End) {
     const junk = "other data may precede the archive";
-    throw error(`zip64 end record has signature 0x${signature.toString(16).padStart(8, "0")}, expected 0x06064b50; ${junk}`, byteOffset);
+    throw error(
+      `zip64 end record has signature 0x${signature.toString(16).padStart(8, "0")}, expected 0x06064b50; ${junk}`,
+      byteOffset,
+    );
   }
   reader.u8(); // size of this record
   reader.bytes(4); // versions made by and needed
-  if (reader.u4() !== 0 || reader.u4() !== 0) throw error("archive is split over disks, expected one", byteOffset);
+  if (reader.u4() !== 0 || reader.u4() !== 0)
+    throw error("archive is split over disks, expected one", byteOffset);
   const countHere = reader.u8();
   const record = { count: reader.u8(), nbytes: reader.u8(), byteOffset: reader.u8() };
-  if (countHere !== record.count) throw error(`archive is split over disks (${countHere} of ${record.count} entries), expected one`, byteOffset);
+  if (countHere !== record.count)
+    throw error(
+      `archive is split over disks (${countHere} of ${record.count} entries), expected one`,
+      byteOffset,
+    );
   return { record, byteOffset };
 }
 
@@ -131,11 +160,17 @@ function checkAgreement(classic: EndRecord, zip64: EndRecord, endOffset: number,
     ["directory offset", classic.byteOffset, zip64.byteOffset, U32_MAX],
   ];
   for (const [what, small, large, saturated] of fields) {
-    if (small !== saturated && small !== large) throw error(`end record states ${small} ${what}, the zip64 end record ${large}`, endOffset);
+    if (small !== saturated && small !== large)
+      throw error(`end record states ${small} ${what}, the zip64 end record ${large}`, endOffset);
   }
 }
 
-function readCentralHeaders(source: ByteSource, stated: EndRecord, gap: number, error: MakeError): ZipEntry[] {
+function readCentralHeaders(
+  source: ByteSource,
+  stated: EndRecord,
+  gap: number,
+  error: MakeError,
+): ZipEntry[] {
   const base = stated.byteOffset;
   const reader = new ByteReader(source.read(base, stated.nbytes), (message, at) => {
     throw error(`directory: ${message}`, base + at);
@@ -146,7 +181,10 @@ function readCentralHeaders(source: ByteSource, stated: EndRecord, gap: number, 
     const signature = reader.u4();
     if (signature !== SIGNATURE.centralHeader) {
       const hint = i === 0 && gap > 0 ? `; ${gap} bytes of other data may precede the archive` : "";
-      throw error(`directory entry ${i} has signature 0x${signature.toString(16).padStart(8, "0")}, expected 0x02014b50${hint}`, at);
+      throw error(
+        `directory entry ${i} has signature 0x${signature.toString(16).padStart(8, "0")}, expected 0x02014b50${hint}`,
+        at,
+      );
     }
     reader.bytes(4); // versions made by and needed
     const flags = reader.u2();
@@ -165,9 +203,18 @@ function readCentralHeaders(source: ByteSource, stated: EndRecord, gap: number, 
     const name = decodeUtf8(reader.bytes(nameLength));
     const extra = reader.bytes(extraLength);
     reader.bytes(commentLength);
-    if (disk !== 0 && disk !== U16_MAX) throw error(`directory entry "${name}" lies on disk ${disk}, expected 0`, at);
+    if (disk !== 0 && disk !== U16_MAX)
+      throw error(`directory entry "${name}" lies on disk ${disk}, expected 0`, at);
     const wide = readZip64Extra(extra, { uncompressed, compressed, offset }, name, at, error);
-    entries.push({ name, flags, method, crc32, compressedSize: wide.compressed, size: wide.uncompressed, headerOffset: wide.offset });
+    entries.push({
+      name,
+      flags,
+      method,
+      crc32,
+      compressedSize: wide.compressed,
+      size: wide.uncompressed,
+      headerOffset: wide.offset,
+    });
   }
   return entries;
 }
@@ -179,8 +226,15 @@ interface Widened {
 }
 
 /** Replaces saturated 32-bit fields by those of the zip64 extra field, which holds only these, in this order. */
-function readZip64Extra(extra: Uint8Array, fields: Widened, name: string, at: number, error: MakeError): Widened {
-  if (fields.uncompressed !== U32_MAX && fields.compressed !== U32_MAX && fields.offset !== U32_MAX) return fields;
+function readZip64Extra(
+  extra: Uint8Array,
+  fields: Widened,
+  name: string,
+  at: number,
+  error: MakeError,
+): Widened {
+  if (fields.uncompressed !== U32_MAX && fields.compressed !== U32_MAX && fields.offset !== U32_MAX)
+    return fields;
   const fail = (message: string): never => {
     throw error(`directory entry "${name}", extra field: ${message}`, at);
   };
@@ -208,15 +262,22 @@ function checkOverlaps(entries: readonly ZipEntry[], directoryOffset: number, er
     const end = entry.headerOffset + NBYTES.localHeader + Math.max(stored, entry.compressedSize);
     const next = sorted[i + 1];
     if (next && end > next.headerOffset) {
-      throw error(`entries "${entry.name}" and "${next.name}" overlap: the first ends at byte ${end} or later, the second starts at byte ${next.headerOffset}`, entry.headerOffset);
+      throw error(
+        `entries "${entry.name}" and "${next.name}" overlap: the first ends at byte ${end} or later, the second starts at byte ${next.headerOffset}`,
+        entry.headerOffset,
+      );
     }
     if (end > directoryOffset) {
-      throw error(`entry "${entry.name}" ends at byte ${end} or later, the directory starts at byte ${directoryOffset}`, entry.headerOffset);
+      throw error(
+        `entry "${entry.name}" ends at byte ${end} or later, the directory starts at byte ${directoryOffset}`,
+        entry.headerOffset,
+      );
     }
   }
 }
 
 function isSorted(entries: readonly ZipEntry[]): boolean {
-  for (let i = 1; i < entries.length; i++) if (entries[i]!.headerOffset < entries[i - 1]!.headerOffset) return false;
+  for (let i = 1; i < entries.length; i++)
+    if (entries[i]!.headerOffset < entries[i - 1]!.headerOffset) return false;
   return true;
 }

@@ -22,7 +22,13 @@ export const NBYTES = {
 } as const;
 
 /** General purpose flags (APPNOTE 4.4.4). */
-export const FLAG = { encrypted: 0x0001, dataDescriptor: 0x0008, strongEncryption: 0x0040, utf8: 0x0800, maskedHeader: 0x2000 } as const;
+export const FLAG = {
+  encrypted: 0x0001,
+  dataDescriptor: 0x0008,
+  strongEncryption: 0x0040,
+  utf8: 0x0800,
+  maskedHeader: 0x2000,
+} as const;
 
 /** Compression methods. Readers know these two and no other. */
 export const METHOD = { stored: 0, deflated: 8 } as const;

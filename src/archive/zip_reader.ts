@@ -6,7 +6,7 @@ import { type ByteSource, describeSource, readSourceInto } from "./byte_source.t
 import { crc32 } from "./crc32.ts";
 import { type ZipDirectory, type ZipEntry, readZipDirectory } from "./zip_directory.ts";
 import { FLAG, METHOD, NBYTES, SIGNATURE } from "./zip_format.ts";
-import { inflateExact, inflateInto } from "./zip_vendor.ts";
+import { inflateChunks, inflateExact, inflateInto } from "./zip_vendor.ts";
 
 /** Options of `ZipReader`. */
 export interface ZipReaderOptions {
@@ -48,12 +48,15 @@ export class ZipReader {
 
   /** Builds the error for a defect of an entry. */
   private error(entry: ZipEntry, message: string, byteOffset: number, cause?: unknown): ArchiveError {
-    return new ArchiveError(`Cannot read record "${entry.name}" of ${describeSource(this.source)}: ${message} (byte ${byteOffset})`, {
-      file: this.source.name,
-      record: entry.name,
-      byteOffset,
-      cause,
-    });
+    return new ArchiveError(
+      `Cannot read record "${entry.name}" of ${describeSource(this.source)}: ${message} (byte ${byteOffset})`,
+      {
+        file: this.source.name,
+        record: entry.name,
+        byteOffset,
+        cause,
+      },
+    );
   }
 
   /** Reads an entry's local header. */
@@ -63,11 +66,16 @@ export class ZipReader {
       throw this.error(entry, `local header: ${message}`, at + byteOffset);
     };
     if (at + NBYTES.localHeader > this.directory.byteOffset) {
-      throw this.error(entry, `local header does not fit before the directory at byte ${this.directory.byteOffset}`, at);
+      throw this.error(
+        entry,
+        `local header does not fit before the directory at byte ${this.directory.byteOffset}`,
+        at,
+      );
     }
     const fixed = new ByteReader(this.source.read(at, NBYTES.localHeader), fail);
     const signature = fixed.u4();
-    if (signature !== SIGNATURE.localHeader) fail(`signature is 0x${hex(signature)}, expected 0x${hex(SIGNATURE.localHeader)}`, 0);
+    if (signature !== SIGNATURE.localHeader)
+      fail(`signature is 0x${hex(signature)}, expected 0x${hex(SIGNATURE.localHeader)}`, 0);
     fixed.u2(); // version needed
     const flags = fixed.u2();
     const method = fixed.u2();
@@ -77,11 +85,21 @@ export class ZipReader {
     const dataOffset = at + NBYTES.localHeader + nameLength + extraLength;
     if (dataOffset + entry.compressedSize > this.directory.byteOffset) {
       const end = dataOffset + entry.compressedSize;
-      throw this.error(entry, `data reaches byte ${end}, the directory starts at byte ${this.directory.byteOffset}`, dataOffset);
+      throw this.error(
+        entry,
+        `data reaches byte ${end}, the directory starts at byte ${this.directory.byteOffset}`,
+        dataOffset,
+      );
     }
     const rest = this.source.read(at + NBYTES.localHeader, nameLength + extraLength);
     this.dataOffsets.set(entry, dataOffset);
-    return { name: decodeUtf8(rest.subarray(0, nameLength)), flags, method, extra: rest.subarray(nameLength), dataOffset };
+    return {
+      name: decodeUtf8(rest.subarray(0, nameLength)),
+      flags,
+      method,
+      extra: rest.subarray(nameLength),
+      dataOffset,
+    };
   }
 
   /** Where an entry's data starts: the local header's own lengths decide, they differ from the directory's. */
@@ -93,19 +111,35 @@ export class ZipReader {
   private checkReadable(entry: ZipEntry): void {
     const at = entry.headerOffset;
     if (entry.flags & (FLAG.encrypted | FLAG.strongEncryption | FLAG.maskedHeader)) {
-      throw this.error(entry, `encrypted (flags 0x${entry.flags.toString(16).padStart(4, "0")}), expected no encryption`, at);
+      throw this.error(
+        entry,
+        `encrypted (flags 0x${entry.flags.toString(16).padStart(4, "0")}), expected no encryption`,
+        at,
+      );
     }
     if (entry.method === METHOD.stored) {
       if (entry.size !== entry.compressedSize) {
-        throw this.error(entry, `stored, but the directory states ${entry.compressedSize} compressed and ${entry.size} uncompressed bytes`, at);
+        throw this.error(
+          entry,
+          `stored, but the directory states ${entry.compressedSize} compressed and ${entry.size} uncompressed bytes`,
+          at,
+        );
       }
     } else if (entry.method === METHOD.deflated) {
       const ratio = this.limits?.maxInflateRatio ?? LIMITS.maxInflateRatio;
       if (entry.size > entry.compressedSize * ratio) {
-        throw this.error(entry, `directory states ${entry.size} bytes from ${entry.compressedSize} compressed bytes, at most ${ratio} times as many are possible`, at);
+        throw this.error(
+          entry,
+          `directory states ${entry.size} bytes from ${entry.compressedSize} compressed bytes, at most ${ratio} times as many are possible`,
+          at,
+        );
       }
     } else {
-      throw this.error(entry, `compression method is ${entry.method}, expected 0 (stored) or 8 (deflated)`, at);
+      throw this.error(
+        entry,
+        `compression method is ${entry.method}, expected 0 (stored) or 8 (deflated)`,
+        at,
+      );
     }
   }
 
@@ -133,7 +167,9 @@ export class ZipReader {
   readInto(entry: ZipEntry, target: Uint8Array): void {
     this.checkReadable(entry);
     if (target.length !== entry.size) {
-      throw new RangeError(`Cannot read record "${entry.name}" into ${target.length} bytes: it has ${entry.size} bytes`);
+      throw new RangeError(
+        `Cannot read record "${entry.name}" into ${target.length} bytes: it has ${entry.size} bytes`,
+      );
     }
     const dataOffset = this.dataOffset(entry);
     if (entry.method === METHOD.stored) {
@@ -151,10 +187,33 @@ export class ZipReader {
     this.checkCrc(entry, () => crc32(target));
   }
 
+  /** Reads all of an entry in small pieces and checks its CRC, whatever `verifyCrc` says. Throws `ArchiveError`. */
+  verify(entry: ZipEntry): void {
+    this.checkReadable(entry);
+    const dataOffset = this.dataOffset(entry);
+    let crc = 0;
+    if (entry.method === METHOD.stored) {
+      for (let at = 0; at < entry.size; at += READ_CHUNK) {
+        crc = crc32(this.source.read(dataOffset + at, Math.min(READ_CHUNK, entry.size - at)), crc);
+      }
+    } else {
+      this.inflating(entry, () => {
+        inflateChunks(this.compressedChunks(entry, dataOffset), entry.size, (part) => {
+          crc = crc32(part, crc);
+        });
+      });
+    }
+    this.expectCrc(entry, crc);
+  }
+
   /** A part of an entry. The CRC cannot be checked; a deflated entry is inflated as a whole. */
   readSlice(entry: ZipEntry, byteOffset: number, nbytes: number): Uint8Array {
     if (!(byteOffset >= 0 && nbytes >= 0 && byteOffset + nbytes <= entry.size)) {
-      throw this.error(entry, `bytes ${byteOffset} to ${byteOffset + nbytes} are asked for, the record has ${entry.size} bytes`, entry.headerOffset);
+      throw this.error(
+        entry,
+        `bytes ${byteOffset} to ${byteOffset + nbytes} are asked for, the record has ${entry.size} bytes`,
+        entry.headerOffset,
+      );
     }
     if (entry.method !== METHOD.stored) return this.read(entry).subarray(byteOffset, byteOffset + nbytes);
     this.checkReadable(entry);
@@ -169,10 +228,16 @@ export class ZipReader {
   }
 
   private checkCrc(entry: ZipEntry, compute: () => number): void {
-    if (!this.verifyCrc) return;
-    const crc = compute();
+    if (this.verifyCrc) this.expectCrc(entry, compute());
+  }
+
+  private expectCrc(entry: ZipEntry, crc: number): void {
     if (crc !== entry.crc32) {
-      throw this.error(entry, `crc-32 check failed: the data has 0x${hex(crc)}, the directory states 0x${hex(entry.crc32)}`, this.dataOffset(entry));
+      throw this.error(
+        entry,
+        `crc-32 check failed: the data has 0x${hex(crc)}, the directory states 0x${hex(entry.crc32)}`,
+        this.dataOffset(entry),
+      );
     }
   }
 
@@ -191,7 +256,12 @@ export class ZipReader {
       return inflate();
     } catch (cause) {
       if (cause instanceof ArchiveError) throw cause;
-      throw this.error(entry, `deflate stream: ${cause instanceof Error ? cause.message : String(cause)}`, this.dataOffset(entry), cause);
+      throw this.error(
+        entry,
+        `deflate stream: ${cause instanceof Error ? cause.message : String(cause)}`,
+        this.dataOffset(entry),
+        cause,
+      );
     }
   }
 }

@@ -31,22 +31,32 @@ function expectSize(bytes: Uint8Array, size: number): Uint8Array {
 }
 
 /**
- * Inflates raw deflate data that arrives in chunks straight into `target`, which has exactly the stated size.
- * Memory beside the target is bounded by one chunk's output.
+ * Inflates raw deflate data that arrives in chunks, and hands on what it gives; throws when that is not `size` bytes.
+ * Memory is bounded by one chunk's output.
  */
-export function inflateInto(compressed: Iterable<Uint8Array>, target: Uint8Array): void {
+export function inflateChunks(
+  compressed: Iterable<Uint8Array>,
+  size: number,
+  take: (part: Uint8Array) => void,
+): void {
   let filled = 0;
   const stream = new Inflate((part) => {
-    if (part.length > target.length - filled) {
-      throw new Error(`inflated to more than ${target.length} bytes, the directory states ${target.length}`);
-    }
+    filled += part.length;
+    if (filled > size) throw new Error(`inflated to more than ${size} bytes, the directory states ${size}`);
+    take(part);
+  });
+  for (const chunk of compressed) stream.push(chunk, false);
+  stream.push(new Uint8Array(0), true); // throws when the stream is cut off
+  if (filled !== size) throw new Error(`inflated to ${filled} bytes, the directory states ${size}`);
+}
+
+/** As `inflateChunks`, straight into `target`, which has exactly the stated size. */
+export function inflateInto(compressed: Iterable<Uint8Array>, target: Uint8Array): void {
+  let filled = 0;
+  inflateChunks(compressed, target.length, (part) => {
     target.set(part, filled);
     filled += part.length;
   });
-  for (const chunk of compressed) stream.push(chunk, false);
-  // An empty last chunk would make fflate report a finished stream as cut off only if it is cut off.
-  stream.push(new Uint8Array(0), true);
-  if (filled !== target.length) throw new Error(`inflated to ${filled} bytes, the directory states ${target.length}`);
 }
 
 const BEST_LEVEL = 9; // miniz's MZ_BEST_COMPRESSION, which torch asks for

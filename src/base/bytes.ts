@@ -136,7 +136,8 @@ export class ByteReader {
   u8(): number {
     const at = this.advance(8);
     const value = this.view.getUint32(at + 4, true) * 2 ** 32 + this.view.getUint32(at, true);
-    if (value > Number.MAX_SAFE_INTEGER) this.fail(`64-bit count is ${value}, at most ${Number.MAX_SAFE_INTEGER} is possible`, at);
+    if (value > Number.MAX_SAFE_INTEGER)
+      this.fail(`64-bit count is ${value}, at most ${Number.MAX_SAFE_INTEGER} is possible`, at);
     return value;
   }
 

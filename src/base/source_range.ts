@@ -1,4 +1,8 @@
-/** @file Source text and ranges in it, with PyTorch's caret excerpts. Upstream: torch/csrc/jit/frontend/source_range.cpp. Spec: spec/debug.md. */
+/** @file Source text and ranges in it, with PyTorch's caret excerpts. Upstream: torch/csrc/jit/frontend/source_range.cpp. Spec: spec/debug.md.
+ *
+ * Note [Bytes and UTF-16]: offsets here count UTF-16 units of the text; PyTorch counts bytes of UTF-8 wherever it prints
+ * or stores one (columns, tildes, debug records). `byteOffset` and `offsetOfByte` convert; in ASCII text they are the same. */
+import { decodeUtf8, encodeUtf8 } from "./bytes.ts";
 
 /** A source range that generated text came from: how an archive's code points at the original Python. */
 export interface SourceRangeOrigin {
@@ -10,10 +14,12 @@ export interface SourceRangeOrigin {
 export class Source {
   readonly text: string;
   readonly filename: string | undefined;
-  /** 0-based line of the file on which `text` starts. */
+  /** Number that the first line of `text` has in messages: 1 for a whole file. */
   readonly startingLine: number;
   readonly origin: SourceRangeOrigin | undefined;
   private lineStarts: number[] | undefined;
+  private lineByteStarts: number[] | undefined;
+  private knownByteText: string | undefined;
 
   constructor(text: string, filename?: string, startingLine = 0, origin?: SourceRangeOrigin) {
     this.text = text;
@@ -31,17 +37,29 @@ export class Source {
     return this.lineStarts;
   }
 
+  /** Byte offsets at which the lines start. */
+  private byteStarts(): number[] {
+    if (!this.lineByteStarts) {
+      const bytes = this.byteText;
+      const starts = [0];
+      for (let i = bytes.indexOf("\n"); i >= 0; i = bytes.indexOf("\n", i + 1)) starts.push(i + 1);
+      this.lineByteStarts = starts;
+    }
+    return this.lineByteStarts;
+  }
+
+  /** The UTF-8 bytes of the text, one character each. The text itself where that is ASCII. */
+  get byteText(): string {
+    if (this.knownByteText === undefined) {
+      // eslint-disable-next-line no-control-regex
+      this.knownByteText = /^[\x00-\x7f]*$/.test(this.text) ? this.text : binaryString(encodeUtf8(this.text));
+    }
+    return this.knownByteText;
+  }
+
   /** 0-based line of `text` that holds `offset`. */
   lineOf(offset: number): number {
-    const starts = this.starts();
-    let low = 0;
-    let high = starts.length;
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (starts[middle]! <= offset) low = middle;
-      else high = middle;
-    }
-    return low;
+    return lineIn(this.starts(), offset);
   }
 
   /** Offset at which the 0-based line starts. */
@@ -49,17 +67,81 @@ export class Source {
     return this.starts()[line] ?? this.text.length;
   }
 
-  /** 0-based line in the file, counting from `startingLine`. */
+  /** Number in the file of a 0-based line of `text`. */
   fileLine(line: number): number {
-    return this.startingLine + line;
+    return this.filename === undefined ? line : this.startingLine + line;
   }
 
   numLines(): number {
     return this.starts().length;
   }
+
+  /** The byte offset of an offset. See Note [Bytes and UTF-16]. Offsets past the end keep their distance from it. */
+  byteOffset(offset: number): number {
+    const { byteText, text } = this;
+    if (byteText === text) return offset;
+    if (offset >= text.length) return byteText.length + (offset - text.length);
+    const line = this.lineOf(offset);
+    let bytes = this.byteStarts()[line]!;
+    for (let i = this.offsetOfLine(line); i < offset; i++) bytes += unitBytes(text, i);
+    return bytes;
+  }
+
+  /** The offset of a byte offset; a byte inside a character gives the character's start. */
+  offsetOfByte(byteOffset: number): number {
+    const { byteText, text } = this;
+    if (byteText === text) return byteOffset;
+    if (byteOffset >= byteText.length) return text.length + (byteOffset - byteText.length);
+    const line = lineIn(this.byteStarts(), byteOffset);
+    let at = this.offsetOfLine(line);
+    let bytes = this.byteStarts()[line]!;
+    for (;;) {
+      const size = unitBytes(text, at);
+      if (bytes + size > byteOffset) return at;
+      bytes += size;
+      at++;
+    }
+  }
 }
 
-const CONTEXT_LINES = 3; // torch: SourceRange::highlight prints three lines before and after
+/** Index of the last start that is not beyond `offset`. */
+function lineIn(starts: readonly number[], offset: number): number {
+  let low = 0;
+  let high = starts.length;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (starts[middle]! <= offset) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Bytes of UTF-8 that one UTF-16 unit stands for: a surrogate pair's four are counted with its first unit. */
+function unitBytes(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  if (code < 0x80) return 1;
+  if (code < 0x800) return 2;
+  if (code >= 0xd800 && code <= 0xdbff && isLowSurrogate(text.charCodeAt(at + 1))) return 4;
+  if (isLowSurrogate(code)) {
+    const before = text.charCodeAt(at - 1);
+    if (before >= 0xd800 && before <= 0xdbff) return 0;
+    if (code >= 0xdc80 && code <= 0xdcff) return 1; // a byte that is no UTF-8, as decodeUtf8 keeps it
+  }
+  return 3;
+}
+
+function isLowSurrogate(code: number): boolean {
+  return code >= 0xdc00 && code <= 0xdfff;
+}
+
+const CHUNK = 8192;
+function binaryString(bytes: Uint8Array): string {
+  let out = "";
+  for (let i = 0; i < bytes.length; i += CHUNK) out += String.fromCharCode(...bytes.subarray(i, i + CHUNK));
+  return out;
+}
+
+const CONTEXT_LINES = 3; // torch: SourceRange::CONTEXT
 
 /** A half-open range `[start, end)` of a `Source`. */
 export class SourceRange {
@@ -73,15 +155,32 @@ export class SourceRange {
     this.end = end;
   }
 
+  /** The range between two byte offsets, as debug records store it. */
+  static ofBytes(source: Source, startByte: number, endByte: number): SourceRange {
+    return new SourceRange(source, source.offsetOfByte(startByte), source.offsetOfByte(endByte));
+  }
+
+  get startByte(): number {
+    return this.source.byteOffset(this.start);
+  }
+  get endByte(): number {
+    return this.source.byteOffset(this.end);
+  }
+
+  equals(other: SourceRange): boolean {
+    return this.source === other.source && this.start === other.start && this.end === other.end;
+  }
+
   text(): string {
     return this.source.text.slice(this.start, this.end);
   }
 
-  /** `[filename, line, column]`, line 1-based and column 0-based as `graph` prints them; undefined without a file name. */
+  /** `[filename, line, column]` as `graph` prints them, the column 0-based in bytes; undefined without a file name. */
   fileLineCol(): [string, number, number] | undefined {
-    if (this.source.filename === undefined) return undefined;
-    const line = this.source.lineOf(this.start);
-    return [this.source.filename, this.source.fileLine(line) + 1, this.start - this.source.offsetOfLine(line)];
+    const { source, start } = this;
+    if (source.filename === undefined) return undefined;
+    const line = source.lineOf(start);
+    return [source.filename, source.fileLine(line), source.byteOffset(start) - source.byteOffset(source.offsetOfLine(line))];
   }
 
   /** The range of the original source that this range of archived code was printed from. */
@@ -89,67 +188,85 @@ export class SourceRange {
     return this.source.origin?.findSourceRangeThatGenerated(this);
   }
 
-  /** The excerpt that PyTorch prints, and below it, if known, the original source ("Serialized ..."). */
+  /** The excerpt that PyTorch prints below a message: the original source, if known, then the archived code. */
   highlight(): string {
     const original = this.findSourceRangeThatGenerated();
-    if (!original) return this.printWithContext(CONTEXT_LINES, true, "");
-    return `${original.highlight()}Serialized ${this.printWithContext(CONTEXT_LINES, true, "")}`;
+    const own = this.printWithContext(CONTEXT_LINES, true, "");
+    return original ? `${original.highlight()}Serialized ${own}` : own;
   }
 
-  /** Prints the lines around the range with `~~~ <--- HERE` below each marked line. */
+  /** Prints the lines around the range, with `~~~ <--- HERE` below what it covers. `funcname` is the function of a traceback. */
   printWithContext(context: number, highlight: boolean, funcname: string): string {
-    const text = this.source.text;
-    if (text.length === 0) return "";
-    // Note [Raw traceback]: a range over the whole text is a trace's Python stack, printed as it is.
-    if (this.start === 0 && this.end === text.length) return text;
-    const begin = Math.min(Math.max(0, this.start), text.length);
-    const finish = Math.min(Math.max(begin, this.end), text.length);
-    let beginLine = begin;
-    while (beginLine > 0 && text[beginLine - 1] !== "\n") beginLine--;
-    let beginContext = beginLine;
-    for (let lines = 0; beginContext > 0; --beginContext) {
-      if (text[beginContext - 1] === "\n") ++lines;
-      if (lines > context) break;
-    }
-    let endLine = begin;
-    while (endLine < text.length && text[endLine] !== "\n") endLine++;
-    let endContext = endLine;
-    for (let lines = 0; endContext < text.length; ++endContext) {
-      if (text[endContext] === "\n") ++lines;
-      if (lines >= context) break;
-    }
-    let out = "";
+    const bytes = this.source.byteText;
+    const start = this.startByte;
+    const end = Math.min(this.endByte, bytes.length);
+    // a range over the whole text is a trace's Python stack, printed as it is
+    if (this.endByte - start === bytes.length) return this.source.text;
+    if (start > bytes.length) return "";
+    const lines = contextLines(bytes, start, end, context);
+    let header = "";
     const at = this.fileLineCol();
-    if (at) {
-      out += `  File "${at[0]}", line ${at[1]}`;
-      if (funcname) out += `, in ${funcname}`;
-      out += "\n";
+    if (at) header = `  File "${at[0]}", line ${at[1]}${funcname ? `, in ${funcname}` : ""}\n`;
+    let out = bytes.slice(lines.begin, start);
+    let rest = start;
+    if (highlight) {
+      const marked = markLines(bytes, start, end);
+      out += marked.text;
+      rest = marked.next;
+    } else {
+      out += bytes.slice(start, end);
+      rest = end;
     }
-    if (beginContext > 0) while (beginContext < begin && beginContext > 0 && text[beginContext - 1] !== "\n") beginContext++;
-    const initialIndent = leadingBlanks(text, beginLine);
-    let lineStart = beginContext;
-    let first = true;
-    while (lineStart < endContext || first) {
-      first = false;
-      let lineEnd = text.indexOf("\n", lineStart);
-      if (lineEnd < 0 || lineEnd > endContext) lineEnd = Math.min(text.length, Math.max(endContext, lineStart));
-      const actual = text.slice(lineStart, lineEnd);
-      out += `${at ? "    " : ""}${actual}\n`;
-      if (highlight && lineEnd >= begin && lineStart < finish) {
-        const emptySpace = lineStart === beginLine ? begin - lineStart : Math.min(initialIndent, leadingBlanks(text, lineStart));
-        const marks = Math.max(0, Math.min(finish, lineEnd) - Math.max(begin, lineStart + (lineStart === beginLine ? 0 : emptySpace)));
-        const isLast = finish <= lineEnd + 1 || lineEnd >= text.length;
-        out += `${at ? "    " : ""}${" ".repeat(emptySpace)}${"~".repeat(marks)}${isLast ? " <--- HERE" : ""}\n`;
-      }
-      lineStart = lineEnd + 1;
-      if (lineStart > text.length) break;
+    if (rest <= bytes.length) {
+      const tail = bytes.slice(rest, Math.max(rest, lines.end));
+      out += tail === "" || tail.endsWith("\n") ? tail : `${tail}\n`;
     }
-    return out;
+    return header + (bytes === this.source.text ? out : decodeUtf8(Uint8Array.from(out, (c) => c.charCodeAt(0))));
   }
 }
 
-function leadingBlanks(text: string, from: number): number {
-  let i = from;
-  while (i < text.length && text[i] === " ") i++;
-  return i - from;
+/** The range of bytes that shows `context` lines around a range. */
+function contextLines(bytes: string, start: number, end: number, context: number): { begin: number; end: number } {
+  let begin = start === 0 ? 0 : bytes.lastIndexOf("\n", start - 1) + 1;
+  for (let lines = 0; begin > 0; --begin) {
+    if (bytes[begin - 1] === "\n") ++lines;
+    if (lines >= context) break;
+  }
+  let last = bytes.indexOf("\n", end);
+  if (last < 0) last = bytes.length;
+  for (let lines = 0; last < bytes.length; ++last) {
+    if (bytes[last] === "\n") ++lines;
+    if (lines >= context) break;
+  }
+  return { begin, end: last };
+}
+
+/** The lines of a range with tildes below; `next` is where the text continues. */
+function markLines(bytes: string, start: number, end: number): { text: string; next: number } {
+  let text = "";
+  let lineStart = start;
+  let lineEnd = start;
+  while (lineStart < end) {
+    const newline = bytes.indexOf("\n", lineEnd);
+    lineEnd = newline < 0 ? bytes.length : newline;
+    text += newline < 0 ? `${bytes.slice(lineStart)}\n` : bytes.slice(lineStart, lineEnd + 1);
+    const from = lineStart === 0 ? 0 : bytes.lastIndexOf("\n", lineStart - 1) + 1;
+    const to = Math.max(lineStart, Math.min(lineEnd, end));
+    let blanks = 0;
+    while (from + blanks < to && (bytes[from + blanks] === " " || from + blanks < start)) blanks++;
+    const tildes = to - from - blanks;
+    if (tildes > 0) {
+      const more = lineEnd !== end && hasMore(bytes, lineEnd, end);
+      text += `${" ".repeat(blanks)}${"~".repeat(tildes)}${more ? "\n" : " <--- HERE\n"}`;
+    }
+    lineEnd++;
+    lineStart = lineEnd;
+  }
+  return { text, next: lineEnd };
+}
+
+/** Whether anything but white space follows in `[from, end]`; the end of the text counts as something, as in C++. */
+function hasMore(bytes: string, from: number, end: number): boolean {
+  for (let i = from; i <= end; i++) if (bytes[i] !== "\n" && bytes[i] !== " ") return true;
+  return false;
 }

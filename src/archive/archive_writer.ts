@@ -1,0 +1,88 @@
+/** @file Writes the records of an archive in PyTorch's container layout. Upstream: caffe2/serialize/inline_container.cc. Spec: spec/records.md. */
+import { internalAssert } from "../base/errors.ts";
+import { concatBytes, encodeUtf8 } from "../base/bytes.ts";
+import type { ByteSink } from "./byte_source.ts";
+import {
+  BUFFER_ROOT_NAME,
+  RECORD,
+  SerializationId,
+  isRecordCompressed,
+  versionRecordName,
+} from "./records.ts";
+import { PRODUCED_ARCHIVE_VERSION } from "./versions.ts";
+import { type WrittenEntry, ZipWriter } from "./zip_writer.ts";
+
+/** Options of `ArchiveWriter`. */
+export interface ArchiveWriterOptions {
+  /** Folder of all records; see `rootNameOf`. Default `archive`. */
+  rootName?: string;
+  /** Data of records starts at multiples of this. Default 64. */
+  alignment?: number;
+}
+
+/** What `finish` writes after the records. */
+export interface ArchiveTrailer {
+  /** Archive version that the operators of the code need. Default 3. */
+  version?: number;
+  /** Whether to write `byteorder`. Default true. */
+  byteorder?: boolean;
+}
+
+/** Streams records to a sink. The caller closes the sink, or aborts it after an error: see `withSink`. */
+export class ArchiveWriter {
+  readonly rootName: string;
+  private readonly zip: ZipWriter;
+  private readonly id = new SerializationId();
+  private finished = false;
+
+  constructor(sink: ByteSink, options: ArchiveWriterOptions = {}) {
+    this.rootName = options.rootName ?? BUFFER_ROOT_NAME;
+    if (this.rootName === "" || this.rootName.includes("/")) {
+      throw new RangeError(
+        `Cannot write archive: root folder name is "${this.rootName}", expected a name without slashes`,
+      );
+    }
+    this.zip = new ZipWriter(sink, options.alignment === undefined ? {} : { alignment: options.alignment });
+  }
+
+  /** Bytes written so far. */
+  get nbytes(): number {
+    return this.zip.nbytes;
+  }
+
+  /** Writes a record, given as a whole or as chunks; `compress` defaults to PyTorch's rule. */
+  writeRecord(
+    name: string,
+    data: Uint8Array | readonly Uint8Array[],
+    options: { compress?: boolean } = {},
+  ): WrittenEntry {
+    const chunks = data instanceof Uint8Array ? [data] : data;
+    let size = 0;
+    for (const chunk of chunks) size += chunk.length;
+    const compress = options.compress ?? isRecordCompressed(name, size);
+    return this.write(name, compress ? [concatBytes(chunks)] : chunks, size, compress);
+  }
+
+  /** Writes a stored record of `size` bytes from chunks that are made while it is written. */
+  writeStream(name: string, chunks: Iterable<Uint8Array>, size: number): WrittenEntry {
+    return this.write(name, chunks, size, false);
+  }
+
+  private write(name: string, chunks: Iterable<Uint8Array>, size: number, compress: boolean): WrittenEntry {
+    internalAssert(!this.finished, "record written after finish");
+    const entry = this.zip.writeEntry(`${this.rootName}/${name}`, chunks, size, compress);
+    this.id.add(name, entry.crc32);
+    return entry;
+  }
+
+  /** Writes version, byteorder, serialization id and the directory. Does not close the sink. */
+  finish(trailer: ArchiveTrailer = {}): void {
+    const version = trailer.version ?? PRODUCED_ARCHIVE_VERSION;
+    this.writeRecord(versionRecordName(version), encodeUtf8(`${version}\n`));
+    // Every platform that JavaScript runs on in practice is little-endian, and storages are written as they lie in memory.
+    if (trailer.byteorder ?? true) this.writeRecord(RECORD.byteorder, encodeUtf8("little"));
+    this.writeRecord(RECORD.serializationId, encodeUtf8(this.id.digits()));
+    this.finished = true;
+    this.zip.finish();
+  }
+}

@@ -1,0 +1,251 @@
+/** @file Emits pickle opcodes with the choices of PyTorch's writer; knows no values. Upstream: torch/csrc/jit/serialization/pickler.cpp. Spec: spec/pickle.md. */
+import { ByteWriter, concatBytes, encodeUtf8 } from "../base/bytes.ts";
+import { internalAssert } from "../base/errors.ts";
+import { OPCODES, type OpcodeName } from "./opcodes.ts";
+
+const PROTOCOL = 2;
+const U1_MAX = 0xff;
+const U2_MAX = 0xffff;
+const I4_MIN = -(2 ** 31);
+const I4_MAX = 2 ** 31 - 1;
+const CHUNK = 1 << 20;
+
+/**
+ * Writes one pickle. Strings and globals are memoized by value, everything else by keys that the caller chooses: an
+ * object (identity) or a string. Memo ids count from 0 in the order of BINPUT.
+ */
+export class PickleEmitter {
+  private out = new ByteWriter(1024);
+  private readonly chunks: Uint8Array[] = [];
+  private readonly strings = new Map<string, number>();
+  private readonly globals = new Map<string, number>();
+  private readonly keys = new Map<unknown, number>();
+  private memoSize = 0;
+
+  constructor() {
+    this.op("PROTO");
+    this.out.u1(PROTOCOL);
+  }
+
+  /** Writes an opcode without its argument. */
+  op(name: OpcodeName): void {
+    if (this.out.length >= CHUNK) {
+      this.chunks.push(this.out.finish());
+      this.out = new ByteWriter(CHUNK + 64);
+    }
+    this.out.u1(OPCODES[name].code);
+  }
+
+  /** Writes raw bytes: the argument of the opcode before. */
+  bytes(data: Uint8Array): void {
+    this.out.bytes(data);
+  }
+
+  // Scalars
+
+  pushNone(): void {
+    this.op("NONE");
+  }
+
+  pushBool(value: boolean): void {
+    this.op(value ? "NEWTRUE" : "NEWFALSE");
+  }
+
+  /** The shortest of BININT1, BININT2, BININT and an 8-byte LONG1; a bigint wraps at 64 bits. */
+  pushInt(value: number | bigint): void {
+    if (typeof value === "bigint") {
+      const wrapped = BigInt.asIntN(64, value);
+      if (wrapped < BigInt(I4_MIN) || wrapped > BigInt(I4_MAX)) return this.pushLong(wrapped);
+      value = Number(wrapped);
+    }
+    internalAssert(Number.isSafeInteger(value), `int ${value} is not safe`);
+    if (value >= 0 && value <= U1_MAX) {
+      this.op("BININT1");
+      this.out.u1(value);
+    } else if (value >= 0 && value <= U2_MAX) {
+      this.op("BININT2");
+      this.out.u2(value);
+    } else if (value >= I4_MIN && value <= I4_MAX) {
+      this.op("BININT");
+      this.out.i4(value);
+    } else this.pushLong(BigInt(value));
+  }
+
+  private pushLong(value: bigint): void {
+    this.op("LONG1");
+    this.out.u1(8);
+    this.out.i8(value);
+  }
+
+  pushDouble(value: number): void {
+    this.op("BINFLOAT");
+    this.out.f8BigEndian(value);
+  }
+
+  /** A string: written and memoized once, recalled afterwards. */
+  pushString(text: string): void {
+    const id = this.strings.get(text);
+    if (id !== undefined) return this.recallId(id);
+    this.pushStringUnmemoized(text);
+    this.strings.set(text, this.nextMemoId());
+  }
+
+  /** A string that leaves no trace in the memo. */
+  pushStringUnmemoized(text: string): void {
+    const data = encodeUtf8(text);
+    this.op("BINUNICODE");
+    this.out.u4(data.length);
+    this.out.bytes(data);
+  }
+
+  /** A class or function by name: written and memoized once, recalled afterwards. */
+  pushGlobal(module: string, name: string): void {
+    const key = `${module}\n${name}\n`;
+    const id = this.globals.get(key);
+    if (id !== undefined) return this.recallId(id);
+    this.op("GLOBAL");
+    this.out.bytes(encodeUtf8(key));
+    this.globals.set(key, this.nextMemoId());
+  }
+
+  // Containers: what lies between start and end are the elements
+
+  mark(): void {
+    this.op("MARK");
+  }
+
+  /** Starts a tuple of unknown length; `endTuple` closes it. */
+  startTuple(): void {
+    this.op("MARK");
+  }
+
+  endTuple(): void {
+    this.op("TUPLE");
+  }
+
+  /** Starts a tuple value as PyTorch writes them: no MARK up to three elements. `endTupleOf` takes the same length. */
+  startTupleOf(length: number): void {
+    if (length > 3) this.op("MARK");
+  }
+
+  endTupleOf(length: number): void {
+    this.op(
+      length === 0
+        ? "EMPTY_TUPLE"
+        : length === 1
+          ? "TUPLE1"
+          : length === 2
+            ? "TUPLE2"
+            : length === 3
+              ? "TUPLE3"
+              : "TUPLE",
+    );
+  }
+
+  pushEmptyTuple(): void {
+    this.op("EMPTY_TUPLE");
+  }
+
+  pushEmptyDict(): void {
+    this.op("EMPTY_DICT");
+  }
+
+  /** EMPTY_LIST MARK; PyTorch writes the mark for empty lists too. */
+  startList(): void {
+    this.op("EMPTY_LIST");
+    this.op("MARK");
+  }
+
+  endList(): void {
+    this.op("APPENDS");
+  }
+
+  /** EMPTY_DICT MARK; PyTorch writes the mark for empty dicts too. */
+  startDict(): void {
+    this.op("EMPTY_DICT");
+    this.op("MARK");
+  }
+
+  endDict(): void {
+    this.op("SETITEMS");
+  }
+
+  // Calls and objects
+
+  reduce(): void {
+    this.op("REDUCE");
+  }
+
+  /** EMPTY_TUPLE NEWOBJ after the class. */
+  newObject(): void {
+    this.op("EMPTY_TUPLE");
+    this.op("NEWOBJ");
+  }
+
+  build(): void {
+    this.op("BUILD");
+  }
+
+  /** Makes the tuple on top of the stack a persistent id. */
+  pushPersistentId(): void {
+    this.op("BINPERSID");
+  }
+
+  // Memo
+
+  /** Writes BINPUT (LONG_BINPUT from id 256 on) for the value on top of the stack and returns its id. */
+  nextMemoId(): number {
+    const id = this.memoSize++;
+    if (id <= U1_MAX) {
+      this.op("BINPUT");
+      this.out.u1(id);
+    } else {
+      this.op("LONG_BINPUT");
+      this.out.u4(id);
+    }
+    return id;
+  }
+
+  /** Memoizes the value on top of the stack under a key: an object (by identity) or a string. Returns the id. */
+  memoizeTop(key?: unknown): number {
+    const id = this.nextMemoId();
+    if (key !== undefined) this.keys.set(key, id);
+    return id;
+  }
+
+  /** The id that a key was memoized under, or undefined. */
+  getMemo(key: unknown): number | undefined {
+    return this.keys.get(key);
+  }
+
+  /** Writes BINGET when the key is in the memo; returns whether it was. */
+  recall(key: unknown): boolean {
+    const id = this.keys.get(key);
+    if (id === undefined) return false;
+    this.recallId(id);
+    return true;
+  }
+
+  /** Writes BINGET (LONG_BINGET from id 256 on). */
+  recallId(id: number): void {
+    if (id <= U1_MAX) {
+      this.op("BINGET");
+      this.out.u1(id);
+    } else {
+      this.op("LONG_BINGET");
+      this.out.u4(id);
+    }
+  }
+
+  /** Writes STOP and returns the pickle in chunks. The emitter is done. */
+  finish(): Uint8Array[] {
+    this.op("STOP");
+    this.chunks.push(this.out.finish());
+    return this.chunks;
+  }
+
+  /** As `finish`, in one piece. */
+  finishBytes(): Uint8Array {
+    return concatBytes(this.finish());
+  }
+}

@@ -1,0 +1,21 @@
+/** @file Installs what Node does faster than the portable code. Upstream: none. Spec: none. */
+import * as zlib from "node:zlib";
+import { crc32Portable, installCrc32 } from "../archive/crc32.ts";
+import { installInflate } from "../archive/zip_vendor.ts";
+
+const MIN_PLATFORM_CRC = 64; // below this the call costs more than the loop
+
+/** Uses zlib's crc32 (Node 20.15 and later) and inflate. Idempotent. */
+export function installNodePlatform(): void {
+  const platformCrc = (zlib as { crc32?: (data: Uint8Array, value?: number) => number }).crc32;
+  if (typeof platformCrc === "function") {
+    installCrc32((bytes, seed = 0) =>
+      bytes.length < MIN_PLATFORM_CRC ? crc32Portable(bytes, seed) : platformCrc(bytes, seed),
+    );
+  }
+  installInflate((compressed, maxBytes) => {
+    // maxOutputLength must be positive; one more than allowed lets the caller see a stream that holds too much.
+    const out = zlib.inflateRawSync(compressed, { maxOutputLength: maxBytes + 1 });
+    return new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
+  });
+}
