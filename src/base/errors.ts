@@ -47,7 +47,7 @@ export class ScriptError extends TorchScriptError {
   /** The message without the excerpt. */
   readonly reason: string;
   constructor(reason: string, range?: SourceRange, options?: ErrorOptions) {
-    super(range ? `${reason}:\n${range.highlight()}` : reason, options);
+    super(range ? `${reason}:\n${range.excerpt()}` : reason, options);
     this.reason = reason;
     this.range = range;
   }

@@ -188,10 +188,15 @@ export class SourceRange {
     return this.source.origin?.findSourceRangeThatGenerated(this);
   }
 
-  /** The excerpt that PyTorch prints below a message: the original source, if known, then the archived code. */
+  /** The lines of the range itself, marked: what stands below the message of an error in source code. */
+  excerpt(): string {
+    return this.printWithContext(CONTEXT_LINES, true, "");
+  }
+
+  /** The excerpt of the original source, if it is known, then that of the archived code. */
   highlight(): string {
     const original = this.findSourceRangeThatGenerated();
-    const own = this.printWithContext(CONTEXT_LINES, true, "");
+    const own = this.excerpt();
     return original ? `${original.highlight()}Serialized ${own}` : own;
   }
 

@@ -6,6 +6,11 @@ export type Interceptor = (entry: OperatorEntry, args: unknown[], next: (args: u
 
 const interceptors: Interceptor[] = [];
 
+/** Whether operator calls are watched at the moment: otherwise compiled code calls kernels directly. */
+export function isIntercepted(): boolean {
+  return interceptors.length !== 0;
+}
+
 /** Runs `body` with `interceptor` in front of every operator call. */
 export function withInterceptor<R>(interceptor: Interceptor, body: () => R): R {
   interceptors.push(interceptor);

@@ -6,6 +6,7 @@
 import { OperatorError, internalAssert } from "../base/errors.ts";
 import { writeInplaceResult, writeOutResult } from "../tensor/copy.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { findNativeClass } from "./native_class.ts";
 import { dispatch } from "./dispatcher.ts";
 import { isOutArgument, operatorName, parseSchema, sameArguments, type FunctionSchema } from "./schema.ts";
 import { SCHEMA_TABLE } from "./schema_table.ts";
@@ -53,7 +54,7 @@ function index(): Map<string, string[]> {
 export function schemasFor(name: string): readonly FunctionSchema[] {
   let schemas = parsed.get(name);
   if (!schemas) {
-    schemas = (index().get(name) ?? []).map((line) => parseSchema(line));
+    schemas = (index().get(name) ?? []).map((line) => parseSchema(line, findNativeClass));
     parsed.set(name, schemas);
   }
   return schemas;
@@ -102,7 +103,7 @@ function lazySchema(key: string, text: string): () => FunctionSchema {
       schema = schemaOf(key);
       if (!schema) {
         // a custom operator that PyTorch's table does not have
-        schema = parseSchema(text);
+        schema = parseSchema(text, findNativeClass);
         parsed.set(schema.name, [...schemasFor(schema.name), schema]);
       }
     }

@@ -1,5 +1,6 @@
 /** @file FunctionSchema: names, types, defaults and aliasing of a function's arguments and returns; its text both ways. Upstream: aten/src/ATen/core/function_schema.h, torch/csrc/jit/frontend/function_schema_parser.cpp. Spec: spec/types.md. */
 import { ScriptError } from "../base/errors.ts";
+import { boxFloat } from "../tensor/scalar.ts";
 import {
   annotationStr,
   isSubtypeOf,
@@ -154,7 +155,7 @@ class SchemaParser {
     this.expect("(");
     let kwargOnly = false;
     while (!this.accept(")")) {
-      if (this.accept("*,") || this.accept("*")) kwargOnly = true;
+      if (this.accept("*")) kwargOnly = true;
       else if (this.accept("...")) isVararg = true;
       else args.push(this.argument(kwargOnly));
       if (!this.accept(",") && !this.peek(")")) this.fail('"," or ")"');
@@ -222,24 +223,25 @@ class SchemaParser {
       }
       return items;
     }
-    const one = this.scalar();
+    const one = this.scalar(type.kind === "Number");
     if (type.kind === "List" && fixedLength !== undefined) return new Array<unknown>(fixedLength).fill(one);
     return one;
   }
 
-  private scalar(): unknown {
+  /** A Scalar's default keeps in its dynamic form whether it is a float: `alpha=1.`. */
+  private scalar(isDynamic = false): unknown {
     if (this.accept("None")) return null;
     if (this.accept("True")) return true;
     if (this.accept("False")) return false;
     const text = this.match(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/y);
-    if (text !== undefined) return text.slice(1, -1).replace(/\\n/g, "\n").replace(/\\(.)/g, "$1");
+    if (text !== undefined) return text.slice(1, -1).replace(/\\(.)/g, (_, c: string) => ESCAPED[c] ?? c);
     const number = this.match(/[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)/y);
     if (number !== undefined) {
       const bare = number.replace("+", "");
       if (bare.endsWith("inf")) return bare.startsWith("-") ? -Infinity : Infinity;
       const value = Number(bare);
-      if (/^-?\d+$/.test(bare) && !Number.isSafeInteger(value)) return BigInt(bare);
-      return value;
+      if (/^-?\d+$/.test(bare)) return Number.isSafeInteger(value) ? value : BigInt(bare);
+      return isDynamic ? boxFloat(value) : value;
     }
     const word = this.match(/[A-Za-z_][A-Za-z0-9_]*/y);
     if (word !== undefined && word in ENUM_DEFAULTS) return ENUM_DEFAULTS[word];
@@ -335,6 +337,7 @@ class SchemaParser {
   }
 }
 
+const ESCAPED: Readonly<Record<string, string>> = { n: "\n", t: "\t", f: "\f", v: "\v", r: "\r", a: "\x07", b: "\b" };
 const ENUM_DEFAULTS: Readonly<Record<string, number>> = {
   // at::Reduction, c10::MemoryFormat, c10::Layout
   None: 0,
@@ -399,7 +402,9 @@ export function schemaText(schema: FunctionSchema): string {
   if (schema.isVararg) parts.push("...");
   const returns = schema.returns.map((r) => `${typeText(r)}${r.name ? ` ${r.name}` : ""}`);
   if (schema.isVarret) returns.push("...");
-  const ret = schema.returns.length === 1 && !schema.returns[0]!.name && !schema.isVarret ? returns[0]! : schema.isVarret && returns.length === 1 ? "..." : `(${returns.join(", ")})`;
+  // a single return needs parentheses only where it starts with one: "((str, str))" is a tuple, "(str, str)" are two returns
+  const isPlain = returns.length === 1 && !returns[0]!.startsWith("(");
+  const ret = isPlain ? returns[0]! : `(${returns.join(", ")})`;
   return `${operatorName(schema)}(${parts.join(", ")}) -> ${ret}`;
 }
 

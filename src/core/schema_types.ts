@@ -25,7 +25,9 @@ type Split<S extends string, D extends string> = S extends `${infer H}${D}${infe
 
 /** Drops `*` and the later elements of list defaults (`1]` of `int[2] stride=[1, 1]`). */
 type ArgTypes<P extends readonly string[]> = P extends [infer H extends string, ...infer R extends string[]]
-  ? H extends `${infer Ty} ${infer N}`
+  ? H extends `Tensor(a -> *) ${string}`
+    ? [Tensor, ...ArgTypes<R>]
+    : H extends `${infer Ty} ${infer N}`
     ? N extends `${string} ${string}`
       ? [unknown, ...ArgTypes<R>]
       : [TypeOf<Ty>, ...ArgTypes<R>]
@@ -40,7 +42,9 @@ type Returned<R extends string> = R extends `(${infer Inner})` ? (Inner extends 
 
 /** Like `ArgTypes`, with arguments that have a default optional. */
 type CallTypes<P extends readonly string[]> = P extends [infer H extends string, ...infer R extends string[]]
-  ? H extends `${infer Ty} ${infer N}`
+  ? H extends `Tensor(a -> *) ${string}`
+    ? [Tensor, ...CallTypes<R>]
+    : H extends `${infer Ty} ${infer N}`
     ? N extends `${string}=${string}`
       ? [_?: TypeOf<Ty>, ...rest: Partial<ArgTypes<R>>]
       : [TypeOf<Ty>, ...CallTypes<R>]

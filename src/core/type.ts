@@ -285,31 +285,57 @@ export function varOf(name: string): VarType {
   return { kind: "Var", name };
 }
 
-/** Union of types: flattened, subtypes of other members dropped; `Optional[T]` where it is T and None only. */
+/** Order of `c10::TypeKind`, by which the members of a union are sorted. */
+const KIND_ORDER: readonly TypeKind[] = [
+  "Any", "Enum", "AnyEnum", "Tensor", "Storage", "Tuple", "List", "Dict", "Number", "Float", "Complex", "Future", "Await", "RRef", "Int", "None",
+  "String", "Generator", "Bool", "Optional", "Var", "Device", "Stream", "Function", "Class", "Capsule", "Interface", "QScheme", "AnyList",
+  "AnyTuple", "AnyClass", "Union",
+];
+
+function flattenUnion(type: Type, out: Type[]): void {
+  if (type.kind === "Union") for (const member of type.members) flattenUnion(member, out);
+  else if (type.kind === "Optional") {
+    flattenUnion(type.element, out);
+    out.push(NoneT);
+  } else if (type.kind === "Number") out.push(IntT, FloatT, ComplexT);
+  else out.push(type);
+}
+
+/** Types as a union holds them: flattened, unified where one fits the other, sorted. Mirrors `standardizeVectorForUnion`. */
+export function standardizeUnion(given: readonly Type[]): Type[] {
+  const types: Type[] = [];
+  for (const type of given) flattenUnion(type, types);
+  const isNone = (t: Type): boolean => isSubtypeOf(t, NoneT);
+  let end = types.length - 1;
+  for (let i = types.length - 1; i > 0; i--) {
+    for (let j = Math.min(i - 1, end); j >= 0; j--) {
+      const a = types[i]!;
+      const b = types[j]!;
+      // None stays apart: an Optional would keep other types from unifying
+      const unified = isNone(a) === isNone(b) ? unifyTypes(a, b) : undefined;
+      if (!unified) continue;
+      types[j] = unified;
+      types[i] = types[end]!;
+      end--;
+      break;
+    }
+  }
+  types.length = Math.max(0, end + 1);
+  const text = new Map(types.map((t) => [t, typeStr(t)]));
+  return types.sort((a, b) => KIND_ORDER.indexOf(a.kind) - KIND_ORDER.indexOf(b.kind) || (text.get(a)! < text.get(b)! ? -1 : text.get(a)! > text.get(b)! ? 1 : 0));
+}
+
+/**
+ * Union of types, standardized; `Optional[T]` where it is T and None only. The union of int, float and complex stays one:
+ * it equals the type number and prints as `Union[number]`.
+ */
 export function unionOf(types: readonly Type[]): Type {
-  const flat: Type[] = [];
-  for (const type of types) {
-    if (type.kind === "Union") flat.push(...type.members);
-    else if (type.kind === "Optional") flat.push(type.element, NoneT);
-    else flat.push(type);
-  }
-  const kept: Type[] = [];
-  for (const type of flat) {
-    if (kept.some((k) => isSubtypeOf(type, k))) continue;
-    for (let i = kept.length - 1; i >= 0; i--) if (isSubtypeOf(kept[i]!, type)) kept.splice(i, 1);
-    kept.push(type);
-  }
-  // torch: int, float and complex together are the type number
-  if (["Int", "Float", "Complex"].every((k) => kept.some((t) => t.kind === k))) {
-    for (const k of ["Int", "Float", "Complex"]) kept.splice(kept.findIndex((t) => t.kind === k), 1);
-    kept.push(NumberT);
-  }
-  if (kept.length === 1) return kept[0]!;
-  if (kept.length === 2) {
-    const none = kept.findIndex((t) => t.kind === "None");
-    if (none >= 0) return { kind: "Optional", element: kept[1 - none]! };
-  }
-  return { kind: "Union", members: kept };
+  const members = standardizeUnion(types);
+  const none = members.findIndex((t) => t.kind === "None");
+  if (holdsNumber(members) && members.length === 4 && none >= 0) return { kind: "Optional", element: NumberT };
+  if (members.length === 1) return members[0]!;
+  if (members.length === 2 && none >= 0) return { kind: "Optional", element: members[1 - none]! };
+  return { kind: "Union", members };
 }
 
 /** Members of a union or optional, or the type alone. */
@@ -351,7 +377,7 @@ export function typeStr(type: Type): string {
     case "Optional":
       return `${typeStr(type.element)}?`;
     case "Union":
-      return `Union(${type.members.map(typeStr).join(", ")})`;
+      return `Union(${unionText(type.members, typeStr, "Scalar")})`;
     case "Tuple":
       if (type.name) return type.name.qualifiedName;
       return `(${type.elements.map(typeStr).join(", ")})`;
@@ -364,13 +390,39 @@ export function typeStr(type: Type): string {
     case "Function":
       return "Function";
     case "Class":
-    case "Interface":
       return type.name.qualifiedName;
+    case "Interface":
+      return `InterfaceType<${type.name.name}>`;
     case "Enum":
       return `Enum<${type.name.qualifiedName}>`;
     default:
       return SIMPLE[type.kind][0];
   }
+}
+
+function isNumberMember(type: Type): boolean {
+  return type.kind === "Int" || type.kind === "Float" || type.kind === "Complex";
+}
+
+/** Whether int, float and complex are all members: together they print as one word. */
+function holdsNumber(members: readonly Type[]): boolean {
+  return members.filter(isNumberMember).length === 3;
+}
+
+/** Members of a union. Separators follow upstream: they depend on a member's place among all, so `Union[, str, number]` occurs. */
+function unionText(members: readonly Type[], text: (type: Type) => string, number: string): string {
+  if (!holdsNumber(members)) return members.map(text).join(", ");
+  let out = "";
+  let separated = false;
+  members.forEach((member, i) => {
+    if (isNumberMember(member)) return;
+    if (i > 0) {
+      out += ", ";
+      separated = true;
+    }
+    out += text(member);
+  });
+  return out + (separated ? ", " : "") + number;
 }
 
 function tensorDetailStr(d: TensorDetail): string {
@@ -402,7 +454,7 @@ export function annotationStr(type: Type, printer?: TypePrinter): string {
     case "Optional":
       return `Optional[${inner(type.element)}]`;
     case "Union":
-      return `Union[${type.members.map(inner).join(", ")}]`;
+      return `Union[${unionText(type.members, inner, "number")}]`;
     case "Tuple":
       if (type.name) return type.name.qualifiedName;
       return type.elements.length === 0 ? "Tuple[()]" : `Tuple[${type.elements.map(inner).join(", ")}]`;
@@ -434,7 +486,8 @@ export function typeReprStr(type: Type): string {
 export function typesEqual(a: Type, b: Type): boolean {
   if (a === b) return true;
   if (a.kind !== b.kind) {
-    return false;
+    const union = a.kind === "Number" ? b : b.kind === "Number" ? a : undefined;
+    return union?.kind === "Union" && union.members.length === 3 && holdsNumber(union.members);
   }
   switch (a.kind) {
     case "List":

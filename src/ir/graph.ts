@@ -7,25 +7,14 @@ import { internalAssert } from "../base/errors.ts";
 import type { SourceRange } from "../base/source_range.ts";
 import type { FunctionSchema } from "../core/schema.ts";
 import { TensorT, type Type } from "../core/type.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { NUMBER_NAME, Scope, isValidDebugName, type InlinedCall } from "./attribute.ts";
+import type * as attributes from "./attribute.ts";
 
-/** An attribute of a node. `ival` holds any IValue. */
-export type Attribute =
-  | { readonly kind: "i"; readonly value: number | bigint }
-  | { readonly kind: "f"; readonly value: number }
-  | { readonly kind: "c"; readonly value: { readonly re: number; readonly im: number } }
-  | { readonly kind: "s"; readonly value: string }
-  | { readonly kind: "t"; readonly value: Tensor }
-  | { readonly kind: "g"; readonly value: Graph }
-  | { readonly kind: "ty"; readonly value: Type }
-  | { readonly kind: "is"; readonly value: readonly (number | bigint)[] }
-  | { readonly kind: "fs"; readonly value: readonly number[] }
-  | { readonly kind: "ss"; readonly value: readonly string[] }
-  | { readonly kind: "ts"; readonly value: readonly Tensor[] }
-  | { readonly kind: "gs"; readonly value: readonly Graph[] }
-  | { readonly kind: "tys"; readonly value: readonly Type[] }
-  | { readonly kind: "ival"; readonly value: unknown };
-export type AttributeKind = Attribute["kind"];
+export { Scope, isValidDebugName };
+export type { InlinedCall };
+/** An attribute of a node. */
+export type Attribute = attributes.Attribute<Graph>;
+export type AttributeKind = attributes.AttributeKind;
 /** The TypeScript type of an attribute of a kind. */
 export type AttributeValue<K extends AttributeKind> = Extract<Attribute, { kind: K }>["value"];
 
@@ -33,40 +22,6 @@ export type AttributeValue<K extends AttributeKind> = Extract<Attribute, { kind:
 export interface Use {
   readonly user: Node;
   offset: number;
-}
-
-/** A call on the way to an inlined node. */
-export interface InlinedCall {
-  readonly caller: InlinedCall | undefined;
-  /** Function that was inlined. */
-  readonly functionName: string;
-  readonly range: SourceRange | undefined;
-  /** Module instance path, where known. */
-  readonly moduleInfo?: { readonly typeName: string; readonly instanceName: string };
-}
-
-/** Where a traced node belongs in the module hierarchy. */
-export class Scope {
-  readonly parent: Scope | undefined;
-  readonly name: string;
-  constructor(parent?: Scope, name = "") {
-    this.parent = parent;
-    this.name = name;
-  }
-  /** Names from the root, joined by `/`. */
-  path(separator = "/"): string {
-    const names: string[] = [];
-    for (let s: Scope | undefined = this; s?.parent; s = s.parent) names.unshift(s.name);
-    return names.join(separator);
-  }
-}
-
-const NUMBER_NAME = /^[0-9]+$/;
-const LEGAL_NAME = /^[A-Za-z0-9_.]*$/;
-
-/** Whether a debug name may be given: no pure number, identifier characters and dots only. */
-export function isValidDebugName(name: string): boolean {
-  return !NUMBER_NAME.test(name) && LEGAL_NAME.test(name);
 }
 
 /** A value of a graph: output `offset` of `node`. */
@@ -145,9 +100,10 @@ export class Value {
     return this;
   }
 
-  /** Makes every user use `other`, which takes over the name if it has none. */
+  /** Makes every user use `other`. */
   replaceAllUsesWith(other: Value): void {
     internalAssert(this.node.graph === other.node.graph, "values of two graphs");
+    if (this === other) return;
     for (const use of this.uses) {
       use.user.inputs[use.offset] = other;
       other.uses.push(use);
@@ -197,7 +153,7 @@ export class Node {
   callstack: InlinedCall | undefined;
   /** Archive version this node's schema belongs to, for upgraders. */
   historicSchemaName: string | undefined;
-  /** The overload that schema matching chose, where it did. */
+  /** The overload, once known; forgotten when the inputs change. Ask `maybeSchema` of `node_schema.ts`. */
   schema: FunctionSchema | undefined;
 
   constructor(graph: Graph, kind: string) {
@@ -247,11 +203,13 @@ export class Node {
   }
 
   addInput(value: Value): Value {
+    this.schema = undefined;
     value.uses.push({ user: this, offset: this.inputs.length });
     this.inputs.push(value);
     return value;
   }
   insertInput(offset: number, value: Value): Value {
+    this.schema = undefined;
     for (let i = offset; i < this.inputs.length; i++) this.findUse(i).offset++;
     this.inputs.splice(offset, 0, value);
     value.uses.push({ user: this, offset });
@@ -281,6 +239,7 @@ export class Node {
     return use;
   }
   private dropInput(offset: number): Value {
+    this.schema = undefined;
     const value = this.inputs[offset]!;
     const at = value.uses.findIndex((u) => u.user === this && u.offset === offset);
     internalAssert(at >= 0, "use list out of step");
@@ -305,6 +264,24 @@ export class Node {
     value.setDebugName("");
     this.outputs.splice(offset, 1);
     for (let i = offset; i < this.outputs.length; i++) this.outputs[i]!.offset--;
+  }
+
+  /** Puts the inputs into another order: `order[i]` is the old place of the new input i. */
+  permuteInputs(order: readonly number[]): void {
+    const old = [...this.inputs];
+    const uses = old.map((_, i) => this.findUse(i));
+    order.forEach((from, to) => {
+      this.inputs[to] = old[from]!;
+      uses[from]!.offset = to;
+    });
+  }
+  /** Puts the outputs into another order. */
+  permuteOutputs(order: readonly number[]): void {
+    const old = [...this.outputs];
+    order.forEach((from, to) => {
+      this.outputs[to] = old[from]!;
+      old[from]!.offset = to;
+    });
   }
 
   addBlock(): Block {
@@ -366,19 +343,33 @@ export class Node {
     else this.owningBlock!.reindexTopology();
   }
 
-  /** Whether the node runs before `other`, across nested blocks. */
+  /** Whether the node runs before `other`, across nested blocks; a node is neither before nor after one that holds it. */
   isBefore(other: Node): boolean {
-    if (this.owningBlock === other.owningBlock) return compareInBlock(this, other) < 0;
-    // walk up from both to the first common block
-    for (let left: Node | undefined = this; left; left = left.owningBlock?.owningNode) {
-      for (let right: Node | undefined = other; right; right = right.owningBlock?.owningNode) {
-        if (left.owningBlock === right.owningBlock) return compareInBlock(left, right) < 0;
-      }
-    }
-    throw new Error("internal: nodes have no common block");
+    return this.order(other) < 0;
   }
   isAfter(other: Node): boolean {
-    return this !== other && !this.isBefore(other);
+    return this.order(other) > 0;
+  }
+  private order(other: Node): number {
+    if (this.owningBlock === other.owningBlock) return compareInBlock(this, other);
+    let left: Node = this;
+    let right: Node = other;
+    // up from both to the common block
+    let leftDepth = left.depth;
+    let rightDepth = right.depth;
+    for (; leftDepth > rightDepth; leftDepth--) left = left.owningBlock!.owningNode!;
+    for (; rightDepth > leftDepth; rightDepth--) right = right.owningBlock!.owningNode!;
+    while (left.owningBlock !== right.owningBlock) {
+      left = left.owningBlock!.owningNode!;
+      right = right.owningBlock!.owningNode!;
+    }
+    return compareInBlock(left, right);
+  }
+  /** How many blocks lie between the node and its graph's own block. */
+  get depth(): number {
+    let depth = 0;
+    for (let node = this.owningBlock?.owningNode; node; node = node.owningBlock?.owningNode) depth++;
+    return depth;
   }
   isDominatedBy(dominator: Node): boolean {
     for (let node: Node | undefined = this; node; node = node.owningBlock?.owningNode) {
@@ -393,8 +384,13 @@ export class Node {
   replaceAllUsesWith(other: Node): void {
     this.outputs.forEach((o, i) => o.replaceAllUsesWith(other.outputs[i]!));
   }
+  /** Graphs among the attributes are copied, and numbered anew by that. */
   copyAttributes(from: Node): this {
-    for (const [name, attribute] of from.attributes) this.attributes.set(name, attribute);
+    for (const [name, attribute] of from.attributes) {
+      if (attribute.kind === "g") this.setAttr(name, "g", attribute.value.copy());
+      else if (attribute.kind === "gs") this.setAttr(name, "gs", attribute.value.map((g) => g.copy()));
+      else this.attributes.set(name, attribute);
+    }
     return this;
   }
   copyMetadata(from: Node): this {
@@ -404,7 +400,7 @@ export class Node {
     return this;
   }
 
-  /** Whether the graph of the given kind with the given (unnamed) name, e.g. `matches("aten::len")`. */
+  /** Whether the node is of one of the kinds. */
   isKind(...kinds: string[]): boolean {
     return kinds.includes(this.kind);
   }
@@ -582,12 +578,14 @@ export class Graph {
   /** A copy of a node with its blocks; the outputs get types and names only where the caller copies them. */
   createClone(node: Node, map: (value: Value) => Value, copyBlocks = true): Node {
     const copy = this.create(node.kind, [], 0);
+    for (const output of node.outputs) copy.addOutput().copyMetadata(output);
     copy.copyAttributes(node);
-    copy.copyMetadata(node);
+    copy.sourceRange = node.sourceRange;
+    if (node.scope?.parent) copy.scope = node.scope;
+    copy.callstack = node.callstack;
+    for (const input of node.inputs) copy.addInput(map(input));
     copy.schema = node.schema;
     copy.historicSchemaName = node.historicSchemaName;
-    for (const output of node.outputs) copy.addOutput().copyMetadata(output);
-    for (const input of node.inputs) copy.addInput(map(input));
     if (copyBlocks) for (const block of node.blocks) copy.addBlock().cloneFrom(block, map);
     return copy;
   }

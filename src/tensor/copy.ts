@@ -1,19 +1,264 @@
 /** @file Writing results into existing tensors: copy_, in-place and out= forms. Upstream: aten/src/ATen/native/Copy.cpp, Resize.cpp. Spec: none. */
-import type { Tensor } from "./tensor.ts";
+import { OperatorError } from "../base/errors.ts";
+import { DTYPES } from "./dtype.ts";
+import { broadcastStrides, Cursor, iterationOrder } from "./iterate.ts";
+import { isNonOverlappingAndDense } from "./memory_format.ts";
+import { canCast } from "./promotion.ts";
+import { BLOCK } from "./runs.ts";
+import { allocateStorage, type Storage } from "./storage.ts";
+import { broadcastShapes, contiguousStrides, numelOf } from "./strides.ts";
+import { emptyTensor, type Tensor } from "./tensor.ts";
 
-/** Copies `src` into `dst` with broadcasting and dtype conversion. Owned by the tensor engineer: replace this body. */
+const OVERLAP_WITHIN =
+  "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation.";
+const OVERLAP_PARTIAL =
+  "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. Please clone() the tensor before performing the operation.";
+
+const re = new Float64Array(BLOCK);
+const im = new Float64Array(BLOCK);
+
+function sameList(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** Whether an expanded dimension makes elements share memory (the only overlap that PyTorch detects within a tensor). */
+export function hasInternalOverlap(t: Tensor): boolean {
+  for (let d = 0; d < t.sizes.length; d++) if (t.strides[d] === 0 && t.sizes[d]! > 1) return true;
+  return false;
+}
+
+/** Throws PyTorch's message when a tensor that is written to overlaps itself. */
+export function assertNoInternalOverlap(t: Tensor): void {
+  if (hasInternalOverlap(t)) throw new OperatorError(OVERLAP_WITHIN);
+}
+
+/** Whether two dense tensors share some bytes without being the same view. */
+function partlyOverlaps(a: Tensor, b: Tensor): boolean {
+  if (a.storage !== b.storage || a.numel === 0 || b.numel === 0) return false;
+  if (!isNonOverlappingAndDense(a.sizes, a.strides) || !isNonOverlappingAndDense(b.sizes, b.strides)) return false;
+  const aStart = a.storageOffset * a.dtype.itemsize;
+  const bStart = b.storageOffset * b.dtype.itemsize;
+  const aEnd = aStart + a.numel * a.dtype.itemsize;
+  const bEnd = bStart + b.numel * b.dtype.itemsize;
+  if (aStart === bStart && aEnd === bEnd) return !sameList(a.strides, b.strides) || !sameList(a.sizes, b.sizes);
+  return aStart < bEnd && bStart < aEnd;
+}
+
+/** Copies `src` into `dst` with broadcasting and dtype conversion, and counts the write. */
 export function copyInto(dst: Tensor, src: Tensor): void {
-  void dst;
-  void src;
-  throw new Error("internal: copyInto is not written yet");
+  if (dst === src) return;
+  if (!sameList(dst.sizes, src.sizes)) {
+    const shape = broadcastShapes(dst.sizes, src.sizes);
+    if (!sameList(shape, dst.sizes)) {
+      throw new OperatorError(
+        `output with shape [${dst.sizes.join(", ")}] doesn't match the broadcast shape [${shape.join(", ")}]`,
+      );
+    }
+  }
+  assertNoInternalOverlap(dst);
+  if (partlyOverlaps(dst, src)) {
+    throw new OperatorError(OVERLAP_PARTIAL);
+  }
+  dst.storage.version++;
+  copyElements(dst, src);
+}
+
+/** `copyInto` without checks and without counting the write. */
+export function copyElements(dst: Tensor, srcIn: Tensor): void {
+  const n = dst.numel;
+  if (n === 0) return;
+  let src = srcIn;
+  if (src.storage === dst.storage && src !== dst) {
+    if (src.storageOffset === dst.storageOffset && src.dtype === dst.dtype && sameList(src.strides, dst.strides) && sameList(src.sizes, dst.sizes) && src.isConj === dst.isConj && src.isNeg === dst.isNeg) return;
+    if (!isDisjoint(dst, src)) {
+      // reading and writing the same bytes: through a copy
+      const fresh = emptyTensor(src.sizes, src.dtype);
+      copyElements(fresh, src);
+      src = fresh;
+    }
+  }
+  const plain = src.isConj === dst.isConj && src.isNeg === dst.isNeg;
+  if (plain && src.dtype === dst.dtype) {
+    if (sameList(src.sizes, dst.sizes) && sameLayout(src, dst)) {
+      const size = dst.dtype.itemsize;
+      const from = src.base0 * size;
+      dst.storage.segment.u8.set(src.storage.segment.u8.subarray(from, from + n * size), dst.base0 * size);
+      return;
+    }
+    copyRaw(dst, src);
+    return;
+  }
+  const srcStrides = broadcastStrides(src, dst.sizes);
+  const order = iterationOrder(dst.sizes, [dst.strides, srcStrides]);
+  const to = new Cursor(dst, dst.sizes, dst.strides, order);
+  const from = new Cursor(src, dst.sizes, srcStrides, order);
+  const toComplex = dst.dtype.category === "complex";
+  if (toComplex || src.dtype.category === "complex") {
+    for (let left = n; left > 0; left -= BLOCK) {
+      const count = Math.min(left, BLOCK);
+      from.loadComplex(re, im, count);
+      if (toComplex || dst.dtype === DTYPES.bool) to.storeComplex(re, im, count);
+      else to.store(re, count, true);
+    }
+    return;
+  }
+  const isFloat = src.dtype.category === "float";
+  const wideToInt = src.dtype.itemsize === 8 && src.dtype.category === "int" && dst.dtype.category === "int";
+  if (wideToInt) {
+    // the low words, sign-extended: wrap-around without rounding
+    const big = new Array<bigint>(Math.min(n, BLOCK));
+    for (let left = n; left > 0; left -= BLOCK) {
+      const count = Math.min(left, BLOCK);
+      if (from.load(re, count)) {
+        to.store(re, count, false);
+      } else {
+        from.back(count);
+        from.loadBig(big, count);
+        to.storeBig(big, count);
+      }
+    }
+    return;
+  }
+  for (let left = n; left > 0; left -= BLOCK) {
+    const count = Math.min(left, BLOCK);
+    from.load(re, count);
+    to.store(re, count, isFloat);
+  }
+}
+
+function isDisjoint(a: Tensor, b: Tensor): boolean {
+  const [aStart, aEnd] = reach(a);
+  const [bStart, bEnd] = reach(b);
+  return aEnd <= bStart || bEnd <= aStart;
+}
+
+function reach(t: Tensor): [number, number] {
+  let last = t.storageOffset;
+  for (let d = 0; d < t.sizes.length; d++) last += (t.sizes[d]! - 1) * t.strides[d]!;
+  return [t.storageOffset * t.dtype.itemsize, (last + 1) * t.dtype.itemsize];
+}
+
+function sameLayout(a: Tensor, b: Tensor): boolean {
+  if (a.isContiguous() && b.isContiguous()) return true;
+  return sameList(a.strides, b.strides) && isNonOverlappingAndDense(a.sizes, a.strides);
+}
+
+/** Moves elements of one dtype without looking at them. */
+function copyRaw(dst: Tensor, src: Tensor): void {
+  const srcStrides = broadcastStrides(src, dst.sizes);
+  const order = iterationOrder(dst.sizes, [dst.strides, srcStrides]);
+  const size = dst.dtype.itemsize;
+  // element moves by 1, 2, 4 or 8 bytes; 16-byte elements are two of 8
+  const unit = size === 16 ? 2 : 1;
+  const pick = size === 1 ? "u8" : size === 2 ? "u16" : size === 4 ? "u32" : "f64";
+  const to = dst.storage.segment;
+  const from = src.storage.segment;
+  // float64 moves may quieten signalling NaN bits of int64 data: move such elements as two words
+  const words = size === 8 && dst.dtype.array !== "f64" && dst.dtype.array !== "f32";
+  const a = words ? to.u32 : to[pick];
+  const b = words ? from.u32 : from[pick];
+  const step = words ? 2 : unit;
+  const sizes: number[] = [];
+  const ds: number[] = [];
+  const ss: number[] = [];
+  for (const d of order) {
+    const extent = dst.sizes[d]!;
+    if (extent === 1) continue;
+    const top = sizes.length - 1;
+    if (top >= 0 && dst.strides[d] === ds[top]! * sizes[top]! && srcStrides[d] === ss[top]! * sizes[top]!) sizes[top]! *= extent;
+    else {
+      sizes.push(extent);
+      ds.push(dst.strides[d]!);
+      ss.push(srcStrides[d]!);
+    }
+  }
+  if (sizes.length === 0) {
+    sizes.push(1);
+    ds.push(0);
+    ss.push(0);
+  }
+  const index = new Array<number>(sizes.length).fill(0);
+  const n0 = sizes[0]!;
+  const d0 = ds[0]! * step;
+  const s0 = ss[0]! * step;
+  let at = dst.base0 * step;
+  let bt = src.base0 * step;
+  for (;;) {
+    if (step === 1) {
+      if (d0 === 1 && s0 === 1 && n0 > 32) a.set(b.subarray(bt, bt + n0), at);
+      else for (let i = 0, j = at, k = bt; i < n0; i++, j += d0, k += s0) a[j] = b[k]!;
+    } else {
+      for (let i = 0, j = at, k = bt; i < n0; i++, j += d0, k += s0) {
+        a[j] = b[k]!;
+        a[j + 1] = b[k + 1]!;
+      }
+    }
+    let d = 1;
+    for (; d < sizes.length; d++) {
+      at += ds[d]! * step;
+      bt += ss[d]! * step;
+      if (++index[d]! < sizes[d]!) break;
+      index[d] = 0;
+      at -= ds[d]! * sizes[d]! * step;
+      bt -= ss[d]! * sizes[d]! * step;
+    }
+    if (d >= sizes.length) return;
+  }
+}
+
+function assertCanCast(result: Tensor, target: Tensor): void {
+  if (!canCast(result.dtype, target.dtype)) {
+    throw new OperatorError(
+      `result type ${result.dtype.cppName} can't be cast to the desired output type ${target.dtype.cppName}`,
+    );
+  }
 }
 
 /** Ends an in-place operator: checks shape and castability with PyTorch's messages, then copies. */
 export function writeInplaceResult(self: Tensor, result: Tensor): void {
-  copyInto(self, result);
+  if (!sameList(self.sizes, result.sizes)) {
+    throw new OperatorError(
+      `output with shape [${self.sizes.join(", ")}] doesn't match the broadcast shape [${result.sizes.join(", ")}]`,
+    );
+  }
+  assertNoInternalOverlap(self);
+  assertCanCast(result, self);
+  self.storage.version++;
+  copyElements(self, result);
 }
 
 /** Ends an out= operator: resizes `out` to the result's shape where needed, checks castability, then copies. */
 export function writeOutResult(out: Tensor, result: Tensor): void {
-  copyInto(out, result);
+  if (out === result) return;
+  assertCanCast(result, out);
+  if (!sameList(out.sizes, result.sizes)) {
+    const dense = isNonOverlappingAndDense(result.sizes, result.strides);
+    resizeTensorTo(out, result.sizes, dense ? result.strides : contiguousStrides(result.sizes));
+  } else assertNoInternalOverlap(out);
+  out.storage.version++;
+  copyElements(out, result);
+}
+
+/** Grows a storage to at least `nbytes`, keeping its bytes; every view sees the new bytes. */
+export function growStorage(storage: Storage, nbytes: number): void {
+  if (nbytes <= storage.nbytes) return;
+  const fresh = allocateStorage(nbytes);
+  fresh.bytes().set(storage.bytes());
+  storage.segment = fresh.segment;
+  storage.byteOffset = fresh.byteOffset;
+  storage.nbytes = nbytes;
+}
+
+/** Gives a tensor new sizes (resize_): keeps the offset, grows the storage where needed. */
+export function resizeTensorTo(t: Tensor, sizes: readonly number[], strides: readonly number[] = contiguousStrides(sizes)): void {
+  t.sizes = sizes;
+  t.strides = strides;
+  t.numel = numelOf(sizes);
+  if (t.numel > 0) {
+    let last = t.storageOffset;
+    for (let d = 0; d < sizes.length; d++) last += (sizes[d]! - 1) * strides[d]!;
+    growStorage(t.storage, (last + 1) * t.dtype.itemsize);
+  }
 }

@@ -67,6 +67,8 @@ export class Tensor {
   isNeg = false;
   /** `torch.inference_mode`-free flag of `nn.Parameter`; affects printing in Python only. */
   isParameter = false;
+  /** A number wrapped for a tensor operator: ranks lowest in type promotion. */
+  isWrappedNumber = false;
   device: Device = CPU;
   quantizer: Quantizer | undefined = undefined;
   sparse: SparseParts | undefined = undefined;

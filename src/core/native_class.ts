@@ -1,0 +1,186 @@
+/** @file NATIVE_CLASSES: classes that archives use and PyTorch implements in C++, one entry each. Upstream: aten/src/ATen/native/quantized/cpu/fbgemm_utils.cpp, conv_serialization.h. Spec: spec/pickle.md. */
+import { OperatorError } from "../base/errors.ts";
+import { DTYPES } from "../tensor/dtype.ts";
+import { contiguousData, fromData } from "../tensor/data.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { ScriptObject } from "./ivalue.ts";
+import { QualifiedName } from "./qualified_name.ts";
+import { parseSchema, type FunctionSchema } from "./schema.ts";
+import { ClassType, type FunctionLike, type Type } from "./type.ts";
+
+/** Prefix of native classes. */
+const PREFIX = "__torch__.torch.classes.";
+
+/** A method of a native class: a function on IValues. */
+export class NativeMethod implements FunctionLike {
+  readonly qualname: QualifiedName;
+  readonly schema: FunctionSchema;
+  readonly call: (args: unknown[]) => unknown;
+  constructor(qualname: QualifiedName, schema: FunctionSchema, call: (args: unknown[]) => unknown) {
+    this.qualname = qualname;
+    this.schema = schema;
+    this.call = call;
+  }
+  get name(): string {
+    return this.qualname.name;
+  }
+}
+
+/** Weights of a quantized linear layer. */
+export interface LinearParams {
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+}
+
+/** Weights and geometry of a quantized convolution. */
+export interface ConvParams extends LinearParams {
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  readonly outputPadding: readonly number[];
+  readonly dilation: readonly number[];
+  readonly groups: number;
+  readonly transpose: boolean;
+}
+
+/** Weights of a quantized embedding. */
+export interface EmbeddingParams {
+  readonly version: number;
+  readonly weight: Tensor;
+  readonly floats: readonly number[];
+  readonly ints: readonly number[];
+}
+
+/** What a native object holds: its one slot. */
+export function nativeState<S>(object: unknown): S {
+  if (!(object instanceof ScriptObject)) throw new OperatorError("expected packed parameters, found another value");
+  return object.slots[0] as S;
+}
+
+/** A native object with its state. */
+export function makeNative<S>(className: string, state: S): ScriptObject {
+  const type = findNativeClass(PREFIX + className);
+  if (!type) throw new OperatorError(`no native class ${className}`);
+  return new ScriptObject(type, [state]);
+}
+
+type Methods = Readonly<Record<string, (args: unknown[]) => unknown>>;
+
+const LINEAR: Methods = {
+  "__getstate__({C} _0) -> ((Tensor, Tensor?) _0)": ([self]) => linearState(self),
+  "__setstate__({C} _0, (Tensor, Tensor?) _1) -> NoneType _0": ([self, state]) => {
+    const [weight, bias] = state as [Tensor, Tensor | null];
+    (self as ScriptObject).slots[0] = { weight, bias } satisfies LinearParams;
+    return null;
+  },
+  "bias({C} _0) -> Tensor? _0": ([self]) => nativeState<LinearParams>(self).bias,
+  "unpack({C} _0) -> ((Tensor, Tensor?) _0)": ([self]) => linearState(self),
+};
+
+function linearState(self: unknown): [Tensor, Tensor | null] {
+  const { weight, bias } = nativeState<LinearParams>(self);
+  return [weight, bias];
+}
+
+const CONV: Methods = {
+  "__getstate__({C} _0) -> ((str, Tensor[], Tensor?[]) _0)": ([self]) => convState(nativeState<ConvParams>(self)),
+  "__setstate__({C} _0, Any _1) -> NoneType _0": ([self, state]) => {
+    (self as ScriptObject).slots[0] = parseConvState(state as unknown[]);
+    return null;
+  },
+  "weight({C} _0) -> Tensor _0": ([self]) => nativeState<ConvParams>(self).weight,
+  "bias({C} _0) -> Tensor? _0": ([self]) => nativeState<ConvParams>(self).bias,
+  "unpack({C} _0) -> ((Tensor, Tensor?) _0)": ([self]) => linearState(self),
+  "stride({C} _0) -> int[] _0": ([self]) => [...nativeState<ConvParams>(self).stride],
+  "padding({C} _0) -> int[] _0": ([self]) => [...nativeState<ConvParams>(self).padding],
+  "output_padding({C} _0) -> int[] _0": ([self]) => [...nativeState<ConvParams>(self).outputPadding],
+  "dilation({C} _0) -> int[] _0": ([self]) => [...nativeState<ConvParams>(self).dilation],
+  "groups({C} _0) -> int _0": ([self]) => nativeState<ConvParams>(self).groups,
+  "transpose({C} _0) -> bool _0": ([self]) => nativeState<ConvParams>(self).transpose,
+};
+
+/** Version 2: the geometry as an int16 tensor [dims, stride, padding, dilation, output padding, groups, transpose]. */
+function convState(p: ConvParams): [string, Tensor[], (Tensor | null)[]] {
+  const config = [p.stride.length, ...p.stride, ...p.padding, ...p.dilation, ...p.outputPadding, p.groups, p.transpose ? 1 : 0];
+  return ["2", [fromData(config, [config.length], DTYPES.int16), p.weight], [p.bias]];
+}
+
+function parseConvState(state: unknown[]): ConvParams {
+  const [version] = state;
+  if (version === "2") {
+    const [, [config, weight], optional] = state as [string, [Tensor, Tensor], (Tensor | null)[]];
+    return fromConfig(Array.from(contiguousData(config), Number), weight, optional[0] ?? null);
+  }
+  if (typeof version === "number") {
+    // version 3: the geometry as a list; tensors are [none, weight, bias]
+    const [, config, tensors] = state as [number, number[], (Tensor | null)[]];
+    return fromConfig(config.map(Number), tensors[1]!, tensors[2] ?? null);
+  }
+  // version 1: weight, bias, then one-element tensors, (stride..., padding..., dilation...), groups
+  const numbers = (list: unknown): number[] => (list as Tensor[]).map((t) => Number(contiguousData(t)[0]));
+  if (state.length >= 6) {
+    const [weight, bias, stride, padding, dilation, groups] = state as [Tensor, Tensor | null, unknown, unknown, unknown, Tensor];
+    const dims = numbers(stride).length;
+    return { weight, bias, stride: numbers(stride), padding: numbers(padding), outputPadding: new Array<number>(dims).fill(0), dilation: numbers(dilation), groups: Number(contiguousData(groups)[0]), transpose: false };
+  }
+  throw new OperatorError(`Unexpected serialized qconv version: ${String(version)}`);
+}
+
+function fromConfig(config: readonly number[], weight: Tensor, bias: Tensor | null): ConvParams {
+  const dims = config[0] ?? 0;
+  const part = (i: number): number[] => config.slice(1 + i * dims, 1 + (i + 1) * dims);
+  return { weight, bias, stride: part(0), padding: part(1), dilation: part(2), outputPadding: part(3), groups: config[1 + 4 * dims] ?? 1, transpose: config[2 + 4 * dims] === 1 };
+}
+
+const EMBEDDING: Methods = {
+  "__getstate__({C} _0) -> ((int, Tensor[], float[], int[]) _0)": ([self]) => {
+    const { version, weight, floats, ints } = nativeState<EmbeddingParams>(self);
+    return [version, [weight], [...floats], [...ints]];
+  },
+  "__setstate__({C} _0, (int, Tensor[], float[], int[]) _1) -> NoneType _0": ([self, state]) => {
+    const [version, [weight], floats, ints] = state as [number, [Tensor], number[], number[]];
+    (self as ScriptObject).slots[0] = { version, weight, floats, ints } satisfies EmbeddingParams;
+    return null;
+  },
+  "bit_rate({C} _0) -> int _0": ([self]) => nativeState<EmbeddingParams>(self).ints[0] ?? 8,
+  "unpack({C} _0) -> Tensor _0": ([self]) => nativeState<EmbeddingParams>(self).weight,
+  "version({C} _0) -> int _0": ([self]) => nativeState<EmbeddingParams>(self).version,
+};
+
+/** State that is only carried: written back as it was read. */
+function carried(state: string): Methods {
+  return {
+    [`__getstate__({C} _0) -> (${state} _0)`]: ([self]) => nativeState(self),
+    [`__setstate__({C} _0, ${state} _1) -> NoneType _0`]: ([self, value]) => {
+      (self as ScriptObject).slots[0] = value;
+      return null;
+    },
+  };
+}
+
+/** One entry a class: method schemas (`{C}` is the class) and what they do. */
+const NATIVE_CLASSES: Readonly<Record<string, Methods>> = {
+  "quantized.LinearPackedParamsBase": LINEAR,
+  "quantized.Conv2dPackedParamsBase": CONV,
+  "quantized.Conv3dPackedParamsBase": CONV,
+  "quantized.EmbeddingPackedParamsBase": EMBEDDING,
+  "rnn.CellParamsBase": carried("(str, Tensor[], float[], int[], __torch__.torch.classes.quantized.LinearPackedParamsBase[])"),
+  "sparse.LinearPackedParamsBase": carried("(int, Tensor?, int, int, Tensor, Tensor, bool, Tensor, Tensor, Tensor, int, int)"),
+};
+
+const classes = new Map<string, ClassType>();
+
+/** The native class of a qualified name, or undefined. */
+export function findNativeClass(qualifiedName: string): ClassType | undefined {
+  const known = classes.get(qualifiedName);
+  if (known) return known;
+  const methods = qualifiedName.startsWith(PREFIX) ? NATIVE_CLASSES[qualifiedName.slice(PREFIX.length)] : undefined;
+  if (!methods) return undefined;
+  const type = new ClassType(new QualifiedName(qualifiedName), false);
+  classes.set(qualifiedName, type);
+  const resolve = (name: string): Type | undefined => findNativeClass(name);
+  for (const [text, call] of Object.entries(methods)) {
+    const schema = parseSchema(text.replaceAll("{C}", qualifiedName), resolve);
+    type.methods.set(schema.name, new NativeMethod(type.name.child(schema.name), schema, call));
+  }
+  return type;
+}

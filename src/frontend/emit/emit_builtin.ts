@@ -1,0 +1,126 @@
+/** @file Calls of operators: overloads by archive version, then builtin functions, then PyTorch's suggestions for unknown names. Upstream: torch/csrc/jit/frontend/schema_matching.cpp (emitBuiltinCall). Spec: none. */
+import { ScriptError } from "../../base/errors.ts";
+import type { SourceRange } from "../../base/source_range.ts";
+import { operatorNames, schemasFor } from "../../core/operator_registry.ts";
+import { operatorName, parseSchema, type FunctionSchema } from "../../core/schema.ts";
+import type { Type } from "../../core/type.ts";
+import { createTuple, insertGraph } from "../../ir/build_nodes.ts";
+import type { Graph, Value } from "../../ir/graph.ts";
+import { builtinFunctionsFor } from "./builtin_functions.ts";
+import { FAKE_RANGE, NamedValue } from "./named_value.ts";
+import { matchSchemas, setInsertOperator, type MatchedSchema } from "./schema_matching.ts";
+import { UPGRADERS, findUpgrader } from "./upgraders.ts";
+
+const graphVersions = new WeakMap<Graph, number>();
+/** The archive version whose operators a graph is being compiled with; undefined: today's. */
+export function operatorVersion(graph: Graph): number | undefined {
+  return graphVersions.get(graph);
+}
+/** Sets or clears the archive version of a graph. */
+export function setOperatorVersion(graph: Graph, version: number | undefined): void {
+  if (version === undefined) graphVersions.delete(graph);
+  else graphVersions.set(graph, version);
+}
+
+const oldSchemas = new Map<string, FunctionSchema>();
+function oldSchema(text: string): FunctionSchema {
+  let schema = oldSchemas.get(text);
+  if (!schema) oldSchemas.set(text, (schema = parseSchema(text)));
+  return schema;
+}
+
+/** The schemas that a name may mean in an archive of a version; old ones stand behind those of today. */
+function overloads(name: string, version: number | undefined): FunctionSchema[] {
+  const variants = schemasFor(name);
+  if (version === undefined) return [...variants];
+  const current: FunctionSchema[] = [];
+  const old: FunctionSchema[] = [];
+  for (const schema of variants) {
+    const upgrader = findUpgrader(operatorName(schema), version);
+    if (upgrader) old.push(oldSchema(upgrader.oldSchema));
+    else current.push(schema);
+  }
+  if (variants.length === 0) {
+    for (const key of UPGRADERS.keys()) {
+      const upgrader = key.split(".", 1)[0] === name ? findUpgrader(key, version) : undefined;
+      if (upgrader) old.push(oldSchema(upgrader.oldSchema));
+    }
+  }
+  return [...current, ...old];
+}
+
+/** One value for what an operator returns: the value, or a tuple, named where the schema names every return. */
+function packOutputs(graph: Graph, values: readonly Value[], names: readonly string[] | undefined): Value {
+  if (values.length === 1) return values[0]!;
+  const elements: Type[] = values.map((v) => v.type);
+  return graph.insertNode(names ? createTuple(graph, values, { kind: "Tuple", elements, fieldNames: names }) : createTuple(graph, values)).output;
+}
+
+/** Inserts the node of an operator whose schema matched. */
+function emitBuiltinNode(matched: MatchedSchema, range: SourceRange, graph: Graph, name: string): Value {
+  const node = graph.insertNode(graph.create(name, matched.inputs, 0)).setSourceRange(range);
+  node.schema = matched.schema;
+  for (const type of matched.returnTypes) node.addOutput().setType(type);
+  return packOutputs(graph, [...node.outputs], matched.returnNames);
+}
+
+const MAX_EDIT_DISTANCE = 2;
+
+/** Whether two names are at most `MAX_EDIT_DISTANCE` insertions, deletions and replacements apart; gives the distance. */
+function editDistance(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > MAX_EDIT_DISTANCE) return MAX_EDIT_DISTANCE + 1;
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
+
+function unknownOperator(name: string, range: SourceRange): ScriptError {
+  const similar = operatorNames()
+    .map((other) => ({ other, distance: editDistance(name, other) }))
+    .filter((x) => x.distance <= MAX_EDIT_DISTANCE)
+    .sort((a, b) => a.distance - b.distance);
+  let text = `Unknown builtin op: ${name}.\n`;
+  if (similar.length === 0) {
+    text += `Could not find any similar ops to ${name}. This op may not exist or may not be currently supported in TorchScript.\n`;
+  } else {
+    text += `Here are some suggestions: \n${similar.map((s) => `\t${s.other}\n`).join("")}\nThe original call is`;
+  }
+  return new ScriptError(text, range);
+}
+
+/** Calls the operator of a name with the overload that fits the arguments; throws ScriptError where none does. */
+export function emitBuiltinCall(
+  range: SourceRange,
+  graph: Graph,
+  name: string,
+  args: readonly NamedValue[],
+  kwargs: readonly NamedValue[] = [],
+  self?: NamedValue,
+): Value {
+  const operators = overloads(name, operatorVersion(graph));
+  const functions = builtinFunctionsFor(name);
+  const schemas = [...operators, ...functions.map((f) => f.schema)];
+  if (schemas.length === 0) throw unknownOperator(name, range);
+  const [index, matched] = matchSchemas(schemas, range, graph, args, kwargs, self);
+  if (index < operators.length) return emitBuiltinNode(matched, range, graph, name);
+  // small wrappers: nobody wants to see calls of them
+  return insertGraph(graph, functions[index - operators.length]!.graph, matched.inputs)[0]!;
+}
+
+/** `emitBuiltinCall` of plain values. */
+export function insertOp(graph: Graph, name: string, args: readonly Value[], range: SourceRange = FAKE_RANGE): Value {
+  return emitBuiltinCall(range, graph, name, args.map((v) => NamedValue.of(v)));
+}
+setInsertOperator((graph, name, value, range) => insertOp(graph, name, [value], range));
+
+/** Whether an operator of the name exists whose `self` a value of the type could be. */
+export function hasOperatorFor(name: string, accepts: (schema: FunctionSchema) => boolean): boolean {
+  return schemasFor(name).some(accepts);
+}
+

@@ -1,0 +1,39 @@
+/** @file The public API. Upstream: torch, torch.jit. Spec: none. */
+import "./ops/index.ts";
+import { load, loadAsync } from "./jit/load.ts";
+import { installTensorMethods } from "./torch/tensor_methods.ts";
+
+installTensorMethods();
+
+/** Loading and saving of TorchScript archives. Mirrors `torch.jit`. */
+export const jit = { load, loadAsync };
+
+export { torch, type TensorOptions } from "./torch/torch.ts";
+export { type NestedData, type TypedData } from "./torch/tensor_data.ts";
+export { ScriptModule, type ScriptMethod } from "./jit/script_module.ts";
+export { type LoadInput, type LoadOptions } from "./jit/load.ts";
+export { type SaveOptions } from "./jit/save.ts";
+export { type Platform, setPlatform } from "./jit/platform.ts";
+export * from "./archive/index.ts";
+export {
+  ArchiveError,
+  LimitError,
+  OperatorError,
+  PickleError,
+  ScriptError,
+  ScriptRuntimeError,
+  TorchScriptError,
+  UnsupportedError,
+} from "./base/errors.ts";
+export { LIMITS, type LimitOverrides } from "./base/limits.ts";
+export { DTYPES, type DType, type DTypeName } from "./tensor/dtype.ts";
+export { Complex, Float, type Scalar } from "./tensor/scalar.ts";
+export { Device, Tensor } from "./tensor/tensor.ts";
+export { EnumValue, Future, ScriptObject } from "./core/ivalue.ts";
+export { annotationStr, typeStr, ClassType, type Type } from "./core/type.ts";
+export { Graph, Node, Value, Block } from "./ir/graph.ts";
+export { setPrintSink, setWarningSink, type PrintSink, type ScriptWarning, type WarningSink } from "./base/sinks.ts";
+export { inspect, type ArchiveSummary, type ModuleSummary, type RecordSummary, type StorageSummary, type TensorSummary } from "./jit/inspect.ts";
+export { listOperators, type OperatorSupport } from "./jit/operators.ts";
+export { openProgram, toConstantText, type Program } from "./jit/program.ts";
+export { verify, type Finding } from "./jit/verify.ts";

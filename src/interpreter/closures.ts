@@ -1,0 +1,281 @@
+/** @file First tier: every instruction becomes a closure over its register numbers, every block a loop over closures. Upstream: none. Spec: none. See docs/adr/0004-compiled-form.md. */
+import { OperatorError } from "../base/errors.ts";
+import { emitWarning } from "../base/sinks.ts";
+import { dispatch, isIntercepted } from "../core/dispatcher.ts";
+import { Future, ScriptObject, dictKey } from "../core/ivalue.ts";
+import type { OperatorEntry } from "../core/operator_registry.ts";
+import type { CodeRef, Frame, Instruction } from "./instructions.ts";
+import { budget, budgetExceeded, calleeCode, enterObject, firstWarning, invoke, leaveObject, locate, runFrame, runIsolated } from "./runtime.ts";
+import { scalarClosure, type Closure } from "./scalar_closures.ts";
+
+type AnyKernel = (...args: unknown[]) => unknown;
+
+/** One closure for a sequence of instructions. Errors that pass learn which instruction they came from. */
+export function blockClosure(instructions: readonly Instruction[], functionName: string): Closure {
+  const closures = instructions.map((i) => instructionClosure(i, functionName));
+  const origins = instructions.map((i) => i.at);
+  const count = closures.length;
+  if (count === 0) return () => {};
+  return (frame) => {
+    let at = 0;
+    try {
+      if ((budget[0]! -= count) < 0) budgetExceeded();
+      for (; at < count; at++) closures[at]!(frame);
+    } catch (error) {
+      throw locate(error, origins[at], functionName);
+    }
+  };
+}
+
+function instructionClosure(i: Instruction, functionName: string): Closure {
+  switch (i.op) {
+    case "kernel":
+      return scalarClosure(i.key, i.kernel, i.args, i.outs) ?? kernelClosure(i.kernel as unknown as AnyKernel, i.entry, i.args, i.outs);
+    case "convert": {
+      const { convert, arg, out } = i;
+      return (f) => {
+        f[out] = convert(f[arg]);
+      };
+    }
+    case "move": {
+      const { arg, out } = i;
+      return (f) => {
+        f[out] = f[arg];
+      };
+    }
+    case "release":
+      return releaseClosure(i.registers);
+    case "if": {
+      const { condition } = i;
+      const then = blockClosure(i.then, functionName);
+      const otherwise = blockClosure(i.otherwise, functionName);
+      if (i.otherwise.length === 0) {
+        return (f) => {
+          if (f[condition]) then(f);
+        };
+      }
+      return (f) => {
+        if (f[condition]) then(f);
+        else otherwise(f);
+      };
+    }
+    case "loop": {
+      const { max, condition, counter } = i;
+      const body = blockClosure(i.body, functionName);
+      return (f) => {
+        const rounds = Number(f[max]);
+        for (let round = 0; round < rounds && f[condition]; round++) {
+          f[counter] = round;
+          // an empty body counts, or a hostile loop would not end
+          if ((budget[0]! -= 1) < 0) budgetExceeded();
+          body(f);
+        }
+      };
+    }
+    case "call":
+      return callClosure(i.callee, i.args, i.out);
+    case "call_native": {
+      const { call, args, out } = i;
+      return (f) => {
+        f[out] = call(args.map((r) => f[r]));
+      };
+    }
+    case "call_interface": {
+      const { lookup, args, out } = i;
+      return (f) => {
+        const callee = lookup((f[args[0]!] as ScriptObject).type);
+        const values = args.map((r) => f[r]);
+        f[out] = typeof callee === "function" ? callee(values) : invoke(calleeCode(callee), values);
+      };
+    }
+    case "get_attr": {
+      const { object, slot, out } = i;
+      return (f) => {
+        f[out] = (f[object] as ScriptObject).slots[slot];
+      };
+    }
+    case "set_attr": {
+      const { object, slot, value } = i;
+      return (f) => {
+        (f[object] as ScriptObject).slots[slot] = f[value];
+      };
+    }
+    case "create_object": {
+      const { type, out } = i;
+      return (f) => {
+        f[out] = new ScriptObject(type, new Array<unknown>(type.attributes.length).fill(null));
+      };
+    }
+    case "array":
+      return arrayClosure(i.args, i.out);
+    case "dict": {
+      const { keys, values, out } = i;
+      return (f) => {
+        const map = new Map<unknown, unknown>();
+        for (let k = 0; k < keys.length; k++) map.set(dictKey(f[keys[k]!]), f[values[k]!]);
+        f[out] = map;
+      };
+    }
+    case "unpack": {
+      const { arg, outs, isList } = i;
+      return (f) => {
+        const values = f[arg] as unknown[];
+        if (isList && values.length !== outs.length) {
+          throw new OperatorError(`Expected ${outs.length} elements in a list but found ${values.length}`);
+        }
+        for (let k = 0; k < outs.length; k++) f[outs[k]!] = values[k];
+      };
+    }
+    case "fork": {
+      const { callee, args, out, type, lazy } = i;
+      return (f) => {
+        const values = args.map((r) => f[r]);
+        const future = new Future(type, () => runIsolated(calleeCode(callee), values));
+        f[out] = future;
+        if (lazy) return;
+        // torch runs it at once on another thread; an error waits for who waits
+        try {
+          future.wait();
+        } catch {
+          // kept in the future
+        }
+      };
+    }
+    case "enter": {
+      const { object, enter, exit, out } = i;
+      return (f) => {
+        const target = f[object];
+        f[out] = invoke(calleeCode(enter), [target]);
+        enterObject({ object: target, exit });
+      };
+    }
+    case "exit": {
+      const { out } = i;
+      return (f) => {
+        const { object, exit } = leaveObject();
+        f[out] = invoke(calleeCode(exit), [object, null, null, null]);
+      };
+    }
+    case "warn": {
+      const { message, id, at } = i;
+      const place = at.sourceRange?.fileLineCol();
+      return (f) => {
+        if (id === undefined || firstWarning(id)) emitWarning(f[message] as string, { filename: place?.[0], line: place?.[1] });
+      };
+    }
+  }
+}
+
+function releaseClosure(registers: readonly number[]): Closure {
+  const [a, b] = registers as [number, number | undefined];
+  if (registers.length === 1) {
+    return (f) => {
+      f[a] = undefined;
+    };
+  }
+  if (registers.length === 2) {
+    return (f) => {
+      f[a] = undefined;
+      f[b!] = undefined;
+    };
+  }
+  return (f) => {
+    for (let k = 0; k < registers.length; k++) f[registers[k]!] = undefined;
+  };
+}
+
+function callClosure(callee: CodeRef, args: readonly number[], out: number): Closure {
+  const count = args.length;
+  return (f) => {
+    const code = calleeCode(callee);
+    const frame: Frame = code.template.slice();
+    for (let k = 0; k < count; k++) frame[k] = f[args[k]!];
+    f[out] = runFrame(code, frame, "inlined");
+  };
+}
+
+function arrayClosure(args: readonly number[], out: number): Closure {
+  const [a, b] = args as [number, number];
+  switch (args.length) {
+    case 0:
+      return (f) => {
+        f[out] = [];
+      };
+    case 1:
+      return (f) => {
+        f[out] = [f[a]];
+      };
+    case 2:
+      return (f) => {
+        f[out] = [f[a], f[b]];
+      };
+    default:
+      return (f) => {
+        const values = new Array<unknown>(args.length);
+        for (let k = 0; k < args.length; k++) values[k] = f[args[k]!];
+        f[out] = values;
+      };
+  }
+}
+
+/** A call of a kernel; where `entry` is given, through the dispatcher while somebody watches. */
+function kernelClosure(k: AnyKernel, entry: OperatorEntry | undefined, args: readonly number[], outs: readonly number[]): Closure {
+  const plain = outs.length === 1 ? oneResult(k, args, outs[0]!) : manyResults(k, args, outs);
+  if (!entry) return plain;
+  const store = (f: Frame, result: unknown): void => {
+    if (outs.length === 1) f[outs[0]!] = result;
+    else for (let n = 0; n < outs.length; n++) f[outs[n]!] = (result as unknown[])[n];
+  };
+  return (f) => {
+    if (isIntercepted()) store(f, dispatch(entry, args.map((r) => f[r])));
+    else plain(f);
+  };
+}
+
+function oneResult(k: AnyKernel, args: readonly number[], o: number): Closure {
+  const [a, b, c, d, e] = args as [number, number, number, number, number];
+  switch (args.length) {
+    case 0:
+      return (f) => {
+        f[o] = k();
+      };
+    case 1:
+      return (f) => {
+        f[o] = k(f[a]);
+      };
+    case 2:
+      return (f) => {
+        f[o] = k(f[a], f[b]);
+      };
+    case 3:
+      return (f) => {
+        f[o] = k(f[a], f[b], f[c]);
+      };
+    case 4:
+      return (f) => {
+        f[o] = k(f[a], f[b], f[c], f[d]);
+      };
+    case 5:
+      return (f) => {
+        f[o] = k(f[a], f[b], f[c], f[d], f[e]);
+      };
+    default:
+      return (f) => {
+        const values = new Array<unknown>(args.length);
+        for (let n = 0; n < args.length; n++) values[n] = f[args[n]!];
+        f[o] = k(...values);
+      };
+  }
+}
+
+function manyResults(k: AnyKernel, args: readonly number[], outs: readonly number[]): Closure {
+  if (outs.length === 0) {
+    return (f) => {
+      k(...args.map((r) => f[r]));
+    };
+  }
+  return (f) => {
+    const results = k(...args.map((r) => f[r])) as unknown[];
+    for (let n = 0; n < outs.length; n++) f[outs[n]!] = results[n];
+  };
+}

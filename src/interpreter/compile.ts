@@ -1,0 +1,212 @@
+/** @file Graph -> Code: registers, conversions between forms, operators resolved, last uses. Upstream: torch/csrc/jit/runtime/interpreter/code_impl.h. Spec: none. See docs/adr/0004-compiled-form.md. */
+import { internalAssert } from "../base/errors.ts";
+import type { FunctionLike, Type } from "../core/type.ts";
+import { ScriptFunction } from "../ir/function.ts";
+import { toIValue } from "../ir/constants.ts";
+import type { Block, Graph, Node, Value } from "../ir/graph.ts";
+import { blockClosure } from "./closures.ts";
+import { NODE_COMPILERS, compileOperator } from "./compile_nodes.ts";
+import { converterFor, type Converter } from "./forms.ts";
+import type { Code, CodeRef, Instruction, NativeCall } from "./instructions.ts";
+import { BlockOrder, isReleased } from "./liveness.ts";
+
+/** A method that is not script code: see src/core/native_class.ts. */
+interface NativeFunction extends FunctionLike {
+  call(args: unknown[]): unknown;
+}
+
+/** The compiled form of a function; compiles it, and all that it calls by name, where that has not happened. */
+export function codeRefOf(fn: ScriptFunction): CodeRef {
+  const known = fn.compiled as CodeRef | undefined;
+  if (known) return known;
+  fn.ensureDefined();
+  const ref: CodeRef = { code: undefined };
+  // set first: a function that calls itself finds it
+  fn.compiled = ref;
+  try {
+    ref.code = compileGraph(fn.graph, fn.name, fn.schema.returns.map((r) => r.type));
+  } catch (error) {
+    fn.compiled = undefined;
+    throw error;
+  }
+  return ref;
+}
+
+/** What a call of a method or function runs. */
+export function calleeOf(fn: FunctionLike): CodeRef | NativeCall {
+  if (fn instanceof ScriptFunction) return codeRefOf(fn);
+  const native = fn as NativeFunction;
+  internalAssert(typeof native.call === "function", `${fn.qualname.qualifiedName} cannot be called`);
+  return (args) => native.call(args);
+}
+
+/** Compiles a graph. `returnTypes` are the declared ones, whose form the results get. */
+export function compileGraph(graph: Graph, name: string, returnTypes?: readonly Type[]): Code {
+  return new Compiler(graph, name).compile(returnTypes);
+}
+
+/** Compiles one graph; node compilers use its public methods. */
+export class Compiler {
+  readonly name: string;
+  private readonly graph: Graph;
+  private readonly registers = new Map<Value, number>();
+  private readonly template: unknown[] = [];
+  private target: Instruction[] = [];
+  /** Parameters of loops and values that live in another value's register: not theirs to release. */
+  private readonly pinned = new Set<Value>();
+  private at: Node;
+
+  constructor(graph: Graph, name: string) {
+    this.graph = graph;
+    this.name = name;
+    this.at = graph.returnNode;
+  }
+
+  compile(returnTypes: readonly Type[] | undefined): Code {
+    for (const input of this.graph.inputs) this.define(input);
+    const instructions: Instruction[] = [];
+    let outputs: number[] = [];
+    this.block(this.graph.block, instructions, () => {
+      outputs = this.graph.outputs.map((v, i) => this.use(v, returnTypes?.length === this.graph.outputs.length ? returnTypes[i] : undefined));
+    }, true);
+    return {
+      name: this.name,
+      numInputs: this.graph.inputs.length,
+      template: this.template,
+      instructions,
+      outputs,
+      run: blockClosure(instructions, this.name),
+    };
+  }
+
+  /** A register of its own. */
+  newRegister(initial?: unknown): number {
+    this.template.push(initial);
+    return this.template.length - 1;
+  }
+
+  /** The register that a value is written to. */
+  define(value: Value): number {
+    let register = this.registers.get(value);
+    if (register === undefined) {
+      register = this.newRegister();
+      this.registers.set(value, register);
+    }
+    return register;
+  }
+
+  /** Makes a value live in a known register; `isGuest`: the register belongs to another value, which outlives this one. */
+  place(value: Value, register: number, isGuest: boolean): void {
+    this.registers.set(value, register);
+    if (isGuest) this.pinned.add(value);
+  }
+
+  /** The register to read a value from, in the form of `type`; converts where needed, constants at once. */
+  use(value: Value, type?: Type, then?: Converter): number {
+    const form = type && converterFor(value.type, type);
+    const convert: Converter | undefined = form && then ? (v) => then(form(v)) : (form ?? then);
+    const constant = value.node.kind === "prim::Constant" ? toIValue(value) : undefined;
+    if (constant) {
+      if (convert) return this.newRegister(convert(constant.value));
+      const known = this.registers.get(value);
+      if (known !== undefined) return known;
+      const register = this.newRegister(constant.value);
+      this.registers.set(value, register);
+      return register;
+    }
+    const register = this.registers.get(value);
+    internalAssert(register !== undefined, `%${value.debugName()} is used before it is defined`);
+    if (!convert) return register;
+    const out = this.newRegister();
+    this.emit({ op: "convert", convert, arg: register, out, at: this.at });
+    return out;
+  }
+
+  emit(instruction: Instruction): void {
+    this.target.push(instruction);
+  }
+
+  /** The node that is being compiled: the origin of its instructions. */
+  get origin(): Node {
+    return this.at;
+  }
+
+  /** Instructions of a sub-block; `finish` writes its results. */
+  subBlock(block: Block, finish: () => void): Instruction[] {
+    const instructions: Instruction[] = [];
+    this.block(block, instructions, finish, false);
+    return instructions;
+  }
+
+  /**
+   * Writes results of a block to registers. `results` are [value, type wanted, register]; where a value was placed in its
+   * register already nothing is to do. Reads all before writing where one write would spoil a later read.
+   */
+  store(results: readonly (readonly [Value, Type, number])[]): void {
+    const moves: { arg: number; out: number }[] = [];
+    for (const [value, type, out] of results) {
+      const arg = this.use(value, type);
+      if (arg !== out) moves.push({ arg, out });
+    }
+    const written = new Set<number>();
+    for (const move of moves) {
+      if (written.has(move.arg)) {
+        // a swap: save everything that is read after being written
+        const saved = new Map<number, number>();
+        const outs = new Set(moves.map((m) => m.out));
+        for (const m of moves) {
+          if (!outs.has(m.arg) || saved.has(m.arg)) continue;
+          const temp = this.newRegister();
+          saved.set(m.arg, temp);
+          this.emit({ op: "move", arg: m.arg, out: temp, at: this.at });
+        }
+        for (const m of moves) m.arg = saved.get(m.arg) ?? m.arg;
+        break;
+      }
+      written.add(move.out);
+    }
+    for (const { arg, out } of moves) this.emit({ op: "move", arg, out, at: this.at });
+  }
+
+  private block(block: Block, instructions: Instruction[], finish: () => void, isRoot: boolean): void {
+    const outerTarget = this.target;
+    const outerAt = this.at;
+    this.target = instructions;
+    const order = new BlockOrder(block);
+    // values by the position behind which they are dead
+    const dying = new Map<number, Value[]>();
+    const watch = (value: Value, from: number): void => {
+      if (!isReleased(value.type)) return;
+      const last = Math.max(order.lastUse(value), from);
+      // results of the function are read after the last instruction
+      if (isRoot && last >= order.end) return;
+      const list = dying.get(last);
+      if (list) list.push(value);
+      else dying.set(last, [value]);
+    };
+    if (isRoot) for (const input of block.inputs) watch(input, -1);
+    let position = 0;
+    for (const node of block.nodes()) {
+      this.at = node;
+      (NODE_COMPILERS[node.kind] ?? compileOperator)(this, node);
+      if (node.kind !== "prim::Constant") for (const output of node.outputs) watch(output, position);
+      this.release(dying.get(position));
+      position++;
+    }
+    this.at = block.owningNode ?? block.returnNode;
+    finish();
+    this.release(dying.get(order.end));
+    this.target = outerTarget;
+    this.at = outerAt;
+  }
+
+  private release(values: readonly Value[] | undefined): void {
+    if (!values) return;
+    const registers: number[] = [];
+    for (const value of values) {
+      const register = this.registers.get(value);
+      if (register !== undefined && !this.pinned.has(value)) registers.push(register);
+    }
+    if (registers.length > 0) this.emit({ op: "release", registers, at: this.at });
+  }
+}

@@ -1,0 +1,31 @@
+/** @file Running functions: the entrance for everybody above. Upstream: torch/csrc/jit/runtime/graph_executor.cpp. Spec: none. */
+import { setFunctionCaller } from "../core/typed_builtin.ts";
+import type { FunctionLike } from "../core/type.ts";
+import { calleeOf } from "./compile.ts";
+import { calleeCode, invoke, runIsolated, withBudget } from "./runtime.ts";
+
+/** Limits of one run. */
+export interface RunOptions {
+  /** Instructions that may run; a loop's round counts as one more. */
+  readonly maxSteps?: number;
+}
+
+/** Compiles a function and all that it calls. @throws UnsupportedError that names an operator and its line. */
+export function compileFunction(fn: FunctionLike): void {
+  calleeOf(fn);
+}
+
+/**
+ * Runs a function or method on IValues in static form (the object first, for a method).
+ * @throws ScriptRuntimeError with PyTorch's text, LimitError, UnsupportedError.
+ */
+export function runFunction(fn: FunctionLike, args: readonly unknown[], options: RunOptions = {}): unknown {
+  const callee = calleeOf(fn);
+  if (typeof callee === "function") return callee([...args]);
+  return withBudget(options.maxSteps, () => runIsolated(calleeCode(callee), args));
+}
+
+setFunctionCaller((fn, args) => {
+  const callee = calleeOf(fn);
+  return typeof callee === "function" ? callee([...args]) : invoke(calleeCode(callee), args);
+});

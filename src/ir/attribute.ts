@@ -1,0 +1,57 @@
+/** @file What hangs on nodes: attributes, scopes, call stacks, and which names values may have. Upstream: torch/csrc/jit/ir/attributes.h, scope.h. Spec: none. */
+import type { SourceRange } from "../base/source_range.ts";
+import type { Type } from "../core/type.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** An attribute of a node. `ival` holds any IValue. */
+export type Attribute<G = unknown> =
+  | { readonly kind: "i"; readonly value: number | bigint }
+  | { readonly kind: "f"; readonly value: number }
+  | { readonly kind: "c"; readonly value: { readonly re: number; readonly im: number } }
+  | { readonly kind: "s"; readonly value: string }
+  | { readonly kind: "t"; readonly value: Tensor }
+  | { readonly kind: "g"; readonly value: G }
+  | { readonly kind: "ty"; readonly value: Type }
+  | { readonly kind: "is"; readonly value: readonly (number | bigint)[] }
+  | { readonly kind: "fs"; readonly value: readonly number[] }
+  | { readonly kind: "ss"; readonly value: readonly string[] }
+  | { readonly kind: "ts"; readonly value: readonly Tensor[] }
+  | { readonly kind: "gs"; readonly value: readonly G[] }
+  | { readonly kind: "tys"; readonly value: readonly Type[] }
+  | { readonly kind: "ival"; readonly value: unknown };
+export type AttributeKind = Attribute["kind"];
+
+/** A call on the way to an inlined node. */
+export interface InlinedCall {
+  readonly caller: InlinedCall | undefined;
+  /** Function that was inlined. */
+  readonly functionName: string;
+  readonly range: SourceRange | undefined;
+  /** Module instance path, where known. */
+  readonly moduleInfo?: { readonly typeName: string; readonly instanceName: string };
+}
+
+/** Where a traced node belongs in the module hierarchy. */
+export class Scope {
+  readonly parent: Scope | undefined;
+  readonly name: string;
+  constructor(parent?: Scope, name = "") {
+    this.parent = parent;
+    this.name = name;
+  }
+  /** Names from the root, joined by `/`. */
+  path(separator = "/"): string {
+    const names: string[] = [];
+    for (let s: Scope | undefined = this; s?.parent; s = s.parent) names.unshift(s.name);
+    return names.join(separator);
+  }
+}
+
+/** Names made of digits only: those of values that nobody named. */
+export const NUMBER_NAME = /^[0-9]+$/;
+const LEGAL_NAME = /^[A-Za-z0-9_.]*$/;
+
+/** Whether a debug name may be given: no pure number, identifier characters and dots only. */
+export function isValidDebugName(name: string): boolean {
+  return !NUMBER_NAME.test(name) && LEGAL_NAME.test(name);
+}

@@ -1,0 +1,58 @@
+/** @file load: an archive to a ScriptModule. Upstream: torch/jit/_serialization.py, torch/csrc/jit/serialization/import.cpp. Spec: spec/container.md. */
+import { ArchiveReader, MemorySource, openAsyncSource, prefetch, type AsyncInput, type ByteSource } from "../archive/index.ts";
+import type { LimitOverrides } from "../base/limits.ts";
+import { findNativeClass } from "../core/native_class.ts";
+import { runFunction } from "../interpreter/run.ts";
+import { loadModuleArchive } from "../loader/import_module.ts";
+import { platform } from "./platform.ts";
+import { saver } from "./save.ts";
+import { moduleOf, type ScriptModule } from "./script_module.ts";
+
+/** How to load. */
+export interface LoadOptions {
+  /** Names of extra files to read: filled in by `load`, as `_extra_files` of PyTorch; null or absent ones stay null. */
+  readonly extraFiles?: Map<string, Uint8Array | null>;
+  /** Check the CRC of each record that is read (default true). */
+  readonly verifyCrc?: boolean;
+  /** Overrides of the limits that untrusted files are held to. */
+  readonly limits?: LimitOverrides;
+}
+
+/** What an archive is loaded from, at once: a path, bytes or a source of bytes. */
+export type LoadInput = string | ArrayBuffer | Uint8Array | ByteSource;
+
+/** Opens bytes, a path or a source. */
+export function openSource(input: LoadInput): ByteSource {
+  if (typeof input === "string") return platform().openFile(input);
+  if (input instanceof ArrayBuffer || input instanceof Uint8Array) return new MemorySource(input);
+  return input;
+}
+
+/**
+ * Opens a TorchScript archive. Synchronous, as in PyTorch; code compiles when it is first called.
+ * @throws ArchiveError, PickleError, ScriptError naming file, record and position of what is wrong.
+ */
+export function load(input: LoadInput, options: LoadOptions = {}): ScriptModule {
+  const source = openSource(input);
+  try {
+    const limits = options.limits === undefined ? {} : { limits: options.limits };
+    const reader = ArchiveReader.open(source, { verifyCrc: options.verifyCrc ?? true, ...limits });
+    const { root, cu } = loadModuleArchive(reader, { runMethod: runFunction, findNativeClass, ...limits });
+    for (const name of options.extraFiles?.keys() ?? []) {
+      if (reader.extraFileNames().includes(name)) options.extraFiles!.set(name, reader.readExtraFile(name));
+    }
+    return moduleOf(root, { cu, saver });
+  } finally {
+    if (typeof input === "string") source.close?.();
+  }
+}
+
+/**
+ * Opens an archive from a URL (by HTTP ranges where the server has them), Blob, stream, bytes or a custom source; reads only
+ * what it needs. A string is a URL or, where the platform has files, a path.
+ */
+export async function loadAsync(input: string | AsyncInput, options: LoadOptions = {}): Promise<ScriptModule> {
+  if (typeof input === "string" && !/^(https?|blob|data):/.test(input)) return load(input, options);
+  const asynchronous = await openAsyncSource(typeof input === "string" ? new URL(input) : input);
+  return load(await prefetch(asynchronous), options);
+}

@@ -1,0 +1,91 @@
+/** @file Program: the code of an archive without its objects, for tools that look and do not run. Upstream: none. Spec: none. */
+import type { ArchiveReader } from "../archive/index.ts";
+import { ScriptError } from "../base/errors.ts";
+import { SourceRange } from "../base/source_range.ts";
+import { findNativeClass } from "../core/native_class.ts";
+import { typeStr, type ClassType } from "../core/type.ts";
+import { ScriptFunction } from "../ir/function.ts";
+import { graphText } from "../ir/printer.ts";
+import { loadProgram, sourceOfQualifier } from "../loader/import_module.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/** The code of an archive. Nothing in it runs. */
+export interface Program {
+  /** The class of the root module. */
+  readonly rootClass: ClassType;
+  /** PyTorch's text of a graph: `forward`, or PATH.METHOD of a submodule's class. Throws ScriptError where there is none. */
+  graphText(method: string): string;
+  /** Compiles every function and method, and yields its name; throws ScriptError at the first that cannot be. */
+  compileAll(): Generator<string>;
+  /** The original source of a 1-based line of a code record, as PyTorch excerpts it; undefined without a debug record. */
+  originOfLine(record: string, line: number): string | undefined;
+}
+
+function methodOf(type: ClassType, path: string): ScriptFunction {
+  const names = path.split(".");
+  const method = names.pop()!;
+  let owner = type;
+  for (const name of names) {
+    const attribute = owner.findAttribute(name);
+    if (attribute?.kind !== "Class") throw new ScriptError(`${owner.name.qualifiedName} has no submodule "${name}"`);
+    owner = attribute;
+  }
+  const fn = owner.findMethod(method);
+  if (!(fn instanceof ScriptFunction)) {
+    throw new ScriptError(`${owner.name.qualifiedName} has no method "${method}"; it has: ${[...owner.methods.keys()].join(", ") || "none"}`);
+  }
+  return fn;
+}
+
+const CODE = /^code\/(.*)\.py$/;
+
+/** Opens the code of an archive. Constants are read where code names them; `data.pkl` only as far as the root's class name. */
+export function openProgram(reader: ArchiveReader): Program {
+  const { importer, cu, rootClass } = loadProgram(reader, { findNativeClass });
+  return {
+    rootClass,
+    graphText(method) {
+      const fn = methodOf(rootClass, method);
+      fn.ensureDefined();
+      return graphText(fn.graph);
+    },
+    *compileAll() {
+      for (const record of reader.recordNames("code/")) {
+        const qualifier = CODE.exec(record)?.[1];
+        if (qualifier !== undefined) importer.loadAll(qualifier.replaceAll("/", "."));
+      }
+      for (const fn of cu.functions.values()) {
+        fn.ensureDefined();
+        yield fn.qualname.qualifiedName;
+      }
+      for (const type of cu.types.values()) {
+        if (type.kind !== "Class") continue;
+        for (const method of type.methods.values()) {
+          if (!(method instanceof ScriptFunction)) continue;
+          method.ensureDefined();
+          yield method.qualname.qualifiedName;
+        }
+      }
+    },
+    originOfLine(record, line) {
+      const qualifier = CODE.exec(record)?.[1];
+      const source = qualifier === undefined ? undefined : sourceOfQualifier(reader, qualifier.replaceAll("/", "."));
+      if (!source) return undefined;
+      const start = source.offsetOfLine(line - 1);
+      const end = line < source.numLines() ? source.offsetOfLine(line) - 1 : source.text.length;
+      // the last token of the line belongs to the line for certain: its start may still belong to the one before
+      const indent = /^\s*/.exec(source.text.slice(start, end))![0].length;
+      return new SourceRange(source, start + indent, end).findSourceRangeThatGenerated()?.highlight().trimEnd();
+    },
+  };
+}
+
+/** The constants table, one line each. */
+export function toConstantText(reader: ArchiveReader): string {
+  const { constants } = loadProgram(reader, { findNativeClass });
+  const lines = constants.map(({ value, type }, i) => {
+    const text = value instanceof Tensor ? `${value.dtype.name} [${value.sizes.join(", ")}]` : JSON.stringify(value, (_, v: unknown) => (typeof v === "bigint" ? String(v) : v)) ?? "";
+    return `c${i}  ${typeStr(type)}  ${text.length > 100 ? `${text.slice(0, 99)}…` : text}`;
+  });
+  return lines.length > 0 ? lines.join("\n") : "no constants";
+}

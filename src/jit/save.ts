@@ -1,0 +1,45 @@
+/** @file save: a module to a file, a sink or bytes. Upstream: torch/csrc/jit/serialization/export_module.cpp. Spec: spec/container.md. */
+import { ArchiveWriter, BUFFER_ROOT_NAME, MemorySink, rootNameOf, type ByteSink } from "../archive/index.ts";
+import type { ScriptObject } from "../core/ivalue.ts";
+import { runFunction } from "../interpreter/run.ts";
+import { exportModule } from "../saver/export_module.ts";
+import { platform } from "./platform.ts";
+
+/** How to save. */
+export interface SaveOptions {
+  /** Records `extra/NAME` to write beside the model; text is written as UTF-8. */
+  readonly extraFiles?: Readonly<Record<string, string | Uint8Array>>;
+}
+
+/** What a module calls to save itself. */
+export interface Saver {
+  saveToFile(root: ScriptObject, path: string, options: SaveOptions): void;
+  saveToBuffer(root: ScriptObject, options: SaveOptions): Uint8Array;
+}
+
+function writeTo(sink: ByteSink, rootName: string, root: ScriptObject, options: SaveOptions): void {
+  try {
+    const writer = new ArchiveWriter(sink, { rootName });
+    const version = exportModule(root, writer, {
+      extraFiles: new Map(Object.entries(options.extraFiles ?? {}).map(([k, v]) => [k, typeof v === "string" ? new TextEncoder().encode(v) : v])),
+      runMethod: runFunction,
+    });
+    writer.finish({ version });
+    sink.close();
+  } catch (error) {
+    sink.abort();
+    throw error;
+  }
+}
+
+/** Saves modules on the current platform. */
+export const saver: Saver = {
+  saveToFile(root, path, options) {
+    writeTo(platform().createFile(path), rootNameOf(path), root, options);
+  },
+  saveToBuffer(root, options) {
+    const sink = new MemorySink();
+    writeTo(sink, BUFFER_ROOT_NAME, root, options);
+    return sink.bytes();
+  },
+};

@@ -1,0 +1,140 @@
+/** @file Opens an archive: code importer, constants, and the objects of data.pkl. Upstream: torch/csrc/jit/serialization/import.cpp. Spec: spec/records.md. */
+import type { ArchiveReader } from "../archive/archive_reader.ts";
+import { PickleObject, PickleTuple, pickleTypeName } from "../archive/pickle_value.ts";
+import { FOLDER, RECORD } from "../archive/records.ts";
+import { unpickleAll } from "../archive/unpickler.ts";
+import { decodeUtf8 } from "../base/bytes.ts";
+import { PickleError } from "../base/errors.ts";
+import type { LimitOverrides } from "../base/limits.ts";
+import { Source } from "../base/source_range.ts";
+import { guardStack } from "../base/stack_guard.ts";
+import type { ScriptObject } from "../core/ivalue.ts";
+import type { ClassType } from "../core/type.ts";
+import type { TypedConstant } from "../frontend/default_value.ts";
+import { CompilationUnit } from "../ir/compilation_unit.ts";
+import { installDefaultEvaluator } from "./evaluate_defaults.ts";
+import { SourceImporter } from "./import_source.ts";
+import type { NativeClassFinder } from "./native_classes.ts";
+import { DebugRecord } from "./source_debug.ts";
+import { StorageImporter, type StorageOptions } from "./storage_import.ts";
+import { TensorImporter } from "./tensor_import.ts";
+import { ValueImporter, type RunMethod } from "./value_import.ts";
+
+/** What `loadModuleArchive` needs and may be told. */
+export interface LoadOptions extends StorageOptions {
+  /** Runs `__setstate__`. */
+  readonly runMethod: RunMethod;
+  readonly findNativeClass?: NativeClassFinder | undefined;
+  readonly cu?: CompilationUnit | undefined;
+  readonly limits?: LimitOverrides | undefined;
+}
+
+/** An archive whose objects are there and whose code compiles when it is called. */
+export interface LoadedArchive extends LoadedProgram {
+  /** The root module. */
+  readonly root: ScriptObject;
+  readonly reader: ArchiveReader;
+  /** The order of bytes that the archive states; undefined if it states none. */
+  readonly statedByteorder: string | undefined;
+  /** Bytes of the extra files by name, without `extra/`. Read on each call. */
+  extraFiles(): Map<string, Uint8Array>;
+}
+
+/** The code file of a qualifier, with its debug record. */
+export function sourceOfQualifier(reader: ArchiveReader, qualifier: string, limits?: LimitOverrides): Source | undefined {
+  return sourceFrom({ has: (name) => reader.has(name), read: (name) => reader.read(name) }, qualifier, limits);
+}
+
+/** Where code is read from. */
+interface CodeRecords {
+  has(name: string): boolean;
+  read(name: string): Uint8Array;
+}
+
+function sourceFrom(records: CodeRecords, qualifier: string, limits: LimitOverrides | undefined): Source | undefined {
+  const path = `${FOLDER.code}${qualifier.replaceAll(".", "/")}.py`;
+  if (!records.has(path)) return undefined;
+  const debugPath = `${path}.debug_pkl`;
+  const debug = records.has(debugPath) ? new DebugRecord(() => records.read(debugPath), limits) : undefined;
+  return new Source(decodeUtf8(records.read(path)), path, 1, debug);
+}
+
+/** Code is looked at long after loading; a source that will be closed is read now. */
+function codeRecords(reader: ArchiveReader): CodeRecords {
+  if (!reader.source.close) return reader;
+  const records = new Map(reader.recordNames(FOLDER.code).map((name) => [name, reader.read(name)]));
+  return { has: (name) => records.has(name), read: (name) => records.get(name)! };
+}
+
+/** The code and the constants of an archive. */
+export interface LoadedProgram {
+  readonly cu: CompilationUnit;
+  readonly importer: SourceImporter;
+  readonly constants: readonly TypedConstant[];
+  readonly version: number;
+}
+
+function openCode(reader: ArchiveReader, options: Partial<LoadOptions>): LoadedProgram {
+  installDefaultEvaluator();
+  const version = reader.checkTorchScript();
+  const { limits, findNativeClass, cu = new CompilationUnit() } = options;
+  const constants: TypedConstant[] = [];
+  const code = codeRecords(reader);
+  const loadSource = (qualifier: string): Source | undefined => sourceFrom(code, qualifier, limits);
+  const importer = new SourceImporter(cu, constants, loadSource, version, { findNativeClass, limits });
+  const table = openPickle(reader, RECORD.constants, FOLDER.constants, importer, options);
+  if (!(table.value instanceof PickleTuple)) {
+    throw new PickleError(`Cannot unpickle "${RECORD.constants}": it is ${pickleTypeName(table.value)}, expected tuple`, { record: RECORD.constants });
+  }
+  table.values.replay(table);
+  table.value.items.forEach((item, i) => constants.push(table.values.typed(item, `constant ${i}`)));
+  return { cu, importer, constants, version };
+}
+
+/** Opens the code of an archive, for tools: nothing runs, and of data.pkl only the root's class is looked at. */
+export function loadProgram(reader: ArchiveReader, options: Omit<Partial<LoadOptions>, "runMethod">): LoadedProgram & { readonly rootClass: ClassType } {
+  const program = guardStack("archive", () => openCode(reader, { lazy: true, ...options }));
+  const root = unpickleAll(reader.read(RECORD.data), { record: RECORD.data, limits: options.limits, torchOnly: true }).value;
+  const rootClass = root instanceof PickleObject ? program.importer.loadType(root.cls.qualifiedName) : undefined;
+  if (rootClass?.kind !== "Class") throw rootError(pickleTypeName(root));
+  return { ...program, rootClass };
+}
+
+function rootError(found: string): PickleError {
+  return new PickleError(`Cannot unpickle "${RECORD.data}": root is ${found}, expected a module`, { record: RECORD.data });
+}
+
+/** Opens a TorchScript archive. Throws `ArchiveError`, `PickleError`, `ScriptError`, `LimitError` or what `runMethod` throws. */
+export function loadModuleArchive(reader: ArchiveReader, options: LoadOptions): LoadedArchive {
+  return guardStack("archive", () => openModule(reader, options));
+}
+
+function openModule(reader: ArchiveReader, options: LoadOptions): LoadedArchive {
+  const program = openCode(reader, options);
+  const data = openPickle(reader, RECORD.data, FOLDER.data, program.importer, options);
+  data.values.replay(data);
+  const root = data.value instanceof PickleObject ? data.values.object(data.value) : undefined;
+  if (!root) throw rootError(pickleTypeName(data.value));
+  return {
+    ...program,
+    root,
+    reader,
+    statedByteorder: reader.byteorder(),
+    extraFiles: () => new Map(reader.extraFileNames().map((name) => [name, reader.readExtraFile(name)])),
+  };
+}
+
+/** Reads a pickle of the archive; its tensors lie in `folder`. */
+function openPickle(
+  reader: ArchiveReader,
+  record: string,
+  folder: string,
+  importer: SourceImporter,
+  options: Partial<LoadOptions>,
+): ReturnType<typeof unpickleAll> & { values: ValueImporter } {
+  const { limits, runMethod } = options;
+  const unpickled = unpickleAll(reader.read(record), { record, limits, torchOnly: true });
+  const tensors = new TensorImporter(new StorageImporter(reader, folder, record, options), record, limits);
+  const values = new ValueImporter({ record, tensors, runMethod, limits, loadType: (text) => importer.loadType(text) });
+  return { ...unpickled, values };
+}

@@ -1,0 +1,135 @@
+/** @file Storages of an archive: records to memory, once each, always bounds-checked, now or when first touched. Upstream: torch/csrc/jit/serialization/unpickler.cpp (BINPERSID). Spec: spec/records.md. */
+import type { ArchiveReader } from "../archive/archive_reader.ts";
+import { PersistentId, PickleGlobal, PickleTuple, pickleTypeName, type PickleValue } from "../archive/pickle_value.ts";
+import { ArchiveError, PickleError } from "../base/errors.ts";
+import { checkLimit, type LimitOverrides } from "../base/limits.ts";
+import { dtypeFromStorageName, type DType } from "../tensor/dtype.ts";
+import { allocateStorage, Segment, Storage } from "../tensor/storage.ts";
+import { CPU, Device, META } from "../tensor/tensor.ts";
+
+/** Options of reading storages. */
+export interface StorageOptions {
+  /** Read the bytes of a storage when they are first touched, not while loading. Default false. */
+  readonly lazy?: boolean | undefined;
+  /** Order of the bytes in the file. Default little, as torch.jit.load, whatever the record `byteorder` says. */
+  readonly byteorder?: "little" | "big" | undefined;
+  readonly limits?: LimitOverrides | undefined;
+}
+
+/** A storage as a pickle refers to it. */
+export interface StorageReference {
+  readonly storage: Storage;
+  readonly dtype: DType;
+  readonly device: Device;
+}
+
+/** Bytes of one number in an element: what byte order is about. */
+function unitBytes(dtype: DType): number {
+  return dtype.category === "complex" ? dtype.itemsize / 2 : dtype.itemsize;
+}
+
+/** Reads the storages that one pickle refers to, from the records of its folder. */
+export class StorageImporter {
+  private readonly reader: ArchiveReader;
+  private readonly folder: string;
+  private readonly pickle: string;
+  private readonly options: StorageOptions;
+  private readonly storages = new Map<string, Storage>();
+  private readonly references = new Map<PersistentId, StorageReference>();
+
+  /** @param folder `data/` or `constants/`. @param pickle name of the pickle, for messages. */
+  constructor(reader: ArchiveReader, folder: string, pickle: string, options: StorageOptions) {
+    this.reader = reader;
+    this.folder = folder;
+    this.pickle = pickle;
+    this.options = options;
+  }
+
+  /** The storage that `('storage', FloatStorage, key, device, numel)` means. */
+  resolve(id: PickleValue | undefined): StorageReference {
+    if (!(id instanceof PersistentId)) throw new PickleError(`Cannot unpickle "${this.pickle}": tensor is made of ${pickleTypeName(id)}, expected a storage`, { record: this.pickle });
+    const known = this.references.get(id);
+    if (known) return known;
+    const reference = this.read(id);
+    this.references.set(id, reference);
+    return reference;
+  }
+
+  private read(id: PersistentId): StorageReference {
+    const fail = (message: string): never => {
+      throw new PickleError(`Cannot unpickle "${this.pickle}": ${message}`, { record: this.pickle, byteOffset: id.byteOffset });
+    };
+    const parts = id.value instanceof PickleTuple ? id.value.items : [];
+    const [word, type, key, where, numel] = parts;
+    if (word !== "storage") fail(`persistent id begins with ${JSON.stringify(word ?? null)}, expected "storage"`);
+    const typeName = type instanceof PickleGlobal && type.module === "torch" ? type.name : pickleTypeName(type);
+    const dtype = dtypeFromStorageName(typeName) ?? fail(`storage type ${typeName} is not known`);
+    if (typeof key !== "string") return fail(`storage key is ${pickleTypeName(key)}, expected str`);
+    if (typeof where !== "string") return fail(`storage device is ${pickleTypeName(where)}, expected str`);
+    if (typeof numel !== "number" || numel < 0) return fail(`storage has ${String(numel)} elements, expected a count`);
+    const device = where === "meta" ? META : CPU;
+    return { dtype, device, storage: this.storage(key, dtype, numel, device) };
+  }
+
+  private storage(key: string, dtype: DType, numel: number, device: Device): Storage {
+    checkLimit("maxNumel", numel, `storage "${this.folder}${key}"`, this.options.limits);
+    const nbytes = numel * dtype.itemsize;
+    const id = `${nbytes} ${device.type} ${key}`;
+    const known = this.storages.get(id);
+    if (known) return known;
+    const storage = device === META ? new Storage(EMPTY.segment, 0, nbytes) : this.load(key, dtype, numel, nbytes);
+    this.storages.set(id, storage);
+    return storage;
+  }
+
+  private load(key: string, dtype: DType, numel: number, nbytes: number): Storage {
+    // the record of an empty storage is never looked at, as in torch
+    if (numel === 0) return allocateStorage(0);
+    const name = this.folder + key;
+    const size = this.reader.sizeOf(name);
+    if (size < nbytes) {
+      throw new ArchiveError(`Cannot read storage "${name}": record has ${size} bytes, ${numel} ${dtype.name} elements need ${nbytes}`, { record: name });
+    }
+    return this.options.lazy ? lazyStorage(nbytes, (target) => this.fill(name, size, dtype, target)) : this.eager(name, size, dtype, nbytes);
+  }
+
+  private eager(name: string, size: number, dtype: DType, nbytes: number): Storage {
+    const storage = allocateStorage(nbytes);
+    this.fill(name, size, dtype, storage.bytes());
+    return storage;
+  }
+
+  private fill(name: string, size: number, dtype: DType, target: Uint8Array): void {
+    if (size === target.length) this.reader.readInto(name, target);
+    else target.set(this.reader.readSlice(name, 0, target.length));
+    if (this.options.byteorder === "big") swapBytes(target, unitBytes(dtype));
+  }
+}
+
+const EMPTY = allocateStorage(0);
+
+/** Reverses the bytes of each unit. */
+function swapBytes(bytes: Uint8Array, unit: number): void {
+  if (unit === 1) return;
+  for (let i = 0; i + unit <= bytes.length; i += unit) bytes.subarray(i, i + unit).reverse();
+}
+
+/** A storage whose segment is made and filled when somebody first asks for it. */
+function lazyStorage(nbytes: number, fill: (target: Uint8Array) => void): Storage {
+  const storage = new Storage(EMPTY.segment, 0, nbytes);
+  const define = (property: PropertyDescriptor): void => {
+    Object.defineProperty(storage, "segment", { configurable: true, enumerable: true, ...property });
+  };
+  define({
+    get(): Segment {
+      const made = new Segment(new ArrayBuffer(Math.ceil(nbytes / 8) * 8));
+      fill(made.u8.subarray(0, nbytes));
+      define({ value: made, writable: true });
+      return made;
+    },
+    set(segment: Segment) {
+      define({ value: segment, writable: true });
+    },
+  });
+  return storage;
+}

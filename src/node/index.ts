@@ -1,0 +1,11 @@
+/** @file The public API with files: what `import "tsarchive"` gives in Node. Upstream: none. Spec: none. */
+import { setPlatform } from "../index.ts";
+import { FileSink } from "./file_sink.ts";
+import { FileSource } from "./file_source.ts";
+import { installNodePlatform } from "./platform.ts";
+
+installNodePlatform();
+setPlatform({ openFile: (path) => new FileSource(path), createFile: (path) => new FileSink(path) });
+
+export * from "../index.ts";
+export { FileSink, FileSource };

@@ -1,0 +1,241 @@
+/** @file Arithmetic of two tensors, or a tensor and a number: add, sub, mul, div, powers, remainders. Upstream: aten/src/ATen/native/BinaryOps.cpp, Pow.cpp. Spec: none. */
+import { OperatorError } from "../base/errors.ts";
+import { aliasOperator, op } from "../core/operator_registry.ts";
+import { cloneTensor, convertTensor } from "../tensor/clone.ts";
+import { DTYPES, type DType } from "../tensor/dtype.ts";
+import { BINARY, pow as powReal } from "../tensor/kernels/binary.ts";
+import { UNARY } from "../tensor/kernels/unary.ts";
+import { C, cmul } from "../tensor/math/complex.ts";
+import { emptyResult, map1, notImplemented, type Kernel2 } from "../tensor/pointwise.ts";
+import { floatResult, resultType, toComplexDtype } from "../tensor/promotion.ts";
+import { Complex, isIntScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { writeElement } from "../tensor/elements.ts";
+import { arithmetic, checkAlpha, computeIn, floatArithmetic, isOne } from "./operands.ts";
+import { kernelParameter, roundingOf } from "./unary.ts";
+
+/** `a + alpha * b` or `a - alpha * b` for alpha other than 1. */
+function scaled(alpha: Scalar, dtype: DType, sign: 1 | -1): Kernel2 {
+  const name = sign === 1 ? "add_stub" : "sub_stub";
+  if (dtype.category === "complex") {
+    const re = sign * kernelParameter(dtype, scalarToNumber(alpha));
+    const im = sign * kernelParameter(dtype, alpha instanceof Complex ? alpha.im : 0);
+    return {
+      name,
+      complex: (ar, ai, br, bi) => {
+        cmul(re, im, br, bi);
+        C.re += ar;
+        C.im += ai;
+      },
+    };
+  }
+  if (dtype.category === "int") {
+    const big = BigInt(typeof alpha === "bigint" ? alpha : Math.trunc(scalarToNumber(alpha))) * BigInt(sign);
+    const factor = Number(big);
+    return { name, real: (a, b) => a + factor * b, big: (a, b) => a + big * b };
+  }
+  const factor = sign * kernelParameter(dtype, scalarToNumber(alpha));
+  return { name, real: (a, b) => a + factor * b };
+}
+
+function addWith(a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar): Tensor {
+  const dtype = resultType(a, b);
+  if (isOne(alpha)) return computeIn(BINARY.add, a, b, dtype);
+  checkAlpha(dtype, alpha);
+  return computeIn(scaled(alpha, dtype, 1), a, b, dtype);
+}
+
+function isBool(value: Tensor | Scalar): boolean {
+  return typeof value === "boolean" || (value instanceof Tensor && value.dtype === DTYPES.bool);
+}
+
+function subWith(a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar): Tensor {
+  if (isBool(a) && isBool(b)) {
+    throw new OperatorError(
+      "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.",
+    );
+  }
+  if (isBool(a) || isBool(b)) {
+    throw new OperatorError(
+      "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.",
+    );
+  }
+  const dtype = resultType(a, b);
+  if (isOne(alpha)) return computeIn(BINARY.sub, a, b, dtype);
+  checkAlpha(dtype, alpha);
+  return computeIn(scaled(alpha, dtype, -1), a, b, dtype);
+}
+
+export const add = op("aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", addWith);
+export const addScalar = op("aten::add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", addWith);
+export const sub = op("aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", subWith);
+export const subScalar = op("aten::sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", subWith);
+export const rsub = op("aten::rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", (self, other, alpha) =>
+  subWith(other, self, alpha),
+);
+op("aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", (self, other, alpha) => subWith(other, self, alpha));
+op("aten::_add_relu.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", (self, other, alpha) =>
+  map1(addWith(self, other, alpha), UNARY.relu),
+);
+
+export const mul = op("aten::mul.Tensor(Tensor self, Tensor other) -> Tensor", (self, other) => arithmetic(BINARY.mul, self, other));
+export const mulScalar = op("aten::mul.Scalar(Tensor self, Scalar other) -> Tensor", (self, other) => arithmetic(BINARY.mul, self, other));
+
+function divide(a: Tensor | Scalar, b: Tensor | Scalar): Tensor {
+  return floatArithmetic(BINARY.div, a, b);
+}
+
+function divideRounded(a: Tensor | Scalar, b: Tensor | Scalar, mode: string | null): Tensor {
+  if (mode === null) return divide(a, b);
+  if (mode !== "trunc" && mode !== "floor") {
+    throw new OperatorError(`div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '${mode}'`);
+  }
+  const dtype = resultType(a, b);
+  if (dtype.category === "complex" || dtype === DTYPES.bool) throw notImplemented(`div_${mode}_cpu`, dtype);
+  if (dtype.category === "int") return computeIn(mode === "trunc" ? BINARY.divTruncInt : BINARY.divFloorInt, a, b, dtype);
+  if (mode === "floor") return computeIn(BINARY.divFloor, a, b, dtype);
+  const step = roundingOf(dtype === DTYPES.float64 ? dtype : DTYPES.float32);
+  return computeIn({ name: "div_trunc_cpu", real: (x, y) => Math.trunc(step(x / y)) }, a, b, dtype);
+}
+
+export const div = op("aten::div.Tensor(Tensor self, Tensor other) -> Tensor", divide);
+export const divScalar = op("aten::div.Scalar(Tensor self, Scalar other) -> Tensor", divide);
+op("aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor", divideRounded);
+op("aten::div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor", divideRounded);
+export const floor_divide = op("aten::floor_divide(Tensor self, Tensor other) -> Tensor", (self, other) => divideRounded(self, other, "floor"));
+op("aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor", (self, other) => divideRounded(self, other, "floor"));
+
+function modulo(int: Kernel2, float: Kernel2): (a: Tensor | Scalar, b: Tensor | Scalar) => Tensor {
+  return (a, b) => {
+    const dtype = resultType(a, b);
+    if (dtype.category === "int") return computeIn(int, a, b, dtype);
+    if (dtype.category !== "float") throw notImplemented(int.name, dtype);
+    return computeIn(float, a, b, dtype);
+  };
+}
+const remainderOf = modulo(BINARY.remainderInt, BINARY.remainder);
+const fmodOf = modulo(BINARY.fmodInt, BINARY.fmod);
+export const remainder = op("aten::remainder.Tensor(Tensor self, Tensor other) -> Tensor", remainderOf);
+op("aten::remainder.Scalar(Tensor self, Scalar other) -> Tensor", remainderOf);
+op("aten::remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", remainderOf);
+op("aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor", fmodOf);
+op("aten::fmod.Scalar(Tensor self, Scalar other) -> Tensor", fmodOf);
+
+function power(base: Tensor | Scalar, exponent: Tensor | Scalar): Tensor {
+  const dtype = resultType(base, exponent);
+  if (dtype === DTYPES.bool) throw notImplemented("pow", dtype);
+  if (dtype.category === "int") return computeIn(BINARY.powInt, base, exponent, dtype);
+  return computeIn(BINARY.pow, base, exponent, dtype);
+}
+
+/** Exponents that PyTorch computes without pow. */
+const EASY_POWERS = new Map<number, (x: number) => number>([
+  [0.5, Math.sqrt],
+  [2, (x) => x * x],
+  [3, (x) => x * x * x],
+  [-0.5, (x) => 1 / Math.sqrt(x)],
+  [-1, (x) => 1 / x],
+  [-2, (x) => 1 / (x * x)],
+]);
+
+function powScalar(self: Tensor, exponent: Scalar): Tensor {
+  const intBase = self.dtype.category === "int" || self.dtype === DTYPES.bool;
+  if (intBase && (isIntScalar(exponent) || typeof exponent === "boolean") && Number(exponent) < 0) {
+    throw new OperatorError("Integers to negative integer powers are not allowed.");
+  }
+  const dtype = resultType(self, exponent);
+  const plain = exponent instanceof Complex ? (exponent.im === 0 ? exponent.re : NaN) : scalarToNumber(exponent);
+  if (plain === 0) return filled([self], dtype, 1);
+  if (plain === 1) return dtype === self.dtype ? cloneTensor(self) : convertTensor(self, dtype);
+  if (dtype.category === "float") {
+    const easy = EASY_POWERS.get(plain);
+    if (plain === 2 && dtype === DTYPES.float32) return map1(self, SQUARE, dtype);
+    if (easy) return map1(self, { name: "pow", real: easy }, dtype);
+    const e = kernelParameter(dtype, plain);
+    return map1(self, { name: "pow", real: (x) => powReal(x, e) }, dtype);
+  }
+  return power(self, exponent);
+}
+const SQUARE = {
+  name: "pow",
+  real: (x: number) => x * x,
+  f32: (out: Float32Array, o: number, a: Float32Array, ai: number, n: number) => {
+    for (let i = 0; i < n; i++) {
+      const x = a[ai + i]!;
+      out[o + i] = x * x;
+    }
+  },
+};
+
+/** A new tensor of the inputs' broadcast shape and layout, full of `value`. */
+export function filled(inputs: readonly Tensor[], dtype: DType, value: Scalar): Tensor {
+  const out = emptyResult(inputs, dtype);
+  const seg = out.storage.segment;
+  for (let i = 0; i < out.numel; i++) writeElement(dtype, seg, out.base0 + i, value);
+  return out;
+}
+
+export const pow = op("aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", power);
+export const powTensorScalar = op("aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", powScalar);
+op("aten::pow.Scalar(Scalar self, Tensor exponent) -> Tensor", (base, exponent) => {
+  if (!(base instanceof Complex) && scalarToNumber(base) === 1) return filled([exponent], resultType(base, exponent), 1);
+  return power(base, exponent);
+});
+
+function floatPower(base: Tensor | Scalar, exponent: Tensor | Scalar): Tensor {
+  const isComplex = (v: Tensor | Scalar): boolean => v instanceof Complex || (v instanceof Tensor && v.dtype.category === "complex");
+  const dtype = isComplex(base) || isComplex(exponent) ? DTYPES.complex128 : DTYPES.float64;
+  const wide = (v: Tensor | Scalar): Tensor | Scalar => (v instanceof Tensor ? convertTensor(v, dtype) : v);
+  if (base instanceof Tensor && !(exponent instanceof Tensor)) return powScalar(convertTensor(base, dtype), exponent);
+  return computeIn(BINARY.pow, wide(base), wide(exponent), dtype);
+}
+op("aten::float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", floatPower);
+op("aten::float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", floatPower);
+op("aten::float_power.Scalar(Scalar self, Tensor exponent) -> Tensor", floatPower);
+
+op("aten::ldexp.Tensor(Tensor self, Tensor other) -> Tensor", (self, other) => mul(self, callPowTwo(other)));
+function callPowTwo(other: Tensor): Tensor {
+  return computeIn(BINARY.pow, 2.0, other, other.dtype.category === "float" || other.dtype.category === "complex" ? other.dtype : floatResult(other.dtype));
+}
+
+op("aten::complex(Tensor real, Tensor imag) -> Tensor", (real, imag) => {
+  checkParts("complex", "real", "imag", real, imag);
+  return computeIn(
+    { name: "complex_cpu", complex: (ar, _ai, br) => { C.re = ar; C.im = br; } },
+    real,
+    imag,
+    toComplexDtype(real.dtype),
+  );
+});
+op("aten::polar(Tensor abs, Tensor angle) -> Tensor", (abs, angle) => {
+  checkParts("polar", "abs", "angle", abs, angle);
+  return computeIn(
+    {
+      name: "polar_cpu",
+      complex: (ar, _ai, br) => {
+        C.re = ar * Math.cos(br);
+        C.im = ar * Math.sin(br);
+      },
+    },
+    abs,
+    angle,
+    toComplexDtype(abs.dtype),
+  );
+});
+
+function checkParts(name: string, first: string, second: string, a: Tensor, b: Tensor): void {
+  void name;
+  const ok = (d: DType): boolean => d === DTYPES.float32 || d === DTYPES.float64 || d === DTYPES.float16;
+  if (!ok(a.dtype) || !ok(b.dtype)) {
+    throw new OperatorError(`Expected both inputs to be Half, Float or Double tensors but got ${a.dtype.cppName} and ${b.dtype.cppName}`);
+  }
+  if (a.dtype !== b.dtype) {
+    throw new OperatorError(`Expected object of scalar type ${a.dtype.cppName} but got scalar type ${b.dtype.cppName} for second argument`);
+  }
+  void first;
+  void second;
+}
+
+for (const [alias, name] of Object.entries({ subtract: "sub", multiply: "mul", divide: "div", true_divide: "div" })) {
+  aliasOperator(`aten::${alias}`, `aten::${name}`);
+}

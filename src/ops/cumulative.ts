@@ -1,0 +1,130 @@
+/** @file Cumulative operators: cumsum, cumprod, cummax, cummin, logcumsumexp. Upstream: aten/src/ATen/native/ReduceOps.cpp, cpu/ReduceOpsKernel.cpp. Spec: none. */
+import { op } from "../core/operator_registry.ts";
+import { convertTensor } from "../tensor/clone.ts";
+import { DTYPES, type DType } from "../tensor/dtype.ts";
+import { C, cexp, clog1p } from "../tensor/math/complex.ts";
+import { notImplemented } from "../tensor/pointwise.ts";
+import { lineCursor, mapBigLines, mapComplexLines, mapLines, planLines } from "../tensor/reduce.ts";
+import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
+import { dtypeArgument } from "./views.ts";
+
+function resultDtype(self: Tensor, id: number | null): DType {
+  if (id !== null) return dtypeArgument(id);
+  return self.dtype.category === "int" || self.dtype.category === "bool" ? DTYPES.int64 : self.dtype;
+}
+
+function accumulate(self: Tensor, dim: number, id: number | null, product: boolean): Tensor {
+  const dtype = resultDtype(self, id);
+  const input = convertTensor(self, dtype);
+  if (dtype.category === "complex") {
+    return mapComplexLines(input, dim, dtype, (re, im) => {
+      let [r, i] = product ? [1, 0] : [0, 0];
+      for (let k = 0; k < re.length; k++) {
+        if (product) [r, i] = [r * re[k]! - i * im[k]!, r * im[k]! + i * re[k]!];
+        else [r, i] = [r + re[k]!, i + im[k]!];
+        re[k] = r;
+        im[k] = i;
+      }
+    });
+  }
+  let lost = false;
+  const { out, safe } = mapLines(input, dim, dtype, dtype.category === "float", (x, y) => {
+    let total = product ? 1 : 0;
+    for (let k = 0; k < x.length; k++) {
+      total = product ? total * x[k]! : total + x[k]!;
+      y[k] = total;
+    }
+    if (dtype.category === "int") for (let k = 0; k < y.length; k++) if (!Number.isSafeInteger(y[k])) lost = true;
+  });
+  if (dtype.category !== "int" || (safe && !lost)) return out;
+  return mapBigLines(input, dim, dtype, (x) => {
+    let total = product ? 1n : 0n;
+    for (let k = 0; k < x.length; k++) {
+      total = BigInt.asIntN(64, product ? total * x[k]! : total + x[k]!);
+      x[k] = total;
+    }
+  });
+}
+export const cumsum = op("aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", (self, dim, dtype) => accumulate(self, dim, dtype, false));
+export const cumprod = op("aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", (self, dim, dtype) => accumulate(self, dim, dtype, true));
+
+function running(self: Tensor, dim: number, name: string, isMax: boolean): [Tensor, Tensor] {
+  if (self.dtype.category === "complex") throw notImplemented(`${name}_cpu`, self.dtype);
+  const lines = planLines(self, dim);
+  const values = emptyTensor(self.sizes, self.dtype);
+  const indices = emptyTensor(self.sizes, DTYPES.int64);
+  const from = lineCursor(self, lines);
+  const [toValues, toIndices] = [lineCursor(values, lines), lineCursor(indices, lines)];
+  const x = new Float64Array(lines.length);
+  const at = new Float64Array(lines.length);
+  const exact = new Array<bigint>(lines.length).fill(0n);
+  for (let i = 0; i < lines.count; i++) {
+    const safe = from.load(x, lines.length);
+    if (!safe) {
+      from.back(lines.length);
+      from.loadBig(exact, lines.length);
+    }
+    let best = 0;
+    for (let k = 0; k < x.length; k++) {
+      const v = x[k]!;
+      const b = x[best]!;
+      // later equal elements win; a NaN stays until the next NaN
+      const better = safe ? v !== v || (b === b && (isMax ? v >= b : v <= b)) : isMax ? exact[k]! >= exact[best]! : exact[k]! <= exact[best]!;
+      if (better) best = k;
+      at[k] = best;
+    }
+    if (safe) {
+      const y = x.map((_, k) => x[at[k]!]!);
+      toValues.store(y, lines.length, self.dtype.category === "float");
+    } else {
+      toValues.storeBig(
+        exact.map((_, k) => exact[at[k]!]!),
+        lines.length,
+      );
+    }
+    toIndices.store(at, lines.length, false);
+  }
+  return [values, indices];
+}
+op("aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)", (self, dim) => running(self, dim, "cummax", true));
+op("aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)", (self, dim) => running(self, dim, "cummin", false));
+
+function logcumsumexp(self: Tensor, dim: number): Tensor {
+  const { dtype } = self;
+  if (dtype.category === "complex") {
+    return mapComplexLines(self, dim, dtype, (re, im) => {
+      let [r, i] = [-Infinity, 0];
+      for (let k = 0; k < re.length; k++) {
+        const [x, y] = [re[k]!, im[k]!];
+        if (r !== r || i !== i || x !== x || y !== y) [r, i] = [NaN, NaN];
+        else if (r === -Infinity) [r, i] = [x, y];
+        else if (x > r) {
+          cexp(r - x, i - y);
+          clog1p(C.re, C.im);
+          [r, i] = [x + C.re, y + C.im];
+        } else {
+          cexp(x - r, y - i);
+          clog1p(C.re, C.im);
+          [r, i] = [r + C.re, i + C.im];
+        }
+        re[k] = r;
+        im[k] = i;
+      }
+    });
+  }
+  if (dtype.category !== "float") throw notImplemented("logcumsumexp_out_cpu", dtype);
+  return mapLines(self, dim, dtype, true, (x, y) => {
+    let total = -Infinity;
+    for (let k = 0; k < x.length; k++) {
+      const v = x[k]!;
+      const hi = total > v ? total : v;
+      const lo = total > v ? v : total;
+      if (total !== total || v !== v) total = NaN;
+      else if (hi === lo && !Number.isFinite(hi)) total = hi;
+      else total = hi + Math.log1p(Math.exp(lo - hi));
+      y[k] = total;
+    }
+  }).out;
+}
+op("aten::logcumsumexp(Tensor self, int dim) -> Tensor", logcumsumexp);
+op("aten::_logcumsumexp(Tensor self, int dim) -> Tensor", logcumsumexp);

@@ -1,0 +1,70 @@
+/** @file Operands of binary operators: numbers as tensors, common dtypes, checks shared by families. Upstream: aten/src/ATen/ScalarOps.h, native/BinaryOps.h. Spec: none. */
+import { OperatorError } from "../base/errors.ts";
+import { DTYPES, type DType } from "../tensor/dtype.ts";
+import { scalarTensor } from "../tensor/data.ts";
+import { map2, type Kernel2 } from "../tensor/pointwise.ts";
+import { floatResult, resultType, scalarDtype } from "../tensor/promotion.ts";
+import { Complex, isFloatScalar, type Scalar } from "../tensor/scalar.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/** A number as a 0-dim tensor that ranks lowest in promotion. */
+export function wrapped(value: Scalar): Tensor {
+  const t = scalarTensor(value, scalarDtype(value));
+  t.isWrappedNumber = true;
+  return t;
+}
+
+/** A tensor operand, or a number as a 0-dim tensor of the dtype that it will be computed in. */
+export function operand(value: Tensor | Scalar, compute: DType): Tensor {
+  if (value instanceof Tensor) return value;
+  if (compute === DTYPES.float32) return scalarTensor(value, compute);
+  return wrapped(value);
+}
+
+/** Whether a dtype computes in float32 and rounds only the result. */
+export function isReducedFloat(dtype: DType): boolean {
+  return dtype === DTYPES.float16 || dtype === DTYPES.bfloat16;
+}
+
+/** Arithmetic in the common dtype. */
+export function arithmetic(kernel: Kernel2, a: Tensor | Scalar, b: Tensor | Scalar): Tensor {
+  return computeIn(kernel, a, b, resultType(a, b));
+}
+
+/** Arithmetic whose integer inputs give floats. */
+export function floatArithmetic(kernel: Kernel2, a: Tensor | Scalar, b: Tensor | Scalar): Tensor {
+  return computeIn(kernel, a, b, floatResult(resultType(a, b)));
+}
+
+/** Computes in a given dtype. */
+export function computeIn(kernel: Kernel2, a: Tensor | Scalar, b: Tensor | Scalar, compute: DType, out: DType = compute): Tensor {
+  const x = operand(a, compute);
+  const y = operand(b, compute);
+  // PyTorch reads a one-element second operand of half kernels in its own precision
+  if (isReducedFloat(compute) && y.numel === 1) return map2(x, y, kernel, compute, out, [false, true]);
+  return map2(x, y, kernel, compute, out);
+}
+
+/** Comparison in the common dtype, with a bool result. */
+export function comparison(kernel: Kernel2, a: Tensor | Scalar, b: Tensor | Scalar): Tensor {
+  const compute = resultType(a, b);
+  return map2(operand(a, compute), operand(b, compute), kernel, compute, DTYPES.bool);
+}
+
+/** PyTorch's checks of `alpha`. */
+export function checkAlpha(dtype: DType, alpha: Scalar): void {
+  if (typeof alpha === "boolean" && dtype !== DTYPES.bool) {
+    throw new OperatorError("Boolean alpha only supported for Boolean results.");
+  }
+  if ((dtype.category === "int" || dtype.category === "bool") && (isFloatScalar(alpha) || alpha instanceof Complex)) {
+    throw new OperatorError("For integral input tensors, argument alpha must not be a floating point number.");
+  }
+  if (alpha instanceof Complex && dtype.category !== "complex") {
+    throw new OperatorError("For non-complex input tensors, argument alpha must not be a complex number.");
+  }
+}
+
+/** Whether a scalar is the number one. */
+export function isOne(value: Scalar): boolean {
+  return value === 1 || value === true || (typeof value === "object" && !(value instanceof Complex) && value.value === 1);
+}

@@ -1,0 +1,177 @@
+/** @file Padding: constant, reflect, replicate, circular. Upstream: aten/src/ATen/native/PadNd.cpp, ReflectionPad.cpp, ReplicationPadding.cpp. Spec: none. */
+import { OperatorError } from "../base/errors.ts";
+import { op } from "../core/operator_registry.ts";
+import { copyElements } from "../tensor/copy.ts";
+import { gatherDim } from "../tensor/kernels/gather.ts";
+import type { Scalar } from "../tensor/scalar.ts";
+import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
+import { formatList, narrowView } from "../tensor/view_geometry.ts";
+import { fillScalar } from "./creation.ts";
+
+/** Pads with a value; `pad` lists (before, after) from the last dimension backwards, negative to crop. */
+export function constantPad(self: Tensor, pad: readonly number[], value: Scalar): Tensor {
+  if (pad.length % 2 !== 0) throw new OperatorError(`Length of pad must be even but instead it equals ${pad.length}`);
+  const padded = pad.length / 2;
+  if (self.ndim < padded) {
+    throw new OperatorError(
+      `Length of pad should be no more than twice the number of dimensions of the input. Pad length is ${pad.length} while the input has ${self.ndim} dimensions.`,
+    );
+  }
+  const sizes = [...self.sizes];
+  let source = self;
+  for (let i = 0; i < padded; i++) {
+    const d = self.ndim - 1 - i;
+    const size = self.sizes[d]! + pad[2 * i]! + pad[2 * i + 1]!;
+    if (size < 0) {
+      throw new OperatorError(
+        `The input size ${self.sizes[d]}, plus negative padding ${pad[2 * i]} and ${pad[2 * i + 1]} resulted in a negative output size, which is invalid. Check dimension ${d} of your input.`,
+      );
+    }
+    sizes[d] = size;
+  }
+  const out = emptyTensor(sizes, self.dtype);
+  out.quantizer = self.quantizer;
+  if (pad.some((p) => p > 0)) fillScalar(out, value);
+  let target = out;
+  for (let i = 0; i < padded; i++) {
+    const d = self.ndim - 1 - i;
+    const before = pad[2 * i]!;
+    const after = pad[2 * i + 1]!;
+    const from = Math.max(-before, 0);
+    const length = source.sizes[d]! - from - Math.max(-after, 0);
+    source = narrowView(source, d, from, Math.max(length, 0));
+    target = narrowView(target, d, Math.max(before, 0), Math.max(length, 0));
+  }
+  copyElements(target, source);
+  return out;
+}
+
+export const constant_pad_nd = op("aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor", constantPad);
+
+type Mode = "reflect" | "replicate" | "circular";
+
+/** Source index of position `i` of a padded dimension. */
+function sourceIndex(mode: Mode, i: number, size: number): number {
+  if (mode === "replicate") return Math.min(Math.max(i, 0), size - 1);
+  if (mode === "circular") return ((i % size) + size) % size;
+  const reflected = i < 0 ? -i : i;
+  return reflected >= size ? 2 * (size - 1) - reflected : reflected;
+}
+
+function padBy(self: Tensor, pad: readonly number[], mode: Mode): Tensor {
+  let out = self;
+  for (let i = 0; i < pad.length / 2; i++) {
+    const d = self.ndim - 1 - i;
+    const before = pad[2 * i]!;
+    const after = pad[2 * i + 1]!;
+    const size = out.sizes[d]!;
+    const count = size + before + after;
+    const index = new Int32Array(Math.max(count, 0));
+    for (let j = 0; j < index.length; j++) index[j] = sourceIndex(mode, j - before, size);
+    out = gatherDim(out, d, index);
+  }
+  return out === self ? gatherDim(self, self.ndim - 1, Int32Array.from({ length: self.sizes[self.ndim - 1]! }, (_, i) => i)) : out;
+}
+
+function requireNumeric(self: Tensor, kernel: string): void {
+  if (self.dtype.category === "bool") throw new OperatorError(`"${kernel}" not implemented for '${self.dtype.cppName}'`);
+}
+
+function reflection(dims: number, self: Tensor, padding: readonly number[]): Tensor {
+  checkBatchedInput(self, dims, `reflection_pad${dims}d`, padding);
+  for (let i = 0; i < dims; i++) {
+    const d = self.ndim - 1 - i;
+    const size = self.sizes[d]!;
+    if (padding[2 * i]! >= size || padding[2 * i + 1]! >= size) {
+      throw new OperatorError(
+        `Argument #${dims === 1 ? 4 : dims === 2 ? [4, 6][i] : [4, 6, 8][i]}: Padding size should be less than the corresponding input dimension, but got: padding (${padding[2 * i]}, ${padding[2 * i + 1]}) at dimension ${d} of input ${formatList(self.sizes)}`,
+      );
+    }
+  }
+  checkOutput(self, dims, padding);
+  requireNumeric(self, `reflection_pad${dims}d`);
+  return padBy(self, padding, "reflect");
+}
+
+function replication(dims: number, self: Tensor, padding: readonly number[]): Tensor {
+  checkBatchedInput(self, dims, `replication_pad${dims}d`, padding);
+  checkOutput(self, dims, padding);
+  requireNumeric(self, `replication_pad${dims}d`);
+  return padBy(self, padding, "replicate");
+}
+
+function checkOutput(self: Tensor, dims: number, padding: readonly number[]): void {
+  for (let i = 0; i < dims; i++) {
+    const size = self.sizes[self.ndim - 1 - i]!;
+    const out = size + padding[2 * i]! + padding[2 * i + 1]!;
+    if (out < 1) {
+      const names = ["W", "H", "D"];
+      throw new OperatorError(`input (${names[i]}: ${size}) is too small. Calculated output ${names[i]}: ${out}`);
+    }
+  }
+}
+
+function checkBatchedInput(self: Tensor, dims: number, _name: string, padding: readonly number[]): void {
+  if (padding.length !== 2 * dims) throw new OperatorError(`padding size is expected to be ${2 * dims}, but got: ${padding.length}`);
+  const spatial = self.sizes.slice(self.ndim - dims - (self.ndim === dims + 1 ? 1 : 1));
+  const valid = (self.ndim === dims + 1 || self.ndim === dims + 2) && spatial.every((s) => s !== 0);
+  if (!valid) {
+    throw new OperatorError(
+      `Expected ${dims + 1}D or ${dims + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but got: ${formatList(self.sizes)}`,
+    );
+  }
+}
+
+export const reflection_pad1d = op("aten::reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor", (self, padding) => reflection(1, self, padding));
+export const reflection_pad2d = op("aten::reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor", (self, padding) => reflection(2, self, padding));
+export const reflection_pad3d = op("aten::reflection_pad3d(Tensor self, SymInt[6] padding) -> Tensor", (self, padding) => reflection(3, self, padding));
+export const replication_pad1d = op("aten::replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor", (self, padding) => replication(1, self, padding));
+export const replication_pad2d = op("aten::replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor", (self, padding) => replication(2, self, padding));
+export const replication_pad3d = op("aten::replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor", (self, padding) => replication(3, self, padding));
+
+function circular(self: Tensor, pad: readonly number[]): Tensor {
+  const dims = pad.length / 2;
+  if (self.ndim !== dims + 1 && self.ndim !== dims + 2) {
+    throw new OperatorError("Invalid padding size, expected 3D, 4D or 5D input");
+  }
+  for (let i = 0; i < dims; i++) {
+    const size = self.sizes[self.ndim - 1 - i]!;
+    if (pad[2 * i]! > size || pad[2 * i + 1]! > size) {
+      throw new OperatorError("Padding value causes wrapping around more than once.");
+    }
+    if (pad[2 * i]! + pad[2 * i + 1]! + size < 0) throw new OperatorError("Negative padding value is resulting in an empty dimension");
+  }
+  return padBy(self, pad, "circular");
+}
+
+export const _pad_circular = op("aten::_pad_circular(Tensor self, SymInt[] pad) -> Tensor", circular);
+
+function padMode(self: Tensor, pad: number[], mode: string, value: number | null): Tensor {
+  if (pad.length % 2 !== 0) throw new OperatorError("Padding length must be divisible by 2");
+  if (self.ndim < pad.length / 2) {
+    throw new OperatorError(`Padding length should be less than or equal to two times the input dimension but got padding length ${pad.length} and input of dimension ${self.ndim}`);
+  }
+  if (mode === "constant") return constant_pad_nd(self, pad, value ?? 0);
+  if (value !== null && value !== 0) throw new OperatorError(`Padding mode "${mode}" doesn't take in value argument`);
+  if (pad.length === 2 && (self.ndim === 2 || self.ndim === 3)) {
+    if (mode === "reflect") return reflection_pad1d(self, pad);
+    if (mode === "replicate") return replication_pad1d(self, pad);
+    if (mode === "circular") return _pad_circular(self, pad);
+  } else if (pad.length === 4 && (self.ndim === 3 || self.ndim === 4)) {
+    if (mode === "reflect") return reflection_pad2d(self, pad);
+    if (mode === "replicate") return replication_pad2d(self, pad);
+    if (mode === "circular") return _pad_circular(self, pad);
+  } else if (pad.length === 6 && (self.ndim === 4 || self.ndim === 5)) {
+    if (mode === "reflect") return reflection_pad3d(self, pad);
+    if (mode === "replicate") return replication_pad3d(self, pad);
+    if (mode === "circular") return _pad_circular(self, pad);
+  }
+  if (!["reflect", "replicate", "circular"].includes(mode)) throw new OperatorError(`Unrecognised padding mode ${mode}`);
+  throw new OperatorError("Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now");
+}
+
+export const pad = op("aten::pad(Tensor self, SymInt[] pad, str mode=\"constant\", float? value=None) -> Tensor", padMode);
+const MODES = ["constant", "reflect", "replicate", "circular"];
+op("aten::_pad_enum(Tensor self, SymInt[] pad, int mode, float? value=None) -> Tensor", (self, padding, mode, value) =>
+  padMode(self, padding, MODES[mode] ?? "", value),
+);

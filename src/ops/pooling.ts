@@ -1,0 +1,334 @@
+/** @file Pooling: max, average, adaptive, fractional, unpooling. Upstream: aten/src/ATen/native/DilatedMaxPool2d.cpp, AveragePool2d.cpp, AdaptiveAveragePooling.cpp. Spec: none. */
+import { OperatorError } from "../base/errors.ts";
+import { op } from "../core/operator_registry.ts";
+import { DTYPES, type DType } from "../tensor/dtype.ts";
+import type { Triple } from "../tensor/kernels/convolution.ts";
+import { doublesOf, floatsAs, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
+import { adaptiveAverage, adaptiveMax, averagePool, maxPool, pooledSize, type PoolGeometry } from "../tensor/kernels/pooling.ts";
+import { numelOf } from "../tensor/strides.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { formatList } from "../tensor/view_geometry.ts";
+import { list } from "./convolution.ts";
+
+const WORDS = ["", "an int", "two ints", "three ints"];
+
+interface PoolArguments {
+  readonly name: string;
+  readonly kernel: unknown;
+  readonly stride: unknown;
+  readonly padding: unknown;
+  readonly dilation: unknown;
+  readonly ceilMode: boolean;
+}
+
+function values(value: unknown, dims: number, pool: string, name: string): number[] {
+  const given = list(value);
+  if (given.length === dims) return given;
+  if (given.length === 1) return new Array<number>(dims).fill(given[0]!);
+  const tail = name === "stride" ? `must either be omitted, a single int, or a tuple of ${WORDS[dims]}` : `must either be a single int, or a tuple of ${WORDS[dims]}`;
+  throw new OperatorError(`${pool}: ${name} ${tail}`);
+}
+
+function triple(v: readonly number[], fill: number): Triple {
+  return v.length === 3 ? [v[0]!, v[1]!, v[2]!] : v.length === 2 ? [fill, v[0]!, v[1]!] : [fill, fill, v[0]!];
+}
+
+/** Checks the arguments of a pooling operator and computes its output size. */
+function geometry(self: Tensor, dims: number, a: PoolArguments): { geometry: PoolGeometry; sizes: number[] } {
+  const kernel = values(a.kernel, dims, a.name, "kernel_size");
+  const given = list(a.stride);
+  const stride = given.length === 0 ? kernel : values(given, dims, a.name, "stride");
+  const padding = values(a.padding, dims, a.name, "padding");
+  const dilation = values(a.dilation, dims, a.name, "dilation");
+  const batchedRank = dims + 2;
+  const ok = self.ndim === batchedRank ? self.sizes.slice(1).every((s) => s > 0) : self.ndim === batchedRank - 1 && self.sizes.every((s) => s > 0);
+  if (dims === 1) {
+    if (self.ndim !== 2 && self.ndim !== 3) {
+      throw new OperatorError(
+        a.name === "avg_pool1d"
+          ? `Expected 2 to 3 dimensions, but got ${self.ndim}-dimensional tensor for argument #1 'self' (while checking arguments for avg_pool1d)`
+          : `max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:${formatList(self.sizes)}`,
+      );
+    }
+  } else if (!ok && stride.every((s) => s !== 0) && kernel.every((k) => k > 0)) {
+    if (self.ndim < dims) {
+      throw new OperatorError(`Dimension out of range (expected to be in range of [${-self.ndim}, ${self.ndim - 1}], but got ${-dims})`);
+    }
+    throw new OperatorError(`non-empty ${dims + 1}D or ${dims + 2}D (batch mode) tensor expected for input`);
+  }
+  if (stride.some((s) => s === 0)) throw new OperatorError("stride should not be zero");
+  if (kernel.some((k) => k <= 0)) {
+    throw new OperatorError(
+      dims === 1
+        ? `max_pool1d() kernel_size must be greater than zero, but got ${kernel[0]}`
+        : `kernel size should be greater than zero, but got ${["kT", "kH", "kW"].slice(3 - dims).map((n, i) => `${n}: ${kernel[i]}`).join(" ")}`,
+    );
+  }
+  if (stride.some((s) => s < 0)) {
+    throw new OperatorError(
+      dims === 1 ? `max_pool1d() stride must be greater than zero, but got ${stride[0]}` : `stride should be greater than zero, but got ${["dT", "dH", "dW"].slice(3 - dims).map((n, i) => `${n}: ${stride[i]}`).join(" ")}`,
+    );
+  }
+  if (dilation.some((d) => d <= 0)) {
+    throw new OperatorError(
+      dims === 1
+        ? `max_pool1d() dilation must be greater than zero, but got ${dilation[0]}`
+        : `dilation should be greater than zero, but got ${["dilationT", "dilationH", "dilationW"].slice(3 - dims).map((n, i) => `${n}: ${dilation[i]}`).join(" ")}`,
+    );
+  }
+  for (let d = 0; d < dims; d++) {
+    if (padding[d]! < 0) throw new OperatorError(dims === 1 ? `max_pool1d() padding must be non-negative, but got ${padding[d]}` : `pad must be non-negative, but got pad: ${padding[d]}`);
+    if (padding[d]! > Math.floor(((kernel[d]! - 1) * dilation[d]! + 1) / 2)) {
+      throw new OperatorError(
+        dims === 1 && a.name === "max_pool1d"
+          ? `max_pool1d() padding should be at most half of kernel size, but got padding=${padding[d]} and kernel_size=${kernel[d]}`
+          : `pad should be at most half of effective kernel size, but got pad=${padding[d]}, kernel_size=${kernel[d]} and dilation=${dilation[d]}`,
+      );
+    }
+  }
+  const spatial = self.sizes.slice(self.ndim - dims);
+  const out = spatial.map((s, d) => pooledSize(s, kernel[d]!, padding[d]!, stride[d]!, dilation[d]!, a.ceilMode));
+  const channels = self.sizes[self.ndim - dims - 1]!;
+  if (out.some((s) => s < 1)) {
+    if (dims === 1) {
+      throw new OperatorError(`max_pool1d() Invalid computed output size: ${out[0]}`);
+    }
+    throw new OperatorError(
+      `Given input size: (${[channels, ...spatial].join("x")}). Calculated output size: (${[channels, ...out].join("x")}). Output size is too small`,
+    );
+  }
+  const sizes = [...self.sizes.slice(0, self.ndim - dims), ...out];
+  return {
+    sizes,
+    geometry: {
+      planes: numelOf(self.sizes.slice(0, self.ndim - dims)),
+      input: triple(spatial, 1),
+      output: triple(out, 1),
+      kernel: triple(kernel, 1),
+      stride: triple(stride, 1),
+      padding: triple(padding, 0),
+      dilation: triple(dilation, 1),
+    },
+  };
+}
+
+function requireReal(self: Tensor, name: string): void {
+  if (self.dtype === DTYPES.bool || self.dtype.category === "complex") {
+    throw new OperatorError(`"${name}" not implemented for '${self.dtype.cppName}'`);
+  }
+}
+
+function maxPoolNd(dims: number, name: string, self: Tensor, kernel: unknown, stride: unknown, padding: unknown, dilation: unknown, ceilMode: boolean): [Tensor, Tensor] {
+  const { geometry: g, sizes } = geometry(self, dims, { name, kernel, stride, padding, dilation, ceilMode });
+  requireReal(self, name);
+  const count = numelOf(sizes);
+  const out = new Float64Array(count);
+  const indices = new Float64Array(count);
+  if (count > 0) maxPool(readReal(self), out, indices, g);
+  return [fromDoubles(out, sizes, self.dtype), fromIndices(indices, sizes)];
+}
+
+function readReal(self: Tensor): ArrayLike<number> {
+  return self.dtype === DTYPES.float32 ? floatsAs(self, DTYPES.float32) : doublesOf(self);
+}
+
+export const max_pool2d_with_indices = op("aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)", (self, k, s, p, d, c) =>
+  maxPoolNd(2, "max_pool2d", self, k, s, p, d, c),
+);
+op("aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)", (self, k, s, p, d, c) =>
+  maxPoolNd(1, "max_pool1d", self, k, s, p, d, c),
+);
+op("aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)", (self, k, s, p, d, c) =>
+  maxPoolNd(3, "max_pool3d", self, k, s, p, d, c),
+);
+op("aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor", (self, k, s, p, d, c) =>
+  maxPoolNd(1, "max_pool1d", self, k, s, p, d, c)[0],
+);
+export const max_pool2d = op("aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor", (self, k, s, p, d, c) =>
+  maxPoolNd(2, "max_pool2d", self, k, s, p, d, c)[0],
+);
+op("aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor", (self, k, s, p, d, c) =>
+  maxPoolNd(3, "max_pool3d", self, k, s, p, d, c)[0],
+);
+
+function avgPoolNd(dims: number, self: Tensor, kernel: unknown, stride: unknown, padding: unknown, ceilMode: boolean, includePad: boolean, divisor: number | null): Tensor {
+  if (divisor === 0) throw new OperatorError("divisor must be not zero");
+  const { geometry: g, sizes } = geometry(self, dims, { name: `avg_pool${dims}d`, kernel, stride, padding, dilation: 1, ceilMode });
+  const supported: DType[] = [DTYPES.int64];
+  if (self.dtype.category !== "float" && !supported.includes(self.dtype)) {
+    throw new OperatorError(`"avg_pool${dims === 1 ? 2 : dims}d" not implemented for '${self.dtype.cppName}'`);
+  }
+  const out = new Float64Array(numelOf(sizes));
+  averagePool(readReal(self), out, g, includePad, divisor);
+  return fromDoubles(self.dtype === DTYPES.int64 ? out.map(Math.trunc) : out, sizes, self.dtype);
+}
+
+op("aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor", (self, k, s, p, c, include) =>
+  avgPoolNd(1, self, k, s, p, c, include, null),
+);
+export const avg_pool2d = op("aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor", (self, k, s, p, c, include, divisor) =>
+  avgPoolNd(2, self, k, s, p, c, include, divisor),
+);
+op("aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor", (self, k, s, p, c, include, divisor) =>
+  avgPoolNd(3, self, k, s, p, c, include, divisor),
+);
+
+function checkAdaptive(self: Tensor, dims: number, size: readonly number[], kind: "avg" | "max"): void {
+  const name = `adaptive_${kind}_pool${dims}d`;
+  if (size.length !== dims) throw new OperatorError(kind === "avg" && dims === 1 ? `${name}() argument 'output_size' must be of size 1` : `${name}: output_size must be ${dims}`);
+  if (dims === 1) {
+    if (self.ndim !== 2 && self.ndim !== 3) {
+      throw new OperatorError(`Expected 2 to 3 dimensions, but got ${self.ndim}-dimensional tensor for argument #1 'self' (while checking arguments for ${name})`);
+    }
+  } else if (self.ndim !== dims + 1 && self.ndim !== dims + 2) {
+    throw new OperatorError(`${name}(): Expected ${dims + 1}D or ${dims + 2}D tensor, but got${kind === "max" ? ":" : ""} ${formatList(self.sizes)}`);
+  }
+  if (size.some((s) => s < 0)) {
+    throw new OperatorError(kind === "avg" ? `${name}: elements of output_size must be greater than or equal to 0 but received {${size.join(", ")}}` : `Trying to create tensor with negative dimension ${size.find((s) => s < 0)}: ${formatList([...self.sizes.slice(0, self.ndim - dims), ...size])}`);
+  }
+  for (let d = self.ndim - dims; d < self.ndim; d++) {
+    if (self.sizes[d] === 0) {
+      throw new OperatorError(
+        `${name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes ${formatList(self.sizes)} with dimension ${d} being empty`,
+      );
+    }
+  }
+}
+
+function adaptiveAvgNd(dims: number, self: Tensor, size: readonly number[]): Tensor {
+  checkAdaptive(self, dims, size, "avg");
+  if (self.dtype.category !== "float") throw new OperatorError(`"adaptive_avg_pool${dims === 1 ? 2 : dims}d" not implemented for '${self.dtype.cppName}'`);
+  const lead = self.sizes.slice(0, self.ndim - dims);
+  const sizes = [...lead, ...size];
+  const out = new Float64Array(numelOf(sizes));
+  adaptiveAverage(readReal(self), out, numelOf(lead), triple(self.sizes.slice(self.ndim - dims), 1), triple(size, 1));
+  return fromDoubles(out, sizes, self.dtype);
+}
+
+op("aten::adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor", (self, size) => adaptiveAvgNd(1, self, list(size)));
+export const adaptive_avg_pool2d = op("aten::adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor", (self, size) => adaptiveAvgNd(2, self, list(size)));
+op("aten::_adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor", (self, size) => adaptiveAvgNd(2, self, list(size)));
+op("aten::adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor", (self, size) => adaptiveAvgNd(3, self, list(size)));
+op("aten::_adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor", (self, size) => adaptiveAvgNd(3, self, list(size)));
+
+function adaptiveMaxNd(dims: number, self: Tensor, size: readonly number[]): [Tensor, Tensor] {
+  checkAdaptive(self, dims, size, "max");
+  for (let d = 1; d < self.ndim; d++) {
+    if (self.sizes[d] === 0) throw new OperatorError(`adaptive_max_pool${dims}d(): Expected input to have non-zero size for non-batch dimensions, but input has sizes ${formatList(self.sizes)} with dimension ${d} being empty`);
+  }
+  if (self.dtype.category !== "float") throw new OperatorError(`"adaptive_max_pool${dims === 1 ? 2 : dims}d" not implemented for '${self.dtype.cppName}'`);
+  const lead = self.sizes.slice(0, self.ndim - dims);
+  const sizes = [...lead, ...size];
+  const out = new Float64Array(numelOf(sizes));
+  const indices = new Float64Array(out.length);
+  adaptiveMax(readReal(self), out, indices, numelOf(lead), triple(self.sizes.slice(self.ndim - dims), 1), triple(size, 1));
+  return [fromDoubles(out, sizes, self.dtype), fromIndices(indices, sizes)];
+}
+
+op("aten::adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)", (self, size) => adaptiveMaxNd(1, self, list(size)));
+op("aten::adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)", (self, size) => adaptiveMaxNd(2, self, list(size)));
+op("aten::adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)", (self, size) => adaptiveMaxNd(3, self, list(size)));
+
+function unpool(self: Tensor, indices: Tensor, size: readonly number[], dims: 2 | 3): Tensor {
+  if (indices.dtype !== DTYPES.int64) throw new OperatorError(`elements in indices should be type int64 but got: ${indices.dtype.cppName}`);
+  if (size.length !== dims) throw new OperatorError(`There should be exactly ${dims === 2 ? "two" : "three"} elements (${dims === 2 ? "height, width" : "depth, height, width"}) in output_size, but got ${size.length} elements.`);
+  if (self.ndim !== dims + 1 && self.ndim !== dims + 2) {
+    throw new OperatorError(`Input to max_unpooling${dims}d should be a ${dims + 1}d or ${dims + 2}d Tensor, but got a tensor with ${self.ndim} dimensions.`);
+  }
+  if (!self.sizes.every((s, d) => s === indices.sizes[d]) || self.ndim !== indices.ndim) {
+    throw new OperatorError(`Expected shape of indices to be same as that of the input tensor (${formatList(self.sizes)}) but got indices tensor with shape: ${formatList(indices.sizes)}`);
+  }
+  const lead = self.sizes.slice(0, self.ndim - dims);
+  const planes = numelOf(lead);
+  const inner = planes === 0 ? 0 : self.numel / planes;
+  const volume = numelOf(size);
+  const out = new Float64Array(planes * volume);
+  const x = doublesOf(self);
+  const at = indicesOf(indices);
+  for (let i = 0; i < x.length; i++) {
+    const index = at[i]!;
+    if (index < 0 || index >= volume) {
+      throw new OperatorError(`Found an invalid max index: ${index} (output volumes are of size ${size.join("x")})`);
+    }
+    out[Math.floor(i / inner) * volume + index] = x[i]!;
+  }
+  return fromDoubles(out, [...lead, ...size], self.dtype);
+}
+
+op("aten::max_unpool2d(Tensor self, Tensor indices, SymInt[2] output_size) -> Tensor", (self, indices, size) => unpool(self, indices, list(size), 2));
+op("aten::max_unpool3d(Tensor self, Tensor indices, SymInt[3] output_size, int[3] stride, int[3] padding) -> Tensor", (self, indices, size) => unpool(self, indices, list(size), 3));
+
+/** Starts of the pooling regions of one dimension, chosen by a random sample. */
+function regionStarts(sample: number, input: number, output: number, kernel: number, round: (x: number) => number): number[] {
+  const starts = new Array<number>(output);
+  if (output > 1) {
+    const alpha = round((input - kernel) / (output - 1));
+    for (let i = 0; i < output - 1; i++) starts[i] = Math.trunc(round(round(i + sample) * alpha)) - Math.trunc(round(sample * alpha));
+  }
+  if (output > 0) starts[output - 1] = input - kernel;
+  return starts;
+}
+
+function fractional(dims: 2 | 3, self: Tensor, kernelIn: unknown, sizeIn: unknown, samples: Tensor): [Tensor, Tensor] {
+  const kernel = values(kernelIn, dims, `fractional_max_pool${dims}d`, "kernel_size");
+  const size = values(sizeIn, dims, `fractional_max_pool${dims}d`, "output_size");
+  if (self.ndim !== dims + 1 && self.ndim !== dims + 2) {
+    throw new OperatorError(`fractional_max_pool${dims}d(): Expected ${dims + 1}D or ${dims + 2}D tensor, but got: ${formatList(self.sizes)}`);
+  }
+  const spatial = self.sizes.slice(self.ndim - dims);
+  const names = dims === 2 ? ["height", "width"] : ["time", "height", "width"];
+  for (let d = 0; d < dims; d++) {
+    if (size[d]! + kernel[d]! - 1 > spatial[d]!) {
+      throw new OperatorError(`fractional_max_pool${dims}d(): pool ${names[d]} ${kernel[d]} too large relative to input ${names[d]} ${spatial[d]}`);
+    }
+  }
+  const lead = self.sizes.slice(0, self.ndim - dims);
+  const planes = numelOf(lead);
+  const x = doublesOf(self);
+  const random = doublesOf(samples);
+  const sizes = [...lead, ...size];
+  const out = new Float64Array(numelOf(sizes));
+  const indices = new Float64Array(out.length);
+  const [id, ih, iw] = triple(spatial, 1);
+  const [od, oh, ow] = triple(size, 1);
+  const [kd, kh, kw] = triple(kernel, 1);
+  const round = self.dtype === DTYPES.float64 ? (v: number): number => v : Math.fround;
+  let at = 0;
+  for (let n = 0; n < planes; n++) {
+    // samples are ordered width, height for 2-d and time, height, width for 3-d
+    const draw = (d: number): number => random[n * dims + (dims === 2 ? 1 - d : d)]!;
+    const zs = dims === 3 ? regionStarts(draw(0), id, od, kd, round) : [0];
+    const ys = regionStarts(draw(dims - 2), ih, oh, kh, round);
+    const xs = regionStarts(draw(dims - 1), iw, ow, kw, round);
+    for (const z0 of zs) {
+      for (const y0 of ys) {
+        for (const x0 of xs) {
+          let best = -Infinity;
+          let bestAt = (z0 * ih + y0) * iw + x0;
+          for (let z = z0; z < z0 + kd; z++) {
+            for (let y = y0; y < y0 + kh; y++) {
+              for (let w = x0; w < x0 + kw; w++) {
+                const index = (z * ih + y) * iw + w;
+                const v = x[n * id * ih * iw + index]!;
+                if (v > best || v !== v) {
+                  best = v;
+                  bestAt = index;
+                }
+              }
+            }
+          }
+          out[at] = best;
+          indices[at++] = bestAt;
+        }
+      }
+    }
+  }
+  return [fromDoubles(out, sizes, self.dtype), fromIndices(indices, sizes)];
+}
+
+op("aten::fractional_max_pool2d(Tensor self, int[2] kernel_size, int[2] output_size, Tensor random_samples) -> (Tensor, Tensor)", (self, kernel, size, samples) => fractional(2, self, kernel, size, samples));
+op("aten::fractional_max_pool3d(Tensor self, int[3] kernel_size, int[3] output_size, Tensor random_samples) -> (Tensor, Tensor)", (self, kernel, size, samples) => fractional(3, self, kernel, size, samples));
+
+op("aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor", (self, k, s, p, d, c) =>
+  maxPoolNd(2, "max_pool2d", self, k, s, p, d, c)[0],
+);

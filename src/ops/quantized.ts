@@ -1,0 +1,1 @@
+/** @file Quantized tensors: quantize, dequantize, inspect. Upstream: none. Spec: none. */

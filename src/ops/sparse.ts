@@ -1,0 +1,1 @@
+/** @file Sparse COO tensors. Upstream: none. Spec: none. */

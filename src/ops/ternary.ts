@@ -1,0 +1,350 @@
+/** @file Pointwise operators of three operands: where, clamp, lerp, addcmul, addcdiv, masked_fill. Upstream: aten/src/ATen/native/TensorCompare.cpp, PointwiseOps.cpp, Lerp.cpp. Spec: none. */
+import { OperatorError } from "../base/errors.ts";
+import { aliasOperator, op } from "../core/operator_registry.ts";
+import { cloneTensor } from "../tensor/clone.ts";
+import { assertNoInternalOverlap } from "../tensor/copy.ts";
+import { contiguousData, onlyElement } from "../tensor/data.ts";
+import { DTYPES, type DType } from "../tensor/dtype.ts";
+import { writeElement } from "../tensor/elements.ts";
+import { forEachStrided } from "../tensor/iterate.ts";
+import { MEMORY_FORMAT } from "../tensor/memory_format.ts";
+import { C, cdiv, cmul } from "../tensor/math/complex.ts";
+import { broadcastAll, map1, map2, map3, notImplemented, type Kernel3 } from "../tensor/pointwise.ts";
+import { resultType, toRealDtype } from "../tensor/promotion.ts";
+import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
+import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
+import { expandView } from "../tensor/view_geometry.ts";
+import { operand, wrapped } from "./operands.ts";
+import { kernelParameter, largestOf } from "./unary.ts";
+
+const WHERE: Kernel3 = {
+  name: "where_cpu",
+  real: (c, a, b) => (c !== 0 ? a : b),
+  big: (c, a, b) => (c !== 0n ? a : b),
+  complex: (c, _ci, ar, ai, br, bi) => {
+    C.re = c !== 0 ? ar : br;
+    C.im = c !== 0 ? ai : bi;
+  },
+};
+
+/** dtype names in some messages are those of C++. */
+const CPP_NAMES: Readonly<Record<string, string>> = {
+  Byte: "unsigned char", Char: "signed char", Short: "short", Int: "int", Long: "long int", Float: "float", Double: "double", Half: "c10::Half", BFloat16: "c10::BFloat16", ComplexFloat: "c10::complex<float>", ComplexDouble: "c10::complex<double>", Bool: "bool",
+};
+
+/** A dtype as messages with C++ types name it. */
+export function cppTypeName(dtype: DType): string {
+  return CPP_NAMES[dtype.cppName] ?? dtype.cppName;
+}
+
+function whereOf(condition: Tensor, self: Tensor | Scalar, other: Tensor | Scalar): Tensor {
+  if (condition.dtype !== DTYPES.bool && condition.dtype !== DTYPES.uint8) {
+    throw new OperatorError(`where expected condition to be a boolean tensor, but got a tensor with dtype ${condition.dtype.cppName}`);
+  }
+  const dtype = resultType(self, other);
+  // the condition must not decide the layout's dtype conversion: it loads as 0 or 1 in every dtype
+  return map3(condition, operand(self, dtype), operand(other, dtype), WHERE, dtype);
+}
+export const where = op("aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor", whereOf);
+op("aten::where.ScalarSelf(Tensor condition, Scalar self, Tensor other) -> Tensor", whereOf);
+op("aten::where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor", whereOf);
+op("aten::where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor", whereOf);
+
+function clampRange(name: string, self: Tensor, min: Scalar | null, max: Scalar | null): Tensor {
+  if (min === null && max === null) {
+    throw new OperatorError("torch.clamp: At least one of 'min' or 'max' must not be None");
+  }
+  const operands: (Tensor | Scalar)[] = [self];
+  if (min !== null) operands.push(min);
+  if (max !== null) operands.push(max);
+  const dtype = resultType(...operands);
+  if (dtype.category === "complex") throw new OperatorError("clamp is not supported for complex types");
+  const low = min === null ? -Infinity : bound(min, dtype);
+  const high = max === null ? Infinity : bound(max, dtype);
+  const bigLow = min === null ? -(2n ** 64n) : bigBound(min);
+  const bigHigh = max === null ? 2n ** 64n : bigBound(max);
+  const poisoned = low !== low || high !== high;
+  return map1(
+    self,
+    {
+      name,
+      real: poisoned ? () => NaN : (x) => (x < low ? (low > high ? high : low) : x > high ? high : x),
+      big: (x) => {
+        const y = x < bigLow ? bigLow : x;
+        return y > bigHigh ? bigHigh : y;
+      },
+      f32: (out, o, a, ai, n) => {
+        if (poisoned) out.fill(NaN, o, o + n);
+        else
+          for (let i = 0; i < n; i++) {
+            let x = a[ai + i]!;
+            if (x < low) x = low;
+            if (x > high) x = high;
+            out[o + i] = x;
+          }
+      },
+    },
+    dtype,
+  );
+}
+
+function bound(value: Scalar, dtype: DType): number {
+  const x = scalarToNumber(value);
+  return dtype.category === "float" ? kernelParameter(dtype, x) : Math.trunc(x);
+}
+
+function bigBound(value: Scalar): bigint {
+  if (typeof value === "bigint") return value;
+  const x = scalarToNumber(value);
+  return Number.isFinite(x) ? BigInt(Math.trunc(x)) : 0n;
+}
+
+const clampScalar = (self: Tensor, min: Scalar | null, max: Scalar | null): Tensor => clampRange("clamp_scalar_cpu", self, min, max);
+export const clamp = op("aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", clampScalar);
+op("aten::clamp_min(Tensor self, Scalar min) -> Tensor", (self, min) => clampRange("clamp_min_scalar_cpu", self, min, null));
+op("aten::clamp_max(Tensor self, Scalar max) -> Tensor", (self, max) => clampRange("clamp_max_scalar_cpu", self, null, max));
+
+const CLAMP: Kernel3 = {
+  name: "clamp_cpu",
+  real: (x, lo, hi) => {
+    if (x !== x || lo !== lo || hi !== hi) return NaN;
+    const y = x < lo ? lo : x;
+    return y > hi ? hi : y;
+  },
+  big: (x, lo, hi) => {
+    const y = x < lo ? lo : x;
+    return y > hi ? hi : y;
+  },
+};
+const CLAMP_MIN = {
+  name: "maximum_cpu",
+  real: (x: number, lo: number) => (x !== x || lo !== lo ? NaN : x < lo ? lo : x),
+  big: (x: bigint, lo: bigint) => (x < lo ? lo : x),
+};
+const CLAMP_MAX = {
+  name: "minimum_cpu",
+  real: (x: number, hi: number) => (x !== x || hi !== hi ? NaN : x > hi ? hi : x),
+  big: (x: bigint, hi: bigint) => (x > hi ? hi : x),
+};
+
+function clampTensor(self: Tensor, min: Tensor | null, max: Tensor | null): Tensor {
+  if (min === null && max === null) {
+    throw new OperatorError("torch.clamp: At least one of 'min' or 'max' must not be None");
+  }
+  const inputs = [self, min, max].filter((t) => t !== null);
+  const dtype = resultType(...inputs);
+  if (dtype.category === "complex") throw new OperatorError("clamp is not supported for complex types");
+  if (min !== null && max !== null) return map3(self, min, max, CLAMP, dtype);
+  return min !== null ? map2(self, min, CLAMP_MIN, dtype) : map2(self, max!, CLAMP_MAX, dtype);
+}
+op("aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", clampTensor);
+op("aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor", (self, min) => clampTensor(self, min, null));
+op("aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor", (self, max) => clampTensor(self, null, max));
+aliasOperator("aten::clip", "aten::clamp");
+
+const LERP: Kernel3 = {
+  name: "lerp_kernel_tensor",
+  real: (a, b, w) => (Math.abs(w) < 0.5 ? a + w * (b - a) : b - (b - a) * (1 - w)),
+  complex: (ar, ai, br, bi, wr, wi) => {
+    const [dr, di] = [br - ar, bi - ai];
+    if (wr * wr + wi * wi < 0.25) {
+      cmul(wr, wi, dr, di);
+      C.re += ar;
+      C.im += ai;
+    } else {
+      cmul(dr, di, 1 - wr, -wi);
+      C.re = br - C.re;
+      C.im = bi - C.im;
+    }
+  },
+};
+
+function sameDtype(self: Tensor, other: Tensor, name: string): void {
+  if (self.dtype !== other.dtype) {
+    throw new OperatorError(`expected dtype ${cppTypeName(self.dtype)} for \`${name}\` but got dtype ${cppTypeName(other.dtype)}`);
+  }
+}
+op("aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor", (self, end, weight) => {
+  sameDtype(self, end, "end");
+  // a 0-dim weight of another dtype is a number
+  if (weight.ndim > 0 || weight.dtype.category === "complex") sameDtype(self, weight, "weight");
+  if (self.dtype.category !== "float" && self.dtype.category !== "complex") throw notImplemented("lerp_kernel_tensor", self.dtype);
+  return map3(self, end, weight, LERP, self.dtype);
+});
+op("aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor", (self, end, weight) => {
+  sameDtype(self, end, "end");
+  if (self.dtype.category !== "float" && self.dtype.category !== "complex") throw notImplemented("lerp_kernel_scalar", self.dtype);
+  if (weight instanceof Complex) return map3(self, end, wrapped(weight), LERP, self.dtype);
+  const w = kernelParameter(self.dtype, scalarToNumber(weight));
+  if (self.dtype.category === "complex") return map3(self, end, wrapped(weight), LERP, self.dtype);
+  const real = LERP.real!;
+  return map2(self, end, { name: "lerp_kernel_scalar", real: (a, b) => real(a, b, w) }, self.dtype);
+});
+
+function scale(value: Scalar, dtype: DType): { re: number; im: number; big: bigint } {
+  if (dtype.category === "int" && (isFloatScalar(value) || value instanceof Complex) && !Number.isInteger(scalarToNumber(value))) {
+    // PyTorch converts the number to the integer dtype
+    return { re: Math.trunc(scalarToNumber(value)), im: 0, big: bigBound(value) };
+  }
+  const re = scalarToNumber(value);
+  const round = (x: number): number => (dtype.category === "int" ? x : kernelParameter(dtype, x));
+  return { re: round(re), im: value instanceof Complex ? round(value.im) : 0, big: bigBound(value) };
+}
+
+op("aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor", (self, a, b, value) => {
+  const dtype = resultType(self, a, b);
+  if (dtype === DTYPES.bool) throw notImplemented("addcmul_cpu_out", dtype);
+  const { re, im, big } = scale(value, dtype);
+  return map3(
+    self,
+    a,
+    b,
+    {
+      name: "addcmul_cpu_out",
+      real: (x, y, z) => x + re * y * z,
+      big: (x, y, z) => x + big * y * z,
+      complex: (xr, xi, yr, yi, zr, zi) => {
+        cmul(re, im, yr, yi);
+        cmul(C.re, C.im, zr, zi);
+        C.re += xr;
+        C.im += xi;
+      },
+    },
+    dtype,
+  );
+});
+
+op("aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor", (self, a, b, value) => {
+  const integral = (t: Tensor): boolean => t.dtype.category === "int" || t.dtype.category === "bool";
+  if (integral(a) && integral(b)) {
+    throw new OperatorError(
+      "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all dtypes.",
+    );
+  }
+  const dtype = resultType(self, a, b);
+  const { re, im } = scale(value, dtype);
+  return map3(
+    self,
+    a,
+    b,
+    {
+      name: "addcdiv_cpu_out",
+      real: (x, y, z) => x + (re * y) / z,
+      complex: (xr, xi, yr, yi, zr, zi) => {
+        cmul(re, im, yr, yi);
+        cdiv(C.re, C.im, zr, zi);
+        C.re += xr;
+        C.im += xi;
+      },
+    },
+    dtype,
+  );
+});
+
+const INT_RANGE: Readonly<Record<string, readonly [bigint, bigint]>> = {
+  Byte: [-255n, 255n], Char: [-128n, 127n], Short: [-32768n, 32767n], Int: [-2147483648n, 2147483647n], Long: [-(2n ** 63n), 2n ** 63n - 1n],
+};
+const CPP_FIXED: Readonly<Record<string, string>> = {
+  Byte: "uint8_t", Char: "int8_t", Short: "int16_t", Int: "int32_t", Long: "int64_t", Half: "c10::Half", BFloat16: "c10::BFloat16", Float: "float", Double: "double", Bool: "bool",
+};
+
+/** A number as an element of `dtype`, checked as Scalar::to does. */
+export function checkedScalar(value: Scalar, dtype: DType): Scalar {
+  const fail = (): never => {
+    throw new OperatorError(`value cannot be converted to type ${CPP_FIXED[dtype.cppName] ?? dtype.cppName} without overflow`);
+  };
+  if (dtype.category === "complex" || dtype === DTYPES.bool) return value;
+  if (value instanceof Complex) {
+    if (value.im !== 0) fail();
+    return checkedScalar(value.re, dtype);
+  }
+  const range = INT_RANGE[dtype.cppName];
+  if (range) {
+    const x = typeof value === "bigint" ? value : scalarToNumber(value);
+    if (typeof x === "number" && !Number.isFinite(x)) fail();
+    const whole = typeof x === "bigint" ? x : BigInt(Math.trunc(x));
+    if (whole < range[0] || whole > range[1]) fail();
+    return whole;
+  }
+  const x = scalarToNumber(value);
+  if (Number.isFinite(x) && Math.abs(x) > largestOf(toRealDtype(dtype))) fail();
+  return value;
+}
+
+function masked(self: Tensor, mask: Tensor, value: Scalar): void {
+  if (mask.dtype !== DTYPES.bool) {
+    throw new OperatorError(`masked_fill_ only supports boolean masks, but got mask with dtype ${cppTypeName(mask.dtype)}`);
+  }
+  const element = checkedScalar(value, self.dtype);
+  const sizes = broadcastAll([self, mask]);
+  if (sizes.length !== self.ndim || sizes.some((s, d) => s !== self.sizes[d])) {
+    throw new OperatorError(`output with shape [${self.sizes.join(", ")}] doesn't match the broadcast shape [${sizes.join(", ")}]`);
+  }
+  const { dtype } = self;
+  const seg = self.storage.segment;
+  const bits = mask.storage.segment.u8;
+  if (dtype === DTYPES.float32) {
+    const x = scalarToNumber(element);
+    const f32 = seg.f32;
+    forEachStrided([self, mask], (i, m) => {
+      if (bits[m] !== 0) f32[i] = x;
+    });
+    return;
+  }
+  forEachStrided([self, mask], (i, m) => {
+    if (bits[m] !== 0) writeElement(dtype, seg, i, element);
+  });
+}
+
+function maskedFill(self: Tensor, mask: Tensor, value: Scalar): Tensor {
+  const sizes = broadcastAll([self, mask]);
+  const wide = sizes.length === self.ndim && sizes.every((s, d) => s === self.sizes[d]) ? self : expandView(self, sizes, self.dtype.cppName);
+  const out = cloneTensor(wide, MEMORY_FORMAT.contiguous);
+  masked(out, mask, value);
+  return out;
+}
+
+function onlyNumber(value: Tensor): Scalar {
+  if (value.ndim !== 0) {
+    throw new OperatorError(`masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ${value.ndim} dimension(s).`);
+  }
+  const x = onlyElement(value);
+  return value.dtype === DTYPES.bool ? x !== 0 : x;
+}
+
+export const masked_fill = op("aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor", maskedFill);
+op("aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor", (self, mask, value) => maskedFill(self, mask, onlyNumber(value)));
+op("aten::masked_fill_.Scalar(Tensor(a!) self, Tensor mask, Scalar value) -> Tensor(a!)", (self, mask, value) => {
+  assertNoInternalOverlap(self);
+  masked(self, mask, value);
+  self.storage.version++;
+  return self;
+});
+op("aten::masked_fill_.Tensor(Tensor(a!) self, Tensor mask, Tensor value) -> Tensor(a!)", (self, mask, value) => {
+  assertNoInternalOverlap(self);
+  masked(self, mask, onlyNumber(value));
+  self.storage.version++;
+  return self;
+});
+
+function isIn(elements: Tensor, tests: Tensor, invert: boolean): Tensor {
+  const dtype = resultType(elements, tests);
+  if (dtype.category === "complex") throw new OperatorError("Unsupported input type encountered for isin(): ComplexFloat");
+  const set = new Set<number | bigint>();
+  for (const x of contiguousData(tests)) set.add(x);
+  const out = new Uint8Array(elements.numel);
+  const data = contiguousData(elements);
+  for (let i = 0; i < out.length; i++) out[i] = set.has(data[i]!) && data[i] === data[i] ? 1 : 0;
+  return boolTensor(out, elements.sizes, invert);
+}
+
+function boolTensor(values: Uint8Array, sizes: readonly number[], invert: boolean): Tensor {
+  const out = emptyTensor(sizes, DTYPES.bool);
+  const u8 = out.storage.segment.u8;
+  for (let i = 0; i < values.length; i++) u8[out.base0 + i] = invert ? 1 - values[i]! : values[i]!;
+  return out;
+}
+
+op("aten::isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor", (a, b, _u, invert) => isIn(a, b, invert));
+op("aten::isin.Tensor_Scalar(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False) -> Tensor", (a, b, _u, invert) => isIn(a, wrapped(b), invert));
+op("aten::isin.Scalar_Tensor(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor", (a, b, _u, invert) => isIn(wrapped(a), b, invert));

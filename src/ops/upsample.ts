@@ -1,0 +1,222 @@
+/** @file Resampling of images and volumes: nearest, linear, cubic, antialiased, interpolate. Upstream: aten/src/ATen/native/UpSample*.cpp. Spec: none. */
+import { OperatorError } from "../base/errors.ts";
+import { callOperator, op } from "../core/operator_registry.ts";
+import { DTYPES } from "../tensor/dtype.ts";
+import { computeDtype, doublesOf, fromDoubles } from "../tensor/kernels/data.ts";
+import { gatherDim } from "../tensor/kernels/gather.ts";
+import { antialiasTaps, applyTaps, cubicTaps, linearTaps, nearestIndices, type Taps } from "../tensor/kernels/resample.ts";
+import { numelOf } from "../tensor/strides.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { formatList } from "../tensor/view_geometry.ts";
+import { list } from "./convolution.ts";
+
+const NAMES: Readonly<Record<number, readonly string[]>> = { 1: ["W"], 2: ["H", "W"], 3: ["D", "H", "W"] };
+
+function checkSizes(input: Tensor, size: readonly number[], dims: number): void {
+  if (size.length !== dims) throw new OperatorError(`It is expected output_size equals to ${dims}, but got size ${size.length}`);
+  if (input.ndim !== dims + 2) {
+    throw new OperatorError(`It is expected input_size equals to ${dims + 2}, but got size ${input.ndim}`);
+  }
+  const spatial = input.sizes.slice(2);
+  if (spatial.some((s) => s <= 0) || size.some((s) => s <= 0)) {
+    const text = (v: readonly number[]): string => v.map((s, i) => `${NAMES[dims]![i]}: ${s}`).join(", ");
+    throw new OperatorError(`Input and output sizes should be greater than 0, but got input (${text(spatial)}) output (${text(size)})`);
+  }
+  if (input.sizes.slice(1).some((s) => s === 0)) {
+    throw new OperatorError(`Non-empty ${dims + 2}D data tensor expected but got a tensor with sizes ${formatList(input.sizes)}`);
+  }
+}
+
+type Scales = readonly (number | null)[];
+
+function nearest(input: Tensor, size: readonly number[], scales: Scales, isExact: boolean): Tensor {
+  const dims = size.length;
+  checkSizes(input, size, dims);
+  if (input.dtype.category !== "float" && input.dtype !== DTYPES.uint8 && input.dtype.category !== "quantized") {
+    throw new OperatorError(`"upsample_nearest${dims}d${dims > 1 ? "_channels_last" : ""}" not implemented for '${input.dtype.cppName}'`);
+  }
+  let out = input;
+  for (let d = 0; d < dims; d++) out = gatherDim(out, d + 2, nearestIndices(input.sizes[d + 2]!, size[d]!, scales[d] ?? null, isExact));
+  return out;
+}
+
+type TapMaker = (input: number, output: number, scale: number | null, round: (x: number) => number) => Taps;
+
+function resample(input: Tensor, size: readonly number[], scales: Scales, name: string, make: TapMaker): Tensor {
+  const dims = size.length;
+  checkSizes(input, size, dims);
+  const isByte = input.dtype === DTYPES.uint8;
+  if (input.dtype.category !== "float" && !isByte && input.dtype.category !== "quantized") {
+    throw new OperatorError(`"${name}" not implemented for '${input.dtype.cppName}'`);
+  }
+  const round = computeDtype(input.dtype) === DTYPES.float64 ? (x: number): number => x : Math.fround;
+  let values: ArrayLike<number> = doublesOf(input);
+  const sizes = [...input.sizes];
+  for (let d = dims - 1; d >= 0; d--) {
+    const from = sizes[d + 2]!;
+    const taps = make(from, size[d]!, scales[d] ?? null, round);
+    values = applyTaps(values, numelOf(sizes.slice(0, d + 2)), from, numelOf(sizes.slice(d + 3)), taps);
+    sizes[d + 2] = size[d]!;
+  }
+  if (isByte) values = (values as Float64Array).map((v) => Math.min(Math.max(roundEven(v), 0), 255));
+  return fromDoubles(values, sizes, input.dtype);
+}
+
+function roundEven(x: number): number {
+  const r = Math.round(x);
+  return r - x === 0.5 && r % 2 !== 0 ? r - 1 : r;
+}
+
+function linear(dims: number, input: Tensor, size: readonly number[], align: boolean, scales: Scales): Tensor {
+  const name = dims === 1 ? "upsample_linear1d" : dims === 2 ? "upsample_bilinear2d_channels_last" : "upsample_trilinear3d_channels_last";
+  return resample(input, size, scales, name, (i, o, s, round) => linearTaps(i, o, align, s, round));
+}
+
+function cubic(input: Tensor, size: readonly number[], align: boolean, scales: Scales): Tensor {
+  return resample(input, size, scales, "upsample_bicubic2d", (i, o, s, round) => cubicTaps(i, o, align, s, round));
+}
+
+function antialias(input: Tensor, size: readonly number[], align: boolean, scales: Scales, filter: "linear" | "cubic" | "lanczos"): Tensor {
+  return resample(input, size, scales, `_upsample_${filter === "linear" ? "bilinear" : filter === "cubic" ? "bicubic" : "lanczos"}2d_aa`, (i, o, s, round) => antialiasTaps(i, o, align, s, filter, round));
+}
+
+/** Output size and scales of the `.vec` forms, which take one of the two. */
+function vec(input: Tensor, size: number[] | null, factors: number[] | null): [number[], Scales] {
+  const dims = input.ndim - 2;
+  if (size && !factors) {
+    if (size.length !== dims) {
+      throw new OperatorError("Expected static_cast<int64_t>(output_size->size()) == spatial_dimensions to be true, but got false.  (Could this error message be improved?  If so, please report an enhancement request to PyTorch.)");
+    }
+    return [size, []];
+  }
+  if (!factors || size) throw new OperatorError("Must specify exactly one of output_size and scale_factors");
+  if (factors.length !== dims) {
+    throw new OperatorError("Expected static_cast<int64_t>(scale_factors->size()) == spatial_dimensions to be true, but got false.  (Could this error message be improved?  If so, please report an enhancement request to PyTorch.)");
+  }
+  return [factors.map((f, d) => Math.floor(input.sizes[d + 2]! * f)), factors];
+}
+
+op("aten::upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor", (self, size, s) => nearest(self, list(size), [s], false));
+op("aten::upsample_nearest1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor", (x, size, f) => nearest(x, ...vec(x, size, f), false));
+op("aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, h, w) => nearest(self, list(size), [h, w], false));
+op("aten::upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor", (x, size, f) => nearest(x, ...vec(x, size, f), false));
+op("aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, d, h, w) => nearest(self, list(size), [d, h, w], false));
+op("aten::upsample_nearest3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor", (x, size, f) => nearest(x, ...vec(x, size, f), false));
+op("aten::_upsample_nearest_exact1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor", (self, size, s) => nearest(self, list(size), [s], true));
+op("aten::_upsample_nearest_exact1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor", (x, size, f) => nearest(x, ...vec(x, size, f), true));
+op("aten::_upsample_nearest_exact2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, h, w) => nearest(self, list(size), [h, w], true));
+op("aten::_upsample_nearest_exact2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor", (x, size, f) => nearest(x, ...vec(x, size, f), true));
+op("aten::_upsample_nearest_exact3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, d, h, w) => nearest(self, list(size), [d, h, w], true));
+op("aten::_upsample_nearest_exact3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor", (x, size, f) => nearest(x, ...vec(x, size, f), true));
+
+op("aten::upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor", (self, size, align, s) => linear(1, self, list(size), align, [s]));
+op("aten::upsample_linear1d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", (x, size, align, f) => {
+  const [out, scales] = vec(x, size, f);
+  return linear(1, x, out, align, scales);
+});
+op("aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, align, h, w) => linear(2, self, list(size), align, [h, w]));
+op("aten::upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", (x, size, align, f) => {
+  const [out, scales] = vec(x, size, f);
+  return linear(2, x, out, align, scales);
+});
+op("aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, align, d, h, w) => linear(3, self, list(size), align, [d, h, w]));
+op("aten::upsample_trilinear3d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", (x, size, align, f) => {
+  const [out, scales] = vec(x, size, f);
+  return linear(3, x, out, align, scales);
+});
+op("aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, align, h, w) => cubic(self, list(size), align, [h, w]));
+op("aten::upsample_bicubic2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", (x, size, align, f) => {
+  const [out, scales] = vec(x, size, f);
+  return cubic(x, out, align, scales);
+});
+op("aten::_upsample_bilinear2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, align, h, w) => antialias(self, list(size), align, [h, w], "linear"));
+op("aten::_upsample_bilinear2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", (x, size, align, f) => {
+  const [out, scales] = vec(x, size, f);
+  return antialias(x, out, align, scales, "linear");
+});
+op("aten::_upsample_bicubic2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, align, h, w) => antialias(self, list(size), align, [h, w], "cubic"));
+op("aten::_upsample_bicubic2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", (x, size, align, f) => {
+  const [out, scales] = vec(x, size, f);
+  return antialias(x, out, align, scales, "cubic");
+});
+op("aten::_upsample_lanczos2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, align, h, w) => antialias(self, list(size), align, [h, w], "lanczos"));
+op("aten::_upsample_lanczos2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", (x, size, align, f) => {
+  const [out, scales] = vec(x, size, f);
+  return antialias(x, out, align, scales, "lanczos");
+});
+
+/** torch.nn.functional.interpolate, as the TorchScript builtin has it. */
+function interpolate(input: Tensor, size: number | number[] | null, factor: number | number[] | null, mode: string, alignIn: boolean | null, recompute: boolean | null): Tensor {
+  if ((mode === "nearest" || mode === "area") && alignIn !== null) {
+    throw new OperatorError("align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear");
+  }
+  const align = alignIn ?? false;
+  const dims = input.ndim - 2;
+  if ((size === null) === (factor === null)) {
+    throw new OperatorError(size === null ? "either size or scale_factor should be defined" : "only one of size or scale_factor should be defined");
+  }
+  const factors = factor === null ? null : Array.isArray(factor) ? factor : new Array<number>(dims).fill(factor);
+  const sizes = size === null ? factors!.map((f, d) => Math.floor(input.sizes[d + 2]! * f)) : Array.isArray(size) ? size : new Array<number>(dims).fill(size);
+  const scales: Scales = recompute === true || factors === null ? [] : factors;
+  if (mode === "nearest" && dims >= 1 && dims <= 3) return nearest(input, sizes, scales, false);
+  if (mode === "nearest-exact" && dims >= 1 && dims <= 3) return nearest(input, sizes, scales, true);
+  if (mode === "area" && dims >= 1 && dims <= 3) return callOperator(`aten::adaptive_avg_pool${dims}d`, [input, sizes]) as Tensor;
+  const wanted = { linear: 1, bilinear: 2, trilinear: 3, bicubic: 2 }[mode];
+  if (wanted === dims) return mode === "bicubic" ? cubic(input, sizes, align, scales) : linear(dims, input, sizes, align, scales);
+  if (wanted !== undefined && dims >= 1 && dims <= 3) {
+    throw new OperatorError(`Got ${input.ndim}D input, but ${mode} mode needs ${wanted + 2}D input`);
+  }
+  throw new OperatorError(
+    `Input Error: Only 3D, 4D and 5D input Tensors supported (got ${input.ndim}D) for the modes: nearest | linear | bilinear | trilinear (got ${mode})`,
+  );
+}
+
+op('aten::__interpolate.scale_list(Tensor input, int? size=None, float[]? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False) -> Tensor', interpolate);
+op('aten::__interpolate.size_list_scale_list(Tensor input, int[]? size=None, float[]? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False) -> Tensor', interpolate);
+op('aten::__interpolate(Tensor input, int? size=None, float? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False) -> Tensor', interpolate);
+op('aten::__interpolate.size_list(Tensor input, int[]? size=None, float? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False) -> Tensor', interpolate);
+op('aten::__upsample(Tensor input, int? size=None, int? scale_factor=None, str mode="nearest", bool? align_corners=None) -> Tensor', (x, size, f, mode, align) => interpolate(x, size, f, mode, align, null));
+op('aten::__upsample.size_list(Tensor input, int[]? size=None, int? scale_factor=None, str mode="nearest", bool? align_corners=None) -> Tensor', (x, size, f, mode, align) => interpolate(x, size, f, mode, align, null));
+op("aten::__upsample_nearest(Tensor input, int? size=None, int? scale_factor=None) -> Tensor", (x, size, f) => interpolate(x, size, f, "nearest", null, null));
+op("aten::__upsample_nearest.size_list(Tensor input, int[]? size=None, int? scale_factor=None) -> Tensor", (x, size, f) => interpolate(x, size, f, "nearest", null, null));
+op("aten::__upsample_bilinear(Tensor input, int? size=None, int? scale_factor=None) -> Tensor", (x, size, f) => interpolate(x, size, f, "bilinear", true, null));
+op("aten::__upsample_bilinear.size_list(Tensor input, int[]? size=None, int? scale_factor=None) -> Tensor", (x, size, f) => interpolate(x, size, f, "bilinear", true, null));
+op("aten::__upsample_bilinear.scale_list(Tensor input, int? size=None, int[]? scale_factor=None) -> Tensor", (x, size, f) => interpolate(x, size, f, "bilinear", true, null));
+op("aten::__upsample_bilinear.size_list_scale_list(Tensor input, int[]? size=None, int[]? scale_factor=None) -> Tensor", (x, size, f) => interpolate(x, size, f, "bilinear", true, null));
+
+/** The sampling grid of an affine map: (N, H, W, 2) or (N, D, H, W, 3). */
+op("aten::affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor", (theta, size, align) => {
+  if (size.length !== 4 && size.length !== 5) {
+    throw new OperatorError("AffineGridGenerator needs 4d (spatial) or 5d (volumetric) inputs.");
+  }
+  const dims = size.length - 2;
+  const spatial = size.slice(2);
+  const batch = size[0]!;
+  const t = doublesOf(theta);
+  const points = numelOf(spatial);
+  const out = new Float64Array(batch * points * dims);
+  const coordinate = (i: number, n: number): number => {
+    if (n <= 1) return 0;
+    const x = -1 + (2 * i) / (n - 1);
+    return align ? x : (x * (n - 1)) / n;
+  };
+  let at = 0;
+  for (let n = 0; n < batch; n++) {
+    for (let p = 0; p < points; p++) {
+      const base: number[] = [];
+      let rest = p;
+      for (let d = dims - 1; d >= 0; d--) {
+        base.push(coordinate(rest % spatial[d]!, spatial[d]!));
+        rest = Math.floor(rest / spatial[d]!);
+      }
+      for (let r = 0; r < dims; r++) {
+        const row = (n * dims + r) * (dims + 1);
+        let sum = t[row + dims]!;
+        for (let c = 0; c < dims; c++) sum += t[row + c]! * base[c]!;
+        out[at++] = sum;
+      }
+    }
+  }
+  return fromDoubles(out, [batch, ...spatial, dims], theta.dtype);
+});
+

@@ -1,0 +1,121 @@
+/** @file Puts the bodies of called functions and methods in the place of the calls. Upstream: torch/csrc/jit/passes/inliner.cpp, ir/ir.cpp (inlineCallTo), api/function_impl.cpp (preoptimizeGraph). Spec: none. */
+import { internalAssert } from "../base/errors.ts";
+import { ScriptFunction } from "../ir/function.ts";
+import type { Block, Graph, InlinedCall, Node, Value } from "../ir/graph.ts";
+import { autocast } from "./autocast.ts";
+import { constantPooling } from "./constant_pooling.ts";
+import { constantPropagationImmutableTypes, type PropagationOptions } from "./constant_propagation.ts";
+import { peepholeOptimize } from "./peephole.ts";
+
+/** Inlines every call whose target is known, bodies simplified as the executor would. */
+export function inline(graph: Graph, options: PropagationOptions = {}): boolean {
+  return inlineBlock(graph.block, options);
+}
+
+/** A copy of a method's graph without calls: what `inlined_graph` shows. */
+export function inlinedGraph(graph: Graph, options: PropagationOptions = {}): Graph {
+  const copy = graph.copy();
+  inline(copy, options);
+  return copy;
+}
+
+function inlineBlock(block: Block, options: PropagationOptions): boolean {
+  let changed = false;
+  for (let node = block.first; node !== block.returnNode; ) {
+    const next = node.next!;
+    if (node.kind === "prim::CallFunction" || node.kind === "prim::CallMethod") {
+      const callee = calleeOf(node);
+      if (callee) {
+        if (node.kind === "prim::CallFunction") node.removeInput(0);
+        inlineCall(node, callee, options);
+        changed = true;
+      }
+    } else for (const inner of node.blocks) if (inlineBlock(inner, options)) changed = true;
+    node = next;
+  }
+  return changed;
+}
+
+/** The function that a call node calls, where it has a graph. */
+export function calleeOf(node: Node): ScriptFunction | undefined {
+  const type = node.inputs[0]!.type;
+  let fn: unknown;
+  if (node.kind === "prim::CallFunction") fn = type.kind === "Function" ? type.fn : undefined;
+  else if (type.kind === "Class") fn = type.findMethod(node.attr("name", "s")) ?? type.staticMethods.get(node.attr("name", "s"));
+  return fn instanceof ScriptFunction ? fn : undefined;
+}
+
+const optimized = new WeakMap<Graph, Graph>();
+
+/** A function's graph as the executor starts from it: inlined, simplified, made once. */
+export function optimizedGraph(fn: ScriptFunction, options: PropagationOptions = {}): Graph {
+  fn.ensureDefined();
+  let graph = optimized.get(fn.graph);
+  if (!graph) {
+    graph = fn.graph.copy();
+    preoptimize(graph, options);
+    optimized.set(fn.graph, graph);
+  }
+  return graph;
+}
+
+/** Inlines and simplifies a graph in place, in the order of PyTorch's `preoptimizeGraph`. */
+export function preoptimize(graph: Graph, options: PropagationOptions = {}): void {
+  inline(graph, options);
+  peepholeOptimize(graph);
+  constantPropagationImmutableTypes(graph, options);
+  autocast(graph);
+  constantPooling(graph);
+}
+
+function inlineCall(call: Node, callee: ScriptFunction, options: PropagationOptions): void {
+  const { graph } = call;
+  const body = optimizedGraph(callee, options);
+  const map = new Map<Value, Value>();
+  const find = (value: Value): Value => {
+    const found = map.get(value);
+    internalAssert(found, "value from outside the inlined graph");
+    return found;
+  };
+  internalAssert(body.inputs.length === call.inputs.length, `call of ${callee.name} with ${call.inputs.length} inputs`);
+  body.inputs.forEach((input, i) => map.set(input, call.inputs[i]!));
+  const here: InlinedCall = { caller: undefined, functionName: callee.name, range: call.sourceRange, ...moduleInfoOf(call) };
+  const frames = new Map<InlinedCall, InlinedCall>();
+  graph.withInsertPoint(call, () => {
+    for (const node of body.block.nodes()) {
+      const copy = graph.insertNode(graph.createClone(node, find));
+      node.outputs.forEach((output, i) => map.set(output, copy.outputs[i]!));
+      addFrame(copy, here, frames);
+    }
+  });
+  const results = body.outputs.map(find);
+  call.outputs.forEach((output, i) => {
+    if (output.hasDebugName()) results[i]!.setDebugName(output.debugName());
+    output.replaceAllUsesWith(results[i]!);
+  });
+  call.destroy();
+}
+
+/** Puts the call `here` below the call stack of a node and of those inside it. */
+function addFrame(node: Node, here: InlinedCall, frames: Map<InlinedCall, InlinedCall>): void {
+  node.callstack = rebase(node.callstack, here, frames);
+  for (const block of node.blocks) for (const inner of block.nodes()) addFrame(inner, here, frames);
+}
+
+function rebase(stack: InlinedCall | undefined, here: InlinedCall, frames: Map<InlinedCall, InlinedCall>): InlinedCall {
+  if (!stack) return here;
+  let moved = frames.get(stack);
+  if (!moved) {
+    moved = { ...stack, caller: rebase(stack.caller, here, frames) };
+    frames.set(stack, moved);
+  }
+  return moved;
+}
+
+function moduleInfoOf(call: Node): Pick<InlinedCall, "moduleInfo"> {
+  if (call.kind !== "prim::CallMethod") return {};
+  const self = call.inputs[0]!;
+  const typeName = self.type.kind === "Class" ? self.type.name.qualifiedName : "";
+  const instanceName = self.node.kind === "prim::GetAttr" ? self.node.attr("name", "s") : self === call.graph.inputs[0] ? "SELF" : "INSTANCE_NAME_UNKNOWN";
+  return { moduleInfo: { typeName, instanceName } };
+}

@@ -1,0 +1,142 @@
+/** @file Debug records: which source range each byte of a code file came from. Upstream: torch/csrc/jit/serialization/source_range_serialization.cpp. Spec: spec/debug.md. */
+import { PickleEmitter } from "../archive/pickler.ts";
+import { encodeUtf8 } from "../base/bytes.ts";
+import type { Source, SourceRange } from "../base/source_range.ts";
+import type { TaggedRange } from "./tagged_text.ts";
+
+const FORMAT_TAG = "FORMAT_WITH_STRING_TABLE";
+
+/** Numbers ranges in the order in which an archive first mentions them. */
+export class SourceRangeTags {
+  private readonly bySource = new Map<Source | undefined, Map<string, number>>();
+  private next = 0;
+
+  tagOf(range: SourceRange | undefined): number {
+    let tags = this.bySource.get(range?.source);
+    if (!tags) this.bySource.set(range?.source, (tags = new Map()));
+    const key = range ? `${range.start}:${range.end}` : "";
+    const known = tags.get(key);
+    if (known !== undefined) return known;
+    tags.set(key, this.next);
+    return this.next++;
+  }
+}
+
+/** Byte offsets for the UTF-16 offsets of a source. */
+class ByteOffsets {
+  private readonly prefix: Uint32Array | undefined;
+  constructor(text: string) {
+    if (/^[\0-\x7f]*$/.test(text)) return;
+    this.prefix = new Uint32Array(text.length + 1);
+    let bytes = 0;
+    for (let i = 0; i < text.length;) {
+      const char = String.fromCodePoint(text.codePointAt(i)!);
+      const size = encodeUtf8(char).length;
+      // an offset inside a surrogate pair stands for the character's start
+      this.prefix.fill(bytes, i, i + char.length);
+      bytes += size;
+      i += char.length;
+    }
+    this.prefix[text.length] = bytes;
+  }
+  at(offset: number): number {
+    const { prefix } = this;
+    if (!prefix || offset < 0) return offset;
+    const last = prefix.length - 1;
+    return offset <= last ? prefix[offset]! : prefix[last]! + offset - last;
+  }
+}
+
+interface SourceEntry {
+  readonly lines: readonly number[];
+  readonly filename: number;
+  readonly startingLine: number;
+  readonly offsets: ByteOffsets;
+}
+
+/** The string table of one record: lines and file names. */
+class TextTable {
+  readonly texts: string[] = [""];
+  private readonly indices = new Map<string, number>([["", 0]]);
+  private readonly sources = new Map<Source | undefined, SourceEntry>();
+
+  private indexOf(text: string): number {
+    let index = this.indices.get(text);
+    if (index === undefined) {
+      index = this.texts.length;
+      this.texts.push(text);
+      this.indices.set(text, index);
+    }
+    return index;
+  }
+
+  entryOf(source: Source | undefined): SourceEntry {
+    let entry = this.sources.get(source);
+    if (!entry) {
+      entry = source
+        ? this.makeEntry(source)
+        : { lines: [], filename: 0, startingLine: 0, offsets: new ByteOffsets("") };
+      this.sources.set(source, entry);
+    }
+    return entry;
+  }
+
+  private makeEntry(source: Source): SourceEntry {
+    const lines: number[] = [];
+    const count = source.numLines();
+    for (let line = 0; line < count; line++) {
+      const end = line + 1 < count ? source.offsetOfLine(line + 1) : source.text.length;
+      lines.push(this.indexOf(source.text.slice(source.offsetOfLine(line), end)));
+    }
+    const filename = source.filename === undefined ? 0 : this.indexOf(source.filename);
+    return { lines, filename, startingLine: source.startingLine, offsets: new ByteOffsets(source.text) };
+  }
+}
+
+/** Pickles the ranges of one code file. */
+export function pickleSourceRanges(ranges: readonly TaggedRange[], tags: SourceRangeTags): Uint8Array[] {
+  const table = new TextTable();
+  const rows = ranges.map(({ byteOffset, range }) => ({
+    byteOffset,
+    range,
+    source: table.entryOf(range?.source),
+    tag: tags.tagOf(range),
+  }));
+  const out = new PickleEmitter();
+  out.pushString(FORMAT_TAG);
+  pushTuple(out, table.texts, (text) => out.pushString(text));
+  out.memoizeTop();
+  pushTuple(out, rows, ({ byteOffset, range, source, tag }) => {
+    out.pushInt(byteOffset);
+    pushSource(out, source);
+    out.pushInt(range ? source.offsets.at(range.start) : 0);
+    out.pushInt(range ? source.offsets.at(range.end) : 0);
+    out.op("TUPLE3");
+    out.pushInt(tag);
+    out.op("TUPLE3");
+  });
+  out.memoizeTop();
+  out.op("TUPLE3");
+  return out.finish();
+}
+
+function pushTuple<T>(out: PickleEmitter, items: readonly T[], push: (item: T) => void): void {
+  out.startTupleOf(items.length);
+  for (const item of items) push(item);
+  out.endTupleOf(items.length);
+}
+
+function pushSource(out: PickleEmitter, source: SourceEntry): void {
+  if (out.recall(source)) return;
+  out.pushGlobal("torch.jit._pickle", "build_intlist");
+  out.startTuple();
+  out.startList();
+  for (const line of source.lines) out.pushInt(line);
+  out.endList();
+  out.endTuple();
+  out.reduce();
+  out.pushInt(source.filename);
+  out.pushInt(source.startingLine);
+  out.op("TUPLE3");
+  out.memoizeTop(source);
+}

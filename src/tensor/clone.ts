@@ -1,0 +1,62 @@
+/** @file Copies with a chosen layout or dtype: clone, contiguous, conversion. Upstream: aten/src/ATen/native/TensorConversions.cpp, TensorFactories.cpp. Spec: none. */
+import { copyInto } from "./copy.ts";
+import type { DType } from "./dtype.ts";
+import { allocateStorage } from "./storage.ts";
+import { isContiguousIn, MEMORY_FORMAT, stridesLike } from "./memory_format.ts";
+import { numelOf } from "./strides.ts";
+import { emptyTensor, Tensor } from "./tensor.ts";
+
+/** A new tensor with given strides over just enough bytes. */
+export function emptyStrided(sizes: readonly number[], strides: readonly number[], dtype: DType): Tensor {
+  let extent = 1;
+  for (let d = 0; d < sizes.length; d++) {
+    if (sizes[d] === 0) return new Tensor(allocateStorage(0), dtype, sizes, strides, 0);
+    extent += (sizes[d]! - 1) * strides[d]!;
+  }
+  return new Tensor(allocateStorage(extent * dtype.itemsize), dtype, sizes, strides, 0);
+}
+
+/** An uninitialised (zeroed) tensor of `like`'s sizes in a memory format. */
+export function emptyLike(like: Tensor, dtype: DType = like.dtype, format: number | null = MEMORY_FORMAT.preserve): Tensor {
+  const strides = stridesLike(like, format ?? MEMORY_FORMAT.preserve);
+  const out = emptyStrided(like.sizes, strides, dtype);
+  out.device = like.device;
+  out.quantizer = dtype.category === "quantized" ? like.quantizer : undefined;
+  return out;
+}
+
+/** A copy with its own storage. */
+export function cloneTensor(self: Tensor, format: number | null = MEMORY_FORMAT.preserve): Tensor {
+  const out = emptyLike(self, self.dtype, format ?? MEMORY_FORMAT.preserve);
+  copyInto(out, self);
+  return out;
+}
+
+/** The tensor itself if it is contiguous in `format`, else a copy that is. */
+export function contiguousTensor(self: Tensor, format: number = MEMORY_FORMAT.contiguous): Tensor {
+  return isContiguousIn(self, format) ? self : cloneTensor(self, format);
+}
+
+/** The tensor itself if it has the dtype, else a converted copy. */
+export function convertTensor(self: Tensor, dtype: DType): Tensor {
+  if (self.dtype === dtype) return self;
+  const out = emptyLike(self, dtype);
+  copyInto(out, self);
+  return out;
+}
+
+/** A contiguous tensor of another dtype whose layout no caller can see (always a fresh one if a copy is needed). */
+export function contiguousAs(self: Tensor, dtype: DType): Tensor {
+  if (self.dtype === dtype && !self.isConj && !self.isNeg && self.isContiguous()) return self;
+  const out = emptyTensor(self.sizes, dtype);
+  copyInto(out, self);
+  return out;
+}
+
+/** Bytes that a view of these sizes and strides reaches, from its first element. */
+export function reachedElements(sizes: readonly number[], strides: readonly number[]): number {
+  if (numelOf(sizes) === 0) return 0;
+  let extent = 1;
+  for (let d = 0; d < sizes.length; d++) extent += (sizes[d]! - 1) * strides[d]!;
+  return extent;
+}

@@ -1,0 +1,95 @@
+/** @file Moving elements of any dtype by index, without looking at them. Upstream: none. Spec: none. */
+import { cloneTensor } from "../clone.ts";
+import type { DType } from "../dtype.ts";
+import { emptyTensor, type Tensor } from "../tensor.ts";
+import type { Segment } from "../storage.ts";
+
+/** The array that moves elements of a dtype, and how many of its entries make one. */
+export interface MoveUnit {
+  readonly of: (segment: Segment) => Uint8Array | Uint16Array | Uint32Array;
+  readonly per: number;
+}
+
+/** How elements of `dtype` are moved: as 1, 2 or 4 byte words, so that no bit pattern is touched. */
+export function moveUnit(dtype: DType): MoveUnit {
+  switch (dtype.itemsize) {
+    case 1:
+      return { of: (s) => s.u8, per: 1 };
+    case 2:
+      return { of: (s) => s.u16, per: 1 };
+    default:
+      return { of: (s) => s.u32, per: dtype.itemsize / 4 };
+  }
+}
+
+/** A tensor with contiguous elements and no conj or neg bit (a copy only where needed). */
+export function plainContiguous(t: Tensor): Tensor {
+  return t.isContiguous() && !t.isConj && !t.isNeg ? t : cloneTensor(t, 0);
+}
+
+/** out[i] = self[from[i]] over logical element indices. */
+export function gatherElements(self: Tensor, from: ArrayLike<number>, sizes: readonly number[]): Tensor {
+  const source = plainContiguous(self);
+  const out = emptyTensor(sizes, self.dtype);
+  out.quantizer = self.quantizer;
+  const { of, per } = moveUnit(self.dtype);
+  const a = of(source.storage.segment);
+  const b = of(out.storage.segment);
+  const base = source.base0 * per;
+  let at = out.base0 * per;
+  const n = out.numel;
+  if (per === 1) {
+    for (let i = 0; i < n; i++) b[at++] = a[base + from[i]!]!;
+  } else {
+    for (let i = 0; i < n; i++) {
+      const q = base + from[i]! * per;
+      for (let w = 0; w < per; w++) b[at++] = a[q + w]!;
+    }
+  }
+  return out;
+}
+
+/** self[to[i]] = source[i] over logical element indices; `self` is contiguous, later writes win. */
+export function scatterElements(self: Tensor, to: ArrayLike<number>, source: Tensor): void {
+  const values = plainContiguous(source);
+  const { of, per } = moveUnit(self.dtype);
+  const a = of(values.storage.segment);
+  const b = of(self.storage.segment);
+  const base = self.base0 * per;
+  const n = to.length;
+  const isOne = values.numel === 1;
+  for (let i = 0; i < n; i++) {
+    const p = base + to[i]! * per;
+    const q = (values.base0 + (isOne ? 0 : i)) * per;
+    for (let w = 0; w < per; w++) b[p + w] = a[q + w]!;
+  }
+}
+
+/** Whole slices along one dimension: out[..., j, ...] = self[..., index[j], ...]. */
+export function gatherDim(self: Tensor, dim: number, index: ArrayLike<number>): Tensor {
+  const source = plainContiguous(self);
+  const sizes = [...self.sizes];
+  sizes[dim] = index.length;
+  const out = emptyTensor(sizes, self.dtype);
+  out.quantizer = self.quantizer;
+  if (out.numel === 0) return out;
+  let inner = 1;
+  for (let d = dim + 1; d < sizes.length; d++) inner *= sizes[d]!;
+  const size = self.sizes[dim]!;
+  const outer = out.numel / (inner * index.length);
+  const { of, per } = moveUnit(self.dtype);
+  const a = of(source.storage.segment);
+  const b = of(out.storage.segment);
+  const run = inner * per;
+  let at = out.base0 * per;
+  const base = source.base0 * per;
+  for (let o = 0; o < outer; o++) {
+    for (let j = 0; j < index.length; j++) {
+      const q = base + (o * size + index[j]!) * run;
+      if (run > 64) b.set(a.subarray(q, q + run), at);
+      else for (let w = 0; w < run; w++) b[at + w] = a[q + w]!;
+      at += run;
+    }
+  }
+  return out;
+}

@@ -1,0 +1,191 @@
+/** @file Dense matrices in double precision, real or complex: loading from and storing to batches, products, triangular solves. Upstream: aten/src/ATen/native/LinearAlgebraUtils.h. Spec: none.
+ *
+ * Note [Matrices compute in double]: every decomposition runs in float64 (real and imaginary parts apart) and rounds once, when the
+ * result is stored. Real matrices have an `im` of zeros; kernels in which infinities can occur skip it, since inf * 0 is NaN. */
+import { toComplexArrays } from "../data.ts";
+import type { DType } from "../dtype.ts";
+import { C, cdiv } from "../math/complex.ts";
+import { emptyTensor, viewOf, type Tensor } from "../tensor.ts";
+import { rowMajorCursor } from "../iterate.ts";
+
+/** A row-major matrix. */
+export class Matrix {
+  readonly rows: number;
+  readonly cols: number;
+  readonly re: Float64Array;
+  readonly im: Float64Array;
+  readonly isComplex: boolean;
+  constructor(rows: number, cols: number, isComplex: boolean, re?: Float64Array, im?: Float64Array) {
+    this.rows = rows;
+    this.cols = cols;
+    this.isComplex = isComplex;
+    this.re = re ?? new Float64Array(rows * cols);
+    this.im = im ?? new Float64Array(rows * cols);
+  }
+
+  clone(): Matrix {
+    return new Matrix(this.rows, this.cols, this.isComplex, this.re.slice(), this.im.slice());
+  }
+
+  /** The transpose, conjugated or not. */
+  transpose(conjugate = false): Matrix {
+    const out = new Matrix(this.cols, this.rows, this.isComplex);
+    for (let i = 0; i < this.rows; i++) {
+      for (let j = 0; j < this.cols; j++) {
+        out.re[j * this.rows + i] = this.re[i * this.cols + j]!;
+        out.im[j * this.rows + i] = conjugate ? -this.im[i * this.cols + j]! : this.im[i * this.cols + j]!;
+      }
+    }
+    return out;
+  }
+
+  /** The top left part, or a larger matrix with zeros around. */
+  resized(rows: number, cols: number): Matrix {
+    const out = new Matrix(rows, cols, this.isComplex);
+    for (let i = 0; i < Math.min(rows, this.rows); i++) {
+      for (let j = 0; j < Math.min(cols, this.cols); j++) {
+        out.re[i * cols + j] = this.re[i * this.cols + j]!;
+        out.im[i * cols + j] = this.im[i * this.cols + j]!;
+      }
+    }
+    return out;
+  }
+
+  swapRows(a: number, b: number): void {
+    if (a === b) return;
+    for (let j = 0; j < this.cols; j++) {
+      const p = a * this.cols + j;
+      const q = b * this.cols + j;
+      [this.re[p], this.re[q]] = [this.re[q]!, this.re[p]!];
+      [this.im[p], this.im[q]] = [this.im[q]!, this.im[p]!];
+    }
+  }
+}
+
+/** The identity, or its first columns. */
+export function identity(rows: number, cols: number, isComplex: boolean): Matrix {
+  const out = new Matrix(rows, cols, isComplex);
+  for (let i = 0; i < Math.min(rows, cols); i++) out.re[i * cols + i] = 1;
+  return out;
+}
+
+/** The matrices of a tensor's last two dimensions. */
+export function loadMatrices(t: Tensor): Matrix[] {
+  const rows = t.sizes[t.ndim - 2]!;
+  const cols = t.sizes[t.ndim - 1]!;
+  const { re, im } = toComplexArrays(t);
+  const isComplex = t.dtype.category === "complex";
+  const size = rows * cols;
+  const count = t.sizes.slice(0, -2).reduce((a, b) => a * b, 1);
+  return Array.from({ length: count }, (_, k) => new Matrix(rows, cols, isComplex, re.slice(k * size, (k + 1) * size), im.slice(k * size, (k + 1) * size)));
+}
+
+/** A (…batch, rows, cols) tensor of matrices; column-major as LAPACK leaves it unless told otherwise. */
+export function storeMatrices(list: readonly Matrix[], batch: readonly number[], rows: number, cols: number, dtype: DType, columnMajor = true): Tensor {
+  const size = rows * cols;
+  const re = new Float64Array(list.length * size);
+  const im = new Float64Array(list.length * size);
+  list.forEach((m, k) => {
+    const source = columnMajor ? m.transpose() : m;
+    re.set(source.re, k * size);
+    im.set(source.im, k * size);
+  });
+  const out = emptyTensor(columnMajor ? [...batch, cols, rows] : [...batch, rows, cols], dtype);
+  storeParts(out, re, im);
+  if (!columnMajor) return out;
+  const n = batch.length;
+  const view = viewOf(out, [...batch, rows, cols], [...out.strides.slice(0, n), out.strides[n + 1]!, out.strides[n]!]);
+  view.base = undefined;
+  return view;
+}
+
+function storeParts(out: Tensor, re: Float64Array, im: Float64Array): void {
+  if (out.dtype.category === "complex") rowMajorCursor(out).storeComplex(re, im, out.numel);
+  else rowMajorCursor(out).store(re, out.numel, true);
+}
+
+/** A contiguous tensor of real numbers, or of complex ones where `im` is given. */
+export function storeNumbers(re: ArrayLike<number>, im: ArrayLike<number> | null, sizes: readonly number[], dtype: DType): Tensor {
+  const out = emptyTensor(sizes, dtype);
+  storeParts(out, Float64Array.from(re), im ? Float64Array.from(im) : new Float64Array(re.length));
+  return out;
+}
+
+/** a times b. */
+export function multiply(a: Matrix, b: Matrix): Matrix {
+  const isComplex = a.isComplex || b.isComplex;
+  const [m, k, n] = [a.rows, a.cols, b.cols];
+  const out = new Matrix(m, n, isComplex);
+  for (let i = 0; i < m; i++) {
+    for (let p = 0; p < k; p++) {
+      const xr = a.re[i * k + p]!;
+      const xi = a.im[i * k + p]!;
+      if (isComplex) {
+        for (let j = 0; j < n; j++) {
+          const yr = b.re[p * n + j]!;
+          const yi = b.im[p * n + j]!;
+          out.re[i * n + j]! += xr * yr - xi * yi;
+          out.im[i * n + j]! += xr * yi + xi * yr;
+        }
+      } else for (let j = 0; j < n; j++) out.re[i * n + j]! += xr * b.re[p * n + j]!;
+    }
+  }
+  return out;
+}
+
+/** How a triangular matrix enters a solve. */
+export interface Triangle {
+  readonly upper: boolean;
+  readonly unit?: boolean;
+}
+
+/** Solves A X = B for a triangular A, in place in B. */
+export function solveTriangle(a: Matrix, b: Matrix, { upper, unit = false }: Triangle): void {
+  const n = b.rows;
+  const width = b.cols;
+  const isComplex = a.isComplex || b.isComplex;
+  const lda = a.cols;
+  for (let step = 0; step < n; step++) {
+    const i = upper ? n - 1 - step : step;
+    const [from, to] = upper ? [i + 1, n] : [0, i];
+    for (let k = from; k < to; k++) {
+      const xr = a.re[i * lda + k]!;
+      const xi = a.im[i * lda + k]!;
+      for (let j = 0; j < width; j++) {
+        const yr = b.re[k * width + j]!;
+        if (isComplex) {
+          const yi = b.im[k * width + j]!;
+          b.re[i * width + j]! -= xr * yr - xi * yi;
+          b.im[i * width + j]! -= xr * yi + xi * yr;
+        } else b.re[i * width + j]! -= xr * yr;
+      }
+    }
+    if (unit) continue;
+    const dr = a.re[i * lda + i]!;
+    const di = a.im[i * lda + i]!;
+    for (let j = 0; j < width; j++) {
+      const at = i * width + j;
+      if (isComplex) {
+        cdiv(b.re[at]!, b.im[at]!, dr, di);
+        b.re[at] = C.re;
+        b.im[at] = C.im;
+      } else b.re[at]! /= dr;
+    }
+  }
+}
+
+/** The upper or lower triangle, with zeros (and with ones on the diagonal where `unit`) elsewhere. */
+export function triangleOf(a: Matrix, rows: number, cols: number, upper: boolean, unit = false): Matrix {
+  const out = new Matrix(rows, cols, a.isComplex);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < cols; j++) {
+      if (upper ? j < i : j > i) continue;
+      if (unit && i === j) out.re[i * cols + j] = 1;
+      else {
+        out.re[i * cols + j] = a.re[i * a.cols + j]!;
+        out.im[i * cols + j] = a.im[i * a.cols + j]!;
+      }
+    }
+  }
+  return out;
+}

@@ -1,0 +1,159 @@
+/** @file Pooling over (planes, D, H, W) arrays; 1-d and 2-d come with sizes of 1. Upstream: aten/src/ATen/native/cpu/MaxPoolKernel.cpp, AvgPoolKernel.cpp. Spec: none. */
+import type { Triple } from "./convolution.ts";
+
+/** Everything about a pooling window except the data. */
+export interface PoolGeometry {
+  readonly planes: number;
+  readonly input: Triple;
+  readonly output: Triple;
+  readonly kernel: Triple;
+  readonly stride: Triple;
+  readonly padding: Triple;
+  readonly dilation: Triple;
+}
+
+/** Size of a pooled dimension. */
+export function pooledSize(size: number, kernel: number, padding: number, stride: number, dilation: number, ceilMode: boolean): number {
+  const span = size + 2 * padding - dilation * (kernel - 1) - 1 + (ceilMode ? stride - 1 : 0);
+  const out = Math.floor(span / stride) + 1;
+  // the last window must start inside the input or its left padding
+  return ceilMode && (out - 1) * stride >= size + padding ? out - 1 : out;
+}
+
+/** Maximum of each window and its index within the plane; NaN wins. */
+export function maxPool(x: ArrayLike<number>, out: Float64Array | Float32Array, indices: Float64Array, g: PoolGeometry): void {
+  const [id, ih, iw] = g.input;
+  const [od, oh, ow] = g.output;
+  const plane = id * ih * iw;
+  let at = 0;
+  for (let n = 0; n < g.planes; n++) {
+    const base = n * plane;
+    for (let oz = 0; oz < od; oz++) {
+      for (let oy = 0; oy < oh; oy++) {
+        for (let ox = 0; ox < ow; ox++, at++) {
+          const [z0, z1] = window(oz, 0, g);
+          const [y0, y1] = window(oy, 1, g);
+          const [x0, x1] = window(ox, 2, g);
+          let best = -Infinity;
+          let bestAt = (z0 * ih + y0) * iw + x0;
+          for (let z = z0; z < z1; z += g.dilation[0]) {
+            for (let y = y0; y < y1; y += g.dilation[1]) {
+              const row = (z * ih + y) * iw;
+              for (let px = x0; px < x1; px += g.dilation[2]) {
+                const v = x[base + row + px]!;
+                if (v > best || v !== v) {
+                  best = v;
+                  bestAt = row + px;
+                }
+              }
+            }
+          }
+          out[at] = best;
+          indices[at] = bestAt;
+        }
+      }
+    }
+  }
+}
+
+function window(o: number, d: 0 | 1 | 2, g: PoolGeometry): [number, number] {
+  let start = o * g.stride[d] - g.padding[d];
+  const end = Math.min(start + (g.kernel[d] - 1) * g.dilation[d] + 1, g.input[d]);
+  while (start < 0) start += g.dilation[d];
+  return [start, end];
+}
+
+/** Average of each window. */
+export function averagePool(x: ArrayLike<number>, out: Float64Array | Float32Array, g: PoolGeometry, countIncludePad: boolean, divisor: number | null): void {
+  const [id, ih, iw] = g.input;
+  const [od, oh, ow] = g.output;
+  const plane = id * ih * iw;
+  let at = 0;
+  for (let n = 0; n < g.planes; n++) {
+    for (let oz = 0; oz < od; oz++) {
+      const z0 = oz * g.stride[0] - g.padding[0];
+      const z1 = Math.min(z0 + g.kernel[0], id + g.padding[0]);
+      for (let oy = 0; oy < oh; oy++) {
+        const y0 = oy * g.stride[1] - g.padding[1];
+        const y1 = Math.min(y0 + g.kernel[1], ih + g.padding[1]);
+        for (let ox = 0; ox < ow; ox++, at++) {
+          const x0 = ox * g.stride[2] - g.padding[2];
+          const x1 = Math.min(x0 + g.kernel[2], iw + g.padding[2]);
+          const padded = (z1 - z0) * (y1 - y0) * (x1 - x0);
+          const [zs, ze] = [Math.max(z0, 0), Math.min(z1, id)];
+          const [ys, ye] = [Math.max(y0, 0), Math.min(y1, ih)];
+          const [xs, xe] = [Math.max(x0, 0), Math.min(x1, iw)];
+          if (zs >= ze || ys >= ye || xs >= xe) {
+            out[at] = 0;
+            continue;
+          }
+          let sum = 0;
+          for (let z = zs; z < ze; z++) {
+            for (let y = ys; y < ye; y++) {
+              const row = n * plane + (z * ih + y) * iw;
+              for (let px = xs; px < xe; px++) sum += x[row + px]!;
+            }
+          }
+          out[at] = sum / (divisor ?? (countIncludePad ? padded : (ze - zs) * (ye - ys) * (xe - xs)));
+        }
+      }
+    }
+  }
+}
+
+/** Bounds of adaptive window `o` of `out` over `size`. */
+function adaptiveWindow(o: number, out: number, size: number): [number, number] {
+  return [Math.floor((o * size) / out), Math.ceil(((o + 1) * size) / out)];
+}
+
+/** Adaptive average pooling. */
+export function adaptiveAverage(x: ArrayLike<number>, out: Float64Array | Float32Array, planes: number, input: Triple, output: Triple): void {
+  eachAdaptiveWindow(planes, input, output, (at, base, z, y, w) => {
+    let sum = 0;
+    for (let a = z[0]; a < z[1]; a++) {
+      for (let b = y[0]; b < y[1]; b++) {
+        const row = base + (a * input[1] + b) * input[2];
+        for (let c = w[0]; c < w[1]; c++) sum += x[row + c]!;
+      }
+    }
+    out[at] = sum / ((z[1] - z[0]) * (y[1] - y[0]) * (w[1] - w[0]));
+  });
+}
+
+/** Adaptive maximum pooling with indices within the plane. */
+export function adaptiveMax(x: ArrayLike<number>, out: Float64Array | Float32Array, indices: Float64Array, planes: number, input: Triple, output: Triple): void {
+  eachAdaptiveWindow(planes, input, output, (at, base, z, y, w) => {
+    let best = -Infinity;
+    let bestAt = (z[0] * input[1] + y[0]) * input[2] + w[0];
+    for (let a = z[0]; a < z[1]; a++) {
+      for (let b = y[0]; b < y[1]; b++) {
+        const row = (a * input[1] + b) * input[2];
+        for (let c = w[0]; c < w[1]; c++) {
+          const v = x[base + row + c]!;
+          if (v > best || v !== v) {
+            best = v;
+            bestAt = row + c;
+          }
+        }
+      }
+    }
+    out[at] = best;
+    indices[at] = bestAt;
+  });
+}
+
+type Span = [number, number];
+
+function eachAdaptiveWindow(planes: number, input: Triple, output: Triple, visit: (at: number, base: number, z: Span, y: Span, x: Span) => void): void {
+  const plane = input[0] * input[1] * input[2];
+  let at = 0;
+  for (let n = 0; n < planes; n++) {
+    for (let oz = 0; oz < output[0]; oz++) {
+      const z = adaptiveWindow(oz, output[0], input[0]);
+      for (let oy = 0; oy < output[1]; oy++) {
+        const y = adaptiveWindow(oy, output[1], input[1]);
+        for (let ox = 0; ox < output[2]; ox++) visit(at++, n * plane, z, y, adaptiveWindow(ox, output[2], input[2]));
+      }
+    }
+  }
+}

@@ -1,0 +1,148 @@
+/** @file Kernels of one element: arithmetic, exponentials, trigonometry, rounding, predicates. Upstream: aten/src/ATen/native/cpu/UnaryOpsKernel.cpp. Spec: none. */
+import { C, cacos, cacosh, casin, casinh, catan, catanh, ccos, ccosh, cdiv, cexp, cexpm1, clog, clog1p, cmul, creciprocal, csigmoid, csin, csinh, csqrt, ctan, ctanh } from "../math/complex.ts";
+import { erf, erfc, erfinv } from "../math/erf.ts";
+import { digamma, lgamma } from "../math/gamma.ts";
+import type { Kernel1, Loop1 } from "../pointwise.ts";
+
+/** A float32 loop with `f` inlined would need generated code; hot kernels write theirs out. */
+const sqrtLoop: Loop1 = (out, o, a, ai, n) => {
+  for (let i = 0; i < n; i++) out[o + i] = Math.sqrt(a[ai + i]!);
+};
+const expLoop: Loop1 = (out, o, a, ai, n) => {
+  for (let i = 0; i < n; i++) out[o + i] = Math.exp(a[ai + i]!);
+};
+const tanhLoop: Loop1 = (out, o, a, ai, n) => {
+  for (let i = 0; i < n; i++) out[o + i] = Math.tanh(a[ai + i]!);
+};
+const sigmoidLoop: Loop1 = (out, o, a, ai, n) => {
+  for (let i = 0; i < n; i++) out[o + i] = 1 / (1 + Math.exp(-a[ai + i]!));
+};
+const reluLoop: Loop1 = (out, o, a, ai, n) => {
+  for (let i = 0; i < n; i++) {
+    const x = a[ai + i]!;
+    out[o + i] = x < 0 ? 0 : x;
+  }
+};
+const negLoop: Loop1 = (out, o, a, ai, n) => {
+  for (let i = 0; i < n; i++) out[o + i] = -a[ai + i]!;
+};
+
+function identity(x: number): number {
+  return x;
+}
+
+/** Rounds half to even. */
+export function roundHalfEven(x: number): number {
+  const r = Math.round(x);
+  if (r - x === 0.5 && r % 2 !== 0) return r - 1;
+  return Object.is(r, 0) && x < 0 ? -0 : r;
+}
+
+const LOG2 = Math.LN2;
+const LOG10 = Math.LN10;
+
+/** Sign without NaN: PyTorch's sign of NaN is 0. */
+function sign(x: number): number {
+  return x > 0 ? 1 : x < 0 ? -1 : 0;
+}
+
+function sinc(x: number): number {
+  if (x === 0) return 1;
+  const p = Math.PI * x;
+  return Math.sin(p) / p;
+}
+
+function bigAbs(x: bigint): bigint {
+  return x < 0n ? -x : x;
+}
+
+/** Every kernel of one element, by name. */
+export const UNARY = {
+  abs: { name: "abs_cpu", real: Math.abs, big: bigAbs, complex: (r, i) => { C.re = Math.hypot(r, i); C.im = 0; } },
+  neg: { name: "neg", real: (x) => -x, big: (x) => -x, complex: (r, i) => { C.re = -r; C.im = -i; }, f32: negLoop },
+  conj: { name: "conj_cpu", real: identity, big: (x) => x, complex: (r, i) => { C.re = r; C.im = -i; } },
+  positive: { name: "positive", real: identity, big: (x) => x, complex: (r, i) => { C.re = r; C.im = i; } },
+  square: { name: "pow", real: (x) => x * x, big: (x) => x * x, complex: (r, i) => cmul(r, i, r, i) },
+  reciprocal: { name: "reciprocal_cpu", real: (x) => 1 / x, complex: creciprocal },
+  sqrt: { name: "sqrt_vml_cpu", real: Math.sqrt, complex: csqrt, f32: sqrtLoop },
+  rsqrt: { name: "rsqrt_cpu", real: (x) => 1 / Math.sqrt(x), complex: (r, i) => { csqrt(r, i); creciprocal(C.re, C.im); } },
+  exp: { name: "exp_vml_cpu", real: Math.exp, complex: cexp, f32: expLoop },
+  exp2: { name: "exp2", real: (x) => 2 ** x, complex: (r, i) => cexp(r * LOG2, i * LOG2) },
+  expm1: { name: "expm1_vml_cpu", real: Math.expm1, complex: cexpm1 },
+  log: { name: "log_vml_cpu", real: Math.log, complex: clog },
+  log2: { name: "log2_vml_cpu", real: Math.log2, complex: (r, i) => { clog(r, i); C.re /= LOG2; C.im /= LOG2; } },
+  log10: { name: "log10_vml_cpu", real: Math.log10, complex: (r, i) => { clog(r, i); C.re /= LOG10; C.im /= LOG10; } },
+  log1p: { name: "log1p_vml_cpu", real: Math.log1p, complex: clog1p },
+  sin: { name: "sin_vml_cpu", real: Math.sin, complex: csin },
+  cos: { name: "cos_vml_cpu", real: Math.cos, complex: ccos },
+  tan: { name: "tan_vml_cpu", real: Math.tan, complex: ctan },
+  asin: { name: "asin_vml_cpu", real: Math.asin, complex: casin },
+  acos: { name: "acos_vml_cpu", real: Math.acos, complex: cacos },
+  atan: { name: "atan_vml_cpu", real: Math.atan, complex: catan },
+  sinh: { name: "sinh_cpu", real: Math.sinh, complex: csinh },
+  cosh: { name: "cosh_cpu", real: Math.cosh, complex: ccosh },
+  tanh: { name: "tanh_vml_cpu", real: Math.tanh, complex: ctanh, f32: tanhLoop },
+  asinh: { name: "asinh_cpu", real: Math.asinh, complex: casinh },
+  acosh: { name: "acosh_cpu", real: Math.acosh, complex: cacosh },
+  atanh: { name: "atanh_cpu", real: Math.atanh, complex: catanh },
+  sigmoid: { name: "sigmoid_cpu", real: (x) => 1 / (1 + Math.exp(-x)), complex: csigmoid, f32: sigmoidLoop },
+  sinc: {
+    name: "sinc_cpu",
+    real: sinc,
+    complex: (r, i) => {
+      if (r === 0 && i === 0) {
+        C.re = 1;
+        C.im = 0;
+        return;
+      }
+      csin(Math.PI * r, Math.PI * i);
+      cdiv(C.re, C.im, Math.PI * r, Math.PI * i);
+    },
+  },
+  erf: { name: "erf_vml_cpu", real: erf },
+  erfc: { name: "erfc_vml_cpu", real: erfc },
+  erfinv: { name: "erfinv_vml_cpu", real: erfinv },
+  lgamma: { name: "lgamma_vml_cpu", real: lgamma },
+  digamma: { name: "digamma", real: digamma },
+  ceil: { name: "ceil_vml_cpu", real: Math.ceil, big: (x) => x },
+  floor: { name: "floor_vml_cpu", real: Math.floor, big: (x) => x },
+  round: { name: "round_vml_cpu", real: roundHalfEven, big: (x) => x },
+  trunc: { name: "trunc_vml_cpu", real: Math.trunc, big: (x) => x },
+  frac: { name: "frac_cpu", real: (x) => x - Math.trunc(x) },
+  sign: { name: "sign_cpu", real: sign, big: (x) => (x > 0n ? 1n : x < 0n ? -1n : 0n) },
+  sgn: {
+    name: "sgn_cpu",
+    real: sign,
+    big: (x) => (x > 0n ? 1n : x < 0n ? -1n : 0n),
+    complex: (r, i) => {
+      const a = Math.hypot(r, i);
+      C.re = a === 0 ? 0 : r / a;
+      C.im = a === 0 ? 0 : i / a;
+    },
+  },
+  angle: {
+    name: "angle_cpu",
+    real: (x) => (x !== x ? NaN : x < 0 ? Math.PI : 0),
+    complex: (r, i) => { C.re = Math.atan2(i, r); C.im = 0; },
+  },
+  deg2rad: { name: "deg2rad", real: (x) => x * (Math.PI / 180) },
+  rad2deg: { name: "rad2deg", real: (x) => x * (180 / Math.PI) },
+  relu: { name: "clamp_min_scalar_cpu", real: (x) => (x < 0 ? 0 : x), big: (x) => (x < 0n ? 0n : x), f32: reluLoop },
+  bitwiseNot: { name: "bitwise_not_cpu", real: (x) => -x - 1, big: (x) => ~x },
+  logicalNot: { name: "logical_not_cpu", real: (x) => (x === 0 ? 1 : 0), complex: (r, i) => { C.re = r === 0 && i === 0 ? 1 : 0; C.im = 0; } },
+  isnan: { name: "isnan", real: (x) => (x !== x ? 1 : 0), complex: (r, i) => { C.re = r !== r || i !== i ? 1 : 0; C.im = 0; } },
+  isinf: {
+    name: "isinf",
+    real: (x) => (x === Infinity || x === -Infinity ? 1 : 0),
+    complex: (r, i) => { C.re = Math.abs(r) === Infinity || Math.abs(i) === Infinity ? 1 : 0; C.im = 0; },
+  },
+  isfinite: {
+    name: "isfinite",
+    real: (x) => (Number.isFinite(x) ? 1 : 0),
+    complex: (r, i) => { C.re = Number.isFinite(r) && Number.isFinite(i) ? 1 : 0; C.im = 0; },
+  },
+  isposinf: { name: "isposinf_cpu", real: (x) => (x === Infinity ? 1 : 0) },
+  isneginf: { name: "isneginf_cpu", real: (x) => (x === -Infinity ? 1 : 0) },
+  isreal: { name: "isreal", real: () => 1, complex: (_r, i) => { C.re = i === 0 ? 1 : 0; C.im = 0; } },
+  signbit: { name: "signbit_cpu", real: (x) => (x < 0 || Object.is(x, -0) ? 1 : 0) },
+} as const satisfies Record<string, Kernel1>;

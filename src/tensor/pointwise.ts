@@ -1,0 +1,342 @@
+/** @file The pointwise engine: maps kernels over broadcast tensors of every dtype and stride, with fast loops for float32. Upstream: aten/src/ATen/native/cpu/Loops.h, TensorIterator.cpp. Spec: none. */
+import { OperatorError } from "../base/errors.ts";
+import { emptyStrided } from "./clone.ts";
+import { DTYPES, type DType } from "./dtype.ts";
+import { roundToBfloat16, roundToHalf } from "./half.ts";
+import { broadcastStrides, Cursor, iterationOrder, outputStrides } from "./iterate.ts";
+import { C } from "./math/complex.ts";
+import { BLOCK } from "./runs.ts";
+import { broadcastShapes } from "./strides.ts";
+import { emptyTensor, META, type Tensor } from "./tensor.ts";
+
+
+export { C } from "./math/complex.ts";
+
+/** float32 loop over one input: `out[o + i] = f(a[ai + i])`. */
+export type Loop1 = (out: Float32Array, o: number, a: Float32Array, ai: number, n: number) => void;
+/** float32 loop over two inputs with steps 0 or 1. */
+export type Loop2 = (
+  out: Float32Array,
+  o: number,
+  a: Float32Array,
+  ai: number,
+  as: number,
+  b: Float32Array,
+  bi: number,
+  bs: number,
+  n: number,
+) => void;
+
+/** A function of one element, for every kind of number that it is defined on. */
+export interface Kernel1 {
+  /** PyTorch's kernel name in "not implemented for" messages. */
+  readonly name: string;
+  readonly real?: (x: number) => number;
+  readonly big?: (x: bigint) => bigint;
+  /** Leaves the result in `C`. */
+  readonly complex?: (re: number, im: number) => void;
+  readonly f32?: Loop1;
+}
+
+/** A function of two elements. */
+export interface Kernel2 {
+  readonly name: string;
+  readonly real?: (a: number, b: number) => number;
+  readonly big?: (a: bigint, b: bigint) => bigint;
+  readonly complex?: (ar: number, ai: number, br: number, bi: number) => void;
+  readonly f32?: Loop2;
+}
+
+/** A function of three elements. */
+export interface Kernel3 {
+  readonly name: string;
+  readonly real?: (a: number, b: number, c: number) => number;
+  readonly big?: (a: bigint, b: bigint, c: bigint) => bigint;
+  readonly complex?: (ar: number, ai: number, br: number, bi: number, cr: number, ci: number) => void;
+}
+
+const NUMBERS = Array.from({ length: 5 }, () => new Float64Array(BLOCK));
+const IMAGINARY = Array.from({ length: 5 }, () => new Float64Array(BLOCK));
+
+/** PyTorch's text for a kernel without an implementation for a dtype. */
+export function notImplemented(name: string, dtype: DType): OperatorError {
+  return new OperatorError(`"${name}" not implemented for '${dtype.cppName}'`);
+}
+
+/** Broadcast shape of several tensors. */
+export function broadcastAll(tensors: readonly Tensor[]): readonly number[] {
+  let sizes = tensors[0]!.sizes;
+  for (let i = 1; i < tensors.length; i++) sizes = broadcastTwo(sizes, tensors[i]!.sizes);
+  return sizes;
+}
+
+function broadcastTwo(a: readonly number[], b: readonly number[]): readonly number[] {
+  if (a === b) return a;
+  if (a.length === b.length) {
+    let same = true;
+    for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) same = false;
+    if (same) return a;
+  }
+  if (b.length === 0) return a;
+  return broadcastShapes(a, b);
+}
+
+/** Rounds scratch values, loaded from another dtype, to the common dtype: TensorIterator casts inputs first. */
+function roundScratch(from: DType, to: DType, x: Float64Array, n: number): void {
+  if (from === to) return;
+  if (to.category === "int") {
+    if (from.itemsize > to.itemsize || from.isSigned !== to.isSigned) {
+      const bits = 8 * to.itemsize;
+      if (bits === 64) return;
+      for (let i = 0; i < n; i++) {
+        const v = BigInt(Math.trunc(x[i]!) || 0);
+        x[i] = Number(to.isSigned ? BigInt.asIntN(bits, v) : BigInt.asUintN(bits, v));
+      }
+    }
+    return;
+  }
+  if (to.category === "bool") {
+    for (let i = 0; i < n; i++) x[i] = x[i] !== 0 ? 1 : 0;
+    return;
+  }
+  switch (to.id) {
+    case 6:
+    case 9:
+      if (from.itemsize >= 4) for (let i = 0; i < n; i++) x[i] = Math.fround(x[i]!);
+      return;
+    case 5:
+    case 8:
+      for (let i = 0; i < n; i++) x[i] = roundToHalf(x[i]!);
+      return;
+    case 15:
+      for (let i = 0; i < n; i++) x[i] = roundToBfloat16(x[i]!);
+      return;
+    default:
+  }
+}
+
+const MAX_SAFE = 9007199254740991;
+
+/** How to map: the dtype that inputs convert to, and the dtype of the result. */
+export interface MapOptions {
+  readonly compute: DType;
+  readonly out: DType;
+  /** Inputs that keep their own precision (PyTorch's opmath scalars), by position. */
+  readonly exact?: readonly boolean[];
+}
+
+/** Runs `kernel` over broadcast inputs into a new tensor. The general path of every pointwise operator. */
+export function mapElements(
+  inputs: readonly Tensor[],
+  kernel: Kernel1 | Kernel2 | Kernel3,
+  { compute, out: outDtype, exact }: MapOptions,
+): Tensor {
+  const sizes = broadcastAll(inputs);
+  const strides = outputStrides(inputs, sizes);
+  if (inputs.some((t) => t.device.type === "meta")) {
+    const meta = emptyStrided(sizes, strides, outDtype);
+    meta.device = META;
+    return meta;
+  }
+  const out = emptyStrided(sizes, strides, outDtype);
+  const n = out.numel;
+  if (compute.category === "complex" ? !kernel.complex : !kernel.real) throw notImplemented(kernel.name, compute);
+  if (n === 0) return out;
+  const views = inputs.map((t) => broadcastStrides(t, sizes));
+  const order = iterationOrder(sizes, [strides]);
+  const cursors = inputs.map((t, i) => new Cursor(t, sizes, views[i]!, order));
+  const to = new Cursor(out, sizes, strides, order);
+  if (compute.category === "complex") {
+    mapComplex(inputs, cursors, to, n, kernel, compute, outDtype, exact);
+    return out;
+  }
+  const integral = compute.category === "int";
+  const big = integral ? kernel.big : undefined;
+  const checkResult = big !== undefined && outDtype.category !== "bool";
+  const fromFloat = compute.category === "float";
+  const y = NUMBERS[4]!;
+  for (let left = n; left > 0; left -= BLOCK) {
+    const count = left < BLOCK ? left : BLOCK;
+    let safe = true;
+    for (let k = 0; k < cursors.length; k++) {
+      if (!cursors[k]!.load(NUMBERS[k]!, count)) safe = false;
+      if (!exact?.[k]) roundScratch(inputs[k]!.dtype, compute, NUMBERS[k]!, count);
+    }
+    if (safe || !big) {
+      runReal(kernel, cursors.length, count, y);
+      if (checkResult) {
+        for (let i = 0; i < count; i++) {
+          const r = y[i]!;
+          if (!(r <= MAX_SAFE && r >= -MAX_SAFE)) {
+            safe = false;
+            break;
+          }
+        }
+      }
+    }
+    if (!safe && big) {
+      for (const cursor of cursors) cursor.back(count);
+      runBig(inputs, cursors, to, count, kernel, compute);
+    } else to.store(y, count, fromFloat);
+  }
+  return out;
+}
+
+function runReal(kernel: Kernel1 | Kernel2 | Kernel3, arity: number, n: number, y: Float64Array): void {
+  const a = NUMBERS[0]!;
+  if (arity === 1) {
+    const f = kernel.real as (x: number) => number;
+    for (let i = 0; i < n; i++) y[i] = f(a[i]!);
+    return;
+  }
+  const b = NUMBERS[1]!;
+  if (arity === 2) {
+    const f = kernel.real as (a: number, b: number) => number;
+    for (let i = 0; i < n; i++) y[i] = f(a[i]!, b[i]!);
+    return;
+  }
+  const c = NUMBERS[2]!;
+  const f = kernel.real as (a: number, b: number, c: number) => number;
+  for (let i = 0; i < n; i++) y[i] = f(a[i]!, b[i]!, c[i]!);
+}
+
+function runBig(
+  inputs: readonly Tensor[],
+  cursors: readonly Cursor[],
+  to: Cursor,
+  n: number,
+  kernel: Kernel1 | Kernel2 | Kernel3,
+  compute: DType,
+): void {
+  const columns = cursors.map(() => new Array<bigint>(n).fill(0n));
+  const bits = 8 * compute.itemsize;
+  cursors.forEach((cursor, k) => {
+    const column = columns[k]!;
+    const { category } = inputs[k]!.dtype;
+    if (category === "int" || category === "bool") cursor.loadBig(column, n);
+    else {
+      cursor.load(NUMBERS[k]!, n);
+      for (let i = 0; i < n; i++) column[i] = BigInt(Math.trunc(NUMBERS[k]![i]!) || 0);
+    }
+    for (let i = 0; i < n; i++) {
+      column[i] = compute.isSigned ? BigInt.asIntN(bits, column[i]!) : BigInt.asUintN(bits, column[i]!);
+    }
+  });
+  const result = new Array<bigint>(n);
+  const f = kernel.big as (...args: bigint[]) => bigint;
+  for (let i = 0; i < n; i++) result[i] = f(columns[0]![i]!, columns[1]?.[i] ?? 0n, columns[2]?.[i] ?? 0n);
+  to.storeBig(result, n);
+}
+
+function mapComplex(
+  inputs: readonly Tensor[],
+  cursors: readonly Cursor[],
+  to: Cursor,
+  n: number,
+  kernel: Kernel1 | Kernel2 | Kernel3,
+  compute: DType,
+  outDtype: DType,
+  exact: readonly boolean[] | undefined,
+): void {
+  const y = NUMBERS[4]!;
+  const z = IMAGINARY[4]!;
+  const f = kernel.complex as (...parts: number[]) => void;
+  const [a, b, c] = NUMBERS as [Float64Array, Float64Array, Float64Array];
+  const [ai, bi, ci] = IMAGINARY as [Float64Array, Float64Array, Float64Array];
+  for (let left = n; left > 0; left -= BLOCK) {
+    const count = left < BLOCK ? left : BLOCK;
+    for (let k = 0; k < cursors.length; k++) {
+      cursors[k]!.loadComplex(NUMBERS[k]!, IMAGINARY[k]!, count);
+      if (inputs[k]!.dtype !== compute && !exact?.[k]) {
+        const real = inputs[k]!.dtype === DTYPES.complex128 ? DTYPES.float64 : inputs[k]!.dtype;
+        roundScratch(real, compute, NUMBERS[k]!, count);
+        roundScratch(real, compute, IMAGINARY[k]!, count);
+      }
+    }
+    for (let i = 0; i < count; i++) {
+      if (cursors.length === 1) f(a[i]!, ai[i]!);
+      else if (cursors.length === 2) f(a[i]!, ai[i]!, b[i]!, bi[i]!);
+      else f(a[i]!, ai[i]!, b[i]!, bi[i]!, c[i]!, ci[i]!);
+      y[i] = C.re;
+      z[i] = C.im;
+    }
+    if (outDtype.category === "complex") to.storeComplex(y, z, count);
+    else to.store(y, count, true);
+  }
+}
+
+/** Maps one tensor. `compute` defaults to the tensor's dtype, the result's dtype to `compute`. */
+export function map1(self: Tensor, kernel: Kernel1, compute: DType = self.dtype, out: DType = compute): Tensor {
+  if (
+    self.dtype === DTYPES.float32 &&
+    compute === DTYPES.float32 &&
+    out === DTYPES.float32 &&
+    kernel.real &&
+    !self.isNeg &&
+    self.device.type !== "meta" &&
+    self.isContiguous()
+  ) {
+    const result = emptyTensor(self.sizes, DTYPES.float32);
+    const a = self.storage.segment.f32;
+    const y = result.storage.segment.f32;
+    const n = self.numel;
+    const from = self.base0;
+    const to = result.base0;
+    if (kernel.f32) kernel.f32(y, to, a, from, n);
+    else {
+      const f = kernel.real;
+      for (let i = 0; i < n; i++) y[to + i] = f(a[from + i]!);
+    }
+    return result;
+  }
+  return mapElements([self], kernel, { compute, out });
+}
+
+function isPlainFloat32(t: Tensor): boolean {
+  return t.dtype === DTYPES.float32 && !t.isNeg && t.device.type !== "meta" && t.isContiguous();
+}
+
+/** Maps two tensors with broadcasting. */
+export function map2(a: Tensor, b: Tensor, kernel: Kernel2, compute: DType, out: DType = compute, exact?: readonly boolean[]): Tensor {
+  if (compute === DTYPES.float32 && out === DTYPES.float32 && kernel.real && isPlainFloat32(a) && isPlainFloat32(b)) {
+    const as = a.numel === 1 ? 0 : 1;
+    const bs = b.numel === 1 ? 0 : 1;
+    const sizes = as === 0 || bs === 0 ? broadcastTwo(a.sizes, b.sizes) : sameSizes(a.sizes, b.sizes) ? a.sizes : undefined;
+    if (sizes) {
+      const result = emptyTensor(sizes, DTYPES.float32);
+      const n = result.numel;
+      const x = a.storage.segment.f32;
+      const y = b.storage.segment.f32;
+      const r = result.storage.segment.f32;
+      if (kernel.f32) kernel.f32(r, result.base0, x, a.base0, as, y, b.base0, bs, n);
+      else {
+        const f = kernel.real;
+        let i = a.base0;
+        let j = b.base0;
+        const end = result.base0 + n;
+        for (let k = result.base0; k < end; k++, i += as, j += bs) r[k] = f(x[i]!, y[j]!);
+      }
+      return result;
+    }
+  }
+  return mapElements([a, b], kernel, exact ? { compute, out, exact } : { compute, out });
+}
+
+function sameSizes(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** Maps three tensors with broadcasting. */
+export function map3(a: Tensor, b: Tensor, c: Tensor, kernel: Kernel3, compute: DType, out: DType = compute): Tensor {
+  return mapElements([a, b, c], kernel, { compute, out });
+}
+
+/** An uninitialised result of broadcast shape, with TensorIterator's strides. */
+export function emptyResult(inputs: readonly Tensor[], dtype: DType): Tensor {
+  const sizes = broadcastAll(inputs);
+  const strides = outputStrides(inputs, sizes);
+  return strides.length === 0 ? emptyTensor(sizes, dtype) : emptyStrided(sizes, strides, dtype);
+}
+
