@@ -27,7 +27,8 @@ export function formatFixed(value: number, decimals: number): string {
   const sign = value < 0 || Object.is(value, -0) ? "-" : "";
   const size = Math.abs(value);
   if (size === 0) return `${sign}${decimals > 0 ? `0.${"0".repeat(decimals)}` : "0"}`;
-  if (size >= 1e21) return `${sign}${BigInt(size).toString()}${decimals > 0 ? `.${"0".repeat(decimals)}` : ""}`;
+  if (size >= 1e21)
+    return `${sign}${BigInt(size).toString()}${decimals > 0 ? `.${"0".repeat(decimals)}` : ""}`;
   const exponent = Number(size.toExponential().split("e")[1]);
   if (exponent + decimals + 1 < 0) return `${sign}${decimals > 0 ? `0.${"0".repeat(decimals)}` : "0"}`;
   const exact = size.toFixed(Math.min(100, decimals + 30));
@@ -78,7 +79,8 @@ const INTEGRAL_LIMIT = 1e10; // torch prints integral floats below it as `3.`
 
 /** A float as a literal of TorchScript code and graphs: `1.`, `0.10000000000000001`, `-0.`, `inf`. */
 export function floatLiteral(value: number): string {
-  if (Math.abs(value) < INTEGRAL_LIMIT && Number.isInteger(value)) return `${Object.is(value, -0) ? "-" : ""}${Math.abs(value) === 0 ? 0 : value}.`;
+  if (Math.abs(value) < INTEGRAL_LIMIT && Number.isInteger(value))
+    return `${Object.is(value, -0) ? "-" : ""}${Math.abs(value) === 0 ? 0 : value}.`;
   return formatG(value, MAX_DIGITS);
 }
 

@@ -18,7 +18,7 @@ export const LIMITS = {
   /** Elements of one tensor. */
   maxNumel: 2 ** 48,
   /** Dimensions of one tensor. */
-  maxDim: 64,
+  maxDim: 1_024,
   /** Nested calls of script functions. */
   maxCallDepth: 2_000,
 } as const;

@@ -1,7 +1,7 @@
 /** @file Runs one self-checking archive (`ops/*.pt`): cases on stored inputs, expected results, expected errors. Upstream: none. Spec: none. */
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { Complex, Float, Tensor, jit, type ScriptModule, ScriptRuntimeError, TorchScriptError } from "../node/index.ts";
+import { Complex, Float, ScriptRuntimeError, Tensor, TorchScriptError, jit, setPrintSink, setWarningSink, type ScriptModule } from "../node/index.ts";
 import type { Checks } from "./checks.ts";
 import { checkSaving, type SavedRecord } from "./saving.ts";
 import { tensorDifference, type Tolerance } from "./values.ts";
@@ -59,8 +59,19 @@ export function isSelfChecking(module: ScriptModule): boolean {
   return module.hasattr("tolerances") && module.hasattr("names");
 }
 
-/** Runs every check of a self-checking archive. */
+/** Runs every check of a self-checking archive; what its code prints or warns is no part of the report. */
 export function runSelfChecking(path: string, checks: Checks): void {
+  const printSink = setPrintSink(() => {});
+  const warningSink = setWarningSink(() => {});
+  try {
+    runQuietly(path, checks);
+  } finally {
+    setPrintSink(printSink);
+    setWarningSink(warningSink);
+  }
+}
+
+function runQuietly(path: string, checks: Checks): void {
   let module: ScriptModule | undefined;
   checks.run("load", () => {
     module = jit.load(path);

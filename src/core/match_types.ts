@@ -1,11 +1,25 @@
 /** @file Binding of a schema's type variables to the types of actual arguments. Upstream: aten/src/ATen/core/type.cpp (matchTypeVariables). Spec: none. */
 import { internalAssert } from "../base/errors.ts";
-import { hasFreeVariables, isSubtypeOf, NoneT, typeReprStr, unifyTypeList, unifyTypes, type Type } from "./type.ts";
+import {
+  hasFreeVariables,
+  isSubtypeOf,
+  NoneT,
+  typeReprStr,
+  unifyTypeList,
+  unifyTypes,
+  type Type,
+} from "./type.ts";
 
 /** Bindings of type variables by name. */
 export type TypeEnv = Map<string, Type>;
 
-const CONTAINER_NAMES: Readonly<Record<string, string>> = { Future: "a future", Await: "an await", RRef: "a rref", Dict: "a dict", Tuple: "a tuple" };
+const CONTAINER_NAMES: Readonly<Record<string, string>> = {
+  Future: "a future",
+  Await: "an await",
+  RRef: "a rref",
+  Dict: "a dict",
+  Tuple: "a tuple",
+};
 
 /** Binds the variables of `formal` to what stands there in `actual`; gives the reason where the two do not match. */
 export function matchTypeVariables(formal: Type, actual: Type, env: TypeEnv): string | undefined {
@@ -49,7 +63,11 @@ export function matchTypeVariables(formal: Type, actual: Type, env: TypeEnv): st
       if (isSubtypeOf(actual, NoneT)) return undefined;
       return matchTypeVariables(formal.element, actual, env);
     case "Dict":
-      if (actual.kind === "Dict") return matchTypeVariables(formal.key, actual.key, env) ?? matchTypeVariables(formal.value, actual.value, env);
+      if (actual.kind === "Dict")
+        return (
+          matchTypeVariables(formal.key, actual.key, env) ??
+          matchTypeVariables(formal.value, actual.value, env)
+        );
       break;
     default:
       internalAssert(false, `type variable inside ${formal.kind}`);

@@ -1,8 +1,12 @@
 /** @file NATIVE_CLASSES: classes that archives use and PyTorch implements in C++, one entry each. Upstream: aten/src/ATen/native/quantized/cpu/fbgemm_utils.cpp, conv_serialization.h. Spec: spec/pickle.md. */
 import { OperatorError } from "../base/errors.ts";
 import { DTYPES } from "../tensor/dtype.ts";
-import { contiguousData, fromData } from "../tensor/data.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { emptyStrided } from "../tensor/clone.ts";
+import { copyInto } from "../tensor/copy.ts";
+import { contiguousData, fromData, fromFloat64Array, toFloat64Array } from "../tensor/data.ts";
+import { channelsLastStrides } from "../tensor/memory_format.ts";
+import { contiguousStrides } from "../tensor/strides.ts";
+import { Tensor, type Quantizer } from "../tensor/tensor.ts";
 import { ScriptObject } from "./ivalue.ts";
 import { QualifiedName } from "./qualified_name.ts";
 import { parseSchema, type FunctionSchema } from "./schema.ts";
@@ -50,17 +54,26 @@ export interface EmbeddingParams {
   readonly ints: readonly number[];
 }
 
-/** What a native object holds: its one slot. */
+/**
+ * Note [Slots of native objects]: slot 0 is the state; behind it stand the values that PyTorch's C++ object holds itself (a bias, but
+ * not a weight, which it keeps packed): saving counts owners.
+ */
+function setNativeState<S>(object: unknown, state: S, held: readonly unknown[] = []): null {
+  (object as ScriptObject).slots = [state, ...held];
+  return null;
+}
+
+/** What a native object holds. */
 export function nativeState<S>(object: unknown): S {
   if (!(object instanceof ScriptObject)) throw new OperatorError("expected packed parameters, found another value");
   return object.slots[0] as S;
 }
 
-/** A native object with its state. */
-export function makeNative<S>(className: string, state: S): ScriptObject {
+/** A native object with its state, and what else it holds; see Note [Slots of native objects]. */
+export function makeNative<S>(className: string, state: S, held: readonly unknown[] = []): ScriptObject {
   const type = findNativeClass(PREFIX + className);
   if (!type) throw new OperatorError(`no native class ${className}`);
-  return new ScriptObject(type, [state]);
+  return new ScriptObject(type, [state, ...held]);
 }
 
 type Methods = Readonly<Record<string, (args: unknown[]) => unknown>>;
@@ -69,8 +82,7 @@ const LINEAR: Methods = {
   "__getstate__({C} _0) -> ((Tensor, Tensor?) _0)": ([self]) => linearState(self),
   "__setstate__({C} _0, (Tensor, Tensor?) _1) -> NoneType _0": ([self, state]) => {
     const [weight, bias] = state as [Tensor, Tensor | null];
-    (self as ScriptObject).slots[0] = { weight, bias } satisfies LinearParams;
-    return null;
+    return setNativeState<LinearParams>(self, { weight, bias }, [bias]);
   },
   "bias({C} _0) -> Tensor? _0": ([self]) => nativeState<LinearParams>(self).bias,
   "unpack({C} _0) -> ((Tensor, Tensor?) _0)": ([self]) => linearState(self),
@@ -78,18 +90,58 @@ const LINEAR: Methods = {
 
 function linearState(self: unknown): [Tensor, Tensor | null] {
   const { weight, bias } = nativeState<LinearParams>(self);
-  return [weight, bias];
+  return [unpackedWeight(weight, contiguousStrides(weight.sizes)), bias];
+}
+
+/**
+ * Note [Unpacked weights]: PyTorch packs weights for an engine and unpacks a new tensor on each call. Its x86 engine takes oneDNN for
+ * symmetric weights, which keeps a contiguous copy, and fbgemm for others, which keeps scales as float32 and convolutions channels last.
+ * Upstream: fbgemm_utils.h, OnednnUtils.h (should_use_onednn_quant), qlinear_unpack.cpp, qconv_unpack.cpp.
+ */
+function isForOneDnn({ quantizer }: Tensor): boolean {
+  if (quantizer?.scheme === "per_tensor_affine") return quantizer.zeroPoint === 0;
+  return quantizer?.scheme === "per_channel_affine" && toFloat64Array(quantizer.zeroPoints).every((z) => z === 0);
+}
+
+/** A new tensor with the strides; see Note [Unpacked weights]. */
+function unpackedWeight(weight: Tensor, strides: readonly number[]): Tensor {
+  const out = emptyStrided(weight.sizes, strides, weight.dtype);
+  // the integers are copied, not the numbers that they stand for
+  const raw = (t: Tensor): Tensor => (t.dtype === DTYPES.qint8 ? new Tensor(t.storage, DTYPES.int8, t.sizes, t.strides, t.storageOffset) : t);
+  copyInto(raw(out), raw(weight));
+  out.quantizer = isForOneDnn(weight) ? weight.quantizer : roundedScales(weight.quantizer);
+  return out;
+}
+
+function roundedScales(quantizer: Quantizer | undefined): Quantizer | undefined {
+  if (quantizer?.scheme === "per_tensor_affine") return { ...quantizer, scale: Math.fround(quantizer.scale) };
+  if (quantizer?.scheme !== "per_channel_affine") return quantizer;
+  const scales = toFloat64Array(quantizer.scales).map(Math.fround);
+  return { ...quantizer, scales: fromFloat64Array(scales, quantizer.scales.sizes, DTYPES.float64) };
+}
+
+const MAX_ONEDNN_GROUPS = 100;
+
+/** Channels last; a transposed convolution's weight has its first two dimensions exchanged afterwards. */
+function unpackedConvWeight({ weight, transpose, groups, outputPadding }: ConvParams): Tensor {
+  if (isForOneDnn(weight) && groups <= MAX_ONEDNN_GROUPS && outputPadding.every((p) => p === 0)) {
+    return unpackedWeight(weight, contiguousStrides(weight.sizes));
+  }
+  if (!transpose) return unpackedWeight(weight, channelsLastStrides(weight.sizes));
+  const [inputs = 0, outputs = 0, ...window] = weight.sizes;
+  const [first = 0, second = 0, ...rest] = channelsLastStrides([outputs, inputs, ...window]);
+  return unpackedWeight(weight, [second, first, ...rest]);
 }
 
 const CONV: Methods = {
   "__getstate__({C} _0) -> ((str, Tensor[], Tensor?[]) _0)": ([self]) => convState(nativeState<ConvParams>(self)),
   "__setstate__({C} _0, Any _1) -> NoneType _0": ([self, state]) => {
-    (self as ScriptObject).slots[0] = parseConvState(state as unknown[]);
-    return null;
+    const params = parseConvState(state as unknown[]);
+    return setNativeState(self, params, [params.bias]);
   },
   "weight({C} _0) -> Tensor _0": ([self]) => nativeState<ConvParams>(self).weight,
   "bias({C} _0) -> Tensor? _0": ([self]) => nativeState<ConvParams>(self).bias,
-  "unpack({C} _0) -> ((Tensor, Tensor?) _0)": ([self]) => linearState(self),
+  "unpack({C} _0) -> ((Tensor, Tensor?) _0)": ([self]) => [unpackedConvWeight(nativeState(self)), nativeState<ConvParams>(self).bias],
   "stride({C} _0) -> int[] _0": ([self]) => [...nativeState<ConvParams>(self).stride],
   "padding({C} _0) -> int[] _0": ([self]) => [...nativeState<ConvParams>(self).padding],
   "output_padding({C} _0) -> int[] _0": ([self]) => [...nativeState<ConvParams>(self).outputPadding],
@@ -101,7 +153,7 @@ const CONV: Methods = {
 /** Version 2: the geometry as an int16 tensor [dims, stride, padding, dilation, output padding, groups, transpose]. */
 function convState(p: ConvParams): [string, Tensor[], (Tensor | null)[]] {
   const config = [p.stride.length, ...p.stride, ...p.padding, ...p.dilation, ...p.outputPadding, p.groups, p.transpose ? 1 : 0];
-  return ["2", [fromData(config, [config.length], DTYPES.int16), p.weight], [p.bias]];
+  return ["2", [fromData(config, [config.length], DTYPES.int16), unpackedConvWeight(p)], [p.bias]];
 }
 
 function parseConvState(state: unknown[]): ConvParams {
@@ -138,8 +190,7 @@ const EMBEDDING: Methods = {
   },
   "__setstate__({C} _0, (int, Tensor[], float[], int[]) _1) -> NoneType _0": ([self, state]) => {
     const [version, [weight], floats, ints] = state as [number, [Tensor], number[], number[]];
-    (self as ScriptObject).slots[0] = { version, weight, floats, ints } satisfies EmbeddingParams;
-    return null;
+    return setNativeState<EmbeddingParams>(self, { version, weight, floats, ints });
   },
   "bit_rate({C} _0) -> int _0": ([self]) => nativeState<EmbeddingParams>(self).ints[0] ?? 8,
   "unpack({C} _0) -> Tensor _0": ([self]) => nativeState<EmbeddingParams>(self).weight,
@@ -150,10 +201,7 @@ const EMBEDDING: Methods = {
 function carried(state: string): Methods {
   return {
     [`__getstate__({C} _0) -> (${state} _0)`]: ([self]) => nativeState(self),
-    [`__setstate__({C} _0, ${state} _1) -> NoneType _0`]: ([self, value]) => {
-      (self as ScriptObject).slots[0] = value;
-      return null;
-    },
+    [`__setstate__({C} _0, ${state} _1) -> NoneType _0`]: ([self, value]) => setNativeState(self, value),
   };
 }
 

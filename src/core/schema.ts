@@ -1,6 +1,7 @@
 /** @file FunctionSchema: names, types, defaults and aliasing of a function's arguments and returns; its text both ways. Upstream: aten/src/ATen/core/function_schema.h, torch/csrc/jit/frontend/function_schema_parser.cpp. Spec: spec/types.md. */
 import { ScriptError } from "../base/errors.ts";
-import { boxFloat } from "../tensor/scalar.ts";
+import { floatLiteral, quotedString } from "../base/float_text.ts";
+import { Float, boxFloat } from "../tensor/scalar.ts";
 import {
   annotationStr,
   isSubtypeOf,
@@ -375,16 +376,19 @@ function typeText(arg: Argument): string {
   return `${arg.realType ?? typeStr(inner)}${aliasText(arg.aliasInfo)}${optional ? "?" : ""}`;
 }
 
-function defaultText(value: unknown, type: Type): string {
+function defaultText(value: unknown, arg: Argument, type = arg.type): string {
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
-  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "string") return quotedString(value);
   if (Array.isArray(value)) {
     const element = type.kind === "List" ? type.element : T.IntT;
-    return `[${value.map((v) => defaultText(v, element)).join(", ")}]`;
+    // int[2] stride=1 stays as it was written, SymInt[2] does not
+    if (element.kind === "Int" && arg.realType === undefined && value.length > 1 && value.every((v) => v === value[0])) return String(value[0]);
+    return `[${value.map((v) => defaultText(v, arg, element)).join(", ")}]`;
   }
-  if (type.kind === "Optional") return defaultText(value, type.element);
-  if (type.kind === "Float" && Number.isInteger(value)) return `${String(value)}.`;
+  if (type.kind === "Optional") return defaultText(value, arg, type.element);
+  if (value instanceof Float) return floatLiteral(value.value);
+  if (typeof value === "number" && (type.kind === "Float" || !Number.isInteger(value))) return floatLiteral(value);
   return String(value);
 }
 
@@ -397,7 +401,7 @@ export function schemaText(schema: FunctionSchema): string {
       parts.push("*");
       seenKwargOnly = true;
     }
-    parts.push(`${typeText(arg)} ${arg.name}${arg.hasDefault ? `=${defaultText(arg.defaultValue, arg.type)}` : ""}`);
+    parts.push(`${typeText(arg)} ${arg.name}${arg.hasDefault ? `=${defaultText(arg.defaultValue, arg)}` : ""}`);
   }
   if (schema.isVararg) parts.push("...");
   const returns = schema.returns.map((r) => `${typeText(r)}${r.name ? ` ${r.name}` : ""}`);

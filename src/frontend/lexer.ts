@@ -79,7 +79,7 @@ export class Lexer {
     throw new ScriptError(`expected ${what} but found '${found}' here`, this.rangeOf(token));
   }
 
-  /** Moves behind the end of the current line: the importer skips `import` lines so. */
+  /** Queues the next token, or the several that one change of indentation makes. */
   private lex(): void {
     const token = this.lexRaw(false);
     switch (token.kind) {

@@ -1,5 +1,6 @@
 /** @file Graph -> Code: registers, conversions between forms, operators resolved, last uses. Upstream: torch/csrc/jit/runtime/interpreter/code_impl.h. Spec: none. See docs/adr/0004-compiled-form.md. */
 import { internalAssert } from "../base/errors.ts";
+import { NativeMethod } from "../core/native_class.ts";
 import type { FunctionLike, Type } from "../core/type.ts";
 import { ScriptFunction } from "../ir/function.ts";
 import { toIValue } from "../ir/constants.ts";
@@ -9,11 +10,6 @@ import { NODE_COMPILERS, compileOperator } from "./compile_nodes.ts";
 import { converterFor, type Converter } from "./forms.ts";
 import type { Code, CodeRef, Instruction, NativeCall } from "./instructions.ts";
 import { BlockOrder, isReleased } from "./liveness.ts";
-
-/** A method that is not script code: see src/core/native_class.ts. */
-interface NativeFunction extends FunctionLike {
-  call(args: unknown[]): unknown;
-}
 
 /** The compiled form of a function; compiles it, and all that it calls by name, where that has not happened. */
 export function codeRefOf(fn: ScriptFunction): CodeRef {
@@ -35,9 +31,8 @@ export function codeRefOf(fn: ScriptFunction): CodeRef {
 /** What a call of a method or function runs. */
 export function calleeOf(fn: FunctionLike): CodeRef | NativeCall {
   if (fn instanceof ScriptFunction) return codeRefOf(fn);
-  const native = fn as NativeFunction;
-  internalAssert(typeof native.call === "function", `${fn.qualname.qualifiedName} cannot be called`);
-  return (args) => native.call(args);
+  internalAssert(fn instanceof NativeMethod, `${fn.qualname.qualifiedName} cannot be called`);
+  return fn.call;
 }
 
 /** Compiles a graph. `returnTypes` are the declared ones, whose form the results get. */

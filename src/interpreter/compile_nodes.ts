@@ -1,12 +1,14 @@
 /** @file How each kind of node becomes instructions: one entry per kind, operators by schema for the rest. Upstream: torch/csrc/jit/runtime/interpreter/code_impl.h. Spec: none. */
 import { OperatorError, UnsupportedError, internalAssert } from "../base/errors.ts";
 import { valueType } from "../core/ivalue_text.ts";
-import type { Kernel } from "../core/operator_registry.ts";
+import { callOperator, findOperatorByKey, type Kernel } from "../core/operator_registry.ts";
 import { operatorName } from "../core/schema.ts";
 import { typedBuiltinMaker } from "../core/typed_builtin.ts";
-import { AnyT, BoolT, IntT, isSubtypeOf, typeStr, type ClassType, type FunctionLike, type Type } from "../core/type.ts";
+import { AnyT, BoolT, IntT, NumberT, isSubtypeOf, typeStr, type ClassType, type FunctionLike, type Type } from "../core/type.ts";
+import { toIValue } from "../ir/constants.ts";
 import type { ScriptFunction } from "../ir/function.ts";
 import type { Block, Node, Value } from "../ir/graph.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { calleeOf, codeRefOf, compileGraph, type Compiler } from "./compile.ts";
 import { converterFor, saturatorFor } from "./forms.ts";
 import type { CodeRef, NativeCall } from "./instructions.ts";
@@ -50,6 +52,33 @@ export function compileOperator(c: Compiler, node: Node): void {
   });
   c.emit({ op: "kernel", key, kernel: entry.kernel, entry: touchesTensors ? entry : undefined, args, outs, at });
   for (const [arg, output, convert] of converts) c.emit({ op: "convert", convert: convert!, arg, out: c.define(output), at });
+}
+
+/**
+ * `x * c` where c is a constant tensor without dimensions: torch's executor makes c a number before it runs, which promotes
+ * differently. Mirrors torch/csrc/jit/passes/canonicalize_ops.cpp.
+ */
+function compileArithmetic(c: Compiler, node: Node): void {
+  const [self, other, alpha] = node.inputs;
+  const constant = other?.type.kind === "Tensor" && other.node.kind === "prim::Constant" ? toIValue(other)?.value : undefined;
+  const entry = findOperatorByKey(`${node.kind}.Scalar`);
+  const isPlain = self?.type.kind === "Tensor" && node.inputs.length === (node.kind === "aten::add" || node.kind === "aten::sub" ? 3 : 2);
+  if (!isPlain || !entry || !(constant instanceof Tensor) || constant.ndim !== 0 || constant.requiresGrad || constant.dtype.category === "bool") {
+    compileOperator(c, node);
+    return;
+  }
+  const args = [c.use(self), c.newRegister(callOperator("aten::item", [constant])), ...(alpha ? [c.use(alpha, NumberT)] : [])];
+  c.emit({ op: "kernel", key: entry.key, kernel: entry.kernel, entry, args, outs: node.outputs.map((v) => c.define(v)), at: c.origin });
+}
+
+/** Kinds of value that torch keeps behind a pointer of their own: two constants are never one object. */
+const BOXED: ReadonlySet<string> = new Set(["Enum", "String", "Complex"]);
+
+/** `is` and `is not`: a constant that nothing else uses is another object than anything. */
+function compileIs(c: Compiler, node: Node): void {
+  const isAlone = (v: Value): boolean => v.node.kind === "prim::Constant" && BOXED.has(v.type.kind) && v.uses.length === 1;
+  if (!node.inputs.some(isAlone)) compileOperator(c, node);
+  else inline(c, node, () => node.kind === "aten::__isnot__");
 }
 
 /** A kernel made on the spot. */
@@ -189,6 +218,12 @@ function slotOf(object: Value, name: string): { slot: number; type: Type } {
 export const NODE_COMPILERS: Readonly<Record<string, NodeCompiler>> = {
   // loaded where it is used
   "prim::Constant": () => {},
+  "aten::__is__": compileIs,
+  "aten::__isnot__": compileIs,
+  "aten::add": compileArithmetic,
+  "aten::sub": compileArithmetic,
+  "aten::mul": compileArithmetic,
+  "aten::div": compileArithmetic,
   "prim::If": compileIf,
   "prim::Loop": compileLoop,
   "prim::CallMethod": compileCallMethod,

@@ -46,7 +46,17 @@ const SPECIAL: Readonly<Record<string, Analyzer>> = {
   "prim::Print": () => {},
   "prim::isinstance": () => {},
 };
-for (const kind of ["Constant", "AutogradZero", "AutogradAdd", "Closure", "CreateObject", "tolist", "Uninitialized", "TensorExprGroup", "StaticSubgraph"]) {
+for (const kind of [
+  "Constant",
+  "AutogradZero",
+  "AutogradAdd",
+  "Closure",
+  "CreateObject",
+  "tolist",
+  "Uninitialized",
+  "TensorExprGroup",
+  "StaticSubgraph",
+]) {
   (SPECIAL as Record<string, Analyzer>)[`prim::${kind}`] = (db, n) => db.analyzeCreator(n);
 }
 for (const kind of ["FusionGroup", "FunctionalGraph", "DifferentiableGraph", "FallbackGraph"]) {
@@ -54,7 +64,14 @@ for (const kind of ["FusionGroup", "FunctionalGraph", "DifferentiableGraph", "Fa
 }
 
 /** Operators that take a list of tensors and keep nothing of it. */
-const KEEPS_NO_LIST = new Set(["aten::cat", "aten::broadcast_tensors", "aten::stack", "aten::vstack", "aten::hstack", "aten::dstack"]);
+const KEEPS_NO_LIST = new Set([
+  "aten::cat",
+  "aten::broadcast_tensors",
+  "aten::stack",
+  "aten::vstack",
+  "aten::hstack",
+  "aten::dstack",
+]);
 
 /** What the analysis of a graph needs to know beforehand. */
 export interface AliasOptions {
@@ -427,7 +444,11 @@ export class AliasDb {
     return wildcard !== undefined && element !== undefined && this.analysis.dag.mayAlias(element, wildcard);
   }
   private escapesScope(values: readonly Value[]): boolean {
-    return this.mayContainAlias(this.graph.inputs, values) || this.mayContainAlias(this.graph.outputs, values) || values.some((v) => this.mayAliasWildcard(v));
+    return (
+      this.mayContainAlias(this.graph.inputs, values) ||
+      this.mayContainAlias(this.graph.outputs, values) ||
+      values.some((v) => this.mayAliasWildcard(v))
+    );
   }
   /** Whether values of `a` may become, or stop being, the same thing as values of `b` without anybody noticing. */
   safeToChangeAliasing(a: readonly Value[], b: readonly Value[]): boolean {

@@ -41,17 +41,24 @@ export class Scope {
   }
   /** Names from the root, joined by `/`. */
   path(separator = "/"): string {
-    const names: string[] = [];
-    for (let s: Scope | undefined = this; s?.parent; s = s.parent) names.unshift(s.name);
-    return names.join(separator);
+    if (!this.parent) return "";
+    const outer = this.parent.path(separator);
+    return outer ? `${outer}${separator}${this.name}` : this.name;
   }
 }
 
-/** Names made of digits only: those of values that nobody named. */
-export const NUMBER_NAME = /^[0-9]+$/;
+const NUMBER_NAME = /^[0-9]+$/;
 const LEGAL_NAME = /^[A-Za-z0-9_.]*$/;
 
 /** Whether a debug name may be given: no pure number, identifier characters and dots only. */
 export function isValidDebugName(name: string): boolean {
   return !NUMBER_NAME.test(name) && LEGAL_NAME.test(name);
+}
+
+/** A name without the number that made it unique: `x.12` is `x` and 12. */
+export function splitName(name: string): { readonly base: string; readonly number: number | undefined } {
+  const dot = name.lastIndexOf(".");
+  const suffix = name.slice(dot + 1);
+  if (dot < 0 || !NUMBER_NAME.test(suffix)) return { base: name, number: undefined };
+  return { base: name.slice(0, dot), number: Number(suffix) };
 }

@@ -42,7 +42,13 @@ export function createTupleIndex(graph: Graph, tuple: Value, index: Value, type:
 }
 
 /** Inserts the elements of a slice of a tuple and gives the (uninserted) new tuple. */
-export function createTupleSlice(graph: Graph, tuple: Value, begin: number, step: number, count: number): Node {
+export function createTupleSlice(
+  graph: Graph,
+  tuple: Value,
+  begin: number,
+  step: number,
+  count: number,
+): Node {
   internalAssert(tuple.type.kind === "Tuple", "slicing no tuple");
   const values: Value[] = [];
   for (let i = begin; values.length < count; i += step) {
@@ -66,8 +72,19 @@ export function createListUnpack(graph: Graph, list: Value, size: number): Node 
 }
 
 /** `prim::DictConstruct` of keys and values in turn. */
-export function createDict(graph: Graph, key: Type, value: Type, keys: readonly Value[], values: readonly Value[]): Node {
-  return typed(graph, "prim::DictConstruct", keys.flatMap((k, i) => [k, values[i]!]), T.dictOf(key, value));
+export function createDict(
+  graph: Graph,
+  key: Type,
+  value: Type,
+  keys: readonly Value[],
+  values: readonly Value[],
+): Node {
+  return typed(
+    graph,
+    "prim::DictConstruct",
+    keys.flatMap((k, i) => [k, values[i]!]),
+    T.dictOf(key, value),
+  );
 }
 
 /** A None constant. */
@@ -140,7 +157,10 @@ export function insertToList(graph: Graph, value: Value, type: Type, range?: Sou
   for (; inner.kind === "List"; dim++) inner = inner.element;
   const element = TOLIST_ELEMENTS[inner.kind];
   if (element === undefined) {
-    throw new ScriptError(`${T.typeReprStr(inner)} is not one of the supported element types for tolist: int, float, complex, bool`, range);
+    throw new ScriptError(
+      `${T.typeReprStr(inner)} is not one of the supported element types for tolist: int, float, complex, bool`,
+      range,
+    );
   }
   const dimValue = insertConstant(graph, dim, T.IntT);
   const elementValue = insertConstant(graph, element, T.IntT);
@@ -148,14 +168,27 @@ export function insertToList(graph: Graph, value: Value, type: Type, range?: Sou
 }
 
 /** `prim::CallFunction` of a function constant. */
-export function insertFunctionCall(graph: Graph, callee: ScriptFunction, inputs: readonly Value[], returned: Type): Value {
-  const constant = graph.insertNode(typed(graph, "prim::Constant", [], { kind: "Function", fn: callee })).setAttr("name", "s", callee.name);
+export function insertFunctionCall(
+  graph: Graph,
+  callee: ScriptFunction,
+  inputs: readonly Value[],
+  returned: Type,
+): Value {
+  const constant = graph
+    .insertNode(typed(graph, "prim::Constant", [], { kind: "Function", fn: callee }))
+    .setAttr("name", "s", callee.name);
   return graph.insertNode(typed(graph, "prim::CallFunction", [constant.output, ...inputs], returned)).output;
 }
 
 /** `prim::CallMethod`; the first input is the object. */
-export function insertMethodCall(graph: Graph, name: string, inputs: readonly Value[], returned: Type): Value {
-  return graph.insertNode(typed(graph, "prim::CallMethod", inputs, returned)).setAttr("name", "s", name).output;
+export function insertMethodCall(
+  graph: Graph,
+  name: string,
+  inputs: readonly Value[],
+  returned: Type,
+): Value {
+  return graph.insertNode(typed(graph, "prim::CallMethod", inputs, returned)).setAttr("name", "s", name)
+    .output;
 }
 
 /** Copies the nodes of `callee` to the insert point, its inputs replaced by `inputs`; gives what its outputs became. */

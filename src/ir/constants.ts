@@ -41,7 +41,9 @@ export function isInsertable(value: unknown, type: Type): boolean {
     case "Tuple":
       return (value as unknown[]).every((v, i) => isInsertable(v, own.elements[i] ?? T.AnyT));
     case "Dict":
-      return [...(value as Map<unknown, unknown>)].every(([k, v]) => isInsertable(k, own.key) && isInsertable(v, own.value));
+      return [...(value as Map<unknown, unknown>)].every(
+        ([k, v]) => isInsertable(k, own.key) && isInsertable(v, own.value),
+      );
     default:
       return false;
   }
@@ -51,7 +53,13 @@ export function isInsertable(value: unknown, type: Type): boolean {
  * Inserts a constant at the graph's insert point, or gives undefined where the value cannot be one. `type` is the static type;
  * the constant gets the value's own (None or T for an Optional, every detail for a tensor).
  */
-export function tryInsertConstant(graph: Graph, value: unknown, type: Type, range?: SourceRange, scope?: Scope): Value | undefined {
+export function tryInsertConstant(
+  graph: Graph,
+  value: unknown,
+  type: Type,
+  range?: SourceRange,
+  scope?: Scope,
+): Value | undefined {
   const own = valueType(value, type, tensorTypeOf);
   // the node is made first, as upstream does: also a refused constant costs a number
   const node = graph.create("prim::Constant");
@@ -78,7 +86,11 @@ function fillConstant(node: Node, value: unknown, type: Type): boolean {
       node.setAttr("value", "f", value as number);
       return true;
     case "Complex":
-      node.setAttr("value", "c", value instanceof Complex ? { re: value.re, im: value.im } : { re: Number(value), im: 0 });
+      node.setAttr(
+        "value",
+        "c",
+        value instanceof Complex ? { re: value.re, im: value.im } : { re: Number(value), im: 0 },
+      );
       return true;
     case "Bool":
       node.setAttr("value", "i", value ? 1 : 0);
@@ -115,9 +127,16 @@ function fillConstant(node: Node, value: unknown, type: Type): boolean {
 }
 
 /** Like `tryInsertConstant`. @throws UnsupportedError for values that cannot be constants. */
-export function insertConstant(graph: Graph, value: unknown, type: Type, range?: SourceRange, scope?: Scope): Value {
+export function insertConstant(
+  graph: Graph,
+  value: unknown,
+  type: Type,
+  range?: SourceRange,
+  scope?: Scope,
+): Value {
   const constant = tryInsertConstant(graph, value, type, range, scope);
-  if (!constant) throw new UnsupportedError("constant", `Unsupported value kind: ${valueType(value, type).kind}`);
+  if (!constant)
+    throw new UnsupportedError("constant", `Unsupported value kind: ${valueType(value, type).kind}`);
   return constant;
 }
 

@@ -35,7 +35,9 @@ export class ScriptFunction implements FunctionLike {
     const creator = this.creator;
     if (!creator) return;
     if (this.running) {
-      throw new ScriptError(`function '${this.name}' is called recursively. Recursive calls are not supported`);
+      throw new ScriptError(
+        `function '${this.name}' is called recursively. Recursive calls are not supported`,
+      );
     }
     this.running = true;
     try {
@@ -71,6 +73,11 @@ export function defaultSchemaFor(fn: ScriptFunction): FunctionSchema {
     hasDefault: false,
     kwargOnly: false,
   }));
-  const returns: Argument[] = fn.graph.outputs.map((v) => ({ name: "", type: v.type, hasDefault: false, kwargOnly: false }));
+  const returns: Argument[] = fn.graph.outputs.map((v) => ({
+    name: "",
+    type: v.type,
+    hasDefault: false,
+    kwargOnly: false,
+  }));
   return { name: fn.name, overloadName: "", args, returns, isVararg: false, isVarret: false };
 }

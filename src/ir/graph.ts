@@ -7,7 +7,8 @@ import { internalAssert } from "../base/errors.ts";
 import type { SourceRange } from "../base/source_range.ts";
 import type { FunctionSchema } from "../core/schema.ts";
 import { TensorT, type Type } from "../core/type.ts";
-import { NUMBER_NAME, Scope, isValidDebugName, type InlinedCall } from "./attribute.ts";
+import { compareNodes, depthOf, dominates } from "./node_order.ts";
+import { Scope, isValidDebugName, splitName, type InlinedCall } from "./attribute.ts";
 import type * as attributes from "./attribute.ts";
 
 export { Scope, isValidDebugName };
@@ -56,10 +57,7 @@ export class Value {
 
   /** The name without the suffix that uniqueness cost. */
   debugNameBase(): string {
-    const name = this.debugName();
-    const dot = name.lastIndexOf(".");
-    if (dot < 0 || dot === name.length - 1) return name;
-    return NUMBER_NAME.test(name.slice(dot + 1)) ? name.slice(0, dot) : name;
+    return splitName(this.debugName()).base;
   }
 
   /** Names the value; another owner of the name gets a numbered one. Empty clears. */
@@ -74,13 +72,8 @@ export class Value {
     if (!name) return this;
     const owner = names.get(name);
     if (owner) {
-      let suffix = 1;
-      let base = name;
-      const dot = name.lastIndexOf(".");
-      if (dot >= 0 && dot + 1 !== name.length && NUMBER_NAME.test(name.slice(dot + 1))) {
-        suffix = Number(name.slice(dot + 1));
-        base = name.slice(0, dot);
-      }
+      const { base, number } = splitName(name);
+      let suffix = number ?? 1;
       const known = graph.nameBaseSuffix.get(base);
       if (known !== undefined) suffix = Math.max(suffix, known + 1);
       let replacement: string;
@@ -113,25 +106,29 @@ export class Value {
 
   /** Like `replaceAllUsesWith`, for users after `node` in the order of the graph. */
   replaceAllUsesAfterNodeWith(node: Node, other: Value): void {
-    for (const use of [...this.uses]) {
-      if (use.user.isAfter(node)) use.user.replaceInput(use.offset, other);
-    }
+    // the list changes while the users do
+    for (const use of this.uses.filter(({ user }) => user.isAfter(node)))
+      use.user.replaceInput(use.offset, other);
   }
 
   /** Like `replaceAllUsesWith`, for users that `node` dominates. */
   replaceAllUsesDominatedByNodeWith(node: Node, other: Value): void {
-    for (const use of [...this.uses]) {
-      if (use.user.isDominatedBy(node)) use.user.replaceInput(use.offset, other);
-    }
+    for (const use of this.uses.filter(({ user }) => user.isDominatedBy(node)))
+      use.user.replaceInput(use.offset, other);
   }
 
   /** Whether the value is a constant None. */
   mustBeNone(): boolean {
-    return this.type.kind === "None" || this.node.mustNotBeNoneNodeReturnsNone();
+    return this.type.kind === "None" || this.node.mustBeNone();
   }
   /** Whether the type excludes None. */
   mustNotBeNone(): boolean {
-    return this.node.kind !== "prim::AutogradAdd" && this.type.kind !== "None" && this.type.kind !== "Optional" && !(this.type.kind === "Union" && this.type.members.some((m) => m.kind === "None"));
+    return (
+      this.node.kind !== "prim::AutogradAdd" &&
+      this.type.kind !== "None" &&
+      this.type.kind !== "Optional" &&
+      !(this.type.kind === "Union" && this.type.members.some((m) => m.kind === "None"))
+    );
   }
 }
 
@@ -195,11 +192,11 @@ export class Node {
     return (
       this.kind === "prim::AutogradZero" ||
       (this.outputs.length === 1 && this.outputs[0]!.type.kind === "None") ||
-      (this.kind === "prim::Constant" && this.attributes.size === 0 && this.outputs.length === 1 && this.outputs[0]!.type.kind === "Optional")
+      (this.kind === "prim::Constant" &&
+        this.attributes.size === 0 &&
+        this.outputs.length === 1 &&
+        this.outputs[0]!.type.kind === "Optional")
     );
-  }
-  mustNotBeNoneNodeReturnsNone(): boolean {
-    return this.mustBeNone();
   }
 
   addInput(value: Value): Value {
@@ -345,37 +342,17 @@ export class Node {
 
   /** Whether the node runs before `other`, across nested blocks; a node is neither before nor after one that holds it. */
   isBefore(other: Node): boolean {
-    return this.order(other) < 0;
+    return compareNodes(this, other) < 0;
   }
   isAfter(other: Node): boolean {
-    return this.order(other) > 0;
+    return compareNodes(this, other) > 0;
   }
-  private order(other: Node): number {
-    if (this.owningBlock === other.owningBlock) return compareInBlock(this, other);
-    let left: Node = this;
-    let right: Node = other;
-    // up from both to the common block
-    let leftDepth = left.depth;
-    let rightDepth = right.depth;
-    for (; leftDepth > rightDepth; leftDepth--) left = left.owningBlock!.owningNode!;
-    for (; rightDepth > leftDepth; rightDepth--) right = right.owningBlock!.owningNode!;
-    while (left.owningBlock !== right.owningBlock) {
-      left = left.owningBlock!.owningNode!;
-      right = right.owningBlock!.owningNode!;
-    }
-    return compareInBlock(left, right);
+  isDominatedBy(dominator: Node): boolean {
+    return dominates(dominator, this);
   }
   /** How many blocks lie between the node and its graph's own block. */
   get depth(): number {
-    let depth = 0;
-    for (let node = this.owningBlock?.owningNode; node; node = node.owningBlock?.owningNode) depth++;
-    return depth;
-  }
-  isDominatedBy(dominator: Node): boolean {
-    for (let node: Node | undefined = this; node; node = node.owningBlock?.owningNode) {
-      if (node.owningBlock === dominator.owningBlock) return dominator.isBefore(node);
-    }
-    return false;
+    return depthOf(this);
   }
 
   hasUses(): boolean {
@@ -388,7 +365,12 @@ export class Node {
   copyAttributes(from: Node): this {
     for (const [name, attribute] of from.attributes) {
       if (attribute.kind === "g") this.setAttr(name, "g", attribute.value.copy());
-      else if (attribute.kind === "gs") this.setAttr(name, "gs", attribute.value.map((g) => g.copy()));
+      else if (attribute.kind === "gs")
+        this.setAttr(
+          name,
+          "gs",
+          attribute.value.map((g) => g.copy()),
+        );
       else this.attributes.set(name, attribute);
     }
     return this;
@@ -400,25 +382,12 @@ export class Node {
     return this;
   }
 
-  /** Whether the node is of one of the kinds. */
-  isKind(...kinds: string[]): boolean {
-    return kinds.includes(this.kind);
-  }
-
   destroy(): void {
     while (this.outputs.length > 0) this.eraseOutput(this.outputs.length - 1);
     while (this.blocks.length > 0) this.eraseBlock(this.blocks.length - 1);
     this.removeAllInputs();
     if (this.next) this.unlink();
   }
-}
-
-function compareInBlock(a: Node, b: Node): number {
-  if (a === b) return 0;
-  const { returnNode, paramNode } = a.owningBlock!;
-  if (a === paramNode || b === returnNode) return -1;
-  if (b === paramNode || a === returnNode) return 1;
-  return a.topoPosition - b.topoPosition;
 }
 
 /** A sequence of nodes with parameters (outputs of `paramNode`) and results (inputs of `returnNode`). */
@@ -455,7 +424,7 @@ export class Block {
 
   /** The nodes in order; the current node may be removed while iterating. */
   *nodes(): Generator<Node> {
-    for (let node = this.paramNode.next!; node !== this.returnNode; ) {
+    for (let node = this.paramNode.next!; node !== this.returnNode;) {
       const next = node.next!;
       yield node;
       // the node may have been removed or others inserted behind it
@@ -463,7 +432,7 @@ export class Block {
     }
   }
   *reverseNodes(): Generator<Node> {
-    for (let node = this.returnNode.prev!; node !== this.paramNode; ) {
+    for (let node = this.returnNode.prev!; node !== this.paramNode;) {
       const prev = node.prev!;
       yield node;
       node = node.owningBlock === this && node.prev ? node.prev : prev;
@@ -525,7 +494,7 @@ export class Block {
 
   destroy(): void {
     this.returnNode.removeAllInputs();
-    for (let node = this.returnNode.prev!; node !== this.paramNode; ) {
+    for (let node = this.returnNode.prev!; node !== this.paramNode;) {
       const prev = node.prev!;
       node.destroy();
       node = prev;

@@ -26,8 +26,20 @@ const NUMBER = /-?(?:inf|nan|\d+(?:\.\d*)?(?:e[-+]?\d+)?)/y;
 const COMPLEX = /-?(?:inf|nan|\d+(?:\.\d*)?(?:e[-+]?\d+)?)[-+](?:inf|nan|\d+(?:\.\d*)?(?:e[-+]?\d+)?)j/y;
 const TENSOR = /(?:<Tensor>|\{[^}\n]*\}|[^"\n]*?\[ \w*(?:CPU|CUDA|Meta)\w*Type\{[\d,]*\}[^\n]*? \])/y;
 
+/** A number that ends a list's item: no need to look for a tensor. */
+const PLAIN_NUMBER = /-?(?:inf|nan|\d+(?:\.\d*)?(?:e[-+]?\d+)?)(?=\s*[,\])}:])/y;
+
 /** Reads one literal. */
 export function parseLiteral(s: Scanner): Literal {
+  const plain = s.match(PLAIN_NUMBER);
+  return plain === undefined ? s.nested(() => parseNested(s)) : numberLiteral(plain);
+}
+
+function numberLiteral(text: string): Literal {
+  return { kind: /^-?\d+$/.test(text) ? "int" : "float", text };
+}
+
+function parseNested(s: Scanner): Literal {
   if (s.accept("annotate(")) {
     s.need(/[\w.]+(?:\[[^\n]*?\])?,/y, "a type");
     const value = parseLiteral(s);
@@ -60,26 +72,34 @@ export function parseLiteral(s: Scanner): Literal {
   }
   const complex = s.match(COMPLEX);
   if (complex !== undefined) {
-    const cut = Math.max(complex.lastIndexOf("+", complex.search(/e[-+]\d+j$/) - 1 || undefined), lastSign(complex));
+    const cut = Math.max(
+      complex.lastIndexOf("+", complex.search(/e[-+]\d+j$/) - 1 || undefined),
+      lastSign(complex),
+    );
     return { kind: "complex", re: numberOf(complex.slice(0, cut)), im: numberOf(complex.slice(cut, -1)) };
   }
   if (isTensorNext(s)) return { kind: "tensor", text: s.need(TENSOR, "a tensor") };
   const number = s.match(NUMBER);
-  if (number !== undefined) return { kind: /^-?\d+$/.test(number) ? "int" : "float", text: number };
+  if (number !== undefined) return numberLiteral(number);
   const word = s.match(/[A-Za-z_][\w.]*(?:\(0\))?/y);
   return word === undefined ? s.fail("a literal") : { kind: "word", text: word };
 }
 
 /** Position of the sign between the parts of a complex number. */
 function lastSign(text: string): number {
-  for (let i = text.length - 2; i > 0; i--) if ((text[i] === "+" || text[i] === "-") && text[i - 1] !== "e") return i;
+  for (let i = text.length - 2; i > 0; i--)
+    if ((text[i] === "+" || text[i] === "-") && text[i - 1] !== "e") return i;
   return 0;
 }
 
 function isTensorNext(s: Scanner): boolean {
   s.skip();
   const rest = s.text.slice(s.at, s.text.indexOf("\n", s.at) < 0 ? undefined : s.text.indexOf("\n", s.at));
-  return rest.startsWith("<Tensor>") || rest.startsWith("{") || /^[-\d.e+\s*infa(),=Columst]*\[ \w*Type\{/.test(rest);
+  return (
+    rest.startsWith("<Tensor>") ||
+    rest.startsWith("{") ||
+    /^[-\d.e+\s*infa(),=Columst]*\[ \w*Type\{/.test(rest)
+  );
 }
 
 const ESCAPES: Readonly<Record<string, number>> = { a: 7, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13 };
@@ -127,7 +147,9 @@ export function valueFromLiteral(literal: Literal, type: Type): unknown {
     case "int":
       return type.kind === "Float" ? numberOf(literal.text) : intOf(literal.text);
     case "float":
-      return type.kind === "Any" || type.kind === "Number" || type.kind === "Union" ? boxFloat(numberOf(literal.text)) : numberOf(literal.text);
+      return type.kind === "Any" || type.kind === "Number" || type.kind === "Union"
+        ? boxFloat(numberOf(literal.text))
+        : numberOf(literal.text);
     case "string":
       return literal.text;
     case "complex":
@@ -146,12 +168,16 @@ export function valueFromLiteral(literal: Literal, type: Type): unknown {
     }
     case "tuple": {
       const own = type.kind === "Optional" ? type.element : type;
-      return literal.items.map((item, i) => valueFromLiteral(item, own.kind === "Tuple" ? (own.elements[i] ?? T.AnyT) : T.AnyT));
+      return literal.items.map((item, i) =>
+        valueFromLiteral(item, own.kind === "Tuple" ? (own.elements[i] ?? T.AnyT) : T.AnyT),
+      );
     }
     case "dict": {
       const own = type.kind === "Optional" ? type.element : type;
       const [key, value] = own.kind === "Dict" ? [own.key, own.value] : [T.AnyT, T.AnyT];
-      return new Map(literal.items.map(([k, v]) => [dictKey(valueFromLiteral(k, key)), valueFromLiteral(v, value)]));
+      return new Map(
+        literal.items.map(([k, v]) => [dictKey(valueFromLiteral(k, key)), valueFromLiteral(v, value)]),
+      );
     }
   }
 }
@@ -168,25 +194,39 @@ function tensorFromText(text: string): Tensor {
   if (text === "<Tensor>") return filled([11], DTYPES.float64, [++hiddenTensors]);
   if (text.startsWith("{")) {
     const value = numberOf(text.slice(1, -1));
-    return filled([], formatG(value, 6) === String(value) && Number.isInteger(value) ? DTYPES.int64 : DTYPES.float64, [value]);
+    return filled(
+      [],
+      formatG(value, 6) === String(value) && Number.isInteger(value) ? DTYPES.int64 : DTYPES.float64,
+      [value],
+    );
   }
   const found = /\[ (?:Quantized)?(?:CPU|CUDA|Meta)(\w+)Type\{([\d,]*)\}/.exec(text);
-  if (!found) throw new ScriptError(`Cannot parse IR: found ${JSON.stringify(text.slice(0, 40))}, expected a tensor`);
+  if (!found)
+    throw new ScriptError(`Cannot parse IR: found ${JSON.stringify(text.slice(0, 40))}, expected a tensor`);
   const dtype = Object.values(DTYPES).find((d) => d.cppName === found[1]) ?? DTYPES.float32;
   const sizes = found[2] ? found[2].split(",").map(Number) : [];
   let body = text.slice(0, found.index).replace(/\([\d,]+\.,\.\) = /g, " ");
   const scale = /^\s*([\d.e+-]+) \*/.exec(body);
   if (scale) body = body.replaceAll(`${scale[1]!} *`, " ");
-  const numbers = (body.match(/-?(?:inf|nan|\d[\d.]*(?:e[-+]\d+)?)/g) ?? []).map((n) => numberOf(n) * (scale ? Number(scale[1]) : 1));
+  const numbers = (body.match(/-?(?:inf|nan|\d[\d.]*(?:e[-+]\d+)?)/g) ?? []).map(
+    (n) => numberOf(n) * (scale ? Number(scale[1]) : 1),
+  );
   return filled(sizes, dtype, numbers);
 }
 
+const MAX_ELEMENTS = 16; // larger tensors are printed as <Tensor>
+
 function filled(sizes: readonly number[], dtype: DType, values: readonly number[]): Tensor {
+  if (sizes.some((size) => !(size <= MAX_ELEMENTS)) && !sizes.includes(0))
+    throw new ScriptError(
+      `Cannot parse IR: found a tensor of sizes {${sizes.join(",")}}, expected at most ${MAX_ELEMENTS} elements`,
+    );
   const real = dtype.category === "quantized" || dtype.category === "complex" ? DTYPES.float32 : dtype;
   const tensor = emptyTensor(sizes, real);
   const { segment } = tensor.storage;
   values.slice(0, tensor.numel).forEach((v, i) => {
-    if (real.itemsize === 8 && real.category === "int") segment.i64[tensor.base0 + i] = BigInt(Math.trunc(Number.isFinite(v) ? v : 0));
+    if (real.itemsize === 8 && real.category === "int")
+      segment.i64[tensor.base0 + i] = BigInt(Math.trunc(Number.isFinite(v) ? v : 0));
     else if (real === DTYPES.float16) segment.u16[tensor.base0 + i] = floatToHalf(v);
     else if (real === DTYPES.bfloat16) segment.u16[tensor.base0 + i] = floatToBfloat16(v);
     else segment[real.array][tensor.base0 + i] = v;

@@ -35,7 +35,12 @@ export class MemoryDag {
 
   /** A new element for a value, or for a wildcard. */
   makeElement(value?: Value): Element {
-    const element: Element = { index: this.elements.length, pointsTo: new Set(), contained: new Set(), values: new Set(value ? [value] : []) };
+    const element: Element = {
+      index: this.elements.length,
+      pointsTo: new Set(),
+      contained: new Set(),
+      values: new Set(value ? [value] : []),
+    };
     this.elements.push(element);
     return element;
   }
@@ -64,7 +69,11 @@ export class MemoryDag {
         stack.pop();
         continue;
       }
-      const pending = open.has(next) ? [] : [...next.pointsTo].map((i) => this.element(i)).filter((e) => !this.locations.has(e) && !open.has(e));
+      const pending = open.has(next)
+        ? []
+        : [...next.pointsTo]
+            .map((i) => this.element(i))
+            .filter((e) => !this.locations.has(e) && !open.has(e));
       open.add(next);
       if (pending.length > 0) {
         stack.push(...pending);
@@ -106,7 +115,11 @@ export class MemoryDag {
    * Makes everything that a wildcard value may stand for point to the wildcard of its type. Locations known before keep their
    * own index beside the wildcard's: two values of one origin still alias.
    */
-  setWildcards(wildcards: Iterable<Value>, elementOf: (value: Value) => Element, wildcardOf: (value: Value) => Element | undefined): void {
+  setWildcards(
+    wildcards: Iterable<Value>,
+    elementOf: (value: Value) => Element,
+    wildcardOf: (value: Value) => Element | undefined,
+  ): void {
     const edited = new Map<Element, Locations>();
     for (const value of wildcards) {
       const wildcard = wildcardOf(value);

@@ -15,7 +15,8 @@ export function nodeHash(node: Node): string {
   const type = node.outputs[0]?.type;
   if (node.kind === "prim::Constant" && type && value) {
     // -0 and 0 are equal
-    if (isSubtypeOf(type, NumberT) || isSubtypeOf(type, BoolT)) constant = value.kind === "i" || value.kind === "f" ? String(Number(value.value) || 0) : "";
+    if (isSubtypeOf(type, NumberT) || isSubtypeOf(type, BoolT))
+      constant = value.kind === "i" || value.kind === "f" ? String(Number(value.value) || 0) : "";
     else if (value.kind === "s") constant = value.value;
   }
   return `${node.kind}(${node.inputs.map((v) => v.unique).join()})${node.outputs.map((v) => v.type.kind).join()}=${constant}`;
@@ -53,19 +54,34 @@ function sameAttribute(left: Attribute, right: Attribute, a: Node, b: Node): boo
     case "is":
     case "fs":
     case "ss":
-      return right.kind === left.kind && left.value.length === right.value.length && left.value.every((v, i) => v === right.value[i]);
+      return (
+        right.kind === left.kind &&
+        left.value.length === right.value.length &&
+        left.value.every((v, i) => v === right.value[i])
+      );
     case "t":
       return right.kind === "t" && sameTensor(left.value, right.value);
     case "ts":
-      return right.kind === "ts" && left.value.length === right.value.length && left.value.every((v, i) => sameTensor(v, right.value[i]!));
+      return (
+        right.kind === "ts" &&
+        left.value.length === right.value.length &&
+        left.value.every((v, i) => sameTensor(v, right.value[i]!))
+      );
     case "ty":
       return right.kind === "ty" && typesEqual(left.value, right.value);
     case "tys":
-      return right.kind === "tys" && left.value.length === right.value.length && left.value.every((v, i) => typesEqual(v, right.value[i]!));
+      return (
+        right.kind === "tys" &&
+        left.value.length === right.value.length &&
+        left.value.every((v, i) => typesEqual(v, right.value[i]!))
+      );
     case "ival":
       // upstream compares enum values by pointer, and each mention of a member makes a new one: only copies of a node are equal
       if (left.value instanceof EnumValue) return left === right;
-      return right.kind === "ival" && sameValue(left.value, attributeType(a, left.value), right.value, attributeType(b, right.value));
+      return (
+        right.kind === "ival" &&
+        sameValue(left.value, attributeType(a, left.value), right.value, attributeType(b, right.value))
+      );
     default:
       return false;
   }
@@ -83,18 +99,39 @@ export function sameValue(a: unknown, typeA: Type, b: unknown, typeB: Type): boo
       return sameTensor(x as Tensor, y as Tensor);
     case "List": {
       const [l, r] = [x as unknown[], y as unknown[]];
-      return l.length === r.length && l.every((v, i) => sameValue(v, left.element, r[i], right.kind === "List" ? right.element : left.element));
+      return (
+        l.length === r.length &&
+        l.every((v, i) =>
+          sameValue(v, left.element, r[i], right.kind === "List" ? right.element : left.element),
+        )
+      );
     }
     case "Tuple": {
       const [l, r] = [x as unknown[], y as unknown[]];
-      return l.length === r.length && l.every((v, i) => sameValue(v, left.elements[i]!, r[i], right.kind === "Tuple" ? right.elements[i]! : left.elements[i]!));
+      return (
+        l.length === r.length &&
+        l.every((v, i) =>
+          sameValue(
+            v,
+            left.elements[i]!,
+            r[i],
+            right.kind === "Tuple" ? right.elements[i]! : left.elements[i]!,
+          ),
+        )
+      );
     }
     case "Dict": {
       const l = [...(x as Map<unknown, unknown>)];
       const r = [...(y as Map<unknown, unknown>)];
       if (right.kind !== "Dict") return false;
       // upstream: entries differ only where both key and value do
-      return l.length === r.length && l.every(([k, v], i) => sameValue(k, left.key, r[i]![0], right.key) || sameValue(v, left.value, r[i]![1], right.value));
+      return (
+        l.length === r.length &&
+        l.every(
+          ([k, v], i) =>
+            sameValue(k, left.key, r[i]![0], right.key) || sameValue(v, left.value, r[i]![1], right.value),
+        )
+      );
     }
     case "Complex":
       return x instanceof Complex && y instanceof Complex && x.re === y.re && x.im === y.im;
@@ -110,10 +147,23 @@ export function sameValue(a: unknown, typeA: Type, b: unknown, typeB: Type): boo
 /** Whether two tensors have dtype, shape, device and elements in common; NaN equals nothing. */
 export function sameTensor(a: Tensor, b: Tensor): boolean {
   if (a === b) return true;
-  if (a.dtype !== b.dtype || a.sizes.length !== b.sizes.length || a.sizes.some((s, i) => s !== b.sizes[i])) return false;
-  if (a.device.toString() !== b.device.toString() || Boolean(a.quantizer) !== Boolean(b.quantizer) || a.sparse || b.sparse) return false;
-  if (a.storage === b.storage && a.storageOffset === b.storageOffset && a.strides.every((s, i) => s === b.strides[i])) return true;
-  if (a.quantizer && b.quantizer && JSON.stringify(quantizerKey(a)) !== JSON.stringify(quantizerKey(b))) return false;
+  if (a.dtype !== b.dtype || a.sizes.length !== b.sizes.length || a.sizes.some((s, i) => s !== b.sizes[i]))
+    return false;
+  if (
+    a.device.toString() !== b.device.toString() ||
+    Boolean(a.quantizer) !== Boolean(b.quantizer) ||
+    a.sparse ||
+    b.sparse
+  )
+    return false;
+  if (
+    a.storage === b.storage &&
+    a.storageOffset === b.storageOffset &&
+    a.strides.every((s, i) => s === b.strides[i])
+  )
+    return true;
+  if (a.quantizer && b.quantizer && JSON.stringify(quantizerKey(a)) !== JSON.stringify(quantizerKey(b)))
+    return false;
   const x = contiguousAs(a, a.dtype);
   const y = contiguousAs(b, b.dtype);
   const count = (x.numel * x.dtype.itemsize) / itemBytes(x.dtype.array);

@@ -34,7 +34,10 @@ export function nodeSchema(node: Node): FunctionSchema {
   const types = node.inputs.map((v) => typeStr(v.type)).join(", ");
   const candidates = schemasFor(node.kind).map((s) => `  ${schemaText(s)}\n`);
   const tried = candidates.length > 0 ? `candidates were:\n${candidates.join("")}` : "no candidates found\n";
-  throw new ScriptError(`Schema not found for node. File a bug report.\nNode: ${node.kind}\nInput types:${types}\n${tried}`, node.sourceRange);
+  throw new ScriptError(
+    `Schema not found for node. File a bug report.\nNode: ${node.kind}\nInput types:${types}\n${tried}`,
+    node.sourceRange,
+  );
 }
 
 /** Whether the node calls one of the overloads, given as `aten::add.Scalar`. */

@@ -76,13 +76,18 @@ class GraphParser {
         node(into);
       }
       s.expect("(");
-      for (const name of s.list(")", () => s.need(NAME, "a value"))) into.registerOutput(this.find(values, name));
+      for (const name of s.list(")", () => s.need(NAME, "a value")))
+        into.registerOutput(this.find(values, name));
     };
     const node = (into: Block): void => {
       const outputs = this.typedNames("=");
       const kind = s.need(/[A-Za-z_]\w*::\w+/y, "an operator");
       const group = /^(.*)_(\d+)$/.exec(kind);
-      const isGroup = group !== null && /^prim::(fork|awaitable|Closure|DifferentiableGraph|FusionGroup|TensorExprGroup|FunctionalGraph|FallbackGraph|StaticSubgraph)$/.test(group[1]!);
+      const isGroup =
+        group !== null &&
+        /^prim::(fork|awaitable|Closure|DifferentiableGraph|FusionGroup|TensorExprGroup|FunctionalGraph|FallbackGraph|StaticSubgraph)$/.test(
+          group[1]!,
+        );
       const made = graph.create(isGroup ? group[1]! : kind, [], 0);
       if (s.accept("[")) this.attributes(made, outputs[0]?.type);
       if (isGroup) this.groups.push(made);
@@ -98,7 +103,7 @@ class GraphParser {
         s.expect("(");
         for (const input of this.typedNames(")")) declare(() => inner.addInput(), input, true);
         s.expect(":");
-        block(inner, "->");
+        s.nested(() => block(inner, "->"));
         this.lines();
       }
     };
@@ -106,7 +111,11 @@ class GraphParser {
     this.lines();
     for (const owner of this.groups) {
       if (s.match(/with [\w:]+ =/y) === undefined) s.fail('"with"');
-      owner.setAttr("Subgraph", "g", this.graph());
+      owner.setAttr(
+        "Subgraph",
+        "g",
+        s.nested(() => this.graph()),
+      );
       this.lines();
     }
     this.groups = outer;
@@ -140,8 +149,13 @@ class GraphParser {
       const name = s.need(/\w+/y, "an attribute");
       s.expect("=");
       if (name === "types" && s.accept("[")) {
-        node.setAttr(name, "tys", s.list("]", () => (s.skip(), this.types.parse(s))));
-      } else setAttribute(node, name, parseLiteral(s), node.kind === "prim::Constant" ? outputType : undefined);
+        node.setAttr(
+          name,
+          "tys",
+          s.list("]", () => (s.skip(), this.types.parse(s))),
+        );
+      } else
+        setAttribute(node, name, parseLiteral(s), node.kind === "prim::Constant" ? outputType : undefined);
     });
   }
 
@@ -204,8 +218,10 @@ function setAttribute(node: Node, name: string, literal: Literal, type: Type | u
       return;
     case "list": {
       const [first] = literal.items;
-      if (first?.kind === "string") node.setAttr(name, "ss", valueFromLiteral(literal, T.listOf(T.StringT)) as string[]);
-      else if (first?.kind === "float") node.setAttr(name, "fs", valueFromLiteral(literal, T.listOf(T.FloatT)) as number[]);
+      if (first?.kind === "string")
+        node.setAttr(name, "ss", valueFromLiteral(literal, T.listOf(T.StringT)) as string[]);
+      else if (first?.kind === "float")
+        node.setAttr(name, "fs", valueFromLiteral(literal, T.listOf(T.FloatT)) as number[]);
       else node.setAttr(name, "is", valueFromLiteral(literal, T.listOf(T.IntT)) as number[]);
       return;
     }

@@ -22,7 +22,8 @@ const STREAM_PRECISION = 6;
 export function graphText(graph: Graph, options: GraphTextOptions = {}): string {
   const out: string[] = [`graph(${graph.inputs.map(valueWithType).join(",\n      ")}):\n`];
   const groups: Node[] = [];
-  for (const node of graph.block.nodes()) printNode(out, node, 1, groups, options.printSourceLocations ?? true);
+  for (const node of graph.block.nodes())
+    printNode(out, node, 1, groups, options.printSourceLocations ?? true);
   out.push(`  return (${refs(graph.outputs)})\n`);
   groups.forEach((node, i) => out.push(`with ${node.kind}_${i} = ${graphText(node.attr("Subgraph", "g"))}`));
   return out.join("");
@@ -35,13 +36,23 @@ export function nodeText(node: Node): string {
   return out.join("");
 }
 
-function printNode(out: string[], node: Node, level: number, groups: Node[] | undefined, locations: boolean): void {
+function printNode(
+  out: string[],
+  node: Node,
+  level: number,
+  groups: Node[] | undefined,
+  locations: boolean,
+): void {
   const indent = "  ".repeat(level);
   let line = `${indent}${node.outputs.map(valueWithType).join(", ")} = ${node.kind}`;
   const names = [...node.attributes.keys()];
   if (groups && node.hasAttr("Subgraph")) {
     line += `_${groups.length}`;
-    if (names.length > 1 && node.kind !== "prim::DifferentiableGraph") line += attributesText(node, names.filter((n) => n !== "Subgraph"));
+    if (names.length > 1 && node.kind !== "prim::DifferentiableGraph")
+      line += attributesText(
+        node,
+        names.filter((n) => n !== "Subgraph"),
+      );
     groups.push(node);
   } else if (names.length > 0) line += attributesText(node, names);
   line += `(${refs(node.inputs)})`;
@@ -88,9 +99,13 @@ function attributeText(node: Node, attribute: Attribute): string {
     case "is":
       return attribute.value.length === 0 ? "annotate(List[int], [])" : `[${attribute.value.join(", ")}]`;
     case "fs":
-      return attribute.value.length === 0 ? "annotate(List[float], [])" : `[${attribute.value.map(floatLiteral).join(", ")}]`;
+      return attribute.value.length === 0
+        ? "annotate(List[float], [])"
+        : `[${attribute.value.map(floatLiteral).join(", ")}]`;
     case "ss":
-      return attribute.value.length === 0 ? "annotate(List[str], [])" : `[${attribute.value.map(quotedString).join(", ")}]`;
+      return attribute.value.length === 0
+        ? "annotate(List[str], [])"
+        : `[${attribute.value.map(quotedString).join(", ")}]`;
     case "ts":
       return "[<Tensors>]";
     case "g":
@@ -123,11 +138,18 @@ function tensorAttributeText(tensor: Tensor): string {
 
 function scalarText(tensor: Tensor): string {
   const { category } = tensor.dtype;
-  if (category === "int" || category === "bool") return tensor.dtype.itemsize === 8 ? String(wideInt(tensor)) : String(firstElement(tensor));
+  if (category === "int" || category === "bool")
+    return tensor.dtype.itemsize === 8 ? String(wideInt(tensor)) : String(firstElement(tensor));
   if (category === "complex") {
     // the parts are printed as `(re,im)`; both are read through a real view
-    const real = tensor.dtype === DTYPES.complex64 ? DTYPES.float32 : tensor.dtype === DTYPES.complex128 ? DTYPES.float64 : DTYPES.float16;
-    const part = (i: number): number => firstElement(new Tensor(tensor.storage, real, [], [], tensor.storageOffset * 2 + i));
+    const real =
+      tensor.dtype === DTYPES.complex64
+        ? DTYPES.float32
+        : tensor.dtype === DTYPES.complex128
+          ? DTYPES.float64
+          : DTYPES.float16;
+    const part = (i: number): number =>
+      firstElement(new Tensor(tensor.storage, real, [], [], tensor.storageOffset * 2 + i));
     return `(${formatG(part(0), STREAM_PRECISION)},${formatG(tensor.isConj ? -part(1) : part(1), STREAM_PRECISION)})`;
   }
   return formatG(firstElement(tensor), STREAM_PRECISION);

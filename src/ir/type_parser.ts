@@ -1,5 +1,6 @@
 /** @file Types from the text of printed graphs. Upstream: torch/csrc/jit/frontend/schema_type_parser.cpp. Spec: none. */
 import { ScriptError } from "../base/errors.ts";
+import { checkLimit } from "../base/limits.ts";
 import { QualifiedName } from "../core/qualified_name.ts";
 import * as T from "../core/type.ts";
 import type { Type } from "../core/type.ts";
@@ -37,6 +38,7 @@ const SCALAR_TYPES = new Set(Object.values(DTYPES).map((d) => d.cppName));
 export class Scanner {
   readonly text: string;
   at: number;
+  private depth = 0;
   constructor(text: string, at = 0) {
     this.text = text;
     this.at = at;
@@ -71,7 +73,16 @@ export class Scanner {
   }
   fail(expected: string): never {
     const line = this.text.slice(0, this.at).split("\n").length;
-    throw new ScriptError(`Cannot parse IR: line ${line}: found ${JSON.stringify(this.text.slice(this.at, this.at + 20))}, expected ${expected}`);
+    throw new ScriptError(
+      `Cannot parse IR: line ${line}: found ${JSON.stringify(this.text.slice(this.at, this.at + 20))}, expected ${expected}`,
+    );
+  }
+  /** Runs a parser of something that may hold others of its kind; the limit stands where the call stack would end. */
+  nested<R>(body: () => R): R {
+    checkLimit("maxSourceDepth", ++this.depth, "IR: nesting of blocks, types or literals");
+    const result = body();
+    this.depth--;
+    return result;
   }
   /** Items up to `close`, separated by commas. */
   list<E>(close: string, item: () => E): E[] {
@@ -93,8 +104,9 @@ export class TypeParser {
   }
 
   parse(s: Scanner): Type {
-    let type = this.base(s);
-    for (;;) {
+    let type = s.nested(() => this.base(s));
+    for (let suffixes = 0; ; suffixes++) {
+      checkLimit("maxSourceDepth", suffixes, "IR: suffixes of a type");
       if (s.text[s.at] === "?") {
         s.at++;
         type = T.optionalOf(type);
@@ -145,7 +157,8 @@ export class TypeParser {
         break;
     }
     const dtype = name.endsWith("Tensor") && name !== "Tensor" ? name.slice(0, -"Tensor".length) : name;
-    if (name === "Tensor" || SCALAR_TYPES.has(dtype)) return this.tensor(s, name === "Tensor" ? undefined : dtype, dtype !== name);
+    if (name === "Tensor" || SCALAR_TYPES.has(dtype))
+      return this.tensor(s, name === "Tensor" ? undefined : dtype, dtype !== name);
     return SIMPLE[name] ?? this.namedType(name);
   }
 
@@ -153,7 +166,11 @@ export class TypeParser {
     let type = this.named.get(name);
     if (!type) {
       const enumName = /^Enum<(.+)>$/.exec(name)?.[1];
-      type = this.resolve?.(enumName ?? name) ?? (enumName === undefined ? new T.ClassType(new QualifiedName(name), true) : new T.EnumType(new QualifiedName(enumName), T.IntT, []));
+      type =
+        this.resolve?.(enumName ?? name) ??
+        (enumName === undefined
+          ? new T.ClassType(new QualifiedName(name), true)
+          : new T.EnumType(new QualifiedName(enumName), T.IntT, []));
       this.named.set(name, type);
     }
     return type;
@@ -161,7 +178,8 @@ export class TypeParser {
 
   /** `Float(2, *, strides=[3, 1], requires_grad=0, device=cpu)`, `FloatTensor(device=cpu)`, `Tensor`. */
   private tensor(s: Scanner, scalarType: string | undefined, unranked: boolean): Type {
-    if (s.text[s.at] !== "(") return scalarType === undefined ? T.TensorT : { kind: "Tensor", detail: { scalarType } };
+    if (s.text[s.at] !== "(")
+      return scalarType === undefined ? T.TensorT : { kind: "Tensor", detail: { scalarType } };
     s.at++;
     const sizes: (number | null)[] = [];
     let strides: (number | null)[] | undefined;

@@ -10,21 +10,25 @@ export const INVARIANTS: Readonly<Record<string, Invariant>> = {
   "every input is recorded as a use of its value, and every use is an input": (graph) => {
     for (const node of everyNode(graph)) {
       for (const [offset, input] of node.inputs.entries()) {
-        if (input.uses.filter((u) => u.user === node && u.offset === offset).length !== 1) return `input ${offset} of ${name(node)}`;
+        if (input.uses.filter((u) => u.user === node && u.offset === offset).length !== 1)
+          return `input ${offset} of ${name(node)}`;
       }
       for (const output of node.outputs) {
-        if (output.uses.some((u) => u.user.inputs[u.offset] !== output)) return `uses of %${output.debugName()}`;
+        if (output.uses.some((u) => u.user.inputs[u.offset] !== output))
+          return `uses of %${output.debugName()}`;
       }
     }
     return undefined;
   },
   "outputs know their node and place": (graph) => {
     for (const node of everyNode(graph)) {
-      for (const [offset, output] of node.outputs.entries()) if (output.node !== node || output.offset !== offset) return `output ${offset} of ${name(node)}`;
+      for (const [offset, output] of node.outputs.entries())
+        if (output.node !== node || output.offset !== offset) return `output ${offset} of ${name(node)}`;
     }
     return undefined;
   },
-  "values are defined before they are used, in the same block or around it": (graph) => outOfScope(graph.block, new Set()),
+  "values are defined before they are used, in the same block or around it": (graph) =>
+    outOfScope(graph.block, new Set()),
   "numbers are given once": (graph) => {
     const seen = new Set<number>();
     for (const value of everyValue(graph)) {
@@ -36,16 +40,19 @@ export const INVARIANTS: Readonly<Record<string, Invariant>> = {
   },
   "names are given once, and known to the graph": (graph) => {
     for (const value of everyValue(graph)) {
-      if (value.hasDebugName() && graph.uniqueNames.get(value.debugName()) !== value) return `name %${value.debugName()}`;
+      if (value.hasDebugName() && graph.uniqueNames.get(value.debugName()) !== value)
+        return `name %${value.debugName()}`;
     }
     return undefined;
   },
   "nodes of a block are linked and in order": (graph) => {
     for (const block of everyBlock(graph)) {
-      if (block.paramNode.inputs.length > 0 || block.returnNode.outputs.length > 0) return "a parameter or return node";
+      if (block.paramNode.inputs.length > 0 || block.returnNode.outputs.length > 0)
+        return "a parameter or return node";
       let previous = block.paramNode;
       for (let node = block.first; ; node = node.next!) {
-        if (node.prev !== previous || node.owningBlock !== block || node.graph !== graph) return `links of ${name(node)}`;
+        if (node.prev !== previous || node.owningBlock !== block || node.graph !== graph)
+          return `links of ${name(node)}`;
         if (!previous.isBefore(node)) return `order of ${name(previous)} and ${name(node)}`;
         if (node === block.returnNode) break;
         previous = node;
@@ -57,7 +64,8 @@ export const INVARIANTS: Readonly<Record<string, Invariant>> = {
     for (const node of allNodes(graph.block)) {
       if (node.kind !== "prim::If") continue;
       const counts = node.blocks.map((b) => b.outputs.length);
-      if (node.inputs.length !== 1 || counts.length !== 2 || counts.some((n) => n !== node.outputs.length)) return name(node);
+      if (node.inputs.length !== 1 || counts.length !== 2 || counts.some((n) => n !== node.outputs.length))
+        return name(node);
     }
     return undefined;
   },
@@ -66,20 +74,29 @@ export const INVARIANTS: Readonly<Record<string, Invariant>> = {
       if (node.kind !== "prim::Loop") continue;
       const [body] = node.blocks;
       const carried = node.outputs.length;
-      if (node.blocks.length !== 1 || !body || body.inputs.length !== carried + 1 || body.outputs.length !== carried + 1 || node.inputs.length !== carried + 2) {
+      if (
+        node.blocks.length !== 1 ||
+        !body ||
+        body.inputs.length !== carried + 1 ||
+        body.outputs.length !== carried + 1 ||
+        node.inputs.length !== carried + 2
+      ) {
         return name(node);
       }
     }
     return undefined;
   },
   "constants take nothing": (graph) => {
-    for (const node of allNodes(graph.block)) if (node.kind === "prim::Constant" && (node.inputs.length > 0 || node.outputs.length !== 1)) return name(node);
+    for (const node of allNodes(graph.block))
+      if (node.kind === "prim::Constant" && (node.inputs.length > 0 || node.outputs.length !== 1))
+        return name(node);
     return undefined;
   },
   "graphs among the attributes are sound": (graph) => {
     for (const node of allNodes(graph.block)) {
       for (const attribute of node.attributes.values()) {
-        const inner = attribute.kind === "g" ? [attribute.value] : attribute.kind === "gs" ? attribute.value : [];
+        const inner =
+          attribute.kind === "g" ? [attribute.value] : attribute.kind === "gs" ? attribute.value : [];
         for (const g of inner) {
           const wrong = brokenInvariant(g);
           if (wrong !== undefined) return `in ${name(node)}: ${wrong}`;

@@ -9,6 +9,7 @@ import type { LimitOverrides } from "../base/limits.ts";
 import { Source } from "../base/source_range.ts";
 import { guardStack } from "../base/stack_guard.ts";
 import type { ScriptObject } from "../core/ivalue.ts";
+import { findNativeClass as findBuiltinClass } from "../core/native_class.ts";
 import type { ClassType } from "../core/type.ts";
 import type { TypedConstant } from "../frontend/default_value.ts";
 import { CompilationUnit } from "../ir/compilation_unit.ts";
@@ -24,6 +25,7 @@ import { ValueImporter, type RunMethod } from "./value_import.ts";
 export interface LoadOptions extends StorageOptions {
   /** Runs `__setstate__`. */
   readonly runMethod: RunMethod;
+  /** Default: the classes of `src/core/native_class.ts`. */
   readonly findNativeClass?: NativeClassFinder | undefined;
   readonly cu?: CompilationUnit | undefined;
   readonly limits?: LimitOverrides | undefined;
@@ -77,7 +79,7 @@ export interface LoadedProgram {
 function openCode(reader: ArchiveReader, options: Partial<LoadOptions>): LoadedProgram {
   installDefaultEvaluator();
   const version = reader.checkTorchScript();
-  const { limits, findNativeClass, cu = new CompilationUnit() } = options;
+  const { limits, findNativeClass = findBuiltinClass, cu = new CompilationUnit() } = options;
   const constants: TypedConstant[] = [];
   const code = codeRecords(reader);
   const loadSource = (qualifier: string): Source | undefined => sourceFrom(code, qualifier, limits);

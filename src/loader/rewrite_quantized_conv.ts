@@ -15,10 +15,17 @@ export function rewriteQuantizedConvForBC(graph: Graph): void {
 }
 
 function rewriteBlock(block: Block): void {
-  for (const node of block.nodes()) {
+  // a copy: nodes are taken out on the way
+  const nodes = Array.from(block.nodes());
+  for (const node of nodes) {
     for (const inner of node.blocks) rewriteBlock(inner);
     if (!OPERATORS.has(node.kind) || node.inputs.length !== OLD_INPUTS) continue;
-    // from the last to the first: removing shifts what follows
-    for (let i = LAST_DROPPED; i >= FIRST_DROPPED; i--) node.removeInput(i);
+    // a new node without a source range, as torch's rewriter makes it: graphs print numbers and locations
+    const inputs = node.inputs.filter((_, i) => i < FIRST_DROPPED || i > LAST_DROPPED);
+    const replacement = node.graph.create(node.kind, inputs);
+    replacement.output.setType(node.output.type);
+    replacement.insertBefore(node);
+    node.output.replaceAllUsesWith(replacement.output);
+    node.destroy();
   }
 }

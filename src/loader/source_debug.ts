@@ -95,6 +95,7 @@ function offsetOf(value: PickleValue | undefined): number | undefined {
 class SourceTable {
   private readonly texts: readonly string[] | undefined;
   private readonly sources = new Map<PickleValue, Source | undefined>();
+  private empty: Source | undefined;
 
   /** @param texts lines and file names by number; undefined: sources hold their text themselves. */
   constructor(texts?: readonly string[]) {
@@ -113,7 +114,13 @@ class SourceTable {
 
   private source(value: PickleValue | undefined): Source | undefined {
     if (value === undefined) return undefined;
-    if (!this.sources.has(value)) this.sources.set(value, this.makeSource(value));
+    if (!this.sources.has(value)) {
+      let source = this.makeSource(value);
+      // Note [One empty source]: "no source" is read as an empty one and written back as another. Upstream keeps the two apart, so that its
+      // second save differs from its first; as one source they give the first again.
+      if (source?.text === "") source = this.empty ??= source;
+      this.sources.set(value, source);
+    }
     return this.sources.get(value);
   }
 

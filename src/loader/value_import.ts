@@ -7,12 +7,13 @@ import type { Unpickled } from "../archive/unpickler.ts";
 import {
   PersistentId, PickleDict, PickleFloat, PickleGlobal, PickleList, PickleObject, PickleReduce, PickleTuple, pickleTypeName, type PickleValue,
 } from "../archive/pickle_value.ts";
-import { PickleError, ScriptError, UnsupportedError } from "../base/errors.ts";
+import { PickleError, ScriptError, TorchScriptError, UnsupportedError } from "../base/errors.ts";
 import { LIMITS, checkLimit, type LimitOverrides } from "../base/limits.ts";
 import { ScriptObject, dictKey, dynamicTypeOf, enumValue, tagDynamicType } from "../core/ivalue.ts";
 import * as T from "../core/type.ts";
 import type { ClassType, EnumType, FunctionLike, Type } from "../core/type.ts";
 import type { TypedConstant } from "../frontend/default_value.ts";
+import { ScriptFunction } from "../ir/function.ts";
 import { Complex, boxFloat } from "../tensor/scalar.ts";
 import { Device, Tensor } from "../tensor/tensor.ts";
 import type { TensorImporter } from "./tensor_import.ts";
@@ -357,7 +358,15 @@ export class ValueImporter {
     const { type } = object;
     if (!this.env.runMethod) return;
     const argument = setState.schema.args[1]!.type;
-    this.env.runMethod(setState, [object, this.convert(state, argument, `state of ${type.name.qualifiedName}`)]);
+    const value = this.convert(state, argument, `state of ${type.name.qualifiedName}`);
+    try {
+      this.env.runMethod(setState, [object, value]);
+    } catch (cause) {
+      // a native class takes its state apart without asking: what does not fit fails somewhere
+      if (cause instanceof TorchScriptError || setState instanceof ScriptFunction) throw cause;
+      const message = `Cannot unpickle "${this.env.record}": state of ${type.name.qualifiedName} does not fit ${T.typeReprStr(argument)}`;
+      throw new PickleError(message, { record: this.env.record, cause });
+    }
     for (const [slot, attribute] of type.attributes.entries()) {
       const { kind } = attribute.type;
       if (kind === "Optional" || kind === "None" || (object.slots[slot] ?? null) !== null) continue;

@@ -15,7 +15,7 @@ import { clamp } from "./ternary.ts";
 import { kernelParameter } from "./unary.ts";
 
 /** Applies a kernel that exists for floating dtypes only. */
-function floatsOnly(self: Tensor, kernel: Kernel1): Tensor {
+export function floatsOnly(self: Tensor, kernel: Kernel1): Tensor {
   const { category } = self.dtype;
   if (category !== "float" && !(category === "complex" && kernel.complex && self.dtype !== DTYPES.complex32)) {
     throw notImplemented(kernel.name, self.dtype);
@@ -226,10 +226,4 @@ export function halves(self: Tensor, dim: number): [Tensor, Tensor] {
   const size = self.sizes[d]!;
   if (size % 2 !== 0) throw new OperatorError(`Halving dimension must be even, but dimension ${d} is size ${size}`);
   return [narrowView(self, d, 0, size / 2), narrowView(self, d, size / 2, size / 2)];
-}
-
-/** Random slopes in training are the random family's; evaluation uses the mean slope. */
-export function rreluEval(self: Tensor, lower: Scalar, upper: Scalar): Tensor {
-  const slope = parameter(self, (scalarToNumber(lower) + scalarToNumber(upper)) / 2);
-  return floatsOnly(self, { name: "leaky_relu_cpu", real: (x) => (x > 0 ? x : x * slope) });
 }

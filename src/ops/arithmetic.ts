@@ -2,10 +2,11 @@
 import { OperatorError } from "../base/errors.ts";
 import { aliasOperator, op } from "../core/operator_registry.ts";
 import { cloneTensor, convertTensor } from "../tensor/clone.ts";
+import { writeInplaceResult, writeOutResult } from "../tensor/copy.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { BINARY, pow as powReal } from "../tensor/kernels/binary.ts";
 import { UNARY } from "../tensor/kernels/unary.ts";
-import { C, cmul } from "../tensor/math/complex.ts";
+import { C, cdiv, cmul, csqrt } from "../tensor/math/complex.ts";
 import { emptyResult, map1, notImplemented, type Kernel2 } from "../tensor/pointwise.ts";
 import { floatResult, resultType, toComplexDtype } from "../tensor/promotion.ts";
 import { Complex, isIntScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
@@ -40,7 +41,8 @@ function scaled(alpha: Scalar, dtype: DType, sign: 1 | -1): Kernel2 {
 
 function addWith(a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar): Tensor {
   const dtype = resultType(a, b);
-  if (isOne(alpha)) return computeIn(BINARY.add, a, b, dtype);
+  // complex addition multiplies by alpha even when it is 1: infinities then make NaN, as in PyTorch
+  if (isOne(alpha) && dtype.category !== "complex") return computeIn(BINARY.add, a, b, dtype);
   checkAlpha(dtype, alpha);
   return computeIn(scaled(alpha, dtype, 1), a, b, dtype);
 }
@@ -61,7 +63,7 @@ function subWith(a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar): Tensor 
     );
   }
   const dtype = resultType(a, b);
-  if (isOne(alpha)) return computeIn(BINARY.sub, a, b, dtype);
+  if (isOne(alpha) && dtype.category !== "complex") return computeIn(BINARY.sub, a, b, dtype);
   checkAlpha(dtype, alpha);
   return computeIn(scaled(alpha, dtype, -1), a, b, dtype);
 }
@@ -154,8 +156,29 @@ function powScalar(self: Tensor, exponent: Scalar): Tensor {
     const e = kernelParameter(dtype, plain);
     return map1(self, { name: "pow", real: (x) => powReal(x, e) }, dtype);
   }
+  if (dtype.category === "complex") {
+    const easy = EASY_COMPLEX_POWERS.get(plain);
+    if (easy) return map1(self, { name: "pow", complex: easy }, dtype);
+  }
   return power(self, exponent);
 }
+const EASY_COMPLEX_POWERS = new Map<number, (re: number, im: number) => void>([
+  [0.5, csqrt],
+  [2, (r, i) => cmul(r, i, r, i)],
+  [3, (r, i) => {
+    cmul(r, i, r, i);
+    cmul(C.re, C.im, r, i);
+  }],
+  [-0.5, (r, i) => {
+    csqrt(r, i);
+    cdiv(1, 0, C.re, C.im);
+  }],
+  [-1, (r, i) => cdiv(1, 0, r, i)],
+  [-2, (r, i) => {
+    cmul(r, i, r, i);
+    cdiv(1, 0, C.re, C.im);
+  }],
+]);
 const SQUARE = {
   name: "pow",
   real: (x: number) => x * x,
@@ -194,47 +217,48 @@ op("aten::float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", fl
 op("aten::float_power.Scalar(Scalar self, Tensor exponent) -> Tensor", floatPower);
 
 op("aten::ldexp.Tensor(Tensor self, Tensor other) -> Tensor", (self, other) => mul(self, callPowTwo(other)));
+op("aten::ldexp_(Tensor(a!) self, Tensor other) -> Tensor(a!)", (self, other) => {
+  writeInplaceResult(self, mul(self, callPowTwo(other)));
+  return self;
+});
 function callPowTwo(other: Tensor): Tensor {
   return computeIn(BINARY.pow, 2.0, other, other.dtype.category === "float" || other.dtype.category === "complex" ? other.dtype : floatResult(other.dtype));
 }
 
-op("aten::complex(Tensor real, Tensor imag) -> Tensor", (real, imag) => {
-  checkParts("complex", "real", "imag", real, imag);
-  return computeIn(
-    { name: "complex_cpu", complex: (ar, _ai, br) => { C.re = ar; C.im = br; } },
-    real,
-    imag,
-    toComplexDtype(real.dtype),
-  );
-});
-op("aten::polar(Tensor abs, Tensor angle) -> Tensor", (abs, angle) => {
-  checkParts("polar", "abs", "angle", abs, angle);
-  return computeIn(
-    {
-      name: "polar_cpu",
-      complex: (ar, _ai, br) => {
-        C.re = ar * Math.cos(br);
-        C.im = ar * Math.sin(br);
-      },
-    },
-    abs,
-    angle,
-    toComplexDtype(abs.dtype),
-  );
-});
-
-function checkParts(name: string, first: string, second: string, a: Tensor, b: Tensor): void {
-  void name;
+/** A complex tensor of two real ones; `out`, if given, has the complex dtype already. */
+function fromParts(kernel: Kernel2, a: Tensor, b: Tensor, out?: Tensor): Tensor {
   const ok = (d: DType): boolean => d === DTYPES.float32 || d === DTYPES.float64 || d === DTYPES.float16;
   if (!ok(a.dtype) || !ok(b.dtype)) {
     throw new OperatorError(`Expected both inputs to be Half, Float or Double tensors but got ${a.dtype.cppName} and ${b.dtype.cppName}`);
   }
-  if (a.dtype !== b.dtype) {
-    throw new OperatorError(`Expected object of scalar type ${a.dtype.cppName} but got scalar type ${b.dtype.cppName} for second argument`);
-  }
-  void first;
-  void second;
+  const mismatch = (want: DType, got: DType, where: string): OperatorError =>
+    new OperatorError(`Expected object of scalar type ${want.cppName} but got scalar type ${got.cppName} for ${where}`);
+  if (a.dtype !== b.dtype) throw mismatch(a.dtype, b.dtype, "second argument");
+  const dtype = toComplexDtype(a.dtype);
+  if (out && out.dtype !== dtype) throw mismatch(dtype, out.dtype, "argument 'out'");
+  const result = computeIn(kernel, a, b, dtype);
+  if (!out) return result;
+  writeOutResult(out, result);
+  return out;
 }
+const COMPLEX: Kernel2 = {
+  name: "complex_cpu",
+  complex: (ar, _ai, br) => {
+    C.re = ar;
+    C.im = br;
+  },
+};
+const POLAR: Kernel2 = {
+  name: "polar_cpu",
+  complex: (ar, _ai, br) => {
+    C.re = ar * Math.cos(br);
+    C.im = ar * Math.sin(br);
+  },
+};
+op("aten::complex(Tensor real, Tensor imag) -> Tensor", (real, imag) => fromParts(COMPLEX, real, imag));
+op("aten::complex.out(Tensor real, Tensor imag, *, Tensor(a!) out) -> Tensor(a!)", (real, imag, out) => fromParts(COMPLEX, real, imag, out));
+op("aten::polar(Tensor abs, Tensor angle) -> Tensor", (abs, angle) => fromParts(POLAR, abs, angle));
+op("aten::polar.out(Tensor abs, Tensor angle, *, Tensor(a!) out) -> Tensor(a!)", (abs, angle, out) => fromParts(POLAR, abs, angle, out));
 
 for (const [alias, name] of Object.entries({ subtract: "sub", multiply: "mul", divide: "div", true_divide: "div" })) {
   aliasOperator(`aten::${alias}`, `aten::${name}`);

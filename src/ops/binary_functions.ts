@@ -55,7 +55,7 @@ op("aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor", floats(BINARY.c
 op("aten::copysign.Scalar(Tensor self, Scalar other) -> Tensor", floats(BINARY.copysign));
 op("aten::hypot(Tensor self, Tensor other) -> Tensor", onlyFloats(BINARY.hypot));
 op("aten::logaddexp(Tensor self, Tensor other) -> Tensor", onlyFloats(BINARY.logaddexp));
-op("aten::logaddexp2(Tensor self, Tensor other) -> Tensor", onlyFloats({ name: "logaddexp2_cpu", real: BINARY.logaddexp2.real }));
+op("aten::logaddexp2(Tensor self, Tensor other) -> Tensor", onlyFloats(BINARY.logaddexp2));
 op("aten::igamma(Tensor self, Tensor other) -> Tensor", onlyFloats(BINARY.igamma));
 op("aten::igammac(Tensor self, Tensor other) -> Tensor", onlyFloats(BINARY.igammac));
 op("aten::gcd(Tensor self, Tensor other) -> Tensor", onlyInts(BINARY.gcd));

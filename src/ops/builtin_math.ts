@@ -85,10 +85,10 @@ function gamma(x: number): number {
   if (Number.isInteger(x)) {
     if (x < 0) return NaN;
     if (x === 0) return Object.is(x, -0) ? -Infinity : Infinity;
-    if (x < 24) {
-      let product = 1;
-      for (let i = 2; i < x; i++) product *= i;
-      return product;
+    if (x <= 171) {
+      let product = 1n;
+      for (let i = 2; i < x; i++) product *= BigInt(i);
+      return Number(product);
     }
   }
   if (x < 0.5) return Math.PI / (Math.sin(Math.PI * x) * gamma(1 - x));

@@ -1,6 +1,7 @@
 /** @file Comparison, logical and bitwise operators of two tensors, or a tensor and a number. Upstream: aten/src/ATen/native/BinaryOps.cpp, TensorCompare.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { aliasOperator, op } from "../core/operator_registry.ts";
+import { writeInplaceResult } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { toFloat64Array } from "../tensor/data.ts";
 import { BINARY, shiftKernels } from "../tensor/kernels/binary.ts";
@@ -79,6 +80,24 @@ op("aten::__lshift__.Tensor(Tensor self, Tensor other) -> Tensor", left);
 op("aten::__lshift__.Scalar(Tensor self, Scalar other) -> Tensor", left);
 op("aten::__rshift__.Tensor(Tensor self, Tensor other) -> Tensor", right);
 op("aten::__rshift__.Scalar(Tensor self, Scalar other) -> Tensor", right);
+
+/** Python's augmented assignments are operators of their own: `__iand__` and the like. */
+const inPlace =
+  (compute: (a: Operand, b: Operand) => Tensor) =>
+  (self: Tensor, other: Operand): Tensor => {
+    writeInplaceResult(self, compute(self, other));
+    return self;
+  };
+op("aten::__iand__.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)", inPlace(and));
+op("aten::__iand__.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)", inPlace(and));
+op("aten::__ior__.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)", inPlace(or));
+op("aten::__ior__.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)", inPlace(or));
+op("aten::__ixor__.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)", inPlace(xor));
+op("aten::__ixor__.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)", inPlace(xor));
+op("aten::__ilshift__.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)", inPlace(left));
+op("aten::__ilshift__.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)", inPlace(left));
+op("aten::__irshift__.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)", inPlace(right));
+op("aten::__irshift__.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)", inPlace(right));
 
 export const isclose = op("aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor", (self, other, rtol, atol, equalNan) => {
   if (self.dtype !== other.dtype) {

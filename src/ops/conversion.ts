@@ -134,3 +134,13 @@ op("aten::requires_grad_(Tensor(a!) self, bool requires_grad=True) -> Tensor(a!)
 });
 op("aten::data(Tensor self) -> Tensor", (self) => viewOf(self, self.sizes, self.strides));
 op("aten::_shape_as_tensor(Tensor self) -> Tensor", (self) => fromIndices(self.sizes, [self.ndim]));
+
+op("aten::copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)", (self, src) => {
+  copyInto(self, src);
+  return self;
+});
+op("aten::copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor", (self, src) => {
+  const out = emptyLike(self);
+  copyInto(out, src);
+  return out;
+});

@@ -385,3 +385,23 @@ op("aten::fft_rfftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? lay
 export function isInexact(value: Scalar): boolean {
   return isFloatScalar(value) || value instanceof Complex;
 }
+
+op("aten::fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)", fillScalar);
+op("aten::fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)", (self, value) => {
+  if (value.ndim !== 0) {
+    throw new OperatorError(`fill_ only supports 0-dimension value tensor but got tensor with ${value.ndim} dimensions.`);
+  }
+  copyInto(self, value);
+  return self;
+});
+op("aten::fill.Scalar(Tensor self, Scalar value) -> Tensor", (self, value) => fillScalar(emptyLike(self), value));
+op("aten::fill.Tensor(Tensor self, Tensor value) -> Tensor", (self, value) => {
+  if (value.ndim !== 0) {
+    throw new OperatorError(`fill only supports 0-dimension value tensor but got tensor with ${value.ndim} dimensions.`);
+  }
+  const out = emptyLike(self);
+  copyInto(out, value);
+  return out;
+});
+op("aten::zero_(Tensor(a!) self) -> Tensor(a!)", (self) => fillScalar(self, 0));
+op("aten::zero(Tensor self) -> Tensor", (self) => emptyLike(self));

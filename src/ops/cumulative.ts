@@ -2,7 +2,7 @@
 import { op } from "../core/operator_registry.ts";
 import { convertTensor } from "../tensor/clone.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
-import { C, cexp, clog1p } from "../tensor/math/complex.ts";
+import { C, clogaddexp } from "../tensor/math/complex.ts";
 import { notImplemented } from "../tensor/pointwise.ts";
 import { lineCursor, mapBigLines, mapComplexLines, mapLines, planLines } from "../tensor/reduce.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
@@ -95,18 +95,8 @@ function logcumsumexp(self: Tensor, dim: number): Tensor {
     return mapComplexLines(self, dim, dtype, (re, im) => {
       let [r, i] = [-Infinity, 0];
       for (let k = 0; k < re.length; k++) {
-        const [x, y] = [re[k]!, im[k]!];
-        if (r !== r || i !== i || x !== x || y !== y) [r, i] = [NaN, NaN];
-        else if (r === -Infinity) [r, i] = [x, y];
-        else if (x > r) {
-          cexp(r - x, i - y);
-          clog1p(C.re, C.im);
-          [r, i] = [x + C.re, y + C.im];
-        } else {
-          cexp(x - r, y - i);
-          clog1p(C.re, C.im);
-          [r, i] = [r + C.re, i + C.im];
-        }
+        clogaddexp(re[k]!, im[k]!, r, i);
+        [r, i] = [C.re, C.im];
         re[k] = r;
         im[k] = i;
       }

@@ -10,7 +10,7 @@ import { stridesIn, suggestMemoryFormat } from "../tensor/memory_format.ts";
 import { promoteTypes } from "../tensor/promotion.ts";
 import { wrapDim } from "../tensor/strides.ts";
 import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
-import { expandView, formatList, narrowView, transposeView, unsqueezeView } from "../tensor/view_geometry.ts";
+import { expandView, formatList, narrowView, unsqueezeView } from "../tensor/view_geometry.ts";
 import { atleast1d, atleast2d, atleast3d, reshape, reshapeTensor, tensorTypeName } from "./views.ts";
 
 /** A 1-d tensor without elements joins anything (an old rule that PyTorch keeps). */
@@ -201,9 +201,8 @@ function meshgrid(tensors: readonly Tensor[], indexing: string): Tensor[] {
   const shape = list.map((t) => t.numel);
   const grids = list.map((t, i) => expandView(reshapeTensor(t, shape.map((_, d) => (d === i ? -1 : 1))), shape, tensorTypeName(t)));
   if (!swaps) return grids;
-  const turned = grids.map((g) => transposeView(g, 0, 1));
-  [turned[0], turned[1]] = [turned[1]!, turned[0]!];
-  return turned;
+  [grids[0], grids[1]] = [grids[1]!, grids[0]!];
+  return grids;
 }
 
 op("aten::meshgrid(Tensor[] tensors) -> Tensor[]", (tensors) => meshgrid(tensors, "ij"));

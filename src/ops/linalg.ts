@@ -189,15 +189,15 @@ function solveWith(a: Tensor, bIn: Tensor, left: boolean): { result: Tensor; f: 
   checkSquare(a, name);
   sameDtype(a, bIn, name);
   const isVector = isVectorRhs(a, bIn);
+  const b = isVector ? unsqueezeView(bIn, bIn.ndim) : bIn;
+  checkSystem(a, b, left, name);
   if (isVector && !left) {
     throw new OperatorError(
       "linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. In this case linalg.solve is equivalent to B / A.squeeze(-1)",
     );
   }
-  const b = isVector ? unsqueezeView(bIn, bIn.ndim) : bIn;
-  checkSystem(a, b, left, name);
   const f = factor(a);
-  const batch = broadcastShapes(batchOf(a), batchOf(b));
+  const batch = broadcastShapes(batchOf(b), batchOf(a));
   const from = batchIndices(batchOf(a), batch);
   const x = loadBroadcast(b, batch).map((m, k) => {
     const lu = f.parts[from[k]!]!;

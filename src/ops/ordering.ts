@@ -5,6 +5,7 @@ import { cloneTensor, convertTensor } from "../tensor/clone.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { doublesOf, fromDoubles, fromIndices, indicesOf, wideScalar } from "../tensor/kernels/data.ts";
 import { gatherDim, gatherElements } from "../tensor/kernels/gather.ts";
+import { introSort, nthElement, partialSort } from "../tensor/kernels/introselect.ts";
 import { compareKeys, keysOf, searchSorted, sortedOrder, type Keys } from "../tensor/kernels/ordering.ts";
 import type { Scalar } from "../tensor/scalar.ts";
 import { numelOf, wrapDim } from "../tensor/strides.ts";
@@ -27,7 +28,7 @@ function requireOrdered(self: Tensor, name: string): void {
 
 function sortTensor(self: Tensor, dimIn: number, descending: boolean): [Tensor, Tensor] {
   const dim = wrapDim(dimIn, self.ndim);
-  if (self.dtype.category === "complex") throw new OperatorError("Sort does not support complex dtypes on CPU");
+  if (self.dtype.category === "complex") throw new OperatorError(" Sort does not support complex dtypes on CPU");
   if (self.ndim === 0) return [cloneTensor(self), fromIndices([0], [])];
   const n = self.sizes[dim]!;
   const keys = keysOf(self);
@@ -48,19 +49,19 @@ op("aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor", (s
 op("aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor", (self, _stable, dim, descending) => sortTensor(self, dim, descending)[1]);
 op("aten::msort(Tensor self) -> Tensor", (self) => sortTensor(self, 0, false)[0]);
 
-export const topk = op("aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)", (self, k, dimIn, largest): [Tensor, Tensor] => {
+export const topk = op("aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)", (self, k, dimIn, largest, isSorted): [Tensor, Tensor] => {
   const dim = wrapDim(dimIn, self.ndim);
   const n = self.ndim === 0 ? 1 : self.sizes[dim]!;
   if (k < 0 || k > n) throw new OperatorError("selected index k out of range");
-  requireOrdered(self, "topk_cpu");
-  if (self.dtype === DTYPES.bool) throw new OperatorError(`"topk_cpu" not implemented for 'Bool'`);
+  if (self.dtype.category === "complex") throw new OperatorError(" topk does not support complex dtypes on CPU");
+  if (self.dtype === DTYPES.bool) throw new OperatorError("topk does not support bool dtypes on CPU");
   if (self.ndim === 0) return [cloneTensor(self), fromIndices([0], [])];
   const keys = keysOf(self);
   const sizes = self.sizes.map((s, d) => (d === dim ? k : s));
   const from = new Float64Array(numelOf(sizes));
   const indices = new Float64Array(from.length);
   eachLine(self, dim, (at, stride) => {
-    const order = sortedOrder(keys, at, stride, n, largest);
+    const order = selectTop(keys, at, stride, n, k, largest, isSorted);
     const to = Math.floor(at / (n * stride)) * k * stride + (at % stride);
     for (let i = 0; i < k; i++) {
       from[to + i * stride] = at + order[i]! * stride;
@@ -69,6 +70,20 @@ export const topk = op("aten::topk(Tensor self, SymInt k, int dim=-1, bool large
   });
   return [gatherElements(self, from, sizes), fromIndices(indices, sizes)];
 });
+
+/** The first k of a line in the order that PyTorch's selection leaves them in. */
+function selectTop(keys: Keys, at: number, stride: number, n: number, k: number, largest: boolean, isSorted: boolean): number[] {
+  const order = Array.from({ length: n }, (_, i) => i);
+  if (k === 0) return order;
+  const sign = largest ? -1 : 1;
+  const before = (a: number, b: number): boolean => sign * compareKeys(keys[at + a * stride]!, keys[at + b * stride]!) < 0;
+  if (k * 64 <= n) partialSort(order, 0, k, n, before);
+  else {
+    nthElement(order, 0, k - 1, n, before);
+    if (isSorted) introSort(order, 0, k - 1, before);
+  }
+  return order;
+}
 
 interface Distinct {
   /** Position of a representative of each distinct element. */
@@ -162,6 +177,7 @@ op("aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse
 op("aten::unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)", (self, dim, inverse, counts) => dropped(uniqueSlices(self, dim, false), inverse, counts));
 op("aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)", (self, wantInverse, wantCounts, dim): [Tensor, Tensor, Tensor] => {
   if (dim !== null) return dropped(uniqueSlices(self, dim, false), wantInverse, wantCounts);
+  requireOrdered(self, "unique");
   const keys = keysOf(self);
   const u = distinct(Array.from({ length: self.numel }, (_, i) => i), (a, b) => keys[a] === keys[b]);
   return [

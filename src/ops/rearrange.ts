@@ -138,6 +138,7 @@ op("aten::fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) ->
 
 op("aten::trace(Tensor self) -> Tensor", (self) => {
   if (self.ndim !== 2) throw new OperatorError(`trace: expected a matrix, but got tensor with dim ${self.ndim}`);
+  if (self.dtype === DTYPES.bool) throw new OperatorError(`"trace" not implemented for 'Bool'`);
   const diagonal = diagonalView(self, 0, 0, 1);
   if (self.dtype.category === "complex") {
     const pairs = cloneTensor(convertTensor(diagonal, DTYPES.complex128), 0);
@@ -254,10 +255,15 @@ function checkPatches(p: Patches): void {
   check(p.stride, "stride", 1);
 }
 
+function requirePatchDtype(self: Tensor, kernel: string): void {
+  if (self.dtype.category === "int") throw new OperatorError(`"${kernel}" not implemented for '${self.dtype.cppName}'`);
+}
+
 op("aten::im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor", (self, kernel, dilation, padding, stride) => {
   const p: Patches = { kernel, dilation, padding, stride };
   checkPatches(p);
   const isBatched = self.ndim === 4;
+  requirePatchDtype(self, "im2col_out_cpu");
   if (self.ndim !== 3 && self.ndim !== 4) {
     throw new OperatorError(`Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but got: ${formatList(self.sizes)}`);
   }
@@ -290,6 +296,7 @@ op("aten::col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] 
     throw new OperatorError(`Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, but got: ${formatList(self.sizes)}`);
   }
   const isBatched = self.ndim === 3;
+  requirePatchDtype(self, "col2im_out_cpu");
   const [batch, rows, columns] = (isBatched ? self.sizes : [1, ...self.sizes]) as [number, number, number];
   const taps = kernel[0]! * kernel[1]!;
   if (rows % taps !== 0) {
@@ -330,6 +337,9 @@ op("aten::vander(Tensor x, int? N=None, bool increasing=False) -> Tensor", (x, c
   return powerColumns(x, n, increasing);
 });
 op("aten::linalg_vander(Tensor x, *, SymInt? N=None) -> Tensor", (x, count) => {
+  if (x.dtype === DTYPES.float16 || x.dtype === DTYPES.bfloat16 || x.dtype === DTYPES.bool) {
+    throw new OperatorError(`linalg.vander supports floating point, complex, and integer tensors, but got ${x.dtype.cppName}`);
+  }
   if (x.ndim === 0) throw new OperatorError("linalg.vander: Expected a tensor with at least one dimension, but got a scalar.");
   const n = count ?? x.sizes[x.ndim - 1]!;
   if (n <= 1) throw new OperatorError(`linalg.vander: N must be greater than 1. Got ${n}`);

@@ -2,6 +2,7 @@
 import { OperatorError } from "../base/errors.ts";
 import { aliasOperator, op } from "../core/operator_registry.ts";
 import { contiguousTensor, convertTensor } from "../tensor/clone.ts";
+import { writeOutResult } from "../tensor/copy.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import {
   bigExtremum,
@@ -131,6 +132,18 @@ export const amin = op("aten::amin(Tensor self, int[1] dim=[], bool keepdim=Fals
   if (self.dtype.category === "complex") throw notImplemented("min_values_cpu", self.dtype);
   return extremum(self, dims, keepdim, false);
 });
+/** The out= forms of amax and amin do not convert. */
+const extremumOut = (compute: (self: Tensor, dims: number[], keepdim: boolean) => Tensor) => (self: Tensor, dims: number[], keepdim: boolean, out: Tensor): Tensor => {
+  if (self.dtype !== out.dtype) {
+    throw new OperatorError(
+      `Expected the dtype for input and out to match, but got ${self.dtype.cppName} for input's dtype and ${out.dtype.cppName} for out's dtype.`,
+    );
+  }
+  writeOutResult(out, compute(self, dims, keepdim));
+  return out;
+};
+op("aten::amax.out(Tensor self, int[1] dim=[], bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)", extremumOut(amax));
+op("aten::amin.out(Tensor self, int[1] dim=[], bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)", extremumOut(amin));
 op("aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)", aminmax);
 op("aten::_aminmax(Tensor self) -> (Tensor, Tensor)", (self) => aminmax(self, null, false));
 op("aten::_aminmax.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor, Tensor)", aminmax);
@@ -255,6 +268,7 @@ aliasOperator("aten::special_logsumexp", "aten::logsumexp");
 
 /** Sums `self` down to a shape that broadcasts to it. */
 export function sumToSize(self: Tensor, size: readonly number[]): Tensor {
+  if (size.length === 0) return sum(self);
   if (self.ndim === size.length && self.sizes.every((s, d) => s === size[d])) return self;
   const lead = self.ndim - size.length;
   const dims: number[] = [];

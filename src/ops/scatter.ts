@@ -2,6 +2,7 @@
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { cloneTensor, convertTensor } from "../tensor/clone.ts";
+import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
 import { doublesOf, fromDoubles, indicesOf } from "../tensor/kernels/data.ts";
@@ -172,12 +173,40 @@ function reduceInto(self: Tensor, to: Float64Array, src: Tensor, reduction: Redu
   return fromDoubles(x, self.sizes, self.dtype);
 }
 
+function reduceComplex(self: Tensor, to: Float64Array, src: Tensor, reduction: Reduction, includeSelf: boolean): Tensor {
+  const x = toComplexArrays(self);
+  const y = toComplexArrays(src);
+  const hits = new Float64Array(x.re.length).fill(includeSelf ? 1 : 0);
+  if (!includeSelf) {
+    for (const p of to) {
+      x.re[p] = reduction === "prod" ? 1 : 0;
+      x.im[p] = 0;
+    }
+  }
+  for (let i = 0; i < to.length; i++) {
+    const p = to[i]!;
+    hits[p] = hits[p]! + 1;
+    const [a, b, c, d] = [x.re[p]!, x.im[p]!, y.re[i]!, y.im[i]!];
+    x.re[p] = reduction === "prod" ? a * c - b * d : a + c;
+    x.im[p] = reduction === "prod" ? a * d + b * c : b + d;
+  }
+  if (reduction === "mean") {
+    for (let p = 0; p < hits.length; p++) {
+      x.re[p] = x.re[p]! / Math.max(hits[p]!, 1);
+      x.im[p] = x.im[p]! / Math.max(hits[p]!, 1);
+    }
+  }
+  return fromComplexArrays(x.re, x.im, self.sizes, self.dtype);
+}
+
 op("aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor", (self, dimIn, index, src, reduce, includeSelf) => {
   const dim = wrapDim(dimIn, self.ndim);
   checkScatter(self, dim, index, src, "scatter");
   const reduction = reductionOf(reduce);
   if (index.numel === 0) return cloneTensor(self);
-  if (self.dtype.category === "complex") return scatterCombine(self, dim, index, src, reduction, "scatter");
+  const unsupported = self.dtype.category === "complex" ? reduction === "amax" || reduction === "amin" : self.dtype === DTYPES.bool && reduction === "mean";
+  if (unsupported) throw new OperatorError(`"scatter_gather_tensor_cpu_reduce_${reduction}" not implemented for '${self.dtype.cppName}'`);
+  if (self.dtype.category === "complex") return reduceComplex(self, dimOffsets(self, dim, index), cloneTensor(coveredPart(src, index), 0), reduction, includeSelf);
   return reduceInto(self, dimOffsets(self, dim, index), cloneTensor(coveredPart(src, index), 0), reduction, includeSelf);
 });
 
@@ -282,5 +311,9 @@ op("aten::index_reduce(Tensor self, int dim, Tensor index, Tensor source, str re
   if (self.dtype !== source.dtype) throw new OperatorError("index_reduce_(): self and source must have the same scalar type");
   if (index.numel !== count) throw new OperatorError("index_reduce_(): Number of indices should be equal to self.size(dim)");
   const at = checkedIndices(self, dim, index, (v, size) => `index ${v} is out of bounds for dimension ${dim} with size ${size}`);
+  if (!includeSelf && (self.dtype === DTYPES.bool || self.dtype.category === "complex")) {
+    throw new OperatorError(`"index_reduce_func_exclude_input_init" not implemented for '${self.dtype.cppName}'`);
+  }
+  if (self.dtype.category === "complex") return reduceComplex(self, sliceOffsets(self, dim, at), cloneTensor(source, 0), reduce as Reduction, includeSelf);
   return reduceInto(cloneTensor(self, 0), sliceOffsets(self, dim, at), cloneTensor(source, 0), reduce as Reduction, includeSelf);
 });

@@ -54,7 +54,7 @@ const SIGN_COMPLEX = "Unlike NumPy, torch.sign is not intended to support comple
 export const abs = op("aten::abs(Tensor self) -> Tensor", realUnary(UNARY.abs, false));
 export const neg = op("aten::neg(Tensor self) -> Tensor", sameUnary(UNARY.neg, { bool: NO_BOOL_NEG }));
 op("aten::_conj_physical(Tensor self) -> Tensor", sameUnary(UNARY.conj));
-op("aten::conj_physical(Tensor self) -> Tensor", (self) => {
+export const conj_physical = op("aten::conj_physical(Tensor self) -> Tensor", (self) => {
   if (self.dtype.category !== "complex") return self;
   return map1(self, UNARY.conj);
 });

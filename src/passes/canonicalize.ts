@@ -29,7 +29,10 @@ function permute(node: Node, order: readonly number[]): void {
     return;
   }
   // a loop's carried values stand behind trip count and condition
-  const shifted = (by: number): number[] => [...Array.from({ length: by }, (_, i) => i), ...order.map((i) => i + by)];
+  const shifted = (by: number): number[] => [
+    ...Array.from({ length: by }, (_, i) => i),
+    ...order.map((i) => i + by),
+  ];
   node.permuteInputs(shifted(2));
   const body = node.blocks[0]!;
   body.returnNode.permuteInputs(shifted(1));
@@ -74,7 +77,8 @@ function isNodeBefore(a: Node, b: Node): boolean {
   while (left.owningBlock !== right.owningBlock) {
     const outerLeft = left.owningBlock!.owningNode!;
     const outerRight = right.owningBlock!.owningNode!;
-    if (outerLeft === outerRight) return outerLeft.blocks.indexOf(left.owningBlock!) < outerLeft.blocks.indexOf(right.owningBlock!);
+    if (outerLeft === outerRight)
+      return outerLeft.blocks.indexOf(left.owningBlock!) < outerLeft.blocks.indexOf(right.owningBlock!);
     left = outerLeft;
     right = outerRight;
   }

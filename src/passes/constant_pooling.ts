@@ -22,7 +22,7 @@ class ConstantPool {
   poolBlock(block: Block): boolean {
     let changed = false;
     // not the block's iterator: nodes move away under it
-    for (let node = block.first; node !== block.returnNode; ) {
+    for (let node = block.first; node !== block.returnNode;) {
       const next = node.next!;
       if (node.blocks.length > 0) {
         for (const inner of node.blocks) if (this.poolBlock(inner)) changed = true;
@@ -38,7 +38,8 @@ class ConstantPool {
     if (!bucket) this.pool.set(hash, (bucket = []));
     const existing = bucket.find((known) => sameComputation(known, node));
     if (existing) {
-      if (!isSameObject(existing, node) && !this.aliasDb.safeToChangeAliasing(node.outputs, existing.outputs)) return false;
+      if (!isSameObject(existing, node) && !this.aliasDb.safeToChangeAliasing(node.outputs, existing.outputs))
+        return false;
       node.replaceAllUsesWith(existing);
       node.destroy();
       return true;

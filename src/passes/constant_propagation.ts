@@ -63,7 +63,7 @@ class ConstantPropagator {
   }
 
   private visitBlock(block: Block): void {
-    for (let node = block.first; node !== block.returnNode; ) {
+    for (let node = block.first; node !== block.returnNode;) {
       // the node may be destroyed, and its body moved before the next one
       const next = node.next!;
       this.visitNode(node);
@@ -118,7 +118,7 @@ class ConstantPropagator {
     const condition = constantBool(node.input);
     const body = node.blocks[condition ? 0 : 1]!;
     this.visitBlock(body);
-    for (let inner = body.first; inner !== body.returnNode; ) {
+    for (let inner = body.first; inner !== body.returnNode;) {
       const next = inner.next!;
       inner.moveBefore(node);
       inner = next;
@@ -138,14 +138,16 @@ class ConstantPropagator {
   private dropIfOutputs(node: Node): void {
     const [then, otherwise] = node.blocks as [Block, Block];
     const before = then.outputs.length;
-    for (let i = 0; i < then.outputs.length; ) {
+    for (let i = 0; i < then.outputs.length;) {
       const left = then.outputs[i]!;
       const right = otherwise.outputs[i]!;
       let replacement: Value | undefined = left === right ? left : undefined;
       if (!replacement) {
         const constant = toIValue(left);
         if (constant && sameComputation(left.node, right.node)) {
-          replacement = node.graph.withInsertPoint(node, () => insertConstant(node.graph, constant.value, left.type));
+          replacement = node.graph.withInsertPoint(node, () =>
+            insertConstant(node.graph, constant.value, left.type),
+          );
         }
       }
       if (!replacement) {

@@ -77,7 +77,8 @@ class DeadCodeEliminator {
     if (outer.kind === "prim::Loop") {
       const body = outer.blocks[0]!;
       outer.outputs.forEach((output, i) => {
-        if (this.liveValues.has(output) || body.inputs[i + 1]!.uses.length > 0) this.makeLive(body.outputs[i + 1]!);
+        if (this.liveValues.has(output) || body.inputs[i + 1]!.uses.length > 0)
+          this.makeLive(body.outputs[i + 1]!);
       });
       this.makeLive(body.outputs[0]!);
     } else {
@@ -166,7 +167,9 @@ class DeadCodeEliminator {
     const known = this.sideEffects.get(node);
     if (known !== undefined) return known;
     const found =
-      hasSideEffects(node) || node.blocks.some((b) => [...b.nodes()].some((n) => this.hasSideEffects(n))) || this.writesUntracked(node);
+      hasSideEffects(node) ||
+      node.blocks.some((b) => [...b.nodes()].some((n) => this.hasSideEffects(n))) ||
+      this.writesUntracked(node);
     this.sideEffects.set(node, found);
     return found;
   }

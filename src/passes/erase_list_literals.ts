@@ -5,7 +5,7 @@ import { allNodes, type Graph } from "../ir/graph.ts";
 
 /** Replaces `prim::EmptyListLiteral`, which exists while a function is emitted only. */
 export function eraseListLiterals(graph: Graph): void {
-  for (const node of [...allNodes(graph.block)]) {
+  for (const node of allNodes(graph.block)) {
     if (node.kind !== "prim::EmptyListLiteral") continue;
     if (node.hasUses()) node.replaceAllUsesWith(createList(graph, TensorT, []).insertBefore(node));
     node.destroy();

@@ -21,7 +21,7 @@ export function inlinedGraph(graph: Graph, options: PropagationOptions = {}): Gr
 
 function inlineBlock(block: Block, options: PropagationOptions): boolean {
   let changed = false;
-  for (let node = block.first; node !== block.returnNode; ) {
+  for (let node = block.first; node !== block.returnNode;) {
     const next = node.next!;
     if (node.kind === "prim::CallFunction" || node.kind === "prim::CallMethod") {
       const callee = calleeOf(node);
@@ -41,7 +41,8 @@ export function calleeOf(node: Node): ScriptFunction | undefined {
   const type = node.inputs[0]!.type;
   let fn: unknown;
   if (node.kind === "prim::CallFunction") fn = type.kind === "Function" ? type.fn : undefined;
-  else if (type.kind === "Class") fn = type.findMethod(node.attr("name", "s")) ?? type.staticMethods.get(node.attr("name", "s"));
+  else if (type.kind === "Class")
+    fn = type.findMethod(node.attr("name", "s")) ?? type.staticMethods.get(node.attr("name", "s"));
   return fn instanceof ScriptFunction ? fn : undefined;
 }
 
@@ -77,9 +78,17 @@ function inlineCall(call: Node, callee: ScriptFunction, options: PropagationOpti
     internalAssert(found, "value from outside the inlined graph");
     return found;
   };
-  internalAssert(body.inputs.length === call.inputs.length, `call of ${callee.name} with ${call.inputs.length} inputs`);
+  internalAssert(
+    body.inputs.length === call.inputs.length,
+    `call of ${callee.name} with ${call.inputs.length} inputs`,
+  );
   body.inputs.forEach((input, i) => map.set(input, call.inputs[i]!));
-  const here: InlinedCall = { caller: undefined, functionName: callee.name, range: call.sourceRange, ...moduleInfoOf(call) };
+  const here: InlinedCall = {
+    caller: undefined,
+    functionName: callee.name,
+    range: call.sourceRange,
+    ...moduleInfoOf(call),
+  };
   const frames = new Map<InlinedCall, InlinedCall>();
   graph.withInsertPoint(call, () => {
     for (const node of body.block.nodes()) {
@@ -102,7 +111,11 @@ function addFrame(node: Node, here: InlinedCall, frames: Map<InlinedCall, Inline
   for (const block of node.blocks) for (const inner of block.nodes()) addFrame(inner, here, frames);
 }
 
-function rebase(stack: InlinedCall | undefined, here: InlinedCall, frames: Map<InlinedCall, InlinedCall>): InlinedCall {
+function rebase(
+  stack: InlinedCall | undefined,
+  here: InlinedCall,
+  frames: Map<InlinedCall, InlinedCall>,
+): InlinedCall {
   if (!stack) return here;
   let moved = frames.get(stack);
   if (!moved) {
@@ -116,6 +129,11 @@ function moduleInfoOf(call: Node): Pick<InlinedCall, "moduleInfo"> {
   if (call.kind !== "prim::CallMethod") return {};
   const self = call.inputs[0]!;
   const typeName = self.type.kind === "Class" ? self.type.name.qualifiedName : "";
-  const instanceName = self.node.kind === "prim::GetAttr" ? self.node.attr("name", "s") : self === call.graph.inputs[0] ? "SELF" : "INSTANCE_NAME_UNKNOWN";
+  const instanceName =
+    self.node.kind === "prim::GetAttr"
+      ? self.node.attr("name", "s")
+      : self === call.graph.inputs[0]
+        ? "SELF"
+        : "INSTANCE_NAME_UNKNOWN";
   return { moduleInfo: { typeName, instanceName } };
 }

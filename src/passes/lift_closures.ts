@@ -12,7 +12,7 @@ export function liftClosures(graph: Graph, cleanup: Cleanup): boolean {
 
 function liftBlock(block: Block, cleanup: Cleanup): boolean {
   let changed = false;
-  for (let node = block.first; node !== block.returnNode; ) {
+  for (let node = block.first; node !== block.returnNode;) {
     const next = node.next!;
     if (node.kind === "prim::Closure") {
       if (node.blocks.length > 0) {

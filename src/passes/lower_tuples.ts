@@ -72,14 +72,15 @@ export function lowerAllTuples(graph: Graph): boolean {
   lowerBlock(graph.block);
   eliminateDeadCode(graph, { useAliasDb: false });
   for (const node of allNodes(graph.block)) {
-    for (const output of node.outputs) if (output.type.kind === "Tuple") throw new ScriptError("Couldn't lower all tuples.");
+    for (const output of node.outputs)
+      if (output.type.kind === "Tuple") throw new ScriptError("Couldn't lower all tuples.");
   }
   return true;
 }
 
 function lowerBlock(block: Block): void {
   flattenOutputs(block.paramNode, block.first);
-  for (let node = block.first; node !== block.returnNode; ) {
+  for (let node = block.first; node !== block.returnNode;) {
     const next = node.next!;
     expandTupleConstant(node);
     visitNode(node, next);
@@ -108,7 +109,9 @@ function expandTupleConstant(node: Node): void {
   const values = toIValue(node.output)?.value as readonly unknown[];
   const tuple = graph.withInsertPoint(node, () => {
     const elements = values.map((v, i) => insertConstant(graph, v, type.elements[i]!));
-    const made = graph.insertNode(createTuple(graph, elements, type.name ? type : undefined)).copyMetadata(node);
+    const made = graph
+      .insertNode(createTuple(graph, elements, type.name ? type : undefined))
+      .copyMetadata(node);
     // the elements have a use now
     for (const element of elements) expandTupleConstant(element.node);
     return made;
@@ -118,7 +121,7 @@ function expandTupleConstant(node: Node): void {
 
 /** Replaces tuples among a node's inputs by their elements, again and again for tuples of tuples. */
 function flattenInputs(node: Node): void {
-  for (let i = 0; i < node.inputs.length; ) {
+  for (let i = 0; i < node.inputs.length;) {
     const input = node.inputs[i]!;
     if (input.type.kind !== "Tuple") {
       i++;
@@ -177,7 +180,7 @@ function flattenReturned(returnNode: Node, index: number, type: TupleType): void
 /** Replaces tuples among a node's outputs by their elements; each tuple is made anew before `insertPoint`. */
 function flattenOutputs(node: Node, insertPoint: Node): void {
   let point = insertPoint;
-  for (let i = 0; i < node.outputs.length; ) {
+  for (let i = 0; i < node.outputs.length;) {
     const output: Value = node.outputs[i]!;
     if (output.uses.length === 0 || output.type.kind !== "Tuple" || !FORWARD_TUPLES.has(node.kind)) {
       i++;

@@ -10,14 +10,27 @@ import { peepholeNonTensor } from "./peephole_non_tensor.ts";
 
 /** Runs every peephole pass; what the shape peepholes do is left to the passes that know shapes. */
 export function peepholeOptimize(graph: Graph): boolean {
-  const passes = [(g: Graph): boolean => simplifyBlock(g.block), peepholeListIdioms, peepholeDictIdioms, peepholeAliasSensitive, peepholeNonTensor, combineConcats];
+  const passes = [
+    (g: Graph): boolean => simplifyBlock(g.block),
+    peepholeListIdioms,
+    peepholeDictIdioms,
+    peepholeAliasSensitive,
+    peepholeNonTensor,
+    combineConcats,
+  ];
   let changed = false;
   for (const pass of passes) if (pass(graph)) changed = true;
   if (changed) eliminateDeadCode(graph, { useAliasDb: false });
   return changed;
 }
 
-const NUMBER_CONVERSIONS = new Set(["aten::Float", "aten::Int", "aten::FloatImplicit", "aten::IntImplicit", "aten::ScalarImplicit"]);
+const NUMBER_CONVERSIONS = new Set([
+  "aten::Float",
+  "aten::Int",
+  "aten::FloatImplicit",
+  "aten::IntImplicit",
+  "aten::ScalarImplicit",
+]);
 
 function simplifyBlock(block: Block): boolean {
   let changed = false;

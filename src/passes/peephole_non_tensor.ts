@@ -78,7 +78,8 @@ const simplifyIs: Rule = (node) => {
 
 const unwrap: Rule = (node) => node.input.mustNotBeNone() && forward(node);
 
-const uncast: Rule = (node) => T.isSubtypeOf(T.unshapedType(node.input.type), T.unshapedType(node.output.type)) && forward(node);
+const uncast: Rule = (node) =>
+  T.isSubtypeOf(T.unshapedType(node.input.type), T.unshapedType(node.output.type)) && forward(node);
 
 const ofInt: Rule = (node) => node.inputs.length === 1 && node.input.type.kind === "Int" && forward(node);
 
@@ -91,7 +92,12 @@ const compareWithItself: Rule = (node) => {
   const [left, right] = node.inputs;
   if (node.inputs.length !== 2 || left !== right || !left) return false;
   const { type } = left;
-  const plain = type.kind === "List" ? isPlain(type.element) : type.kind === "Dict" ? isPlain(type.key) && isPlain(type.value) : isPlain(type);
+  const plain =
+    type.kind === "List"
+      ? isPlain(type.element)
+      : type.kind === "Dict"
+        ? isPlain(type.key) && isPlain(type.value)
+        : isPlain(type);
   if (!plain) return false;
   node.output.replaceAllUsesWith(constantBefore(node, node.kind === "aten::eq", T.BoolT));
   return true;

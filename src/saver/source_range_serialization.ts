@@ -1,6 +1,5 @@
 /** @file Debug records: which source range each byte of a code file came from. Upstream: torch/csrc/jit/serialization/source_range_serialization.cpp. Spec: spec/debug.md. */
 import { PickleEmitter } from "../archive/pickler.ts";
-import { encodeUtf8 } from "../base/bytes.ts";
 import type { Source, SourceRange } from "../base/source_range.ts";
 import type { TaggedRange } from "./tagged_text.ts";
 
@@ -22,36 +21,10 @@ export class SourceRangeTags {
   }
 }
 
-/** Byte offsets for the UTF-16 offsets of a source. */
-class ByteOffsets {
-  private readonly prefix: Uint32Array | undefined;
-  constructor(text: string) {
-    if (/^[\0-\x7f]*$/.test(text)) return;
-    this.prefix = new Uint32Array(text.length + 1);
-    let bytes = 0;
-    for (let i = 0; i < text.length;) {
-      const char = String.fromCodePoint(text.codePointAt(i)!);
-      const size = encodeUtf8(char).length;
-      // an offset inside a surrogate pair stands for the character's start
-      this.prefix.fill(bytes, i, i + char.length);
-      bytes += size;
-      i += char.length;
-    }
-    this.prefix[text.length] = bytes;
-  }
-  at(offset: number): number {
-    const { prefix } = this;
-    if (!prefix || offset < 0) return offset;
-    const last = prefix.length - 1;
-    return offset <= last ? prefix[offset]! : prefix[last]! + offset - last;
-  }
-}
-
 interface SourceEntry {
   readonly lines: readonly number[];
   readonly filename: number;
   readonly startingLine: number;
-  readonly offsets: ByteOffsets;
 }
 
 /** The string table of one record: lines and file names. */
@@ -73,9 +46,7 @@ class TextTable {
   entryOf(source: Source | undefined): SourceEntry {
     let entry = this.sources.get(source);
     if (!entry) {
-      entry = source
-        ? this.makeEntry(source)
-        : { lines: [], filename: 0, startingLine: 0, offsets: new ByteOffsets("") };
+      entry = source ? this.makeEntry(source) : { lines: [], filename: 0, startingLine: 0 };
       this.sources.set(source, entry);
     }
     return entry;
@@ -89,7 +60,7 @@ class TextTable {
       lines.push(this.indexOf(source.text.slice(source.offsetOfLine(line), end)));
     }
     const filename = source.filename === undefined ? 0 : this.indexOf(source.filename);
-    return { lines, filename, startingLine: source.startingLine, offsets: new ByteOffsets(source.text) };
+    return { lines, filename, startingLine: source.startingLine };
   }
 }
 
@@ -109,8 +80,8 @@ export function pickleSourceRanges(ranges: readonly TaggedRange[], tags: SourceR
   pushTuple(out, rows, ({ byteOffset, range, source, tag }) => {
     out.pushInt(byteOffset);
     pushSource(out, source);
-    out.pushInt(range ? source.offsets.at(range.start) : 0);
-    out.pushInt(range ? source.offsets.at(range.end) : 0);
+    out.pushInt(range ? range.startByte : 0);
+    out.pushInt(range ? range.endByte : 0);
     out.op("TUPLE3");
     out.pushInt(tag);
     out.op("TUPLE3");

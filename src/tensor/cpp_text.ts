@@ -34,7 +34,10 @@ function formatFor(values: ArrayLike<number>, from: number, count: number): Elem
   const power = (v: number): number => (v === 0 ? 1 : Math.floor(Math.log10(v)) + 1);
   const expMax = max === undefined ? 1 : power(max);
   const expMin = max === undefined ? 1 : power(min);
-  if (integral) return expMax > 9 ? { scale: 1, width: 11, write: scientific } : { scale: 1, width: expMax + 1, write: general };
+  if (integral)
+    return expMax > 9
+      ? { scale: 1, width: 11, write: scientific }
+      : { scale: 1, width: expMax + 1, write: general };
   if (expMax - expMin > 4) {
     return { scale: 1, width: Math.abs(expMax) > 99 || Math.abs(expMin) > 99 ? 12 : 11, write: scientific };
   }
@@ -42,7 +45,13 @@ function formatFor(values: ArrayLike<number>, from: number, count: number): Elem
   return { scale: 1, width: expMax === 0 ? 7 : expMax + 6, write: fixed };
 }
 
-function matrixText(values: ArrayLike<number>, from: number, rows: number, columns: number, indent: number): string {
+function matrixText(
+  values: ArrayLike<number>,
+  from: number,
+  rows: number,
+  columns: number,
+  indent: number,
+): string {
   const { scale, width, write } = formatFor(values, from, rows * columns);
   const blank = " ".repeat(indent);
   const perLine = Math.max(1, Math.floor((LINE - indent) / (width + 1)));
@@ -53,7 +62,8 @@ function matrixText(values: ArrayLike<number>, from: number, rows: number, colum
     if (scale !== 1) out += `${general(scale)} *\n${blank}`;
     for (let r = 0; r < rows; r++) {
       const row: string[] = [];
-      for (let c = first; c <= last; c++) row.push(write(values[from + r * columns + c]! / scale).padStart(width));
+      for (let c = first; c <= last; c++)
+        row.push(write(values[from + r * columns + c]! / scale).padStart(width));
       out += `${row.join(" ")}\n`;
       if (r !== rows - 1) out += scale === 1 ? blank : `${blank} `;
     }
@@ -129,11 +139,23 @@ function dequantized(tensor: Tensor): Float64Array {
   });
 }
 
-const BACKENDS: Readonly<Record<string, string>> = { cpu: "CPU", cuda: "CUDA", meta: "Meta", mps: "MPS", xpu: "XPU" };
+const BACKENDS: Readonly<Record<string, string>> = {
+  cpu: "CPU",
+  cuda: "CUDA",
+  meta: "Meta",
+  mps: "MPS",
+  xpu: "XPU",
+};
 
 function typeName(tensor: Tensor): string {
   const backend = BACKENDS[tensor.device.type] ?? tensor.device.type.toUpperCase();
-  const prefix = tensor.quantizer ? "Quantized" : tensor.sparse ? (tensor.sparse.layout === "sparse_coo" ? "Sparse" : "SparseCsr") : "";
+  const prefix = tensor.quantizer
+    ? "Quantized"
+    : tensor.sparse
+      ? tensor.sparse.layout === "sparse_coo"
+        ? "Sparse"
+        : "SparseCsr"
+      : "";
   return `${prefix}${backend}${tensor.dtype.cppName}Type`;
 }
 
@@ -154,8 +176,10 @@ export function cppTensorText(tensor: Tensor): string {
   const { quantizer } = tensor;
   if (quantizer) {
     out += `, qscheme: ${quantizer.scheme}`;
-    if (quantizer.scheme === "per_tensor_affine") out += `, scale: ${shortest(quantizer.scale)}, zero_point: ${quantizer.zeroPoint}`;
-    else out += `, scales: ${cppTensorText(quantizer.scales)}, zero_points: ${cppTensorText(quantizer.zeroPoints)}, axis: ${quantizer.axis}`;
+    if (quantizer.scheme === "per_tensor_affine")
+      out += `, scale: ${shortest(quantizer.scale)}, zero_point: ${quantizer.zeroPoint}`;
+    else
+      out += `, scales: ${cppTensorText(quantizer.scales)}, zero_points: ${cppTensorText(quantizer.zeroPoints)}, axis: ${quantizer.axis}`;
   }
   return `${out} ]`;
 }

@@ -1,9 +1,91 @@
-/** @file Generator: PyTorch's CPU random number generator state (mt19937). Upstream: aten/src/ATen/core/MT19937RNGEngine.h, CPUGeneratorImpl.cpp. Spec: none. */
+/** @file Generator: PyTorch's CPU random numbers, mt19937 with PyTorch's ways to make values of its bits. Upstream: aten/src/ATen/core/MT19937RNGEngine.h, DistributionsHelper.h, CPUGeneratorImpl.cpp. Spec: none. */
 
-/** Placeholder of the interface until the engine below is filled in by the random family. */
-export interface Generator {
-  /** Sets the seed and clears cached normal samples. */
-  manualSeed(seed: bigint): void;
-  /** 32 random bits. */
-  random(): number;
+const N = 624;
+const M = 397;
+const DEFAULT_SEED = 67280421310721n; // c10::detail::default_rng_seed_val
+
+/** A stream of random bits. Mirrors `torch.Generator` for the CPU. */
+export class Generator {
+  private readonly state = new Uint32Array(N);
+  private next = N;
+  private seed = DEFAULT_SEED;
+  /** The second value of a Box-Muller pair, kept for the next call; cleared by a seed. */
+  private cachedNormal: number | undefined;
+
+  constructor(seed: bigint = DEFAULT_SEED) {
+    this.manualSeed(seed);
+  }
+
+  /** Starts the stream of a seed (its low 32 bits, as mt19937 has it) anew. */
+  manualSeed(seed: bigint): void {
+    this.seed = BigInt.asUintN(64, seed);
+    const { state } = this;
+    state[0] = Number(this.seed & 0xffffffffn);
+    for (let i = 1; i < N; i++) {
+      const previous = state[i - 1]! ^ (state[i - 1]! >>> 30);
+      state[i] = Math.imul(1812433253, previous) + i;
+    }
+    this.next = N;
+    this.cachedNormal = undefined;
+  }
+
+  /** The seed of the stream. */
+  initialSeed(): bigint {
+    return this.seed;
+  }
+
+  private twist(): void {
+    const { state } = this;
+    for (let k = 0; k < N; k++) {
+      const y = (state[k]! & 0x80000000) | (state[(k + 1) % N]! & 0x7fffffff);
+      state[k] = state[(k + M) % N]! ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
+    }
+    this.next = 0;
+  }
+
+  /** 32 random bits, 0 to 2^32 - 1. */
+  random(): number {
+    if (this.next >= N) this.twist();
+    let y = this.state[this.next++]!;
+    y ^= y >>> 11;
+    y ^= (y << 7) & 0x9d2c5680;
+    y ^= (y << 15) & 0xefc60000;
+    return (y ^ (y >>> 18)) >>> 0;
+  }
+
+  /** 64 random bits; the first 32 drawn are the high ones. */
+  random64(): bigint {
+    const high = this.random();
+    return (BigInt(high) << 32n) | BigInt(this.random());
+  }
+
+  /** Uniform in [0, 1) with 53 bits. */
+  uniformDouble(): number {
+    const high = this.random() & 0x1fffff;
+    return (high * 4294967296 + this.random()) / 9007199254740992;
+  }
+
+  /** Uniform in [0, 1) with the digits of a narrower float. */
+  uniformBits(digits: number): number {
+    const scale = 2 ** digits;
+    return (this.random() & (scale - 1)) / scale;
+  }
+
+  /** Standard normal by Box-Muller in doubles; every second value comes from the cache. */
+  normal(): number {
+    const cached = this.cachedNormal;
+    if (cached !== undefined) {
+      this.cachedNormal = undefined;
+      return cached;
+    }
+    const u1 = this.uniformDouble();
+    const u2 = this.uniformDouble();
+    const radius = Math.sqrt(-2 * Math.log1p(-u2));
+    const theta = 2 * Math.PI * u1;
+    this.cachedNormal = radius * Math.sin(theta);
+    return radius * Math.cos(theta);
+  }
 }
+
+/** The generator of operators that are given none. */
+export const defaultGenerator = new Generator();

@@ -20,6 +20,7 @@ export interface Reduction {
 /** Plans a reduction; `dims` null or empty means all of them. Throws PyTorch's messages on bad dims. */
 export function planReduction(self: Tensor, dims: readonly number[] | null, keepdim: boolean): Reduction {
   const { ndim, sizes } = self;
+  if (ndim > 64) throw new OperatorError("only tensors with up to 64 dims are supported");
   const reduced = new Array<boolean>(ndim).fill(dims === null || dims.length === 0);
   for (const dim of dims ?? []) {
     const d = wrapDim(dim, ndim);

@@ -7,7 +7,7 @@ import { createTuple } from "../../ir/build_nodes.ts";
 import type { Value } from "../../ir/graph.ts";
 import type { Expr, Stmt } from "../ast.ts";
 import { emitBuiltinCall, insertOp } from "./emit_builtin.ts";
-import { rangeOf, type EmitContext } from "./emit_context.ts";
+import { bracketRange, type EmitContext } from "./emit_context.ts";
 import { emitIndexList, emitIntAndSliceIndexing } from "./indexing.ts";
 import { FAKE_RANGE, NamedValue } from "./named_value.ts";
 import { MagicMethod, MethodValue } from "./sugared_callable.ts";
@@ -165,12 +165,12 @@ function emitSubscriptAssign(e: EmitContext, range: SourceRange, target: Subscri
   }
   const [only] = indices;
   if (indices.length !== 1 || !only || only.kind === "Slice") {
-    throw new ScriptError("Sliced expression not yet supported for subscripted assignment. File a bug if you want this", rangeOf(indices));
+    throw new ScriptError("Sliced expression not yet supported for subscripted assignment. File a bug if you want this", bracketRange(target.value.range, indices));
   }
   if (T.isSubtypeOf(sliceable.type, T.AnyTupleT)) {
     throw new ScriptError(`${T.typeReprStr(sliceable.type)} does not support subscripted assignment`, target.range);
   }
-  const args = [NamedValue.of(sliceable, "self", target.value.range), NamedValue.of(e.parts.expr(e, only), "idx", rangeOf(indices)), value];
+  const args = [NamedValue.of(sliceable, "self", target.value.range), NamedValue.of(e.parts.expr(e, only), "idx", bracketRange(target.value.range, indices)), value];
   new MagicMethod("__setitem__", new BuiltinFunction("aten::_set_item")).call(range, e.fn, args, [], 0);
 }
 
@@ -271,7 +271,7 @@ function emitAugItem(e: EmitContext, stmt: AugAssign, target: SubscriptExpr, con
   if (target.indices.length !== 1 || !only) {
     throw new ScriptError(
       `Sliced expression not yet supported for ${T.typeReprStr(type)} augmented assignment. File a bug if you want this`,
-      rangeOf(target.indices),
+      bracketRange(target.value.range, target.indices),
     );
   }
   // upstream asks the key of a dict, not the value, which operator it takes

@@ -4,6 +4,7 @@ import type { ScriptFunction } from "../../ir/function.ts";
 import { internalAssert } from "../../base/errors.ts";
 import type { Upgrader } from "./upgraders.ts";
 
+// Lines and columns of these sources are what graphs show as `<string>:5:9`: keep them.
 /** Arithmetic and comparisons with the number on the left. */
 const SCALAR_OPERATORS = (scalar: string): string => `
 def mul(a : ${scalar}, b : Tensor) -> Tensor:
@@ -52,6 +53,10 @@ def list_with_default(out_size: List[int], defaults: List[int]):
   return out_size
 def _assert(condition : bool, message : str):
   assert condition, message
+# the operator of the name calls its argument "a",
+# which torch.device(type="cpu") does not
+def device(type: str):
+  return torch.device(type)
 def type(self: Tensor, dtype: int, non_blocking: bool=False, copy: bool=False) -> Tensor:
   return self.to(dtype, non_blocking, copy)
 `]);

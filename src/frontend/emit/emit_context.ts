@@ -118,3 +118,8 @@ export function rangeOf(list: readonly { readonly range: SourceRange }[]): Sourc
   if (!first) return FAKE_RANGE;
   return new SourceRange(first.range.source, first.range.start, Math.max(...list.map((x) => x.range.end)));
 }
+
+/** The range of a bracketed list behind something: from the bracket to the end of its last item. */
+export function bracketRange(before: SourceRange, list: readonly { readonly range: SourceRange }[]): SourceRange {
+  return new SourceRange(before.source, before.end, Math.max(before.end + 1, ...list.map((x) => x.range.end)));
+}

@@ -232,7 +232,7 @@ function addIfOutputs(node: Node, yes: readonly Value[], no: readonly Value[]): 
   for (const value of yes) node.blocks[0]!.registerOutput(value);
   for (const value of no) node.blocks[1]!.registerOutput(value);
   yes.forEach((value, i) => {
-    const unified = T.unifyTypes(value.type, no[i]!.type);
+    const unified = T.unifyTypes(value.type, no[i]!.type, true);
     internalAssert(unified, "exits with values of different types");
     node.addOutput().setType(unified);
   });

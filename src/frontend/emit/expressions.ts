@@ -108,7 +108,8 @@ function emitSimpleExpr(e: EmitContext, tree: Expr, hint: Type | undefined): Val
     case "Starred":
       throw new ScriptError("Unexpected starred expansion. File a bug report", tree.range);
     default:
-      throw new ScriptError(`Cannot emit expr for: ${tree.kind}`, tree.range);
+      // an Ellipsis alone in brackets gets here, with the text of its tree
+      throw new ScriptError(`Cannot emit expr for: (${tree.kind.toLowerCase()})\n`, tree.range);
   }
 }
 

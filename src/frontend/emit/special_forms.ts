@@ -7,7 +7,7 @@ import type { Value } from "../../ir/graph.ts";
 import type { Expr } from "../ast.ts";
 import { emitArguments, emitDeferred, emitKeywords } from "./calls.ts";
 import { emitDictCall, emitListCall } from "./constructors.ts";
-import { rangeOf, type EmitContext } from "./emit_context.ts";
+import { bracketRange, type EmitContext } from "./emit_context.ts";
 import { IterableTree, RangeValue } from "./iterables.ts";
 import { MAX_TRIP_COUNT } from "./loops.ts";
 import { toValues } from "./named_value.ts";
@@ -42,7 +42,7 @@ function emitAnnotate(e: EmitContext, tree: Apply): SugaredValue {
   let value = tryConvertToType(tree.range, e.graph, type, e.parts.expr(e, tree.args[1]!, type), true);
   const whyNot: T.WhyNot = { text: "" };
   if (!T.isSubtypeOf(value.type, type, whyNot)) {
-    throw new ScriptError(`expected an expression of type ${T.typeReprStr(type)} but found ${T.typeReprStr(value.type)}\n${whyNot.text}`, rangeOf(tree.args));
+    throw new ScriptError(`expected an expression of type ${T.typeReprStr(type)} but found ${T.typeReprStr(value.type)}\n${whyNot.text}`, bracketRange(tree.callee.range, tree.args));
   }
   // None that remembers what it could have been
   if (mayBeNone(type) && T.isSubtypeOf(value.type, T.NoneT)) {

@@ -1,6 +1,6 @@
 /** @file Kernels of two elements: arithmetic, comparison, logic, bits. Upstream: aten/src/ATen/native/cpu/BinaryOpsKernel.cpp. Spec: none. */
 import { OperatorError } from "../../base/errors.ts";
-import { C, cdiv, cexp, clog, clog1p, cmul, copySign, cpow } from "../math/complex.ts";
+import { C, cdiv, clog, clogaddexp, cmul, copySign, cpow } from "../math/complex.ts";
 import { igamma, igammac, zeta } from "../math/gamma.ts";
 import type { Kernel2, Loop2 } from "../pointwise.ts";
 
@@ -109,28 +109,6 @@ function logaddexp2(a: number, b: number): number {
   return m + Math.log1p(2 ** -Math.abs(a - b)) * Math.LOG2E;
 }
 
-/** Orders of complex numbers by real part, then imaginary part, as PyTorch's logaddexp does. */
-function clogaddexp(ar: number, ai: number, br: number, bi: number): void {
-  if (ar !== ar || ai !== ai || br !== br || bi !== bi) {
-    C.re = NaN;
-    C.im = NaN;
-    return;
-  }
-  if (ar === br && ai === bi && !Number.isFinite(ar)) {
-    // exp(-inf) adds nothing; equal infinities stay
-    C.re = ar;
-    C.im = ai;
-    return;
-  }
-  const first = ar > br || (ar === br && ai > bi);
-  const mr = first ? ar : br;
-  const mi = first ? ai : bi;
-  cexp((first ? br : ar) - mr, (first ? bi : ai) - mi);
-  clog1p(C.re, C.im);
-  C.re += mr;
-  C.im += mi;
-}
-
 /** Every kernel of two elements, by name. */
 export const BINARY = {
   add: { name: "add_stub", real: (a, b) => a + b, big: (a, b) => a + b, complex: (ar, ai, br, bi) => { C.re = ar + br; C.im = ai + bi; }, f32: addLoop },
@@ -195,14 +173,9 @@ export const BINARY = {
       return r < 0n ? -r : r;
     },
   },
-  heaviside: { name: "heaviside_cpu", real: (a, b) => (a === 0 ? b : a < 0 ? 0 : 1), big: (a, b) => (a === 0n ? b : a < 0n ? 0n : 1n) },
+  heaviside: { name: "heaviside_cpu", real: (a, b) => (a === 0 ? b : a > 0 ? 1 : 0), big: (a, b) => (a === 0n ? b : a < 0n ? 0n : 1n) },
   logaddexp: { name: "logaddexp_cpu", real: logaddexp, complex: clogaddexp },
-  logaddexp2: { name: "logaddexp2_cpu", real: logaddexp2, complex: (ar, ai, br, bi) => {
-    const ln2 = Math.LN2;
-    clogaddexp(ar * ln2, ai * ln2, br * ln2, bi * ln2);
-    C.re /= ln2;
-    C.im /= ln2;
-  } },
+  logaddexp2: { name: "logaddexp2_cpu", real: logaddexp2 },
   xlogy: { name: "xlogy_cpu", real: (a, b) => (b !== b ? NaN : a === 0 ? 0 : a * Math.log(b)) , complex: (ar, ai, br, bi) => {
     if (br !== br || bi !== bi) { C.re = NaN; C.im = NaN; return; }
     if (ar === 0 && ai === 0) { C.re = 0; C.im = 0; return; }

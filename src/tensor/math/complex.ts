@@ -262,43 +262,67 @@ export function creciprocal(re: number, im: number): void {
   cdiv(1, 0, re, im);
 }
 
-/** z to the power w. */
+/** a * b with the infinities that C99 recovers from NaN. */
+function cmulC99(ar: number, ai: number, br: number, bi: number): void {
+  cmul(ar, ai, br, bi);
+  if (C.re === C.re || C.im === C.im) return;
+  const inf = (x: number): boolean => Math.abs(x) === Infinity;
+  let [a, b, c, d] = [ar, ai, br, bi];
+  let recover = false;
+  if (inf(a) || inf(b)) {
+    a = copySign(inf(a) ? 1 : 0, a);
+    b = copySign(inf(b) ? 1 : 0, b);
+    if (c !== c) c = 0;
+    if (d !== d) d = 0;
+    recover = true;
+  }
+  if (inf(c) || inf(d)) {
+    c = copySign(inf(c) ? 1 : 0, c);
+    d = copySign(inf(d) ? 1 : 0, d);
+    if (a !== a) a = 0;
+    if (b !== b) b = 0;
+    recover = true;
+  }
+  if (!recover && (inf(ar * br) || inf(ai * bi) || inf(ar * bi) || inf(ai * br))) {
+    if (a !== a) a = 0;
+    if (b !== b) b = 0;
+    if (c !== c) c = 0;
+    if (d !== d) d = 0;
+    recover = true;
+  }
+  if (recover) set(Infinity * (a * c - b * d), Infinity * (a * d + b * c));
+}
+
+/** z to the power w: exp(w * log(z)), as C's cpow; 0 to the power 0 is NaN. */
 export function cpow(ar: number, ai: number, br: number, bi: number): void {
-  if (br === 0 && bi === 0) return set(1, 0);
-  if (ar === 0 && ai === 0) {
-    if (br > 0) return set(0, 0);
-    return set(br < 0 && bi === 0 ? Infinity : NaN, NaN);
-  }
-  if (bi === 0) {
-    if (br === 1) return set(ar, ai);
-    if (br === 2) return cmul(ar, ai, ar, ai);
-    if (br === 3) {
-      cmul(ar, ai, ar, ai);
-      return cmul(C.re, C.im, ar, ai);
-    }
-    if (br === 0.5) return csqrt(ar, ai);
-    if (br === -1) return creciprocal(ar, ai);
-    if (br === -2) {
-      cmul(ar, ai, ar, ai);
-      return creciprocal(C.re, C.im);
-    }
-    if (br === -0.5) {
-      csqrt(ar, ai);
-      return creciprocal(C.re, C.im);
-    }
-  }
-  const logR = logHypot(ar, ai);
-  const theta = Math.atan2(ai, ar);
-  const magnitude = Math.exp(br * logR - bi * theta);
-  const angle = bi * logR + br * theta;
-  set(magnitude * Math.cos(angle), magnitude * Math.sin(angle));
+  clog(ar, ai);
+  cmulC99(br, bi, C.re, C.im);
+  cexp(C.re, C.im);
 }
 
 /** log1p(z). */
 export function clog1p(re: number, im: number): void {
+  if (re !== re || im !== im) return set(NaN, NaN);
   const x = re + 1;
   const real = Math.abs(re) < 0.5 && Math.abs(im) < 0.5 ? 0.5 * Math.log1p(re * (2 + re) + im * im) : logHypot(x, im);
   set(real, Math.atan2(im, x));
+}
+
+/** log(exp(a) + exp(b)), as PyTorch orders it: by real part. */
+export function clogaddexp(ar: number, ai: number, br: number, bi: number): void {
+  if (ar !== ar || ai !== ai || br !== br || bi !== bi) return set(NaN, NaN);
+  const aFirst = ar < br;
+  const [minR, minI, maxR, maxI] = aFirst ? [ar, ai, br, bi] : [br, bi, ar, ai];
+  if (!Number.isFinite(minR) && minR === maxR) {
+    if (minR < 0) return set(minR, minI);
+    cexp(minR, minI);
+    const [r, i] = [C.re, C.im];
+    cexp(maxR, maxI);
+    return clog(r + C.re, i + C.im);
+  }
+  cexp(minR - maxR, minI - maxI);
+  clog1p(C.re, C.im);
+  set(C.re + maxR, C.im + maxI);
 }
 
 /** expm1(z). */

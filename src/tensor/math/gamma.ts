@@ -40,7 +40,7 @@ export function lgamma(x: number): number {
     return Math.log(Math.PI / Math.abs(x * sinPi(x))) - lgamma(-x);
   }
   if (x === 1 || x === 2) return 0;
-  if (x < 1e-8) return -Math.log(x);
+  if (x < 1e-8) return -Math.log(x) - 0.57721566490153286061 * x;
   if (x > 1e17) return x * (Math.log(x) - 1);
   if (x > 20) {
     const s = 1 / (x * x);
@@ -122,7 +122,7 @@ const ZETA_A = [12, -720, 30240, -1209600, 47900160, -1.8924375803183791606e9, 7
 /** Hurwitz zeta(x, q) by Euler-Maclaurin summation. */
 export function zeta(x: number, q: number): number {
   if (x === 1) return Infinity;
-  if (!(x >= 1)) return NaN;
+  if (x < 1) return NaN;
   if (q <= 0) {
     if (q === Math.floor(q)) return Infinity;
     if (x !== Math.floor(x)) return NaN;
@@ -280,7 +280,7 @@ function isAsymptotic(a: number, x: number): boolean {
 
 /** Regularized upper incomplete gamma Q(a, x). */
 export function igammac(a: number, x: number): number {
-  if (!(x >= 0) || !(a >= 0)) return NaN;
+  if (x < 0 || a < 0) return NaN;
   if (a === 0) return x > 0 ? 0 : NaN;
   if (x === 0) return 1;
   if (a === Infinity) return x === Infinity ? NaN : 1;
@@ -293,7 +293,7 @@ export function igammac(a: number, x: number): number {
 
 /** Regularized lower incomplete gamma P(a, x). */
 export function igamma(a: number, x: number): number {
-  if (!(x >= 0) || !(a >= 0)) return NaN;
+  if (x < 0 || a < 0) return NaN;
   if (a === 0) return x > 0 ? 1 : NaN;
   if (x === 0) return 0;
   if (a === Infinity) return x === Infinity ? NaN : 0;
