@@ -3,7 +3,7 @@ import { ArchiveError } from "../base/errors.ts";
 import { decodeUtf8 } from "../base/bytes.ts";
 import type { LimitOverrides } from "../base/limits.ts";
 import { type ByteSource, MemorySource, describeSource } from "./byte_source.ts";
-import { FOLDER, RECORD, parseVersion } from "./records.ts";
+import { FOLDER, RECORD, SerializationId, parseVersion } from "./records.ts";
 import { MAX_ARCHIVE_VERSION, MIN_ARCHIVE_VERSION } from "./versions.ts";
 import type { ZipEntry } from "./zip_directory.ts";
 import { DEFAULT_ALIGNMENT } from "./zip_format.ts";
@@ -41,6 +41,7 @@ export class ArchiveReader {
   /** Entries outside the root folder: never looked at. */
   readonly foreign: readonly ZipEntry[];
   private readonly records: ReadonlyMap<string, ZipEntry>;
+  private own: boolean | undefined;
 
   private constructor(zip: ZipReader) {
     this.zip = zip;
@@ -119,6 +120,16 @@ export class ArchiveReader {
       undefined,
       name,
     );
+  }
+
+  /** Whether tsarchive wrote the archive and nothing has changed since: the serialization id is the hash of the records. */
+  isOwn(): boolean {
+    if (this.own === undefined) {
+      const id = new SerializationId();
+      for (const [name, { crc32 }] of this.records) if (name !== RECORD.serializationId) id.add(name, crc32);
+      this.own = this.has(RECORD.serializationId) && this.readText(RECORD.serializationId) === id.digits();
+    }
+    return this.own;
   }
 
   /** Size of a record in bytes, uncompressed. */

@@ -25,8 +25,14 @@ export function toByteString(text: string): string {
       const point = text.codePointAt(i)!;
       if (point > 0xffff) {
         i++;
-        out += String.fromCharCode(0xf0 | (point >> 18), 0x80 | ((point >> 12) & 63), 0x80 | ((point >> 6) & 63), 0x80 | (point & 63));
-      } else out += String.fromCharCode(0xe0 | (point >> 12), 0x80 | ((point >> 6) & 63), 0x80 | (point & 63));
+        out += String.fromCharCode(
+          0xf0 | (point >> 18),
+          0x80 | ((point >> 12) & 63),
+          0x80 | ((point >> 6) & 63),
+          0x80 | (point & 63),
+        );
+      } else
+        out += String.fromCharCode(0xe0 | (point >> 12), 0x80 | ((point >> 6) & 63), 0x80 | (point & 63));
     }
   }
   return out;
@@ -36,9 +42,10 @@ export function toByteString(text: string): string {
 export function fromByteString(bytes: string): string {
   if (ASCII.test(bytes)) return bytes;
   let out = "";
-  for (let i = 0; i < bytes.length; ) {
+  for (let i = 0; i < bytes.length;) {
     const b = bytes.charCodeAt(i);
-    const length = b < 0x80 ? 1 : b >= 0xc2 && b < 0xe0 ? 2 : b >= 0xe0 && b < 0xf0 ? 3 : b >= 0xf0 && b < 0xf5 ? 4 : 0;
+    const length =
+      b < 0x80 ? 1 : b >= 0xc2 && b < 0xe0 ? 2 : b >= 0xe0 && b < 0xf0 ? 3 : b >= 0xf0 && b < 0xf5 ? 4 : 0;
     let point = length === 1 ? b : b & (0xff >> (length + 1));
     let good = length > 0 && i + length <= bytes.length;
     for (let k = 1; good && k < length; k++) {
@@ -47,7 +54,12 @@ export function fromByteString(bytes: string): string {
       point = (point << 6) | (next & 63);
     }
     // overlong forms, surrogates and values beyond Unicode are no characters
-    if (good && ((length === 3 && (point < 0x800 || (point >= 0xd800 && point < 0xe000))) || (length === 4 && (point < 0x10000 || point > 0x10ffff)))) good = false;
+    if (
+      good &&
+      ((length === 3 && (point < 0x800 || (point >= 0xd800 && point < 0xe000))) ||
+        (length === 4 && (point < 0x10000 || point > 0x10ffff)))
+    )
+      good = false;
     if (good) {
       out += String.fromCodePoint(point);
       i += length;

@@ -15,6 +15,8 @@ export const LIMITS = {
   maxPickleItems: 100_000_000,
   /** Nesting of source expressions and statements. */
   maxSourceDepth: 1_000,
+  /** Values of one graph while it is compiled: nested subscripts and remainders multiply. */
+  maxGraphValues: 2_000_000,
   /** Elements of one tensor. */
   maxNumel: 2 ** 48,
   /** Dimensions of one tensor. */

@@ -143,6 +143,9 @@ function binaryString(bytes: Uint8Array): string {
 
 const CONTEXT_LINES = 3; // torch: SourceRange::CONTEXT
 
+/** Stands for "no source" where a range is needed. */
+export const NO_SOURCE = new Source("", "");
+
 /** A half-open range `[start, end)` of a `Source`. */
 export class SourceRange {
   readonly source: Source;

@@ -1,5 +1,5 @@
 /** @file VALUEs of case.json: decoding to IValues and comparing. Upstream: none. Spec: none (shared/conformance/README.md). */
-import { Complex, DTYPES, Device, EnumValue, Float, ScriptObject, Tensor, torch, type DType } from "../index.ts";
+import { Complex, DTYPES, Device, EnumValue, Float, ScriptObject, Tensor, dynamicTypeOf, tagDynamicType, torch, tupleOf, type DType } from "../index.ts";
 
 /** A VALUE as it stands in a case. */
 export interface CaseValue {
@@ -8,6 +8,7 @@ export interface CaseValue {
   readonly dtype?: string;
   readonly shape?: readonly number[];
   readonly data?: string;
+  readonly requires_grad?: boolean;
   readonly qscheme?: string;
   readonly scale?: number;
   readonly zero_point?: number;
@@ -49,6 +50,7 @@ export function decode(value: CaseValue): unknown {
   switch (value.t) {
     case "tensor": {
       const tensor = torch.fromBytes(bytesOf(value.data!), value.shape!, dtypeOf(value.dtype!));
+      tensor.requiresGrad = value.requires_grad === true;
       if (value.qscheme === "per_tensor_affine") {
         tensor.quantizer = { scheme: "per_tensor_affine", scale: value.scale!, zeroPoint: value.zero_point! };
       } else if (value.qscheme !== undefined) {
@@ -75,8 +77,13 @@ export function decode(value: CaseValue): unknown {
     case "none":
       return null;
     case "list":
-    case "tuple":
       return (value.v as CaseValue[]).map(decode);
+    case "tuple": {
+      // a tuple is an array that says so where the method takes anything
+      const items = (value.v as CaseValue[]).map(decode);
+      tagDynamicType(items, tupleOf(items.map(dynamicTypeOf)));
+      return items;
+    }
     case "dict":
       return new Map((value.v as [CaseValue, CaseValue][]).map(([k, v]) => [plainKey(decode(k)), decode(v)]));
     case "device": {

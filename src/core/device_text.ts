@@ -3,7 +3,26 @@ import { OperatorError } from "../base/errors.ts";
 import { Device } from "../tensor/tensor.ts";
 
 const TYPES = [
-  "cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga", "maia", "xla", "lazy", "vulkan", "mps", "meta", "hpu", "mtia", "privateuseone",
+  "cpu",
+  "cuda",
+  "ipu",
+  "xpu",
+  "mkldnn",
+  "opengl",
+  "opencl",
+  "ideep",
+  "hip",
+  "ve",
+  "fpga",
+  "maia",
+  "xla",
+  "lazy",
+  "vulkan",
+  "mps",
+  "meta",
+  "hpu",
+  "mtia",
+  "privateuseone",
 ];
 
 /** The device that a string such as `cuda:1` names. @throws OperatorError with PyTorch's text. */
@@ -13,7 +32,9 @@ export function parseDevice(text: string): Device {
   if (!found) throw new OperatorError(`Invalid device string: '${text}'`);
   const type = found[1]!;
   if (!TYPES.includes(type)) {
-    throw new OperatorError(`Expected one of ${TYPES.join(", ")} device type at start of device string: ${type}`);
+    throw new OperatorError(
+      `Expected one of ${TYPES.join(", ")} device type at start of device string: ${type}`,
+    );
   }
   return new Device(type, found[2] === undefined ? undefined : Number(found[2]));
 }

@@ -30,7 +30,9 @@ export function printIValue(value: unknown, type: Type): string {
     case "bigint":
       return String(value);
     case "number":
-      return isFloatType(type) || (isDynamicType(type) && !isIntScalar(value)) ? floatText(value) : String(value);
+      return isFloatType(type) || (isDynamicType(type) && !isIntScalar(value))
+        ? floatText(value)
+        : String(value);
     default:
       break;
   }
@@ -39,7 +41,8 @@ export function printIValue(value: unknown, type: Type): string {
   if (value instanceof Complex) return complexText(value.re, value.im);
   if (value instanceof Device) return String(value);
   if (value instanceof EnumValue) return `Enum<${value.type.name.qualifiedName}.${value.name}>`;
-  if (value instanceof ScriptObject) return `<${value.type.name.qualifiedName} object at 0x${objectAddress(value).toString(16)}>`;
+  if (value instanceof ScriptObject)
+    return `<${value.type.name.qualifiedName} object at 0x${objectAddress(value).toString(16)}>`;
   if (value instanceof Future) return "Future";
   if (Array.isArray(value)) {
     const own = containerType(value, type);

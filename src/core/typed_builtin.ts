@@ -16,7 +16,7 @@ export function typedBuiltin(schema: string, maker: KernelMaker): void {
   const paren = schema.indexOf("(");
   makers.set(schema.slice(0, paren), maker);
   // as many Any's as any schema has arguments
-  const types = new Array<Type>(8).fill(AnyT);
+  const types: readonly Type[] = Array.from({ length: 8 }, () => AnyT);
   let kernel: Kernel | undefined;
   builtin(schema, (...args: never[]) => (kernel ??= maker(types, AnyT))(...args));
 }

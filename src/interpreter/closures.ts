@@ -5,7 +5,18 @@ import { dispatch, isIntercepted } from "../core/dispatcher.ts";
 import { Future, ScriptObject, dictKey } from "../core/ivalue.ts";
 import type { OperatorEntry } from "../core/operator_registry.ts";
 import type { CodeRef, Frame, Instruction } from "./instructions.ts";
-import { budget, budgetExceeded, calleeCode, enterObject, firstWarning, invoke, leaveObject, locate, runFrame, runIsolated } from "./runtime.ts";
+import {
+  budget,
+  budgetExceeded,
+  calleeCode,
+  enterObject,
+  firstWarning,
+  invoke,
+  leaveObject,
+  locate,
+  runFrame,
+  runIsolated,
+} from "./runtime.ts";
 import { scalarClosure, type Closure } from "./scalar_closures.ts";
 
 type AnyKernel = (...args: unknown[]) => unknown;
@@ -30,7 +41,10 @@ export function blockClosure(instructions: readonly Instruction[], functionName:
 function instructionClosure(i: Instruction, functionName: string): Closure {
   switch (i.op) {
     case "kernel":
-      return scalarClosure(i.key, i.kernel, i.args, i.outs) ?? kernelClosure(i.kernel as unknown as AnyKernel, i.entry, i.args, i.outs);
+      return (
+        scalarClosure(i.key, i.kernel, i.args, i.outs) ??
+        kernelClosure(i.kernel as unknown as AnyKernel, i.entry, i.args, i.outs)
+      );
     case "convert": {
       const { convert, arg, out } = i;
       return (f) => {
@@ -47,16 +61,16 @@ function instructionClosure(i: Instruction, functionName: string): Closure {
       return releaseClosure(i.registers);
     case "if": {
       const { condition } = i;
-      const then = blockClosure(i.then, functionName);
-      const otherwise = blockClosure(i.otherwise, functionName);
-      if (i.otherwise.length === 0) {
+      const yes = blockClosure(i.yes, functionName);
+      const no = blockClosure(i.no, functionName);
+      if (i.no.length === 0) {
         return (f) => {
-          if (f[condition]) then(f);
+          if (f[condition]) yes(f);
         };
       }
       return (f) => {
-        if (f[condition]) then(f);
-        else otherwise(f);
+        if (f[condition]) yes(f);
+        else no(f);
       };
     }
     case "loop": {
@@ -103,7 +117,10 @@ function instructionClosure(i: Instruction, functionName: string): Closure {
     case "create_object": {
       const { type, out } = i;
       return (f) => {
-        f[out] = new ScriptObject(type, new Array<unknown>(type.attributes.length).fill(null));
+        f[out] = new ScriptObject(
+          type,
+          type.attributes.map(() => null),
+        );
       };
     }
     case "array":
@@ -160,7 +177,8 @@ function instructionClosure(i: Instruction, functionName: string): Closure {
       const { message, id, at } = i;
       const place = at.sourceRange?.fileLineCol();
       return (f) => {
-        if (id === undefined || firstWarning(id)) emitWarning(f[message] as string, { filename: place?.[0], line: place?.[1] });
+        if (id === undefined || firstWarning(id))
+          emitWarning(f[message] as string, { filename: place?.[0], line: place?.[1] });
       };
     }
   }
@@ -211,15 +229,20 @@ function arrayClosure(args: readonly number[], out: number): Closure {
       };
     default:
       return (f) => {
-        const values = new Array<unknown>(args.length);
-        for (let k = 0; k < args.length; k++) values[k] = f[args[k]!];
+        const values: unknown[] = [];
+        for (let k = 0; k < args.length; k++) values.push(f[args[k]!]);
         f[out] = values;
       };
   }
 }
 
 /** A call of a kernel; where `entry` is given, through the dispatcher while somebody watches. */
-function kernelClosure(k: AnyKernel, entry: OperatorEntry | undefined, args: readonly number[], outs: readonly number[]): Closure {
+function kernelClosure(
+  k: AnyKernel,
+  entry: OperatorEntry | undefined,
+  args: readonly number[],
+  outs: readonly number[],
+): Closure {
   const plain = outs.length === 1 ? oneResult(k, args, outs[0]!) : manyResults(k, args, outs);
   if (!entry) return plain;
   const store = (f: Frame, result: unknown): void => {
@@ -227,7 +250,14 @@ function kernelClosure(k: AnyKernel, entry: OperatorEntry | undefined, args: rea
     else for (let n = 0; n < outs.length; n++) f[outs[n]!] = (result as unknown[])[n];
   };
   return (f) => {
-    if (isIntercepted()) store(f, dispatch(entry, args.map((r) => f[r])));
+    if (isIntercepted())
+      store(
+        f,
+        dispatch(
+          entry,
+          args.map((r) => f[r]),
+        ),
+      );
     else plain(f);
   };
 }
@@ -261,8 +291,8 @@ function oneResult(k: AnyKernel, args: readonly number[], o: number): Closure {
       };
     default:
       return (f) => {
-        const values = new Array<unknown>(args.length);
-        for (let n = 0; n < args.length; n++) values[n] = f[args[n]!];
+        const values: unknown[] = [];
+        for (let n = 0; n < args.length; n++) values.push(f[args[n]!]);
         f[o] = k(...values);
       };
   }

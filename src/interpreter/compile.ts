@@ -20,7 +20,11 @@ export function codeRefOf(fn: ScriptFunction): CodeRef {
   // set first: a function that calls itself finds it
   fn.compiled = ref;
   try {
-    ref.code = compileGraph(fn.graph, fn.name, fn.schema.returns.map((r) => r.type));
+    ref.code = compileGraph(
+      fn.graph,
+      fn.name,
+      fn.schema.returns.map((r) => r.type),
+    );
   } catch (error) {
     fn.compiled = undefined;
     throw error;
@@ -61,9 +65,16 @@ export class Compiler {
     for (const input of this.graph.inputs) this.define(input);
     const instructions: Instruction[] = [];
     let outputs: number[] = [];
-    this.block(this.graph.block, instructions, () => {
-      outputs = this.graph.outputs.map((v, i) => this.use(v, returnTypes?.length === this.graph.outputs.length ? returnTypes[i] : undefined));
-    }, true);
+    this.block(
+      this.graph.block,
+      instructions,
+      () => {
+        outputs = this.graph.outputs.map((v, i) =>
+          this.use(v, returnTypes?.length === this.graph.outputs.length ? returnTypes[i] : undefined),
+        );
+      },
+      true,
+    );
     return {
       name: this.name,
       numInputs: this.graph.inputs.length,

@@ -4,7 +4,17 @@ import { valueType } from "../core/ivalue_text.ts";
 import { callOperator, findOperatorByKey, type Kernel } from "../core/operator_registry.ts";
 import { operatorName } from "../core/schema.ts";
 import { typedBuiltinMaker } from "../core/typed_builtin.ts";
-import { AnyT, BoolT, IntT, NumberT, isSubtypeOf, typeStr, type ClassType, type FunctionLike, type Type } from "../core/type.ts";
+import {
+  AnyT,
+  BoolT,
+  IntT,
+  NumberT,
+  isSubtypeOf,
+  typeStr,
+  type ClassType,
+  type FunctionLike,
+  type Type,
+} from "../core/type.ts";
 import { toIValue } from "../ir/constants.ts";
 import type { ScriptFunction } from "../ir/function.ts";
 import type { Block, Node, Value } from "../ir/graph.ts";
@@ -36,10 +46,20 @@ export function compileOperator(c: Compiler, node: Node): void {
   if (maker) {
     const types = node.inputs.map((v) => v.type);
     const result = node.outputs[0]?.type ?? AnyT;
-    c.emit({ op: "kernel", key, kernel: maker(types, result), entry: undefined, args: node.inputs.map((v) => c.use(v)), outs: node.outputs.map((v) => c.define(v)), at });
+    c.emit({
+      op: "kernel",
+      key,
+      kernel: maker(types, result),
+      entry: undefined,
+      args: node.inputs.map((v) => c.use(v)),
+      outs: node.outputs.map((v) => c.define(v)),
+      at,
+    });
     return;
   }
-  const args = node.inputs.map((v, i) => c.use(v, argTypes[i], entry.exactInts ? undefined : saturatorFor(argTypes[i]!)));
+  const args = node.inputs.map((v, i) =>
+    c.use(v, argTypes[i], entry.exactInts ? undefined : saturatorFor(argTypes[i]!)),
+  );
   // only operators with tensors are traced or differentiated
   const touchesTensors = !entry.exactInts || node.inputs.some((v) => v.type.kind === "Tensor");
   const outs: number[] = [];
@@ -50,8 +70,17 @@ export function compileOperator(c: Compiler, node: Node): void {
     if (convert) converts.push([register, output, convert]);
     outs.push(register);
   });
-  c.emit({ op: "kernel", key, kernel: entry.kernel, entry: touchesTensors ? entry : undefined, args, outs, at });
-  for (const [arg, output, convert] of converts) c.emit({ op: "convert", convert: convert!, arg, out: c.define(output), at });
+  c.emit({
+    op: "kernel",
+    key,
+    kernel: entry.kernel,
+    entry: touchesTensors ? entry : undefined,
+    args,
+    outs,
+    at,
+  });
+  for (const [arg, output, convert] of converts)
+    c.emit({ op: "convert", convert: convert!, arg, out: c.define(output), at });
 }
 
 /**
@@ -60,15 +89,39 @@ export function compileOperator(c: Compiler, node: Node): void {
  */
 function compileArithmetic(c: Compiler, node: Node): void {
   const [self, other, alpha] = node.inputs;
-  const constant = other?.type.kind === "Tensor" && other.node.kind === "prim::Constant" ? toIValue(other)?.value : undefined;
+  const constant =
+    other?.type.kind === "Tensor" && other.node.kind === "prim::Constant"
+      ? toIValue(other)?.value
+      : undefined;
   const entry = findOperatorByKey(`${node.kind}.Scalar`);
-  const isPlain = self?.type.kind === "Tensor" && node.inputs.length === (node.kind === "aten::add" || node.kind === "aten::sub" ? 3 : 2);
-  if (!isPlain || !entry || !(constant instanceof Tensor) || constant.ndim !== 0 || constant.requiresGrad || constant.dtype.category === "bool") {
+  const isPlain =
+    self?.type.kind === "Tensor" &&
+    node.inputs.length === (node.kind === "aten::add" || node.kind === "aten::sub" ? 3 : 2);
+  if (
+    !isPlain ||
+    !entry ||
+    !(constant instanceof Tensor) ||
+    constant.ndim !== 0 ||
+    constant.requiresGrad ||
+    constant.dtype.category === "bool"
+  ) {
     compileOperator(c, node);
     return;
   }
-  const args = [c.use(self), c.newRegister(callOperator("aten::item", [constant])), ...(alpha ? [c.use(alpha, NumberT)] : [])];
-  c.emit({ op: "kernel", key: entry.key, kernel: entry.kernel, entry, args, outs: node.outputs.map((v) => c.define(v)), at: c.origin });
+  const args = [
+    c.use(self),
+    c.newRegister(callOperator("aten::item", [constant])),
+    ...(alpha ? [c.use(alpha, NumberT)] : []),
+  ];
+  c.emit({
+    op: "kernel",
+    key: entry.key,
+    kernel: entry.kernel,
+    entry,
+    args,
+    outs: node.outputs.map((v) => c.define(v)),
+    at: c.origin,
+  });
 }
 
 /** Kinds of value that torch keeps behind a pointer of their own: two constants are never one object. */
@@ -76,15 +129,29 @@ const BOXED: ReadonlySet<string> = new Set(["Enum", "String", "Complex"]);
 
 /** `is` and `is not`: a constant that nothing else uses is another object than anything. */
 function compileIs(c: Compiler, node: Node): void {
-  const isAlone = (v: Value): boolean => v.node.kind === "prim::Constant" && BOXED.has(v.type.kind) && v.uses.length === 1;
+  const isAlone = (v: Value): boolean =>
+    v.node.kind === "prim::Constant" && BOXED.has(v.type.kind) && v.uses.length === 1;
   if (!node.inputs.some(isAlone)) compileOperator(c, node);
   else inline(c, node, () => node.kind === "aten::__isnot__");
 }
 
 /** A kernel made on the spot. */
-function inline(c: Compiler, node: Node, kernel: (...args: never[]) => unknown, types?: readonly (Type | undefined)[]): void {
+function inline(
+  c: Compiler,
+  node: Node,
+  kernel: (...args: never[]) => unknown,
+  types?: readonly (Type | undefined)[],
+): void {
   const args = node.inputs.map((v, i) => c.use(v, types?.[i]));
-  c.emit({ op: "kernel", key: node.kind, kernel: kernel as Kernel, entry: undefined, args, outs: node.outputs.map((v) => c.define(v)), at: c.origin });
+  c.emit({
+    op: "kernel",
+    key: node.kind,
+    kernel: kernel as Kernel,
+    entry: undefined,
+    args,
+    outs: node.outputs.map((v) => c.define(v)),
+    at: c.origin,
+  });
 }
 
 /** The same value under another type. */
@@ -97,11 +164,21 @@ function pass(c: Compiler, node: Node): void {
 }
 
 /** Lets branch values be computed straight into `out`, where they are made in the branch and meant for one place only. */
-function placeResults(c: Compiler, block: Block, results: readonly (readonly [Value, Type, number])[], mayPlace: (value: Value, index: number) => boolean): void {
+function placeResults(
+  c: Compiler,
+  block: Block,
+  results: readonly (readonly [Value, Type, number])[],
+  mayPlace: (value: Value, index: number) => boolean,
+): void {
   results.forEach(([value, type, out], index) => {
     const { node } = value;
     if (node.owningBlock !== block || node === block.paramNode || node.kind === "prim::Constant") return;
-    if (results.filter(([v]) => v === value).length !== 1 || converterFor(value.type, type) || !mayPlace(value, index)) return;
+    if (
+      results.filter(([v]) => v === value).length !== 1 ||
+      converterFor(value.type, type) ||
+      !mayPlace(value, index)
+    )
+      return;
     c.place(value, out, true);
   });
 }
@@ -114,9 +191,9 @@ function compileIf(c: Compiler, node: Node): void {
     placeResults(c, block, results, () => true);
     return c.subBlock(block, () => c.store(results));
   };
-  const then = branch(node.blocks[0]!);
-  const otherwise = branch(node.blocks[1]!);
-  c.emit({ op: "if", condition, then, otherwise, at: c.origin });
+  const yes = branch(node.blocks[0]!);
+  const no = branch(node.blocks[1]!);
+  c.emit({ op: "if", condition, yes, no, at: c.origin });
 }
 
 function compileLoop(c: Compiler, node: Node): void {
@@ -134,7 +211,11 @@ function compileLoop(c: Compiler, node: Node): void {
     c.place(node.outputs[i]!, register, false);
   });
   c.store(params.map((param, i) => [node.inputs[i + 2]!, param.type, c.define(param)] as const));
-  const results = body.outputs.map((v, i) => (i === 0 ? ([v, BoolT, condition] as const) : ([v, params[i - 1]!.type, c.define(params[i - 1]!)] as const)));
+  const results = body.outputs.map((v, i) =>
+    i === 0
+      ? ([v, BoolT, condition] as const)
+      : ([v, params[i - 1]!.type, c.define(params[i - 1]!)] as const),
+  );
   const order = new BlockOrder(body);
   placeResults(c, body, results, (value, index) => {
     if (index === 0) return true;
@@ -147,7 +228,13 @@ function compileLoop(c: Compiler, node: Node): void {
   c.emit({ op: "loop", max, condition, counter: counterRegister, body: instructions, at });
 }
 
-function emitCall(c: Compiler, node: Node, callee: CodeRef | NativeCall, fn: FunctionLike, inputs: readonly Value[]): void {
+function emitCall(
+  c: Compiler,
+  node: Node,
+  callee: CodeRef | NativeCall,
+  fn: FunctionLike,
+  inputs: readonly Value[],
+): void {
   const { args: formals, returns } = fn.schema;
   const args = inputs.map((v, i) => c.use(v, formals[i]?.type));
   const at = c.origin;
@@ -161,7 +248,11 @@ function emitCall(c: Compiler, node: Node, callee: CodeRef | NativeCall, fn: Fun
 
 function methodOf(type: ClassType, name: string): FunctionLike {
   const method = type.findMethod(name);
-  if (!method) throw new UnsupportedError(`method:${name}`, `Cannot call "${name}": class ${type.name.qualifiedName} has no such method`);
+  if (!method)
+    throw new UnsupportedError(
+      `method:${name}`,
+      `Cannot call "${name}": class ${type.name.qualifiedName} has no such method`,
+    );
   return method;
 }
 
@@ -193,7 +284,9 @@ function compileFork(c: Compiler, node: Node, lazy: boolean): void {
   const { type } = node.output;
   const element = type.kind === "Future" || type.kind === "Await" ? type.element : AnyT;
   const name = lazy ? "<awaitable function>" : "<forked function>";
-  const callee: CodeRef = { code: compileGraph(graph, name, graph.outputs.length === 1 ? [element] : undefined) };
+  const callee: CodeRef = {
+    code: compileGraph(graph, name, graph.outputs.length === 1 ? [element] : undefined),
+  };
   const args = node.inputs.map((v, i) => c.use(v, graph.inputs[i]?.type));
   c.emit({ op: "fork", callee, args, out: c.define(node.output), type: element, lazy, at: c.origin });
 }
@@ -274,7 +367,13 @@ export const NODE_COMPILERS: Readonly<Record<string, NodeCompiler>> = {
     c.emit({ op: "dict", keys, values, out: c.define(node.output), at: c.origin });
   },
   "prim::ListUnpack": (c, node) => {
-    c.emit({ op: "unpack", arg: c.use(node.input), outs: node.outputs.map((v) => c.define(v)), isList: true, at: c.origin });
+    c.emit({
+      op: "unpack",
+      arg: c.use(node.input),
+      outs: node.outputs.map((v) => c.define(v)),
+      isList: true,
+      at: c.origin,
+    });
   },
   "prim::TupleUnpack": (c, node) => {
     const { type } = node.input;
@@ -293,7 +392,12 @@ export const NODE_COMPILERS: Readonly<Record<string, NodeCompiler>> = {
   },
   "prim::TupleIndex": (c, node) => {
     // the static type of a computed index is that of any element
-    inline(c, node, (tuple: readonly unknown[], index: number) => tuple[index < 0 ? tuple.length + index : index], [undefined, IntT]);
+    inline(
+      c,
+      node,
+      (tuple: readonly unknown[], index: number) => tuple[index < 0 ? tuple.length + index : index],
+      [undefined, IntT],
+    );
   },
   "prim::TupleSlice": (c, node) => {
     const begin = Number(node.attr("beg", "i"));
@@ -323,10 +427,16 @@ export const NODE_COMPILERS: Readonly<Record<string, NodeCompiler>> = {
     internalAssert(typeof enter !== "function" && typeof exit !== "function", "with of a native object");
     c.emit({ op: "enter", object: c.use(node.input), enter, exit, out: c.define(node.output), at: c.origin });
   },
-  "prim::Exit": (c, node) => c.emit({ op: "exit", out: node.outputs[0] ? c.define(node.outputs[0]) : c.newRegister(), at: c.origin }),
+  "prim::Exit": (c, node) =>
+    c.emit({ op: "exit", out: node.outputs[0] ? c.define(node.outputs[0]) : c.newRegister(), at: c.origin }),
   "aten::warn": (c, node) => {
     const id = node.attributes.get("warn_id");
-    c.emit({ op: "warn", message: c.use(node.inputs[0]!), id: id?.kind === "i" ? Number(id.value) : undefined, at: c.origin });
+    c.emit({
+      op: "warn",
+      message: c.use(node.inputs[0]!),
+      id: id?.kind === "i" ? Number(id.value) : undefined,
+      at: c.origin,
+    });
   },
   "prim::RaiseException": (c, node) => {
     inline(c, node, (message: string, className?: string | null) => {
@@ -335,10 +445,16 @@ export const NODE_COMPILERS: Readonly<Record<string, NodeCompiler>> = {
   },
   "prim::IfThenElse": (c, node) => {
     const { type } = node.output;
-    inline(c, node, (condition: boolean, yes: unknown, no: unknown) => (condition ? yes : no), [undefined, type, type]);
+    inline(c, node, (condition: boolean, yes: unknown, no: unknown) => (condition ? yes : no), [
+      undefined,
+      type,
+      type,
+    ]);
   },
   "prim::EnumValue": (c, node) => inline(c, node, (member: { value: unknown }) => member.value),
   "prim::ModuleContainerIndex": (c, node) => {
-    inline(c, node, (object: { getAttr(name: string): unknown }, index: unknown) => object.getAttr(String(index)));
+    inline(c, node, (object: { getAttr(name: string): unknown }, index: unknown) =>
+      object.getAttr(String(index)),
+    );
   },
 };

@@ -5,7 +5,16 @@
  * elements differ in type or the array was tagged (`tagDynamicType`). Maps and plain objects are dicts; a plain object can be a NamedTuple. */
 import { OperatorError, ScriptRuntimeError } from "../base/errors.ts";
 import { parseDevice } from "../core/device_text.ts";
-import { EnumValue, Future, ScriptObject, dictKey, dynamicTypeOf, dynamicTypeTag, isDynamicType, toDynamic } from "../core/ivalue.ts";
+import {
+  EnumValue,
+  Future,
+  ScriptObject,
+  dictKey,
+  dynamicTypeOf,
+  dynamicTypeTag,
+  isDynamicType,
+  toDynamic,
+} from "../core/ivalue.ts";
 import { schemaText, type Argument, type FunctionSchema } from "../core/schema.ts";
 import * as T from "../core/type.ts";
 import type { Type } from "../core/type.ts";
@@ -24,10 +33,13 @@ class CastError {
 }
 
 function cannotCast(value: unknown): never {
-  throw new CastError(`Unable to cast Python instance of type ${pythonClass(value)} to C++ type '?' (#define PYBIND11_DETAILED_ERROR_MESSAGES or compile in debug mode for details)`);
+  throw new CastError(
+    `Unable to cast Python instance of type ${pythonClass(value)} to C++ type '?' (#define PYBIND11_DETAILED_ERROR_MESSAGES or compile in debug mode for details)`,
+  );
 }
 
-const typedArray = (value: unknown): value is ArrayLike<number | bigint> => ArrayBuffer.isView(value) && !(value instanceof DataView);
+const typedArray = (value: unknown): value is ArrayLike<number | bigint> =>
+  ArrayBuffer.isView(value) && !(value instanceof DataView);
 const dtypes: ReadonlySet<unknown> = new Set(Object.values(DTYPES));
 
 function intFrom(value: unknown): Int {
@@ -50,7 +62,8 @@ function floatFrom(value: unknown): number {
   if (typeof value === "number") return value;
   if (value instanceof Float) return value.value;
   if (typeof value === "bigint" || typeof value === "boolean") return Number(value);
-  if (value instanceof Tensor && value.numel === 1 && value.dtype.category !== "complex") return Number(getElement(value, 0));
+  if (value instanceof Tensor && value.numel === 1 && value.dtype.category !== "complex")
+    return Number(getElement(value, 0));
   return cannotCast(value);
 }
 
@@ -74,7 +87,12 @@ function boolFrom(value: unknown): boolean {
 
 function listFrom(value: unknown, element: Type): unknown[] {
   if (Array.isArray(value)) {
-    if (element.kind === "Int" || element.kind === "Float" || element.kind === "Bool" || element.kind === "Tensor") {
+    if (
+      element.kind === "Int" ||
+      element.kind === "Float" ||
+      element.kind === "Bool" ||
+      element.kind === "Tensor"
+    ) {
       // torch converts these as a whole: the list is at fault, not the element
       try {
         return value.map((v) => convert(v, element));
@@ -86,7 +104,7 @@ function listFrom(value: unknown, element: Type): unknown[] {
     return value.map((v) => convert(v, element));
   }
   if (typedArray(value)) return Array.from(value as ArrayLike<unknown>, (v) => convert(v, element));
-  if (typeof value === "string" && element.kind === "String") return [...value];
+  if (typeof value === "string" && element.kind === "String") return Array.from(value);
   return cannotCast(value);
 }
 
@@ -94,10 +112,13 @@ function tupleFrom(value: unknown, type: T.TupleType): unknown[] {
   let items: unknown[];
   if (Array.isArray(value)) items = value;
   else if (typedArray(value)) items = Array.from(value as ArrayLike<unknown>);
-  else if (type.fieldNames && isPlainObject(value) && type.fieldNames.every((f) => f in value)) items = type.fieldNames.map((f) => value[f]);
+  else if (type.fieldNames && isPlainObject(value) && type.fieldNames.every((f) => f in value))
+    items = type.fieldNames.map((f) => value[f]);
   else throw new CastError(`\u0000TypeError: '${pythonTypeName(value)}' object is not iterable`);
   if (items.length !== type.elements.length) {
-    throw new CastError(`Object ${pythonRepr(value, type)} had a different number of elements than type ${T.typeReprStr(type)}`);
+    throw new CastError(
+      `Object ${pythonRepr(value, type)} had a different number of elements than type ${T.typeReprStr(type)}`,
+    );
   }
   return items.map((v, i) => convert(v, type.elements[i]!));
 }
@@ -111,7 +132,8 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 function dictFrom(value: unknown, type: T.DictType): Map<unknown, unknown> {
   const out = new Map<unknown, unknown>();
   if (value instanceof Map) {
-    for (const [k, v] of value as Map<unknown, unknown>) out.set(dictKey(convert(k, type.key)), convert(v, type.value));
+    for (const [k, v] of value as Map<unknown, unknown>)
+      out.set(dictKey(convert(k, type.key)), convert(v, type.value));
     return out;
   }
   if (!isPlainObject(value)) return cannotCast(value);
@@ -129,7 +151,8 @@ function inferType(value: unknown): Type {
     throw new ScriptRuntimeError(message, message);
   };
   if (value === undefined) return T.NoneT;
-  if (typedArray(value)) return T.listOf(value instanceof Float32Array || value instanceof Float64Array ? T.FloatT : T.IntT);
+  if (typedArray(value))
+    return T.listOf(value instanceof Float32Array || value instanceof Float64Array ? T.FloatT : T.IntT);
   if (Array.isArray(value)) {
     const tag = dynamicTypeTag(value);
     if (tag) return tag;
@@ -142,7 +165,8 @@ function inferType(value: unknown): Type {
     return T.tupleOf(elements);
   }
   if (value instanceof Map || isPlainObject(value)) {
-    const entries: [unknown, unknown][] = value instanceof Map ? [...(value as Map<unknown, unknown>)] : Object.entries(value);
+    const entries: [unknown, unknown][] =
+      value instanceof Map ? [...(value as Map<unknown, unknown>)] : Object.entries(value);
     if (entries.length === 0) return fail("Dictionary inputs must have entries");
     const key = T.unifyTypeList(entries.map(([k]) => inferType(k)));
     const element = T.unifyTypeList(entries.map(([, v]) => inferType(v)));
@@ -177,7 +201,9 @@ function unionFrom(value: unknown, type: T.UnionType): unknown {
       if (!(error instanceof CastError)) throw error;
     }
   }
-  throw new CastError(`Expected a member of ${T.annotationStr(type)} but instead found type ${T.annotationStr(own)}`);
+  throw new CastError(
+    `Expected a member of ${T.annotationStr(type)} but instead found type ${T.annotationStr(own)}`,
+  );
 }
 
 /** The IValue, in static form, of a caller's value. Lists, tuples and dicts are copied. */
@@ -198,7 +224,13 @@ function convert(value: unknown, type: Type): unknown {
       return typeof value === "string" ? value : cannotCast(value);
     case "Number":
       if (typeof value === "boolean") return Number(value);
-      if (typeof value === "number" || typeof value === "bigint" || value instanceof Float || value instanceof Complex) return typeof value === "bigint" ? normalizeInt(value) : value;
+      if (
+        typeof value === "number" ||
+        typeof value === "bigint" ||
+        value instanceof Float ||
+        value instanceof Complex
+      )
+        return typeof value === "bigint" ? normalizeInt(value) : value;
       if (dtypes.has(value)) return (value as { id: number }).id;
       throw new CastError(`Cannot cast ${pythonRepr(value)} to Scalar`);
     case "None":
@@ -223,13 +255,18 @@ function convert(value: unknown, type: Type): unknown {
       return typeof value === "string" ? parseDevice(value) : cannotCast(value);
     case "Class": {
       const object = objectOf(value);
-      return object && (object.type === type || object.type.name.qualifiedName === type.name.qualifiedName) ? object : cannotCast(value);
+      return object && (object.type === type || object.type.name.qualifiedName === type.name.qualifiedName)
+        ? object
+        : cannotCast(value);
     }
     case "Interface": {
       const object = objectOf(value);
       const whyNot = { text: "" };
       if (object && T.isSubtypeOf(object.type, type, whyNot)) return object;
-      if (object) throw new CastError(`Object ${pythonRepr(value)} is not compatible with interface ${T.typeReprStr(type)}\n${whyNot.text}`);
+      if (object)
+        throw new CastError(
+          `Object ${pythonRepr(value)} is not compatible with interface ${T.typeReprStr(type)}\n${whyNot.text}`,
+        );
       return cannotCast(value);
     }
     case "Enum":
@@ -260,7 +297,8 @@ function argumentFrom(schema: FunctionSchema, position: number, value: unknown):
     const { type, fixedLength } = argument;
     const list = type.kind === "Optional" ? type.element : type;
     // one number stands for int[N] and float[N]
-    if (fixedLength !== undefined && list.kind === "List" && typeof value === "number") return new Array<unknown>(fixedLength).fill(convert(value, list.element));
+    if (fixedLength !== undefined && list.kind === "List" && typeof value === "number")
+      return Array.from({ length: fixedLength }, () => convert(value, list.element));
     return convert(value, type);
   } catch (error) {
     if (error instanceof OperatorError) throw schemaError(error.message);
@@ -269,8 +307,16 @@ function argumentFrom(schema: FunctionSchema, position: number, value: unknown):
   }
 }
 
-function mismatch(schema: FunctionSchema, argument: Argument, position: number, value: unknown, details: string): string {
-  const title = details.startsWith("\u0000") ? ` Python error details: ${details.slice(1)}` : `Cast error details: ${details}`;
+function mismatch(
+  schema: FunctionSchema,
+  argument: Argument,
+  position: number,
+  value: unknown,
+  details: string,
+): string {
+  const title = details.startsWith("\u0000")
+    ? ` Python error details: ${details.slice(1)}`
+    : `Cast error details: ${details}`;
   return (
     `${schema.name}() Expected a value of type '${T.typeReprStr(argument.type)}' for argument '${argument.name}' but instead found type '${pythonTypeName(value, argument.type)}'.\n` +
     `Position: ${position}\nValue: ${pythonRepr(value, argument.type)}\nDeclaration: ${schemaText(schema)}\n${title}`
@@ -281,16 +327,24 @@ function mismatch(schema: FunctionSchema, argument: Argument, position: number, 
  * IValues for a call: positional arguments (the object first, for a method), then keyword arguments, then defaults.
  * @throws ScriptRuntimeError with PyTorch's text where something is missing, unknown or of a wrong type.
  */
-export function checkAndConvertInputs(schema: FunctionSchema, args: readonly unknown[], kwargs: Readonly<Record<string, unknown>> = {}): unknown[] {
+export function checkAndConvertInputs(
+  schema: FunctionSchema,
+  args: readonly unknown[],
+  kwargs: Readonly<Record<string, unknown>> = {},
+): unknown[] {
   const names = Object.keys(kwargs);
   const count = args.length + names.length;
   if (count > schema.args.length) {
-    throw schemaError(`${schema.name}() expected at most ${schema.args.length} argument(s) but received ${count} argument(s). Declaration: ${schemaText(schema)}`);
+    throw schemaError(
+      `${schema.name}() expected at most ${schema.args.length} argument(s) but received ${count} argument(s). Declaration: ${schemaText(schema)}`,
+    );
   }
   const values: unknown[] = [];
   for (const value of args) {
     if (schema.args[values.length]!.kwargOnly) {
-      throw schemaError(`${schema.name}() takes ${values.length} positional argument(s) but ${args.length} was/were given.  Declaration: ${schemaText(schema)}`);
+      throw schemaError(
+        `${schema.name}() takes ${values.length} positional argument(s) but ${args.length} was/were given.  Declaration: ${schemaText(schema)}`,
+      );
     }
     values.push(argumentFrom(schema, values.length, value));
   }
@@ -301,13 +355,21 @@ export function checkAndConvertInputs(schema: FunctionSchema, args: readonly unk
       values.push(argumentFrom(schema, i, kwargs[argument.name]));
       used++;
     } else if (argument.hasDefault) values.push(argument.defaultValue);
-    else throw schemaError(`${schema.name}() is missing value for argument '${argument.name}'. Declaration: ${schemaText(schema)}`);
+    else
+      throw schemaError(
+        `${schema.name}() is missing value for argument '${argument.name}'. Declaration: ${schemaText(schema)}`,
+      );
   }
   if (used !== names.length) {
     const unknownName = names.find((n) => !schema.args.some((a) => a.name === n));
-    if (unknownName !== undefined) throw schemaError(`Unknown keyword argument '${unknownName}' for operator '${schema.name}'. Schema: ${schemaText(schema)}`);
+    if (unknownName !== undefined)
+      throw schemaError(
+        `Unknown keyword argument '${unknownName}' for operator '${schema.name}'. Schema: ${schemaText(schema)}`,
+      );
     const twice = schema.args.find((a) => names.includes(a.name))!;
-    throw schemaError(`Argument '${twice.name}' specified both as positional and keyword argument. Schema: ${schemaText(schema)}`);
+    throw schemaError(
+      `Argument '${twice.name}' specified both as positional and keyword argument. Schema: ${schemaText(schema)}`,
+    );
   }
   return values;
 }
@@ -317,7 +379,8 @@ export function fromUser(value: unknown, type: Type): unknown {
   try {
     return convert(value, type);
   } catch (error) {
-    if (error instanceof CastError || error instanceof OperatorError || error instanceof ScriptRuntimeError) return undefined;
+    if (error instanceof CastError || error instanceof OperatorError || error instanceof ScriptRuntimeError)
+      return undefined;
     throw error;
   }
 }

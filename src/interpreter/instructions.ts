@@ -29,29 +29,113 @@ export type NativeCall = (args: unknown[]) => unknown;
 
 export type Instruction =
   /** `outs = kernel(args)`. `entry` is there when tensor interceptors must see the call; `key` names the operator. */
-  | { readonly op: "kernel"; readonly key: string; readonly kernel: Kernel; readonly entry: OperatorEntry | undefined; readonly args: readonly number[]; readonly outs: readonly number[]; readonly at: Origin }
+  | {
+      readonly op: "kernel";
+      readonly key: string;
+      readonly kernel: Kernel;
+      readonly entry: OperatorEntry | undefined;
+      readonly args: readonly number[];
+      readonly outs: readonly number[];
+      readonly at: Origin;
+    }
   /** `out = convert(arg)`: another form of the same value. */
-  | { readonly op: "convert"; readonly convert: (value: unknown) => unknown; readonly arg: number; readonly out: number; readonly at: Origin }
+  | {
+      readonly op: "convert";
+      readonly convert: (value: unknown) => unknown;
+      readonly arg: number;
+      readonly out: number;
+      readonly at: Origin;
+    }
   | { readonly op: "move"; readonly arg: number; readonly out: number; readonly at: Origin }
   | { readonly op: "release"; readonly registers: readonly number[]; readonly at: Origin }
-  | { readonly op: "if"; readonly condition: number; readonly then: readonly Instruction[]; readonly otherwise: readonly Instruction[]; readonly at: Origin }
+  | {
+      readonly op: "if";
+      readonly condition: number;
+      readonly yes: readonly Instruction[];
+      readonly no: readonly Instruction[];
+      readonly at: Origin;
+    }
   /** Runs `body` while `condition` holds and less than `max` rounds are done; `counter` is the round. */
-  | { readonly op: "loop"; readonly max: number; readonly condition: number; readonly counter: number; readonly body: readonly Instruction[]; readonly at: Origin }
-  | { readonly op: "call"; readonly callee: CodeRef; readonly args: readonly number[]; readonly out: number; readonly at: Origin }
-  | { readonly op: "call_native"; readonly call: NativeCall; readonly args: readonly number[]; readonly out: number; readonly at: Origin }
+  | {
+      readonly op: "loop";
+      readonly max: number;
+      readonly condition: number;
+      readonly counter: number;
+      readonly body: readonly Instruction[];
+      readonly at: Origin;
+    }
+  | {
+      readonly op: "call";
+      readonly callee: CodeRef;
+      readonly args: readonly number[];
+      readonly out: number;
+      readonly at: Origin;
+    }
+  | {
+      readonly op: "call_native";
+      readonly call: NativeCall;
+      readonly args: readonly number[];
+      readonly out: number;
+      readonly at: Origin;
+    }
   /** A method found by the class of the first argument. */
-  | { readonly op: "call_interface"; readonly lookup: (type: ClassType) => CodeRef | NativeCall; readonly args: readonly number[]; readonly out: number; readonly at: Origin }
-  | { readonly op: "get_attr"; readonly object: number; readonly slot: number; readonly out: number; readonly at: Origin }
-  | { readonly op: "set_attr"; readonly object: number; readonly slot: number; readonly value: number; readonly at: Origin }
+  | {
+      readonly op: "call_interface";
+      readonly lookup: (type: ClassType) => CodeRef | NativeCall;
+      readonly args: readonly number[];
+      readonly out: number;
+      readonly at: Origin;
+    }
+  | {
+      readonly op: "get_attr";
+      readonly object: number;
+      readonly slot: number;
+      readonly out: number;
+      readonly at: Origin;
+    }
+  | {
+      readonly op: "set_attr";
+      readonly object: number;
+      readonly slot: number;
+      readonly value: number;
+      readonly at: Origin;
+    }
   | { readonly op: "create_object"; readonly type: ClassType; readonly out: number; readonly at: Origin }
   /** An array of the arguments: a list or tuple. */
   | { readonly op: "array"; readonly args: readonly number[]; readonly out: number; readonly at: Origin }
-  | { readonly op: "dict"; readonly keys: readonly number[]; readonly values: readonly number[]; readonly out: number; readonly at: Origin }
+  | {
+      readonly op: "dict";
+      readonly keys: readonly number[];
+      readonly values: readonly number[];
+      readonly out: number;
+      readonly at: Origin;
+    }
   /** Elements of an array; a list is checked for its length. */
-  | { readonly op: "unpack"; readonly arg: number; readonly outs: readonly number[]; readonly isList: boolean; readonly at: Origin }
+  | {
+      readonly op: "unpack";
+      readonly arg: number;
+      readonly outs: readonly number[];
+      readonly isList: boolean;
+      readonly at: Origin;
+    }
   /** Runs `callee` now (fork) or when waited for (awaitable). */
-  | { readonly op: "fork"; readonly callee: CodeRef; readonly args: readonly number[]; readonly out: number; readonly type: Type; readonly lazy: boolean; readonly at: Origin }
-  | { readonly op: "enter"; readonly object: number; readonly enter: CodeRef; readonly exit: CodeRef; readonly out: number; readonly at: Origin }
+  | {
+      readonly op: "fork";
+      readonly callee: CodeRef;
+      readonly args: readonly number[];
+      readonly out: number;
+      readonly type: Type;
+      readonly lazy: boolean;
+      readonly at: Origin;
+    }
+  | {
+      readonly op: "enter";
+      readonly object: number;
+      readonly enter: CodeRef;
+      readonly exit: CodeRef;
+      readonly out: number;
+      readonly at: Origin;
+    }
   | { readonly op: "exit"; readonly out: number; readonly at: Origin }
   /** Warns once per run of the outermost function where `id` is known. */
   | { readonly op: "warn"; readonly message: number; readonly id: number | undefined; readonly at: Origin };

@@ -40,11 +40,11 @@ export function isReleased(type: Type): boolean {
     case "Tensor":
     case "Any":
     case "Union":
-    case "List":
     case "Dict":
-      return type.kind !== "List" || isReleased(type.element) || type.element.kind === "Var";
+      return true;
     case "Tuple":
       return type.elements.some(isReleased);
+    case "List":
     case "Optional":
     case "Future":
     case "Await":

@@ -6,7 +6,10 @@ import { Complex, Float } from "../tensor/scalar.ts";
 import { Device, Tensor } from "../tensor/tensor.ts";
 
 /** The named tuple that an array given for `type` stands for. */
-function namedTuple(value: unknown, type: Type | undefined): { name: string; fields: readonly string[] } | undefined {
+function namedTuple(
+  value: unknown,
+  type: Type | undefined,
+): { name: string; fields: readonly string[] } | undefined {
   const inner = type?.kind === "Optional" ? type.element : type;
   if (inner?.kind !== "Tuple" || !inner.fieldNames || !inner.name || !Array.isArray(value)) return undefined;
   return { name: inner.name.name, fields: inner.fieldNames };
@@ -56,25 +59,37 @@ function floatRepr(value: number): string {
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   const [mantissa, power] = value.toExponential().split("e") as [string, string];
   const exponent = Number(power);
-  if (value !== 0 && (exponent < -4 || exponent >= 16)) return `${mantissa}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
+  if (value !== 0 && (exponent < -4 || exponent >= 16))
+    return `${mantissa}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
   if (Object.is(value, -0)) return "-0.0";
-  return Number.isInteger(value) ? `${value}.0` : value.toFixed(Math.max(1, mantissa.replace(/[-.]/g, "").length - 1 - exponent));
+  return Number.isInteger(value)
+    ? `${value}.0`
+    : value.toFixed(Math.max(1, mantissa.replace(/[-.]/g, "").length - 1 - exponent));
 }
 
 /** `repr()` of a value. */
 export function pythonRepr(value: unknown, expected?: Type): string {
   const named = namedTuple(value, expected);
-  if (named) return `${named.name}(${(value as unknown[]).map((v, i) => `${named.fields[i] ?? i}=${pythonRepr(v)}`).join(", ")})`;
+  if (named)
+    return `${named.name}(${(value as unknown[]).map((v, i) => `${named.fields[i] ?? i}=${pythonRepr(v)}`).join(", ")})`;
   if (value === null || value === undefined) return "None";
-  if (value instanceof Tensor) return String((value as { toString(): string }).toString === Object.prototype.toString ? cppTensorText(value) : value);
+  if (value instanceof Tensor)
+    return String(
+      (value as { toString(): string }).toString === Object.prototype.toString ? cppTensorText(value) : value,
+    );
   if (value instanceof Float) return floatRepr(value.value);
-  if (value instanceof Complex) return `(${String(value.re)}${value.im < 0 || Object.is(value.im, -0) ? "-" : "+"}${String(Math.abs(value.im))}j)`;
-  if (value instanceof Device) return `device(type='${value.type}'${value.index === undefined ? "" : `, index=${value.index}`})`;
-  if (value instanceof EnumValue) return `<${value.type.name.name}.${value.name}: ${pythonRepr(value.value)}>`;
+  if (value instanceof Complex)
+    return `(${String(value.re)}${value.im < 0 || Object.is(value.im, -0) ? "-" : "+"}${String(Math.abs(value.im))}j)`;
+  if (value instanceof Device)
+    return `device(type='${value.type}'${value.index === undefined ? "" : `, index=${value.index}`})`;
+  if (value instanceof EnumValue)
+    return `<${value.type.name.name}.${value.name}: ${pythonRepr(value.value)}>`;
   if (value instanceof ScriptObject) return `<torch.ScriptObject object of ${value.type.name.qualifiedName}>`;
   if (Array.isArray(value)) {
     const items = value.map((v) => pythonRepr(v));
-    return isTuple(expected) ? `(${items.join(", ")}${items.length === 1 ? "," : ""})` : `[${items.join(", ")}]`;
+    return isTuple(expected)
+      ? `(${items.join(", ")}${items.length === 1 ? "," : ""})`
+      : `[${items.join(", ")}]`;
   }
   switch (typeof value) {
     case "boolean":

@@ -2,7 +2,15 @@
 import { UnsupportedError } from "../base/errors.ts";
 import { findOperator, schemasFor, type OperatorEntry } from "../core/operator_registry.ts";
 import { operatorName, type FunctionSchema } from "../core/schema.ts";
-import { evalTypeVariables, hasFreeVariables, isSubtypeOf, typeStr, typesEqual, unifyTypeList, type Type } from "../core/type.ts";
+import {
+  evalTypeVariables,
+  hasFreeVariables,
+  isSubtypeOf,
+  typeStr,
+  typesEqual,
+  unifyTypeList,
+  type Type,
+} from "../core/type.ts";
 import type { Node } from "../ir/graph.ts";
 
 /** An operator with its type variables replaced by what the inputs say. */
@@ -33,7 +41,9 @@ function bind(formal: Type, actual: Type, env: Map<string, Type>): boolean {
       return element !== undefined && bind(formal.element, element, env);
     }
     case "Dict":
-      return actual.kind === "Dict" && bind(formal.key, actual.key, env) && bind(formal.value, actual.value, env);
+      return (
+        actual.kind === "Dict" && bind(formal.key, actual.key, env) && bind(formal.value, actual.value, env)
+      );
     case "Optional":
       if (actual.kind === "None") return true;
       return bind(formal.element, actual.kind === "Optional" ? actual.element : actual, env);
@@ -42,14 +52,22 @@ function bind(formal: Type, actual: Type, env: Map<string, Type>): boolean {
     case "RRef":
       return actual.kind === formal.kind && bind(formal.element, actual.element, env);
     case "Tuple":
-      return actual.kind === "Tuple" && actual.elements.length === formal.elements.length && formal.elements.every((f, i) => bind(f, actual.elements[i]!, env));
+      return (
+        actual.kind === "Tuple" &&
+        actual.elements.length === formal.elements.length &&
+        formal.elements.every((f, i) => bind(f, actual.elements[i]!, env))
+      );
     default:
       return true;
   }
 }
 
 /** Types of a schema's arguments and returns for given inputs, or undefined where it does not take them. */
-function matchSchema(schema: FunctionSchema, actuals: readonly Type[], strict: boolean): Pick<ResolvedOperator, "argTypes" | "returnTypes"> | undefined {
+function matchSchema(
+  schema: FunctionSchema,
+  actuals: readonly Type[],
+  strict: boolean,
+): Pick<ResolvedOperator, "argTypes" | "returnTypes"> | undefined {
   const { args } = schema;
   if (actuals.length < args.length || (actuals.length > args.length && !schema.isVararg)) return undefined;
   const env = new Map<string, Type>();
@@ -63,10 +81,14 @@ function matchSchema(schema: FunctionSchema, actuals: readonly Type[], strict: b
     }
     if (!bind(formal, actual, env) && strict) return undefined;
     const wanted = evalTypeVariables(formal, env) ?? actual;
-    if (strict && !isSubtypeOf(actual, wanted) && !(wanted.kind === "List" && actual.kind === "Tuple")) return undefined;
+    if (strict && !isSubtypeOf(actual, wanted) && !(wanted.kind === "List" && actual.kind === "Tuple"))
+      return undefined;
     argTypes.push(wanted);
   }
-  return { argTypes, returnTypes: schema.returns.map((r, i) => evalTypeVariables(r.type, env) ?? (schema.returns[i]!.type)) };
+  return {
+    argTypes,
+    returnTypes: schema.returns.map((r, i) => evalTypeVariables(r.type, env) ?? schema.returns[i]!.type),
+  };
 }
 
 /** The operator of a node. @throws UnsupportedError with the source line where there is none. */

@@ -1,5 +1,12 @@
 /** @file State of a run: budgets, call depth, entered objects, and how an error travels up the frames. Upstream: torch/csrc/jit/runtime/interpreter.cpp. Spec: none. */
-import { LimitError, OperatorError, ScriptRuntimeError, TorchScriptError, UnsupportedError, internalAssert } from "../base/errors.ts";
+import {
+  LimitError,
+  OperatorError,
+  ScriptRuntimeError,
+  TorchScriptError,
+  UnsupportedError,
+  internalAssert,
+} from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Code, CodeRef, Frame, NativeCall, Origin } from "./instructions.ts";
 import { stackTrace, type StackEntry } from "./traceback.ts";
@@ -86,7 +93,11 @@ export function locate(error: unknown, at: Origin | undefined, functionName: str
   }
   if (error instanceof LimitError || error instanceof UnsupportedError) return error;
   if (error instanceof RangeError && /call stack/.test(error.message)) {
-    return new LimitError("maxCallDepth", depth, `Cannot run ${functionName}: calls are nested deeper than the platform's stack allows (depth ${depth})`);
+    return new LimitError(
+      "maxCallDepth",
+      depth,
+      `Cannot run ${functionName}: calls are nested deeper than the platform's stack allows (depth ${depth})`,
+    );
   }
   const flight = new InFlight(error, at?.outputs.length === 0);
   pushEntries(flight, at, functionName);
@@ -96,7 +107,8 @@ export function locate(error: unknown, at: Origin | undefined, functionName: str
 function pushEntries(flight: InFlight, at: Origin | undefined, functionName: string): void {
   const calls: { name: string; range: StackEntry["range"] }[] = [];
   // from the innermost inlined call out
-  for (let call = at?.callstack; call; call = call.caller) calls.push({ name: call.functionName, range: call.range });
+  for (let call = at?.callstack; call; call = call.caller)
+    calls.push({ name: call.functionName, range: call.range });
   let range = at?.sourceRange;
   for (const call of calls) {
     flight.entries.push({ functionName: call.name, range });
@@ -116,7 +128,11 @@ export function invoke(code: Code, args: readonly unknown[]): unknown {
 export function runFrame(code: Code, frame: Frame, kind: CallKind = "frame"): unknown {
   if (++depth > LIMITS.maxCallDepth) {
     depth--;
-    throw new LimitError("maxCallDepth", LIMITS.maxCallDepth + 1, `Cannot call ${code.name}: calls are nested deeper than the limit maxCallDepth = ${LIMITS.maxCallDepth}`);
+    throw new LimitError(
+      "maxCallDepth",
+      LIMITS.maxCallDepth + 1,
+      `Cannot call ${code.name}: calls are nested deeper than the limit maxCallDepth = ${LIMITS.maxCallDepth}`,
+    );
   }
   try {
     code.run(frame);
@@ -127,7 +143,11 @@ export function runFrame(code: Code, frame: Frame, kind: CallKind = "frame"): un
     depth--;
   }
   const { outputs } = code;
-  return outputs.length === 1 ? frame[outputs[0]!] : outputs.length === 0 ? null : outputs.map((r) => frame[r]);
+  return outputs.length === 1
+    ? frame[outputs[0]!]
+    : outputs.length === 0
+      ? null
+      : outputs.map((r) => frame[r]);
 }
 
 /** Code of a callee that is compiled by now. */

@@ -68,9 +68,19 @@ const UNARY: Readonly<Record<string, (a: number, out: number) => Closure>> = {
 };
 
 /** The closure of an operator that is written out, or undefined. */
-export function scalarClosure(key: string, kernel: Kernel, args: readonly number[], outs: readonly number[]): Closure | undefined {
+export function scalarClosure(
+  key: string,
+  kernel: Kernel,
+  args: readonly number[],
+  outs: readonly number[],
+): Closure | undefined {
   if (outs.length !== 1) return undefined;
   if (args.length === 1) return UNARY[key]?.(args[0]!, outs[0]!);
   if (args.length !== 2) return undefined;
-  return MAKERS[key]?.(kernel as unknown as (a: unknown, b: unknown) => unknown, args[0]!, args[1]!, outs[0]!);
+  return MAKERS[key]?.(
+    kernel as unknown as (a: unknown, b: unknown) => unknown,
+    args[0]!,
+    args[1]!,
+    outs[0]!,
+  );
 }

@@ -44,20 +44,22 @@ export interface LoadedArchive extends LoadedProgram {
 
 /** The code file of a qualifier, with its debug record. */
 export function sourceOfQualifier(reader: ArchiveReader, qualifier: string, limits?: LimitOverrides): Source | undefined {
-  return sourceFrom({ has: (name) => reader.has(name), read: (name) => reader.read(name) }, qualifier, limits);
+  return sourceFrom(reader, qualifier, limits);
 }
 
 /** Where code is read from. */
 interface CodeRecords {
   has(name: string): boolean;
   read(name: string): Uint8Array;
+  /** See Note [Empty sources]. */
+  isOwn(): boolean;
 }
 
 function sourceFrom(records: CodeRecords, qualifier: string, limits: LimitOverrides | undefined): Source | undefined {
   const path = `${FOLDER.code}${qualifier.replaceAll(".", "/")}.py`;
   if (!records.has(path)) return undefined;
   const debugPath = `${path}.debug_pkl`;
-  const debug = records.has(debugPath) ? new DebugRecord(() => records.read(debugPath), limits) : undefined;
+  const debug = records.has(debugPath) ? new DebugRecord(() => records.read(debugPath), limits, () => records.isOwn()) : undefined;
   return new Source(decodeUtf8(records.read(path)), path, 1, debug);
 }
 
@@ -65,7 +67,8 @@ function sourceFrom(records: CodeRecords, qualifier: string, limits: LimitOverri
 function codeRecords(reader: ArchiveReader): CodeRecords {
   if (!reader.source.close) return reader;
   const records = new Map(reader.recordNames(FOLDER.code).map((name) => [name, reader.read(name)]));
-  return { has: (name) => records.has(name), read: (name) => records.get(name)! };
+  const isOwn = reader.isOwn();
+  return { has: (name) => records.has(name), read: (name) => records.get(name)!, isOwn: () => isOwn };
 }
 
 /** The code and the constants of an archive. */

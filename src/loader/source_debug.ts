@@ -3,7 +3,7 @@ import { unpickle } from "../archive/unpickler.ts";
 import { PickleTuple, PickleList, PickleReduce, type PickleValue } from "../archive/pickle_value.ts";
 import { TorchScriptError } from "../base/errors.ts";
 import type { LimitOverrides } from "../base/limits.ts";
-import { Source, SourceRange, type SourceRangeOrigin } from "../base/source_range.ts";
+import { NO_SOURCE, Source, SourceRange, type SourceRangeOrigin } from "../base/source_range.ts";
 
 const STRING_TABLE_TAG = "FORMAT_WITH_STRING_TABLE";
 const MAX_OFFSET = 2 ** 40;
@@ -16,15 +16,24 @@ export interface DebugEntry {
   readonly tag: number;
 }
 
+/*
+ * Note [Empty sources]: PyTorch reads "no source" as an empty source, which it writes back as another kind of empty source, and takes the
+ * two for different ranges: what it saves is not what it then loads and saves again. Archives of PyTorch are read as PyTorch reads them,
+ * so that saving gives its bytes. In archives that tsarchive wrote (`ArchiveReader.isOwn`), saving must give the same bytes again: "no
+ * source" alone stays none, and beside one empty source it is that source. With more of them PyTorch's way is stable.
+ */
 /** What `.debug_pkl` says of one code file. Read when the first location is asked for; a record that cannot be read gives none. */
 export class DebugRecord implements SourceRangeOrigin {
   private readonly load: () => Uint8Array | undefined;
   private readonly limits: LimitOverrides | undefined;
+  private readonly isOwn: () => boolean;
   private known: readonly DebugEntry[] | undefined;
 
-  constructor(load: () => Uint8Array | undefined, limits?: LimitOverrides) {
+  /** @param isOwn whether tsarchive wrote the archive; see Note [Empty sources]. */
+  constructor(load: () => Uint8Array | undefined, limits?: LimitOverrides, isOwn: () => boolean = () => false) {
     this.load = load;
     this.limits = limits;
+    this.isOwn = isOwn;
   }
 
   /** All entries in ascending order of `byteOffset`. */
@@ -36,7 +45,7 @@ export class DebugRecord implements SourceRangeOrigin {
   private read(): readonly DebugEntry[] {
     try {
       const bytes = this.load();
-      return bytes ? readDebugEntries(bytes, this.limits) : [];
+      return bytes ? readDebugEntries(bytes, this.limits, this.isOwn()) : [];
     } catch (error) {
       // locations are a help, never a condition: an archive with a damaged record works as one without it
       if (error instanceof TorchScriptError) return [];
@@ -59,10 +68,11 @@ export class DebugRecord implements SourceRangeOrigin {
 }
 
 /** Entries of a debug record in either format; entries that make no sense are left out. Throws `PickleError` or `LimitError`. */
-export function readDebugEntries(bytes: Uint8Array, limits?: LimitOverrides): DebugEntry[] {
+export function readDebugEntries(bytes: Uint8Array, limits?: LimitOverrides, isOwn = false): DebugEntry[] {
   const items = itemsOf(unpickle(bytes, { limits, record: "debug_pkl" })) ?? [];
   const reader = items[0] === STRING_TABLE_TAG ? new SourceTable((itemsOf(items[1]) ?? []).map((t) => (typeof t === "string" ? t : ""))) : new SourceTable();
   const rows = items[0] === STRING_TABLE_TAG ? (itemsOf(items[2]) ?? []) : items;
+  if (isOwn) reader.settleEmptySources(rows);
   const entries: DebugEntry[] = [];
   let previous = 0;
   for (const row of rows) {
@@ -95,11 +105,25 @@ function offsetOf(value: PickleValue | undefined): number | undefined {
 class SourceTable {
   private readonly texts: readonly string[] | undefined;
   private readonly sources = new Map<PickleValue, Source | undefined>();
-  private empty: Source | undefined;
 
   /** @param texts lines and file names by number; undefined: sources hold their text themselves. */
   constructor(texts?: readonly string[]) {
     this.texts = texts;
+  }
+
+  /** Settles what empty sources mean in an archive of our own; see Note [Empty sources]. */
+  settleEmptySources(rows: readonly PickleValue[]): void {
+    const empty: PickleValue[] = [];
+    for (const row of rows) {
+      const value = itemsOf(itemsOf(row)?.[1])?.[0];
+      if (value !== undefined && this.source(value)?.text === "" && !empty.includes(value)) empty.push(value);
+      if (empty.length > 2) return;
+    }
+    const [first] = empty;
+    if (first === undefined) return;
+    const isNone = empty.length === 1 && itemsOf(itemsOf(first)?.[0])?.length === 0;
+    const source = isNone ? NO_SOURCE : this.source(first);
+    for (const value of empty) this.sources.set(value, source);
   }
 
   /** The range of `(source, start, end)`. */
@@ -114,13 +138,7 @@ class SourceTable {
 
   private source(value: PickleValue | undefined): Source | undefined {
     if (value === undefined) return undefined;
-    if (!this.sources.has(value)) {
-      let source = this.makeSource(value);
-      // Note [One empty source]: "no source" is read as an empty one and written back as another. Upstream keeps the two apart, so that its
-      // second save differs from its first; as one source they give the first again.
-      if (source?.text === "") source = this.empty ??= source;
-      this.sources.set(value, source);
-    }
+    if (!this.sources.has(value)) this.sources.set(value, this.makeSource(value));
     return this.sources.get(value);
   }
 

@@ -4,19 +4,30 @@ import { builtin } from "../core/operator_registry.ts";
 import { scalarTensor } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { getElement } from "../tensor/elements.ts";
-import { Complex, boxFloat, isFloatScalar, normalizeInt, scalarToNumber, type Int, type Scalar } from "../tensor/scalar.ts";
+import {
+  Complex,
+  boxFloat,
+  isFloatScalar,
+  normalizeInt,
+  scalarToNumber,
+  type Int,
+  type Scalar,
+} from "../tensor/scalar.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** A float made an int as x86 does it: towards zero; NaN and values out of range give -2^63. */
 export function truncateToInt(value: number): Int {
   const whole = Math.trunc(value);
   if (Number.isSafeInteger(whole)) return whole + 0;
-  return whole >= -9223372036854775808 && whole < 9223372036854775808 ? normalizeInt(BigInt(whole)) : -(2n ** 63n);
+  return whole >= -9223372036854775808 && whole < 9223372036854775808
+    ? normalizeInt(BigInt(whole))
+    : -(2n ** 63n);
 }
 
 /** The element of a one-element tensor, as `item()` gives it: a dynamic scalar. */
 export function itemOf(t: Tensor): Scalar {
-  if (t.numel !== 1) throw new OperatorError(`a Tensor with ${t.numel} elements cannot be converted to Scalar`);
+  if (t.numel !== 1)
+    throw new OperatorError(`a Tensor with ${t.numel} elements cannot be converted to Scalar`);
   if (t.device.type === "meta") throw new OperatorError("Tensor.item() cannot be called on meta tensors");
   const value = getElement(t, 0);
   if (t.dtype.category === "bool") return value !== 0;
@@ -34,11 +45,15 @@ function itemInt(t: Tensor): Int {
     if (value.im !== 0) overflow("int64_t");
     return checkedInt(value.re);
   }
-  return isFloatScalar(value) ? checkedInt(scalarToNumber(value)) : typeof value === "boolean" ? Number(value) : (value as Int);
+  return isFloatScalar(value)
+    ? checkedInt(scalarToNumber(value))
+    : typeof value === "boolean"
+      ? Number(value)
+      : (value as Int);
 }
 function checkedInt(value: number): Int {
   // c10::overflows: NaN, infinities and values out of range
-  if (!(value >= -9223372036854775808 && value <= 9223372036854775807)) overflow("int64_t");
+  if (!(value >= -(2 ** 63) && value <= 2 ** 63)) overflow("int64_t");
   return truncateToInt(value);
 }
 
@@ -63,13 +78,19 @@ builtin("aten::Int.Tensor(Tensor a) -> int", itemInt);
 builtin("aten::Float.Tensor(Tensor a) -> float", itemFloat);
 
 function checkImplicit(t: Tensor, toInt: boolean): void {
-  if (t.requiresGrad) throw new OperatorError("Cannot input a tensor that requires grad as a scalar argument");
-  if (t.ndim !== 0) throw new OperatorError("Cannot input a tensor of dimension other than 0 as a scalar argument");
-  if (toInt && t.dtype.category !== "int") throw new OperatorError(`Cannot input a tensor of type ${t.dtype.cppName} as an integral argument`);
+  if (t.requiresGrad)
+    throw new OperatorError("Cannot input a tensor that requires grad as a scalar argument");
+  if (t.ndim !== 0)
+    throw new OperatorError("Cannot input a tensor of dimension other than 0 as a scalar argument");
+  if (toInt && t.dtype.category !== "int")
+    throw new OperatorError(`Cannot input a tensor of type ${t.dtype.cppName} as an integral argument`);
 }
 builtin("aten::IntImplicit(Tensor a) -> int", (t: Tensor) => (checkImplicit(t, true), itemInt(t)));
 builtin("aten::FloatImplicit(Tensor a) -> float", (t: Tensor) => (checkImplicit(t, false), itemFloat(t)));
-builtin("aten::ComplexImplicit(Tensor a) -> complex", (t: Tensor) => (checkImplicit(t, false), toComplex(itemOf(t))));
+builtin(
+  "aten::ComplexImplicit(Tensor a) -> complex",
+  (t: Tensor) => (checkImplicit(t, false), toComplex(itemOf(t))),
+);
 builtin("aten::ScalarImplicit(Tensor a) -> Scalar", (t: Tensor) => (checkImplicit(t, false), itemOf(t)));
 
 builtin("aten::Bool.int(int a) -> bool", (a: Int) => a !== 0);
@@ -89,18 +110,30 @@ builtin("aten::Int.str(str a) -> int", (text: string) => {
   if (!found) throw new OperatorError("stoll");
   const value = BigInt(found[1]!.replace("+", ""));
   if (BigInt.asIntN(64, value) !== value) throw new OperatorError("stoll");
-  if (found[0].length !== text.length) throw new OperatorError(`invalid literal for int() with base 10: '${text}'`);
+  if (found[0].length !== text.length)
+    throw new OperatorError(`invalid literal for int() with base 10: '${text}'`);
   return normalizeInt(value);
 });
 builtin("aten::Float.str(str a) -> float", (text: string) => {
-  const found = /^[ \t-\r]*([-+]?)(0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)(?:[pP][-+]?[0-9]+)?|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|inf(?:inity)?|nan(?:\([A-Za-z0-9_]*\))?)/i.exec(text);
+  const found =
+    /^[ \t-\r]*([-+]?)(0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)(?:[pP][-+]?[0-9]+)?|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|inf(?:inity)?|nan(?:\([A-Za-z0-9_]*\))?)/i.exec(
+      text,
+    );
   if (!found) throw new OperatorError("stod");
   const body = found[2]!.toLowerCase();
-  const size = body.startsWith("inf") ? Infinity : body.startsWith("nan") ? NaN : body.startsWith("0x") ? hexFloat(body) : Number(body);
+  const size = body.startsWith("inf")
+    ? Infinity
+    : body.startsWith("nan")
+      ? NaN
+      : body.startsWith("0x")
+        ? hexFloat(body)
+        : Number(body);
   const isZero = !/[1-9a-f]/.test(body.replace(/[ep].*$/, "").replace(/^0x/, ""));
   // strtod reports overflow and underflow, and std::stod throws for both
-  if (!body.startsWith("inf") && (size === Infinity || (!isZero && size < 2.2250738585072014e-308))) throw new OperatorError("stod");
-  if (found[0].length !== text.length) throw new OperatorError(`could not convert string to float: '${text}'`);
+  if (!body.startsWith("inf") && (size === Infinity || (!isZero && size < 2.2250738585072014e-308)))
+    throw new OperatorError("stod");
+  if (found[0].length !== text.length)
+    throw new OperatorError(`could not convert string to float: '${text}'`);
   return found[1] === "-" ? -size : size;
 });
 function hexFloat(text: string): number {

@@ -25,7 +25,7 @@ for (const key of ["str", "int", "bool", "float", "complex", "Tensor"]) {
   };
   const update = (d: Dict, other: Dict): void => {
     // a copy: both may be the same
-    for (const [k, v] of [...other]) d.set(k, v);
+    for (const [k, v] of new Map(other)) d.set(k, v);
   };
 
   builtin(`aten::len.Dict_${key}(${dict} self) -> int`, (d: Dict) => d.size);
@@ -37,22 +37,39 @@ for (const key of ["str", "int", "bool", "float", "complex", "Tensor"]) {
     const value = d.get(found);
     return value === undefined && !d.has(found) ? missing(k) : value;
   });
-  builtin(`aten::get.${key}(${dict} self, ${key} key) -> t(*)?`, (d: Dict, k: unknown) => d.get(dictKey(k)) ?? null);
-  builtin(`aten::get.default_${key}(${dict} self, ${key} key, t default_value) -> t(*)`, (d: Dict, k: unknown, v: unknown) => {
-    const found = dictKey(k);
-    return d.has(found) ? d.get(found) : v;
-  });
-  builtin(`aten::setdefault.${key}(${dict}(a!) self, ${key}(b -> *) key, t(c -> *) default_value) -> t(*)`, (d: Dict, k: unknown, v: unknown) => {
-    const found = dictKey(k);
-    if (!d.has(found)) d.set(found, v);
-    return d.get(found);
-  });
-  builtin(`aten::_set_item.${key}(${dict}(a!) l, ${key}(b -> *) idx, t(c -> *) v) -> ()`, (d: Dict, k: unknown, v: unknown) => {
-    d.set(dictKey(k), v);
-  });
-  builtin(`aten::__contains__.${key}(${dict} dict, ${key} key) -> bool`, (d: Dict, k: unknown) => d.has(dictKey(k)));
+  builtin(
+    `aten::get.${key}(${dict} self, ${key} key) -> t(*)?`,
+    (d: Dict, k: unknown) => d.get(dictKey(k)) ?? null,
+  );
+  builtin(
+    `aten::get.default_${key}(${dict} self, ${key} key, t default_value) -> t(*)`,
+    (d: Dict, k: unknown, v: unknown) => {
+      const found = dictKey(k);
+      return d.has(found) ? d.get(found) : v;
+    },
+  );
+  builtin(
+    `aten::setdefault.${key}(${dict}(a!) self, ${key}(b -> *) key, t(c -> *) default_value) -> t(*)`,
+    (d: Dict, k: unknown, v: unknown) => {
+      const found = dictKey(k);
+      if (!d.has(found)) d.set(found, v);
+      return d.get(found);
+    },
+  );
+  builtin(
+    `aten::_set_item.${key}(${dict}(a!) l, ${key}(b -> *) idx, t(c -> *) v) -> ()`,
+    (d: Dict, k: unknown, v: unknown) => {
+      d.set(dictKey(k), v);
+    },
+  );
+  builtin(`aten::__contains__.${key}(${dict} dict, ${key} key) -> bool`, (d: Dict, k: unknown) =>
+    d.has(dictKey(k)),
+  );
   builtin(`aten::pop.Dict_${key}(${dict}(a!) self, ${key} key) -> t(*)`, take);
-  builtin(`aten::pop.Dict_default_${key}(${dict}(a!) self, ${key} key, t default_value) -> t(*)`, (d: Dict, k: unknown, v: unknown) => (d.has(dictKey(k)) ? take(d, k) : v));
+  builtin(
+    `aten::pop.Dict_default_${key}(${dict}(a!) self, ${key} key, t default_value) -> t(*)`,
+    (d: Dict, k: unknown, v: unknown) => (d.has(dictKey(k)) ? take(d, k) : v),
+  );
   builtin(`aten::Delete.Dict_${key}(${dict}(a!) self, ${key} key) -> ()`, (d: Dict, k: unknown) => {
     take(d, k);
   });
@@ -69,9 +86,12 @@ for (const key of ["str", "int", "bool", "float", "complex", "Tensor"]) {
   builtin(`aten::update.${key}(${dict}(a!) self, ${dict}(a!) to_add) -> ()`, update);
   builtin(`aten::copy.Dict_${key}(${dict}(a) self) -> ${dict}`, (d: Dict) => new Map(d));
   builtin(`aten::dict.Dict_${key}(${dict}(a) self) -> ${dict}`, (d: Dict) => new Map(d));
-  builtin(`aten::dict.${key}((${key}, tVal)[] inputs) -> Dict(${key}, tVal)`, (items: readonly (readonly [unknown, unknown])[]) => {
-    const d: Dict = new Map();
-    for (const [k, v] of items) d.set(dictKey(k), v);
-    return d;
-  });
+  builtin(
+    `aten::dict.${key}((${key}, tVal)[] inputs) -> Dict(${key}, tVal)`,
+    (items: readonly (readonly [unknown, unknown])[]) => {
+      const d: Dict = new Map();
+      for (const [k, v] of items) d.set(dictKey(k), v);
+      return d;
+    },
+  );
 }

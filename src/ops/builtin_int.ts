@@ -79,9 +79,13 @@ function shiftRight(a: Int, b: Int): Int {
   return normalizeInt(BigInt(a) >> (BigInt(b) & 63n));
 }
 
-const fits32 = (a: Int, b: Int): boolean => (a as number) === ((a as number) | 0) && (b as number) === ((b as number) | 0);
+const fits32 = (a: Int, b: Int): boolean =>
+  (a as number) === ((a as number) | 0) && (b as number) === ((b as number) | 0);
 function bitwise(small: (a: number, b: number) => number, big: (a: bigint, b: bigint) => bigint) {
-  return (a: Int, b: Int): Int => (typeof a === "number" && typeof b === "number" && fits32(a, b) ? small(a, b) : normalizeInt(big(BigInt(a), BigInt(b))));
+  return (a: Int, b: Int): Int =>
+    typeof a === "number" && typeof b === "number" && fits32(a, b)
+      ? small(a, b)
+      : normalizeInt(big(BigInt(a), BigInt(b)));
 }
 
 /** The greatest common divisor, not negative. */
@@ -100,9 +104,27 @@ builtin("prim::abs.int(int a) -> int", absInt);
 builtin("aten::floordiv.int(int a, int b) -> int", floordivInt);
 builtin("aten::remainder.int(int a, int b) -> int", remainderInt);
 builtin("aten::__round_to_zero_floordiv.int(int a, int b) -> int", truncdivInt);
-builtin("aten::__and__.int(int a, int b) -> int", bitwise((a, b) => a & b, (a, b) => a & b));
-builtin("aten::__or__.int(int a, int b) -> int", bitwise((a, b) => a | b, (a, b) => a | b));
-builtin("aten::__xor__.int(int a, int b) -> int", bitwise((a, b) => a ^ b, (a, b) => a ^ b));
+builtin(
+  "aten::__and__.int(int a, int b) -> int",
+  bitwise(
+    (a, b) => a & b,
+    (a, b) => a & b,
+  ),
+);
+builtin(
+  "aten::__or__.int(int a, int b) -> int",
+  bitwise(
+    (a, b) => a | b,
+    (a, b) => a | b,
+  ),
+);
+builtin(
+  "aten::__xor__.int(int a, int b) -> int",
+  bitwise(
+    (a, b) => a ^ b,
+    (a, b) => a ^ b,
+  ),
+);
 builtin("aten::__lshift__.int(int a, int b) -> int", shiftLeft);
 builtin("aten::__rshift__.int(int a, int b) -> int", shiftRight);
 builtin("aten::gcd.int(int a, int b) -> int", gcdInt);
@@ -138,4 +160,6 @@ builtin("aten::__range_length(int lo, int hi, int step) -> int", (lo: Int, hi: I
   const by = BigInt(step) < 0n ? -BigInt(step) : BigInt(step);
   return normalizeInt(1n + (span - 1n) / by);
 });
-builtin("aten::__derive_index(int index, int start, int step) -> int", (index: Int, start: Int, step: Int) => addInt(start, mulInt(index, step)));
+builtin("aten::__derive_index(int index, int start, int step) -> int", (index: Int, start: Int, step: Int) =>
+  addInt(start, mulInt(index, step)),
+);

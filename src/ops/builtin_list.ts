@@ -27,10 +27,13 @@ const getItem = (list: List, index: Int): unknown => list[at(list, index)];
 
 builtin("aten::__getitem__.t(t[](a) list, int idx) -> t(*)", getItem);
 builtin("aten::select.t(t[](a) list, int idx) -> t(*)", getItem);
-builtin("aten::_set_item.t(t[](a!) l, int idx, t(b -> *) el) -> t[](a!)", (list: List, index: Int, value: unknown) => {
-  list[at(list, index)] = value;
-  return list;
-});
+builtin(
+  "aten::_set_item.t(t[](a!) l, int idx, t(b -> *) el) -> t[](a!)",
+  (list: List, index: Int, value: unknown) => {
+    list[at(list, index)] = value;
+    return list;
+  },
+);
 builtin("aten::len.t(t[] a) -> int", (list: List) => list.length);
 builtin("aten::len.any(Any[] a) -> int", (list: List) => list.length);
 builtin("aten::append.t(t[](a!) self, t(c -> *) el) -> t[](a!)", (list: List, value: unknown) => {
@@ -40,16 +43,21 @@ builtin("aten::append.t(t[](a!) self, t(c -> *) el) -> t[](a!)", (list: List, va
 builtin("aten::extend.t(t[](a!) self, t[] other) -> ()", (list: List, other: List) => {
   appendAll(list, other);
 });
-builtin("aten::insert.t(t[](a!) self, int idx, t(b -> *) el) -> ()", (list: List, index: Int, value: unknown) => {
-  const i = toIndex(index);
-  list.splice(i < 0 ? Math.max(0, list.length + i) : Math.min(i, list.length), 0, value);
-});
+builtin(
+  "aten::insert.t(t[](a!) self, int idx, t(b -> *) el) -> ()",
+  (list: List, index: Int, value: unknown) => {
+    const i = toIndex(index);
+    list.splice(i < 0 ? Math.max(0, list.length + i) : Math.min(i, list.length), 0, value);
+  },
+);
 function popAt(list: List, index: Int, emptyMessage: string): unknown {
   if (list.length === 0) throw new OperatorError(emptyMessage);
   const position = at(list, index);
   return position === list.length - 1 ? list.pop() : list.splice(position, 1)[0];
 }
-builtin("aten::pop.t(t[](a!) self, int idx=-1) -> t(*)", (list: List, index: Int) => popAt(list, index, "pop from empty list"));
+builtin("aten::pop.t(t[](a!) self, int idx=-1) -> t(*)", (list: List, index: Int) =>
+  popAt(list, index, "pop from empty list"),
+);
 builtin("aten::Delete.t(t[](a!) self, int idx) -> ()", (list: List, index: Int) => {
   popAt(list, index, "pop index out of range");
 });
@@ -61,11 +69,14 @@ builtin("aten::reverse.t(t[](a!) self) -> ()", (list: List) => {
 });
 builtin("aten::copy.t(t[](a) self) -> t[]", (list: List) => [...list]);
 builtin("aten::list.t(t[] l) -> t[]", (list: List) => [...list]);
-builtin("aten::slice.t(t[] l, int? start=None, int? end=None, int step=1) -> t[]", (list: List, start: Int | null, end: Int | null, step: Int) => {
-  const [from, count, by] = sliceIndices(list.length, start, end, step);
-  if (by === 1) return list.slice(from, from + count);
-  return Array.from({ length: count }, (_, k) => list[from + k * by]);
-});
+builtin(
+  "aten::slice.t(t[] l, int? start=None, int? end=None, int step=1) -> t[]",
+  (list: List, start: Int | null, end: Int | null, step: Int) => {
+    const [from, count, by] = sliceIndices(list.length, start, end, step);
+    if (by === 1) return list.slice(from, from + count);
+    return Array.from({ length: count }, (_, k) => list[from + k * by]);
+  },
+);
 
 function checkLength(length: number): void {
   if (!(length >= 0 && length <= LIMITS.maxPickleItems)) throw new OperatorError("vector::reserve");
@@ -105,7 +116,8 @@ builtin("aten::Size(int[] sizes) -> int[]", (sizes: List) => sizes);
 type Equal = (a: unknown, b: unknown) => boolean;
 const identical: Equal = (a, b) => a === b;
 const equalTensors: Equal = (a, b) => isNonzero(callOperator("aten::eq.Tensor", [a, b]) as Tensor);
-const lessTensors = (a: unknown, b: unknown): boolean => isNonzero(callOperator("aten::lt.Tensor", [a, b]) as Tensor);
+const lessTensors = (a: unknown, b: unknown): boolean =>
+  isNonzero(callOperator("aten::lt.Tensor", [a, b]) as Tensor);
 const lessNumbers = (a: unknown, b: unknown): boolean => (a as number) < (b as number);
 
 interface ElementKind {
@@ -120,22 +132,38 @@ const KINDS: readonly ElementKind[] = [
   { name: "float", equal: identical, less: lessNumbers, text: (v) => formatG(v as number, 6) },
   { name: "bool", equal: identical, less: lessNumbers, text: (v) => (v ? "1" : "0") },
   { name: "str", equal: identical, less: (a, b) => compareBytes(a as string, b as string) < 0, text: String },
-  { name: "Tensor", equal: equalTensors, less: lessTensors, text: (v) => cppTensorText(v as Tensor).replace(/\[ CPU(\w+)Type\{/, "[ torch.$1Tensor{") },
+  {
+    name: "Tensor",
+    equal: equalTensors,
+    less: lessTensors,
+    text: (v) => cppTensorText(v as Tensor).replace(/\[ CPU(\w+)Type\{/, "[ torch.$1Tensor{"),
+  },
 ];
 
-const listsEqual = (a: List, b: List, equal: Equal): boolean => a.length === b.length && a.every((v, i) => equal(v, b[i]));
+const listsEqual = (a: List, b: List, equal: Equal): boolean =>
+  a.length === b.length && a.every((v, i) => equal(v, b[i]));
 
 /** Negative, zero or positive by `less`. */
-function comparison(less: (a: unknown, b: unknown) => boolean, reverse: boolean): (a: unknown, b: unknown) => number {
+function comparison(
+  less: (a: unknown, b: unknown) => boolean,
+  reverse: boolean,
+): (a: unknown, b: unknown) => number {
   const sign = reverse ? 1 : -1;
   return (a, b) => (a === b ? 0 : less(a, b) ? sign : less(b, a) ? -sign : 0);
 }
 
 for (const { name, equal, less, text } of KINDS) {
   const list = name === "Tensor" ? "Tensor_list" : `${name}_list`;
-  builtin(`aten::eq.${list}(${name}[] a, ${name}[] b) -> bool`, (a: List, b: List) => listsEqual(a, b, equal));
-  builtin(`aten::ne.${list}(${name}[] a, ${name}[] b) -> bool`, (a: List, b: List) => !listsEqual(a, b, equal));
-  builtin(`aten::count.${name}(${name}[] self, ${name} el) -> int`, (l: List, v: unknown) => l.reduce<number>((n, x) => n + Number(equal(v, x)), 0));
+  builtin(`aten::eq.${list}(${name}[] a, ${name}[] b) -> bool`, (a: List, b: List) =>
+    listsEqual(a, b, equal),
+  );
+  builtin(
+    `aten::ne.${list}(${name}[] a, ${name}[] b) -> bool`,
+    (a: List, b: List) => !listsEqual(a, b, equal),
+  );
+  builtin(`aten::count.${name}(${name}[] self, ${name} el) -> int`, (l: List, v: unknown) =>
+    l.reduce<number>((n, x) => n + Number(equal(v, x)), 0),
+  );
   builtin(`aten::index.list_${name}(${name}[] self, ${name} el) -> int`, (l: List, v: unknown) => {
     const found = l.findIndex((x) => equal(v, x));
     if (found < 0) throw new OperatorError(`'${text(v)}' is not in list`);
@@ -149,10 +177,14 @@ for (const { name, equal, less, text } of KINDS) {
   builtin(`aten::sort.${name}(${name}[](a!) self, bool reverse=False) -> ()`, (l: List, reverse: boolean) => {
     l.sort(comparison(less, reverse));
   });
-  builtin(`aten::sorted.${name}(${name}[](a) input) -> ${name}[]`, (l: List) => [...l].sort(comparison(less, false)));
+  builtin(`aten::sorted.${name}(${name}[](a) input) -> ${name}[]`, (l: List) =>
+    [...l].sort(comparison(less, false)),
+  );
 }
 for (const name of ["int", "str", "float"]) {
-  builtin(`aten::__contains__.${name}_list(${name}[] l, ${name} item) -> bool`, (l: List, v: unknown) => l.some((x) => x === v));
+  builtin(`aten::__contains__.${name}_list(${name}[] l, ${name} item) -> bool`, (l: List, v: unknown) =>
+    l.some((x) => x === v),
+  );
 }
 
 // min, max, sum, any, all
@@ -162,7 +194,8 @@ for (const name of ["int", "float", "bool"]) {
     ["max", (a: number, b: number) => a > b],
   ] as const) {
     builtin(`prim::${op}.${name}_list(${name}[] l, ${name}[] r) -> ${name}[]`, (a: number[], b: number[]) => {
-      for (let i = 0; i < Math.min(a.length, b.length); i++) if (a[i] !== b[i]) return better(a[i]!, b[i]!) ? a : b;
+      for (let i = 0; i < Math.min(a.length, b.length); i++)
+        if (a[i] !== b[i]) return better(a[i]!, b[i]!) ? a : b;
       return better(a.length, b.length) ? a : b;
     });
     builtin(`prim::${op}.self_${name}(${name}[] self) -> ${name}`, (l: number[]) => {
@@ -172,9 +205,13 @@ for (const name of ["int", "float", "bool"]) {
   }
 }
 // torch adds up ints in a C int
-builtin("aten::sum.int(int[] self) -> int", (l: Int[]) => Number(BigInt.asIntN(32, BigInt(l.reduce<Int>(addInt, 0)))));
+builtin("aten::sum.int(int[] self) -> int", (l: Int[]) =>
+  Number(BigInt.asIntN(32, BigInt(l.reduce<Int>(addInt, 0)))),
+);
 builtin("aten::sum.float(float[] self) -> float", (l: number[]) => l.reduce((a, b) => a + b, 0));
-builtin("aten::sum.complex(complex[] self) -> complex", (l: Complex[]) => l.reduce((a, b) => new Complex(a.re + b.re, a.im + b.im), new Complex(0, 0)));
+builtin("aten::sum.complex(complex[] self) -> complex", (l: Complex[]) =>
+  l.reduce((a, b) => new Complex(a.re + b.re, a.im + b.im), new Complex(0, 0)),
+);
 builtin("aten::sum.bool(bool[] self) -> int", (l: boolean[]) => l.filter(Boolean).length);
 const isTrue = (v: unknown): boolean => v !== 0 && v !== false && v !== "";
 for (const name of ["int", "float", "bool"]) {
@@ -206,7 +243,10 @@ function checkSortable(type: Type, whole: Type): void {
       return;
     case "Class": {
       const method = type.findMethod("__lt__");
-      if (!method) throw new OperatorError(`To sort a list of ${typeReprStr(type)} it must define a __lt__ method with two inputs of type ${typeReprStr(type)} that returns a bool`);
+      if (!method)
+        throw new OperatorError(
+          `To sort a list of ${typeReprStr(type)} it must define a __lt__ method with two inputs of type ${typeReprStr(type)} that returns a bool`,
+        );
       return;
     }
     default:
@@ -218,7 +258,10 @@ function checkSortable(type: Type, whole: Type): void {
 function lessThan(a: unknown, b: unknown, staticType: Type): boolean {
   const type = valueType(a, staticType);
   const other = valueType(b, staticType);
-  if (!typesEqual(type, other)) throw new OperatorError(`Only values of same type can be compared. Found ${typeReprStr(type)} and ${typeReprStr(other)}`);
+  if (!typesEqual(type, other))
+    throw new OperatorError(
+      `Only values of same type can be compared. Found ${typeReprStr(type)} and ${typeReprStr(other)}`,
+    );
   const x = a instanceof Float ? a.value : a;
   const y = b instanceof Float ? b.value : b;
   switch (type.kind) {
@@ -251,7 +294,16 @@ function sortAny(list: List, type: Type, reverse: boolean): List {
   const less: Less = (a, b) => lessThan(a, b, element);
   return list.sort(comparison(less, reverse));
 }
-typedBuiltin("aten::sort.any(t[](a!) self, bool reverse=False) -> ()", ([type]) => (list: List, reverse: boolean) => {
-  sortAny(list, type!, reverse);
-});
-typedBuiltin("aten::sorted.any(t[](a) self) -> t[]", ([type]) => (list: List) => sortAny([...list], type!, false));
+typedBuiltin(
+  "aten::sort.any(t[](a!) self, bool reverse=False) -> ()",
+  ([type]) =>
+    (list: List, reverse: boolean) => {
+      sortAny(list, type!, reverse);
+    },
+);
+typedBuiltin(
+  "aten::sorted.any(t[](a) self) -> t[]",
+  ([type]) =>
+    (list: List) =>
+      sortAny([...list], type!, false),
+);

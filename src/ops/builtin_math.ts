@@ -5,7 +5,15 @@ import { builtin } from "../core/operator_registry.ts";
 import * as Z from "../tensor/math/complex.ts";
 import { erf, erfc } from "../tensor/math/erf.ts";
 import { lgamma } from "../tensor/math/gamma.ts";
-import { Complex, boxFloat, isFloatScalar, normalizeInt, scalarToNumber, type Int, type Scalar } from "../tensor/scalar.ts";
+import {
+  Complex,
+  boxFloat,
+  isFloatScalar,
+  normalizeInt,
+  scalarToNumber,
+  type Int,
+  type Scalar,
+} from "../tensor/scalar.ts";
 import { absInt, negInt } from "./builtin_int.ts";
 
 type Real = (a: number) => number;
@@ -21,7 +29,8 @@ const int32 = (a: Int): Int => Number(BigInt.asIntN(32, BigInt(a)));
 function unary(name: string, real: Real, complex?: OfComplex): void {
   builtin(`${name}.int(int a) -> float`, (a: Int) => real(Number(a)));
   builtin(`${name}.float(float a) -> float`, real);
-  if (complex) builtin(`${name}.complex(complex a) -> complex`, (a: Complex) => (complex(a.re, a.im), taken()));
+  if (complex)
+    builtin(`${name}.complex(complex a) -> complex`, (a: Complex) => (complex(a.re, a.im), taken()));
   builtin(`${name}.Scalar(Scalar a) -> Scalar`, (a: Scalar) => {
     if (a instanceof Complex) {
       if (!complex) throw new OperatorError(`${name.slice(6)}() does not take complex numbers`);
@@ -76,8 +85,8 @@ function roundHalfEven(a: number): number {
 
 /** Lanczos' g and coefficients, as boost and many others use them (g = 7, n = 9). */
 const LANCZOS = [
-  0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059, 12.507343278686905, -0.13857109526572012,
-  9.9843695780195716e-6, 1.5056327351493116e-7,
+  0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059,
+  12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
 ];
 
 /** The gamma function. */
@@ -103,7 +112,9 @@ function gamma(x: number): number {
 }
 
 builtin("aten::angle.int(int a) -> float", (a: Int) => (a < 0 ? Math.PI : 0));
-builtin("aten::angle.float(float a) -> float", (a: number) => (Number.isNaN(a) ? NaN : a < 0 || Object.is(a, -0) ? Math.PI : 0));
+builtin("aten::angle.float(float a) -> float", (a: number) =>
+  Number.isNaN(a) ? NaN : a < 0 || Object.is(a, -0) ? Math.PI : 0,
+);
 builtin("aten::angle.complex(complex a) -> float", (a: Complex) => Math.atan2(a.im, a.re));
 builtin("aten::angle.Scalar(Scalar a) -> Scalar", (a: Scalar) =>
   boxFloat(Math.fround(a instanceof Complex ? Math.atan2(a.im, a.re) : scalarToNumber(a) < 0 ? Math.PI : 0)),
@@ -113,28 +124,39 @@ builtin("prim::abs.float(float a) -> float", Math.abs);
 builtin("prim::abs.complex(complex a) -> float", (a: Complex) => Math.hypot(a.re, a.im));
 builtin("prim::abs.Scalar(Scalar a) -> Scalar", (a: Scalar) => {
   if (a instanceof Complex) return boxFloat(Math.fround(Math.hypot(a.re, a.im)));
-  return isFloatScalar(a) ? boxFloat(Math.fround(Math.abs(scalarToNumber(a)))) : int32(absInt(typeof a === "boolean" ? Number(a) : (a as Int)));
+  return isFloatScalar(a)
+    ? boxFloat(Math.fround(Math.abs(scalarToNumber(a))))
+    : int32(absInt(typeof a === "boolean" ? Number(a) : (a as Int)));
 });
 
 builtin("aten::neg.float(float a) -> float", (a: number) => -a);
 builtin("aten::neg.complex(complex a) -> complex", (a: Complex) => new Complex(-a.re, -a.im));
 builtin("aten::neg.Scalar(Scalar a) -> Scalar", (a: Scalar) => {
   if (a instanceof Complex) return new Complex(-a.re, -a.im);
-  return isFloatScalar(a) ? boxFloat(Math.fround(-scalarToNumber(a))) : int32(negInt(typeof a === "boolean" ? Number(a) : (a as Int)));
+  return isFloatScalar(a)
+    ? boxFloat(Math.fround(-scalarToNumber(a)))
+    : int32(negInt(typeof a === "boolean" ? Number(a) : (a as Int)));
 });
 
 /** A float made an int, checked as torch checks floor and ceil. */
 function checkedInt(a: number, round: Real): Int {
-  if (Number.isNaN(a) || a > 9223372036854775807 || a < -9223372036854775808) {
+  if (Number.isNaN(a) || a > 2 ** 63 || a < -(2 ** 63)) {
     throw new OperatorError(`Cannot convert float ${formatFixed(a, 6)} to integer`);
   }
   const whole = round(a) + 0;
-  return Number.isSafeInteger(whole) ? whole : normalizeInt(BigInt(whole) > 9223372036854775807n ? -(2n ** 63n) : BigInt(whole));
+  return Number.isSafeInteger(whole)
+    ? whole
+    : normalizeInt(BigInt(whole) > 9223372036854775807n ? -(2n ** 63n) : BigInt(whole));
 }
-for (const [name, round] of [["floor", Math.floor], ["ceil", Math.ceil]] as const) {
+for (const [name, round] of [
+  ["floor", Math.floor],
+  ["ceil", Math.ceil],
+] as const) {
   builtin(`aten::${name}.int(int a) -> int`, (a: Int) => checkedInt(Number(a), round));
   builtin(`aten::${name}.float(float a) -> int`, (a: number) => checkedInt(a, round));
-  builtin(`aten::${name}.Scalar(Scalar a) -> Scalar`, (a: Scalar) => int32(checkedInt(scalarToNumber(a), round)));
+  builtin(`aten::${name}.Scalar(Scalar a) -> Scalar`, (a: Scalar) =>
+    int32(checkedInt(scalarToNumber(a), round)),
+  );
 }
 
 /** A function of two floats: `.int`, `.float`, mixed and Scalar overloads. */
@@ -144,7 +166,9 @@ function binary(name: string, f: (a: number, b: number) => number, scalar: strin
   builtin(`${name}.float(float a, float b) -> float`, f);
   builtin(`${name}.int_float(int a, float b) -> float`, kernel);
   builtin(`${name}.float_int(float a, int b) -> float`, kernel);
-  builtin(`${name}${scalar}(Scalar a, Scalar b) -> float`, (a: Scalar, b: Scalar) => f(scalarToNumber(a), scalarToNumber(b)));
+  builtin(`${name}${scalar}(Scalar a, Scalar b) -> float`, (a: Scalar, b: Scalar) =>
+    f(scalarToNumber(a), scalarToNumber(b)),
+  );
 }
 /** IEEE remainder: a - b * n with n the integer nearest to a / b, halves to even. */
 function ieeeRemainder(a: number, b: number): number {
@@ -177,19 +201,36 @@ const logComplex = (a: Complex | Int, b: Complex | Int): Complex => {
 for (const a of ["int", "float", "complex"]) {
   for (const b of ["int", "float", "complex"]) {
     const complex = a === "complex" || b === "complex";
-    builtin(`aten::log.${a}_${b}(${a} a, ${b} b) -> ${complex ? "complex" : "float"}`, complex ? logComplex : logBase);
+    builtin(
+      `aten::log.${a}_${b}(${a} a, ${b} b) -> ${complex ? "complex" : "float"}`,
+      complex ? logComplex : logBase,
+    );
   }
 }
-builtin("aten::log.Scalar_Scalar(Scalar a, Scalar b) -> float", (a: Scalar, b: Scalar) => logBase(scalarToNumber(a), scalarToNumber(b)));
+builtin("aten::log.Scalar_Scalar(Scalar a, Scalar b) -> float", (a: Scalar, b: Scalar) =>
+  logBase(scalarToNumber(a), scalarToNumber(b)),
+);
 
-const polar = (a: Int, b: Int): Complex => new Complex(Number(a) * Math.cos(Number(b)), Number(a) * Math.sin(Number(b)));
-for (const o of ["int(int a, int b)", "float(float a, float b)", "int_float(int a, float b)", "float_int(float a, int b)"]) builtin(`aten::polar.${o} -> complex`, polar);
-builtin("aten::polar.Scalar_Scalar(Scalar a, Scalar b) -> Scalar", (a: Scalar, b: Scalar) => polar(scalarToNumber(a), scalarToNumber(b)));
+const polar = (a: Int, b: Int): Complex =>
+  new Complex(Number(a) * Math.cos(Number(b)), Number(a) * Math.sin(Number(b)));
+for (const o of [
+  "int(int a, int b)",
+  "float(float a, float b)",
+  "int_float(int a, float b)",
+  "float_int(float a, int b)",
+])
+  builtin(`aten::polar.${o} -> complex`, polar);
+builtin("aten::polar.Scalar_Scalar(Scalar a, Scalar b) -> Scalar", (a: Scalar, b: Scalar) =>
+  polar(scalarToNumber(a), scalarToNumber(b)),
+);
 
 builtin("aten::isnan.float(float a) -> bool", Number.isNaN);
 builtin("aten::isnan.complex(complex a) -> bool", (a: Complex) => Number.isNaN(a.re) || Number.isNaN(a.im));
 builtin("aten::isfinite.float(float a) -> bool", Number.isFinite);
-builtin("aten::isfinite.complex(complex a) -> bool", (a: Complex) => Number.isFinite(a.re) && Number.isFinite(a.im));
+builtin(
+  "aten::isfinite.complex(complex a) -> bool",
+  (a: Complex) => Number.isFinite(a.re) && Number.isFinite(a.im),
+);
 const isInf = (a: number): boolean => a === Infinity || a === -Infinity;
 builtin("aten::isinf.float(float a) -> bool", isInf);
 builtin("aten::isinf.complex(complex a) -> bool", (a: Complex) => isInf(a.re) || isInf(a.im));

@@ -35,8 +35,14 @@ function mixedComplex(name: string, f: ComplexOp, result: string, ints: boolean)
 function onScalars(i: IntOp, f: FloatOp, c: ComplexOp | undefined, boxed: boolean): Kernel {
   const kernel = (a: Scalar, b: Scalar): unknown => {
     if (a instanceof Complex || b instanceof Complex) {
-      if (!c) throw new OperatorError("isDouble() INTERNAL ASSERT FAILED: a complex number where a real one is needed");
-      return c(a instanceof Complex ? a : lift(scalarToNumber(a)), b instanceof Complex ? b : lift(scalarToNumber(b)));
+      if (!c)
+        throw new OperatorError(
+          "isDouble() INTERNAL ASSERT FAILED: a complex number where a real one is needed",
+        );
+      return c(
+        a instanceof Complex ? a : lift(scalarToNumber(a)),
+        b instanceof Complex ? b : lift(scalarToNumber(b)),
+      );
     }
     const x = typeof a === "boolean" ? Number(a) : a;
     const y = typeof b === "boolean" ? Number(b) : b;
@@ -65,7 +71,15 @@ for (const [name, i, f, c] of ARITHMETIC) {
 builtin("aten::div.int(int a, int b) -> float", (a: Int, b: Int) => num(a) / num(b));
 builtin("aten::div.float(float a, float b) -> float", (a: number, b: number) => a / b);
 builtin("aten::div.complex(complex a, complex b) -> complex", divComplex);
-builtin("aten::div(Scalar a, Scalar b) -> float", onScalars((a, b) => num(a) / num(b), (a, b) => a / b, undefined, false));
+builtin(
+  "aten::div(Scalar a, Scalar b) -> float",
+  onScalars(
+    (a, b) => num(a) / num(b),
+    (a, b) => a / b,
+    undefined,
+    false,
+  ),
+);
 
 const floorFloat: FloatOp = (a, b) => Math.floor(a / b);
 builtin("aten::floordiv.float(float a, float b) -> float", floorFloat);
@@ -75,7 +89,10 @@ builtin("aten::floordiv(Scalar a, Scalar b) -> Scalar", onScalars(floordivInt, f
 const remainderFloat: FloatOp = (a, b) => (b + (a % b)) % b;
 builtin("aten::remainder.float(float a, float b) -> float", remainderFloat);
 mixed("aten::remainder", remainderFloat, "float");
-builtin("aten::remainder(Scalar a, Scalar b) -> Scalar", onScalars(remainderInt, remainderFloat, undefined, true));
+builtin(
+  "aten::remainder(Scalar a, Scalar b) -> Scalar",
+  onScalars(remainderInt, remainderFloat, undefined, true),
+);
 
 builtin("aten::divmod.float(float x, float y) -> (float, float)", (a: number, b: number) => {
   if (b === 0) throw new OperatorError("ZeroDivisionError: float divmod()");
@@ -88,8 +105,12 @@ const divmodMixed = (a: number, b: number): [number, number] => {
   const q = Math.floor(a / b);
   return [q, a - q * b];
 };
-builtin("aten::divmod.int_float(int x, float y) -> (float, float)", (a: Int, b: number) => divmodMixed(num(a), b));
-builtin("aten::divmod.float_int(float x, int y) -> (float, float)", (a: number, b: Int) => divmodMixed(a, num(b)));
+builtin("aten::divmod.int_float(int x, float y) -> (float, float)", (a: Int, b: number) =>
+  divmodMixed(num(a), b),
+);
+builtin("aten::divmod.float_int(float x, int y) -> (float, float)", (a: number, b: Int) =>
+  divmodMixed(a, num(b)),
+);
 
 /** C's pow: 1 to any power and any number to the power 0 are 1. */
 function cPow(a: number, b: number): number {
@@ -106,10 +127,15 @@ builtin("aten::pow.float(float a, float b) -> float", checkedPow);
 builtin("aten::pow.complex(complex a, complex b) -> complex", powComplex);
 mixed("aten::pow", checkedPow, "float");
 mixedComplex("aten::pow", powComplex, "complex", false);
-builtin("aten::pow.Scalar_Scalar(Scalar a, Scalar b) -> float", onScalars((a, b) => cPow(num(a), num(b)), cPow, undefined, false));
+builtin(
+  "aten::pow.Scalar_Scalar(Scalar a, Scalar b) -> float",
+  onScalars((a, b) => cPow(num(a), num(b)), cPow, undefined, false),
+);
 builtin("aten::pow.int_to_int(int a, int b) -> int", (a: Int, b: Int) => {
   const r = checkedPow(num(a), num(b)) as number;
-  return Number.isSafeInteger(r) ? r : BigInt.asIntN(64, Number.isFinite(r) ? BigInt(Math.trunc(r)) : -(2n ** 63n));
+  return Number.isSafeInteger(r)
+    ? r
+    : BigInt.asIntN(64, Number.isFinite(r) ? BigInt(Math.trunc(r)) : -(2n ** 63n));
 });
 
 // comparisons: ints compare with floats as doubles
@@ -126,7 +152,10 @@ for (const [name, f] of COMPARE) {
   builtin(`${name}(Scalar a, Scalar b) -> bool`, onScalars(f, f, undefined, false));
 }
 const equalComplex = (a: Complex, b: Complex): boolean => a.re === b.re && a.im === b.im;
-for (const [name, wanted] of [["aten::eq", true], ["aten::ne", false]] as const) {
+for (const [name, wanted] of [
+  ["aten::eq", true],
+  ["aten::ne", false],
+] as const) {
   const same = (a: unknown, b: unknown): boolean => (a === b) === wanted;
   const complex: ComplexOp = (a, b) => equalComplex(a, b) === wanted;
   builtin(`${name}.int(int a, int b) -> bool`, same);
@@ -137,7 +166,10 @@ for (const [name, wanted] of [["aten::eq", true], ["aten::ne", false]] as const)
   mixed(name, same, "bool");
   mixedComplex(name, complex, "bool", false);
   builtin(`${name}(Scalar a, Scalar b) -> bool`, onScalars(same, same, complex, false));
-  builtin(`${name}.device(Device a, Device b) -> bool`, (a: object, b: object) => (String(a) === String(b)) === wanted);
+  builtin(
+    `${name}.device(Device a, Device b) -> bool`,
+    (a: object, b: object) => (String(a) === String(b)) === wanted,
+  );
 }
 
 // Python's min and max

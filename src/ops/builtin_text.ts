@@ -13,7 +13,12 @@ import { Complex, Float, normalizeInt, type Int } from "../tensor/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { hashBytes, hashCombine, hashFloat } from "./std_hash.ts";
 
-typedBuiltin("aten::str(t elem) -> str", ([type]) => (value: unknown) => printIValue(value, type!));
+typedBuiltin(
+  "aten::str(t elem) -> str",
+  ([type]) =>
+    (value: unknown) =>
+      printIValue(value, type!),
+);
 
 typedBuiltin("prim::Print(...) -> ()", (types) => (...values: unknown[]) => {
   emitPrint(`${values.map((v, i) => printIValue(v, types[i] ?? AnyT)).join(" ")}\n`);
@@ -35,10 +40,27 @@ typedBuiltin("aten::format(str self, ...) -> str", (types) => (format: string, .
 /** torch's names of IValue tags, for messages of percentFormat. */
 function tagOf(value: unknown, type: Type): string {
   const own = valueType(value, type);
-  const names: Readonly<Record<string, string>> = { Float: "Double", Complex: "ComplexDouble", List: "GenericList", Dict: "GenericDict", Class: "Object", Device: "Device" };
+  const names: Readonly<Record<string, string>> = {
+    Float: "Double",
+    Complex: "ComplexDouble",
+    List: "GenericList",
+    Dict: "GenericDict",
+    Class: "Object",
+    Device: "Device",
+  };
   if (own.kind === "List") {
     const element = own.element.kind;
-    return ({ Int: "IntList", Float: "DoubleList", Bool: "BoolList", Tensor: "TensorList", Complex: "ComplexDoubleList" } as Record<string, string>)[element] ?? "GenericList";
+    return (
+      (
+        {
+          Int: "IntList",
+          Float: "DoubleList",
+          Bool: "BoolList",
+          Tensor: "TensorList",
+          Complex: "ComplexDoubleList",
+        } as Record<string, string>
+      )[element] ?? "GenericList"
+    );
   }
   return names[own.kind] ?? own.kind;
 }
@@ -53,14 +75,16 @@ function numberOf(value: unknown, type: Type): number | bigint | undefined {
 function formatted(key: string, value: unknown, type: Type): string {
   const number = (): number | bigint => {
     const n = numberOf(value, type);
-    if (n === undefined) throw new OperatorError(`%${key} requires a number for formatting, but got ${tagOf(value, type)}`);
+    if (n === undefined)
+      throw new OperatorError(`%${key} requires a number for formatting, but got ${tagOf(value, type)}`);
     return n;
   };
   switch (key) {
     case "d":
     case "i": {
       const n = number();
-      if (typeof n === "bigint" || Number.isInteger(n)) return valueType(value, type).kind === "Int" ? String(n) : String(Math.trunc(Number(n)) | 0);
+      if (typeof n === "bigint" || Number.isInteger(n))
+        return valueType(value, type).kind === "Int" ? String(n) : String(Math.trunc(Number(n)) | 0);
       return String(Math.trunc(n) | 0);
     }
     case "e":
@@ -73,7 +97,8 @@ function formatted(key: string, value: unknown, type: Type): string {
       return formatFixed(Math.fround(Number(number())), 6);
     case "c": {
       if (typeof value === "string" && toByteString(value).length === 1) return value;
-      if (valueType(value, type).kind === "Int") return fromByteString(String.fromCharCode(Number(BigInt.asUintN(8, BigInt(value as Int)))));
+      if (valueType(value, type).kind === "Int")
+        return fromByteString(String.fromCharCode(Number(BigInt.asUintN(8, BigInt(value as Int)))));
       throw new OperatorError(`%c requires an int or char for formatting, but got ${tagOf(value, type)}`);
     }
     case "s":
@@ -131,7 +156,10 @@ function hashOf(value: unknown, type: Type): bigint {
     case "String":
       return hashBytes(toByteString(value as string));
     case "Tuple":
-      return (value as unknown[]).reduce<bigint>((seed, v, i) => hashCombine(seed, hashOf(v, own.elements[i] ?? AnyT)), 0n);
+      return (value as unknown[]).reduce<bigint>(
+        (seed, v, i) => hashCombine(seed, hashOf(v, own.elements[i] ?? AnyT)),
+        0n,
+      );
     case "Device":
       return hashBytes(String(value));
     case "Enum":
@@ -142,9 +170,16 @@ function hashOf(value: unknown, type: Type): bigint {
       throw new OperatorError(`unhashable type: '${typeReprStr(own)}'`);
   }
 }
-typedBuiltin("aten::hash.generic(t value) -> int", ([type]) => (value: unknown) => normalizeInt(hashOf(value, type!)));
+typedBuiltin(
+  "aten::hash.generic(t value) -> int",
+  ([type]) =>
+    (value: unknown) =>
+      normalizeInt(hashOf(value, type!)),
+);
 
-builtin("prim::id(AnyClassType? x) -> int", (value: object | null) => (value === null ? 0 : objectAddress(value)));
+builtin("prim::id(AnyClassType? x) -> int", (value: object | null) =>
+  value === null ? 0 : objectAddress(value),
+);
 
 /** `is`: the same object, or an equal value of a kind without identity. */
 function isSame(a: unknown, b: unknown): boolean {

@@ -14,8 +14,9 @@ function multiply(a: Tensor, b: Tensor): Tensor {
   return callOperator("aten::mul.Tensor", [a, b]) as Tensor;
 }
 
-function sumDims(t: Tensor, dims: readonly number[]): Tensor {
-  return dims.length === 0 ? t : (callOperator("aten::sum.dim_IntList", [t, [...dims], true, null]) as Tensor);
+/** Sums, keeping the dimensions; ints become int64 unless `keepsDtype`. */
+function sumDims(t: Tensor, dims: readonly number[], keepsDtype = false): Tensor {
+  return dims.length === 0 ? t : (callOperator("aten::sum.dim_IntList", [t, [...dims], true, keepsDtype ? t.dtype.id : null]) as Tensor);
 }
 
 /** Sums over the dimensions of `sum`, which both operands keep (size 1 where absent); a batched matrix product does the rest. */
@@ -135,9 +136,17 @@ function einsum(equation: string, tensors: readonly Tensor[], path: readonly num
     const [first, second] = [Math.min(i, j), Math.max(i, j)];
     const b = list.splice(second, 1)[0]!;
     const a = list.splice(first, 1)[0]!;
-    const summed: number[] = [];
-    for (let d = outDims; d < total; d++) if ((a.sizes[d] !== 1 || b.sizes[d] !== 1) && lastUse(d, list)) summed.push(d);
-    const product = summed.length === 0 ? multiply(a, b) : sumProduct(a, b, summed);
+    const onlyA: number[] = [];
+    const onlyB: number[] = [];
+    const both: number[] = [];
+    for (let d = outDims; d < total; d++) {
+      if (!lastUse(d, list)) continue;
+      if (a.sizes[d] !== 1) (b.sizes[d] !== 1 ? both : onlyA).push(d);
+      else if (b.sizes[d] !== 1) onlyB.push(d);
+    }
+    const left = sumDims(a, onlyA);
+    const right = sumDims(b, onlyB);
+    const product = both.length === 0 ? multiply(left, right) : sumProduct(left, right, both);
     if (path === null) list.unshift(product);
     else list.push(product);
   }
@@ -203,8 +212,8 @@ export const tensordot = op("aten::tensordot(Tensor self, Tensor other, int[] di
   a.forEach((d, i) => {
     const m = self.sizes[d]!;
     const n = other.sizes[b[i]!]!;
-    if (m === 1 && n !== 1) right = sumDims(right, [b[i]!]);
-    else if (n === 1 && m !== 1) left = sumDims(left, [d]);
+    if (m === 1 && n !== 1) right = sumDims(right, [b[i]!], true);
+    else if (n === 1 && m !== 1) left = sumDims(left, [d], true);
     else if (m !== n) {
       throw new OperatorError(`contracted dimensions need to match, but first has size ${m} in dim ${dimsSelf[i]} and second has size ${n} in dim ${dimsOther[i]}`);
     }

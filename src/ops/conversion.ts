@@ -78,6 +78,8 @@ export function resizeTensor(self: Tensor, size: readonly number[], format: numb
   if (negative !== undefined) {
     throw new OperatorError(`Trying to create tensor with negative dimension ${negative}: ${formatList(size)}`);
   }
+  const isSame = self.ndim === size.length && self.sizes.every((s, d) => s === size[d]);
+  if (isSame && !format) return self;
   self.sizes = [...size];
   self.strides = format ? stridesIn(size, format) : contiguousStrides(size);
   self.numel = numelOf(size);

@@ -262,6 +262,11 @@ function convNd(dims: number, input: Tensor, weight: Tensor, bias: Tensor | null
 
 function same(input: Tensor, weight: Tensor, bias: Tensor | null, strideIn: readonly number[], dilationIn: readonly number[], groups: number): Tensor {
   const dims = weight.ndim - 2;
+  if (input.ndim !== weight.ndim) {
+    throw new OperatorError(
+      `Expected ${weight.ndim}-dimensional input for ${weight.ndim}-dimensional weight${formatList(weight.sizes)}, but got ${input.ndim}-dimensional input of size ${formatList(input.sizes)} instead`,
+    );
+  }
   const stride = expanded(strideIn, "stride", dims);
   const dilation = expanded(dilationIn, "dilation", dims);
   if (stride.some((s) => s !== 1)) throw new OperatorError("padding='same' is not supported for strided convolutions");
@@ -279,6 +284,7 @@ function same(input: Tensor, weight: Tensor, bias: Tensor | null, strideIn: read
 }
 
 function withMode(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: string, dilation: readonly number[], groups: number): Tensor {
+  if (groups <= 0) throw new OperatorError("non-positive groups is not supported");
   if (padding === "same") return same(input, weight, bias, stride, dilation, groups);
   if (padding !== "valid") throw new OperatorError(`Invalid padding string: '${padding}'`);
   const dims = weight.ndim - 2;

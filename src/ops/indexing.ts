@@ -2,7 +2,7 @@
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { cloneTensor, convertTensor } from "../tensor/clone.ts";
-import { copyInto } from "../tensor/copy.ts";
+import { assertNoInternalOverlap, copyInto, writeOutResult } from "../tensor/copy.ts";
 import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
@@ -172,8 +172,15 @@ export const index_select = op("aten::index_select(Tensor self, int dim, Tensor 
   return self.ndim === 0 ? cloneTensor(self) : gatherDim(self, dim, values);
 });
 
+op("aten::index_select.out(Tensor self, int dim, Tensor index, *, Tensor(a!) out) -> Tensor(a!)", (self, dim, indexArg, out) => {
+  const result = index_select(self, dim, indexArg);
+  assertNoInternalOverlap(out);
+  writeOutResult(out, result);
+  return out;
+});
+
 function booleanMask(mask: Tensor, name: string): void {
-  if (mask.dtype !== DTYPES.bool && !(mask.dtype === DTYPES.uint8 && name !== "masked_select")) {
+  if (mask.dtype !== DTYPES.bool) {
     throw new OperatorError(
       name === "masked_select" ? "masked_select: expected BoolTensor for mask" : `masked_scatter_ only supports boolean masks, but got mask with dtype ${mask.dtype.cppName}`,
     );
@@ -245,7 +252,7 @@ function nonzeroTensor(self: Tensor): Tensor {
   });
   const result = fromIndices(out, [count, self.ndim]);
   // PyTorch writes columns one after another
-  if (self.ndim > 1) return cloneTensorColumns(result);
+  if (self.ndim > 1 && count > 0) return cloneTensorColumns(result);
   return result;
 }
 
@@ -282,7 +289,7 @@ export function dimOffsets(self: Tensor, dim: number, indexArg: Tensor): Float64
   const strides = contiguousStrides(self.sizes);
   const size = self.ndim === 0 ? 1 : self.sizes[dim]!;
   const values = indicesOf(indexArg);
-  const others = offsetsOf(indexArg.sizes, strides.map((s, d) => (d === dim ? 0 : s)).slice(0, indexArg.ndim));
+  const others = offsetsOf(indexArg.sizes, indexArg.sizes.map((_, d) => (d === dim ? 0 : (strides[d] ?? 0))));
   const stride = strides[dim] ?? 1;
   for (let i = 0; i < values.length; i++) {
     const v = values[i]!;

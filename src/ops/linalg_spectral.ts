@@ -72,7 +72,7 @@ function eigOf(a: Tensor, name: string): { values: Tensor; vectors: Tensor } {
   for (const m of matrices) {
     if (!m.re.every(Number.isFinite) || !m.im.every(Number.isFinite)) throw new OperatorError(`torch.linalg.eig: input tensor should not contain infs or NaNs.`);
   }
-  const parts = matrices.map(generalEigen);
+  const parts = matrices.map((m) => generalEigen(m, epsOf(a.dtype)));
   checkInfos(parts.map((p) => (p.converged ? 0 : 1)), name, a.ndim === 2, (info) => `The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated eigenvalues (error code: ${info}).`);
   const n = a.sizes[a.ndim - 1]!;
   const batch = batchOf(a);

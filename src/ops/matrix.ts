@@ -2,7 +2,7 @@
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { contiguousAs, convertTensor } from "../tensor/clone.ts";
-import { DTYPES, type DType } from "../tensor/dtype.ts";
+import { DTYPES } from "../tensor/dtype.ts";
 import { batchedProduct, cppScalarName, linearProduct, scaledSum, wideProduct } from "../tensor/kernels/matmul.ts";
 import { promoteTypes } from "../tensor/promotion.ts";
 import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
@@ -182,19 +182,11 @@ function contiguousWide(t: Tensor): Tensor {
   return contiguousAs(t, wide);
 }
 
-/** beta and alpha of a product; refuses float factors of integer tensors. */
-function factors(dtype: DType, beta: Scalar, alpha: Scalar): [number, number] {
-  if (dtype.category === "int" && (isFloatScalar(beta) || isFloatScalar(alpha))) {
-    throw new OperatorError("For integral input tensors, argument alpha must not be a floating point number.");
-  }
-  return [scalarToNumber(beta), scalarToNumber(alpha)];
-}
-
-function combine(self: Tensor, product: Tensor, sizes: readonly number[], dtype: DType, beta: Scalar, alpha: Scalar): Tensor {
-  const [b, a] = factors(dtype, beta, alpha);
+/** beta * self + alpha * product; integer products truncate the factors. */
+function combine(self: Tensor, product: Tensor, sizes: readonly number[], beta: Scalar, alpha: Scalar): Tensor {
   const input = expandView(self, sizes, tensorTypeName(self));
   if (product.dtype.category === "complex") return fresh(complexCombine(input, product, beta, alpha), sizes);
-  return fresh(scaledSum(input, product, b, a), sizes);
+  return fresh(scaledSum(input, product, scalarToNumber(beta), scalarToNumber(alpha)), sizes);
 }
 
 function complexCombine(input: Tensor, product: Tensor, beta: Scalar, alpha: Scalar): Tensor {
@@ -225,7 +217,7 @@ export const addmm = op("aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, S
     throw new OperatorError(`self and mat2 must have the same dtype, but got ${self.dtype.cppName} and ${mat2.dtype.cppName}`);
   }
   const sizes = [mat1.sizes[0]!, mat2.sizes[1]!];
-  return combine(self, fresh(wideProduct(unsqueezeView(mat1, 0), unsqueezeView(mat2, 0)), sizes), sizes, self.dtype, beta, alpha);
+  return combine(self, fresh(wideProduct(unsqueezeView(mat1, 0), unsqueezeView(mat2, 0)), sizes), sizes, beta, alpha);
 });
 
 export const addmv = op("aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor", (self, mat, vec, beta, alpha) => {
@@ -239,7 +231,7 @@ export const addmv = op("aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Sca
       `addmv input tensors must have the same dtype, but got ${self.dtype.cppName}, ${mat.dtype.cppName}, and ${vec.dtype.cppName}`,
     );
   }
-  return combine(self, fresh(wideProduct(unsqueezeView(mat, 0), unsqueezeView(unsqueezeView(vec, 0), 2)), sizes), sizes, self.dtype, beta, alpha);
+  return combine(self, fresh(wideProduct(unsqueezeView(mat, 0), unsqueezeView(unsqueezeView(vec, 0), 2)), sizes), sizes, beta, alpha);
 });
 
 function outerProduct(a: Tensor, b: Tensor): Tensor {
@@ -253,11 +245,14 @@ export const addr = op("aten::addr(Tensor self, Tensor vec1, Tensor vec2, *, Sca
   }
   const dtype = [self, vec1, vec2].reduce((d, t) => promoteTypes(d, t.dtype), self.dtype);
   if (dtype === DTYPES.bool) {
-    const logical = convertTensor(combine(convertTensor(self, DTYPES.int64), outerProduct(vec1, vec2), [vec1.numel, vec2.numel], DTYPES.int64, scalarToNumber(beta) ? 1 : 0, scalarToNumber(alpha) ? 1 : 0), DTYPES.bool);
+    const logical = convertTensor(combine(convertTensor(self, DTYPES.int64), outerProduct(vec1, vec2), [vec1.numel, vec2.numel], scalarToNumber(beta) ? 1 : 0, scalarToNumber(alpha) ? 1 : 0), DTYPES.bool);
     return logical;
   }
+  if (dtype.category === "int" && (isFloatScalar(beta) || isFloatScalar(alpha))) {
+    throw new OperatorError("For integral input tensors, argument alpha must not be a floating point number.");
+  }
   const product = outerProduct(convertTensor(vec1, dtype), convertTensor(vec2, dtype));
-  return combine(convertTensor(self, dtype), product, [vec1.numel, vec2.numel], dtype, beta, alpha);
+  return combine(convertTensor(self, dtype), product, [vec1.numel, vec2.numel], beta, alpha);
 });
 
 export const outer = op("aten::outer(Tensor self, Tensor vec2) -> Tensor", outerChecked);
@@ -276,7 +271,7 @@ export const baddbmm = op("aten::baddbmm(Tensor self, Tensor batch1, Tensor batc
     throw new OperatorError(`Input dtypes must be the same, got: input ${cppScalarName(self.dtype)}, batch1: ${cppScalarName(batch1.dtype)}, batch2: ${cppScalarName(batch2.dtype)}`);
   }
   const sizes = [batch1.sizes[0]!, batch1.sizes[1]!, batch2.sizes[2]!];
-  return combine(self, wideProduct(batch1, batch2), sizes, self.dtype, beta, alpha);
+  return combine(self, wideProduct(batch1, batch2), sizes, beta, alpha);
 });
 
 op("aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", (self, batch1, batch2, beta, alpha) => {
@@ -286,7 +281,7 @@ op("aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Sc
   const n = batch2.sizes[2]!;
   const left = reshape(viewOf(batch1, [m, b, k], [batch1.strides[1]!, batch1.strides[0]!, batch1.strides[2]!]), [1, m, b * k]);
   const product = wideProduct(left, reshape(batch2, [1, b * k, n]));
-  return combine(self, fresh(product, [m, n]), [m, n], self.dtype, beta, alpha);
+  return combine(self, fresh(product, [m, n]), [m, n], beta, alpha);
 });
 
 export const inner = op("aten::inner(Tensor self, Tensor other) -> Tensor", (self, other) => {

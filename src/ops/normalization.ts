@@ -95,6 +95,9 @@ function batchNorm(
     if (runningMean) updateRunning(runningMean, mean, momentum);
     if (runningVar) updateRunning(runningVar, moments.variance.map((v) => (v * count) / (count - 1)), momentum);
     saved = [fromDoubles(mean, [channels], statDtype), fromDoubles(invstd, [channels], statDtype)];
+    // the transform reads the saved statistics, rounded as they are
+    mean = Float64Array.from(doublesOf(saved[0]));
+    invstd = Float64Array.from(doublesOf(saved[1]));
   } else {
     mean = Float64Array.from(doublesOf(runningMean!));
     invstd = doublesOf(runningVar!).map((v) => 1 / Math.sqrt(v + eps));

@@ -169,14 +169,10 @@ function uniqueSlices(self: Tensor, dimIn: number, isSorted: boolean): [Tensor, 
   return [gatherDim(self, dim, u.first), fromIndices(u.inverse, [rows]), fromIndices(u.counts, [u.counts.length])];
 }
 
-function dropped(result: [Tensor, Tensor, Tensor], wantInverse: boolean, wantCounts: boolean): [Tensor, Tensor, Tensor] {
-  return [result[0], wantInverse ? result[1] : emptyIndices(), wantCounts ? result[2] : emptyIndices()];
-}
-
 op("aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)", (self, dim) => uniqueSlices(self, dim, true));
-op("aten::unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)", (self, dim, inverse, counts) => dropped(uniqueSlices(self, dim, false), inverse, counts));
+op("aten::unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)", (self, dim) => uniqueSlices(self, dim, false));
 op("aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)", (self, wantInverse, wantCounts, dim): [Tensor, Tensor, Tensor] => {
-  if (dim !== null) return dropped(uniqueSlices(self, dim, false), wantInverse, wantCounts);
+  if (dim !== null) return uniqueSlices(self, dim, false);
   requireOrdered(self, "unique");
   const keys = keysOf(self);
   const u = distinct(Array.from({ length: self.numel }, (_, i) => i), (a, b) => keys[a] === keys[b]);
@@ -323,7 +319,7 @@ function countCells(x: Float64Array, dims: number, edges: readonly ArrayLike<num
 /** Edges of equal bins over a range, or over the data's own where none is given. */
 function equalEdges(x: Float64Array, dims: number, d: number, bins: number, range: readonly number[] | null, name: string): Float64Array {
   let low = 0;
-  let high = 0;
+  let high = 1;
   if (range) {
     if (range.length !== 2 * dims) throw new OperatorError(`torch.${name}(): for a ${dims}-dimensional histogram range should have ${2 * dims} elements, but got ${range.length}`);
     low = range[2 * d]!;
@@ -380,9 +376,10 @@ function histogramDd(self: Tensor, edges: (x: Float64Array, d: number) => Float6
   return [fromDoubles(out, all.map((e) => e.length - 1), self.dtype), all.map((e) => fromDoubles(e, [e.length], self.dtype))];
 }
 
-op("aten::histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)", (self, bins, range, weight, density) =>
-  histogramDd(self, (x, d) => narrowed(equalEdges(x, self.sizes[self.ndim - 1]!, d, bins[d]!, range, "histogramdd"), self), weight, density),
-);
+op("aten::histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)", (self, bins, range, weight, density) => {
+  if (bins.length !== self.sizes[self.ndim - 1]) throw new OperatorError("histogramdd: The size of bins must be equal to the innermost dimension of the input.");
+  return histogramDd(self, (x, d) => narrowed(equalEdges(x, self.sizes[self.ndim - 1]!, d, bins[d]!, range, "histogramdd"), self), weight, density);
+});
 op("aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)", (self, bins, range, weight, density) =>
   histogramDd(self, (x, d) => narrowed(equalEdges(x, self.sizes[self.ndim - 1]!, d, bins, range, "histogramdd"), self), weight, density),
 );

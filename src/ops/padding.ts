@@ -50,10 +50,21 @@ export const constant_pad_nd = op("aten::constant_pad_nd(Tensor self, SymInt[] p
 
 type Mode = "reflect" | "replicate" | "circular";
 
+/** Source index of each position of a dimension padded circularly; negative padding crops before the ends wrap. */
+function circularIndices(size: number, before: number, after: number): Int32Array {
+  const left = Math.max(before, 0);
+  const right = Math.max(after, 0);
+  const from = Math.max(-before, 0);
+  const count = size + before + after;
+  return Int32Array.from({ length: count }, (_, j) => {
+    const p = j < left ? count - left - right + j : j >= count - right ? left + j - (count - right) : j;
+    return from + p - left;
+  });
+}
+
 /** Source index of position `i` of a padded dimension. */
 function sourceIndex(mode: Mode, i: number, size: number): number {
   if (mode === "replicate") return Math.min(Math.max(i, 0), size - 1);
-  if (mode === "circular") return ((i % size) + size) % size;
   const reflected = i < 0 ? -i : i;
   return reflected >= size ? 2 * (size - 1) - reflected : reflected;
 }
@@ -65,6 +76,10 @@ function padBy(self: Tensor, pad: readonly number[], mode: Mode): Tensor {
     const before = pad[2 * i]!;
     const after = pad[2 * i + 1]!;
     const size = out.sizes[d]!;
+    if (mode === "circular") {
+      out = gatherDim(out, d, circularIndices(size, before, after));
+      continue;
+    }
     const count = size + before + after;
     const index = new Int32Array(Math.max(count, 0));
     for (let j = 0; j < index.length; j++) index[j] = sourceIndex(mode, j - before, size);

@@ -1,5 +1,6 @@
 /** @file Everything else that scripts call: exceptions, enums, optionals, grad mode, profiling, clocks, tracing state. Upstream: torch/csrc/jit/runtime/register_prim_ops.cpp, register_prim_ops_fulljit.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
+import { emitSave } from "../base/sinks.ts";
 import { isGradEnabled, setGradEnabled } from "../core/grad_mode.ts";
 import { Future, type EnumValue } from "../core/ivalue.ts";
 import { builtin } from "../core/operator_registry.ts";
@@ -13,6 +14,7 @@ builtin("aten::_unwrap_optional(t(a)? optional) -> t(a)", (value: unknown) => {
 });
 builtin("prim::EnumName(AnyEnumType enum) -> str", (member: EnumValue) => member.name);
 
+builtin("aten::save(t item, str filename) -> ()", emitSave);
 builtin("aten::is_scripting() -> bool", () => true);
 builtin("aten::has_torch_function(...) -> bool", () => false);
 builtin("aten::_get_tracing_state() -> bool", () => false);
@@ -24,7 +26,9 @@ builtin("aten::set_grad_enabled(bool val) -> ()", (value: boolean) => {
 builtin("aten::is_autocast_enabled() -> bool", () => false);
 builtin("aten::is_autocast_cpu_enabled() -> bool", () => false);
 // bfloat16 on the CPU, half elsewhere
-builtin("aten::get_autocast_dtype(str device_type) -> ScalarType", (device: string) => (device === "cpu" ? 15 : 5));
+builtin("aten::get_autocast_dtype(str device_type) -> ScalarType", (device: string) =>
+  device === "cpu" ? 15 : 5,
+);
 builtin("aten::_nnpack_available() -> bool", () => false);
 builtin("aten::is_vulkan_available() -> bool", () => false);
 builtin("aten::_use_cudnn_rnn_flatten_weight() -> bool", () => false);
@@ -40,8 +44,22 @@ builtin("prim::TimePoint() -> int", () => normalizeInt(BigInt(Math.round(perform
 builtin("prim::AddStatValue(str key, int val) -> ()", (_key: string, _value: Int) => {});
 
 // profiler ranges do nothing
-builtin("profiler::_record_function_enter_new(str name, str? args=None) -> __torch__.torch.classes.profiler._RecordFunction", () => null);
-builtin("profiler::_record_function_exit._RecordFunction(__torch__.torch.classes.profiler._RecordFunction record) -> ()", () => {});
-builtin("profiler::_call_end_callbacks_on_jit_fut._RecordFunction(__torch__.torch.classes.profiler._RecordFunction x, Future(t) y) -> Future(t)", (_record: unknown, future: unknown) => future);
+builtin(
+  "profiler::_record_function_enter_new(str name, str? args=None) -> __torch__.torch.classes.profiler._RecordFunction",
+  () => null,
+);
+builtin(
+  "profiler::_record_function_exit._RecordFunction(__torch__.torch.classes.profiler._RecordFunction record) -> ()",
+  () => {},
+);
+builtin(
+  "profiler::_call_end_callbacks_on_jit_fut._RecordFunction(__torch__.torch.classes.profiler._RecordFunction x, Future(t) y) -> Future(t)",
+  (_record: unknown, future: unknown) => future,
+);
 
-typedBuiltin("prim::awaitable_nowait(t self) -> Await(t)", ([type]) => (value: unknown) => Future.completed(type ?? AnyT, value));
+typedBuiltin(
+  "prim::awaitable_nowait(t self) -> Await(t)",
+  ([type]) =>
+    (value: unknown) =>
+      Future.completed(type ?? AnyT, value),
+);

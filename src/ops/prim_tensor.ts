@@ -11,6 +11,8 @@ import { scalarTensor } from "../tensor/data.ts";
 import { DTYPES, dtypeFromId, type DType } from "../tensor/dtype.ts";
 import { getElement, setElement } from "../tensor/elements.ts";
 import type { Int, Scalar } from "../tensor/scalar.ts";
+import { broadcastShapes } from "../tensor/strides.ts";
+import { getDefaultDtype, toComplexDtype } from "../tensor/promotion.ts";
 import { Device, Tensor, emptyTensor, viewOf } from "../tensor/tensor.ts";
 
 function castTo(t: Tensor, dtype: number | null, device: Device | null): Tensor {
@@ -23,20 +25,33 @@ function castTo(t: Tensor, dtype: number | null, device: Device | null): Tensor 
 }
 
 /** `torch.tensor(number)` and `torch.as_tensor(number)`. */
-const NUMBERS: readonly (readonly [string, DType])[] = [
+/** Dtype of each kind of number; floats and complex numbers take the default. */
+const NUMBERS: readonly (readonly [string, DType | undefined])[] = [
   ["bool", DTYPES.bool],
-  ["float", DTYPES.float32],
+  ["float", undefined],
   ["int", DTYPES.int64],
-  ["complex", DTYPES.complex64],
+  ["complex", undefined],
 ];
 for (const [name, own] of NUMBERS) {
-  const make = (value: Scalar, dtype: Int | null, device: Device | null): Tensor => castTo(scalarTensor(value, own), dtype === null ? null : Number(dtype), device);
-  builtin(`aten::tensor.${name}(${name} t, *, ScalarType? dtype=None, Device? device=None, bool requires_grad=False) -> Tensor`, (value: Scalar, dtype: Int | null, device: Device | null, requiresGrad: boolean) =>
-    withGrad(make(value, dtype, device), requiresGrad),
+  const make = (value: Scalar, dtype: Int | null, device: Device | null): Tensor => {
+    const plain = own ?? (name === "complex" ? toComplexDtype(getDefaultDtype()) : getDefaultDtype());
+    return castTo(scalarTensor(value, plain), dtype === null ? null : Number(dtype), device);
+  };
+  builtin(
+    `aten::tensor.${name}(${name} t, *, ScalarType? dtype=None, Device? device=None, bool requires_grad=False) -> Tensor`,
+    (value: Scalar, dtype: Int | null, device: Device | null, requiresGrad: boolean) =>
+      withGrad(make(value, dtype, device), requiresGrad),
   );
-  builtin(`aten::as_tensor.${name}(${name} t, *, ScalarType? dtype=None, Device? device=None) -> Tensor`, make);
+  builtin(
+    `aten::as_tensor.${name}(${name} t, *, ScalarType? dtype=None, Device? device=None) -> Tensor`,
+    make,
+  );
 }
-builtin("aten::as_tensor(Tensor(a) data, *, ScalarType? dtype=None, Device? device=None) -> Tensor(b|a)", (data: Tensor, dtype: Int | null, device: Device | null) => castTo(data, dtype === null ? null : Number(dtype), device));
+builtin(
+  "aten::as_tensor(Tensor(a) data, *, ScalarType? dtype=None, Device? device=None) -> Tensor(b|a)",
+  (data: Tensor, dtype: Int | null, device: Device | null) =>
+    castTo(data, dtype === null ? null : Number(dtype), device),
+);
 
 function withGrad(t: Tensor, requiresGrad: boolean): Tensor {
   if (requiresGrad) callOperator("aten::requires_grad_", [t, true]);
@@ -62,9 +77,12 @@ function tensorFromList(data: unknown[], type: Type, dtype: number | null, devic
     throw new OperatorError(message);
   }
   if (element.kind === "Complex" || element.kind === "Number") {
-    throw new OperatorError(`Add new condition, expected Float, Complex, Int, or Bool but got${typeReprStr(element)}`);
+    throw new OperatorError(
+      `Add new condition, expected Float, Complex, Int, or Bool but got${typeReprStr(element)}`,
+    );
   }
-  const own = element.kind === "Float" ? DTYPES.float32 : element.kind === "Bool" ? DTYPES.bool : DTYPES.int64;
+  const own =
+    element.kind === "Float" ? getDefaultDtype() : element.kind === "Bool" ? DTYPES.bool : DTYPES.int64;
   const t = emptyTensor(sizes, own);
   let next = 0;
   const fill = (level: unknown[], dim: number): void => {
@@ -74,18 +92,29 @@ function tensorFromList(data: unknown[], type: Type, dtype: number | null, devic
   };
   if (t.numel !== 0) fill(data, 0);
   const result = castTo(t, dtype, device);
-  if (dtype === null && result.numel === 0 && result.dtype !== DTYPES.float32) {
+  if (dtype === null && result.numel === 0 && result.dtype !== getDefaultDtype()) {
     const text = typeReprStr(element);
     emitWarning(
-      `Creating a tensor from an empty ${text}list will create a tensor of default floating point type  (currently Float) in python but a tensor of type ${text} in torchscript.\nPass in a dtype argument to ensure consistent behavior (Triggered internally at /__w/pytorch/pytorch/torch/csrc/jit/runtime/register_special_ops.cpp:221.)`,
+      `Creating a tensor from an empty ${text}list will create a tensor of default floating point type  (currently ${getDefaultDtype().cppName}) in python but a tensor of type ${text} in torchscript.\nPass in a dtype argument to ensure consistent behavior (Triggered internally at /__w/pytorch/pytorch/torch/csrc/jit/runtime/register_special_ops.cpp:221.)`,
     );
   }
   return result;
 }
-const listKernel = ([type]: readonly Type[]) => (data: unknown[], dtype: Int | null, device: Device | null, requiresGrad?: boolean) =>
-  withGrad(tensorFromList(data, type ?? AnyT, dtype === null ? null : Number(dtype), device), requiresGrad === true);
-typedBuiltin("aten::tensor(t[] data, *, ScalarType? dtype=None, Device? device=None, bool requires_grad=False) -> Tensor", listKernel);
-typedBuiltin("aten::as_tensor.list(t[] data, *, ScalarType? dtype=None, Device? device=None) -> Tensor", listKernel);
+const listKernel =
+  ([type]: readonly Type[]) =>
+  (data: unknown[], dtype: Int | null, device: Device | null, requiresGrad?: boolean) =>
+    withGrad(
+      tensorFromList(data, type ?? AnyT, dtype === null ? null : Number(dtype), device),
+      requiresGrad === true,
+    );
+typedBuiltin(
+  "aten::tensor(t[] data, *, ScalarType? dtype=None, Device? device=None, bool requires_grad=False) -> Tensor",
+  listKernel,
+);
+typedBuiltin(
+  "aten::as_tensor.list(t[] data, *, ScalarType? dtype=None, Device? device=None) -> Tensor",
+  listKernel,
+);
 
 const TOLIST = [
   { kind: "Int", dtype: DTYPES.int64 },
@@ -95,12 +124,26 @@ const TOLIST = [
 ] as const;
 builtin("prim::tolist(...) -> ...", (t: Tensor, dim: Int, elementType: Int) => {
   const element = TOLIST[Number(elementType)];
-  if (!element) throw new OperatorError("Unsupported element type for tolist; only int, float, complex and bool are supported");
+  if (!element)
+    throw new OperatorError(
+      "Unsupported element type for tolist; only int, float, complex and bool are supported",
+    );
   const { category } = t.dtype;
-  if (!((element.kind === "Float" && category === "float") || (element.kind === "Complex" && category === "complex") || element.dtype === t.dtype)) {
-    throw new OperatorError(`Output annotation element type and runtime tensor element type must match for tolist(): ${element.dtype.cppName} vs ${t.dtype.cppName}`);
+  if (
+    !(
+      (element.kind === "Float" && category === "float") ||
+      (element.kind === "Complex" && category === "complex") ||
+      element.dtype === t.dtype
+    )
+  ) {
+    throw new OperatorError(
+      `Output annotation element type and runtime tensor element type must match for tolist(): ${element.dtype.cppName} vs ${t.dtype.cppName}`,
+    );
   }
-  if (Number(dim) !== t.ndim) throw new OperatorError("Output annotation list dimension and runtime tensor dimension must match for tolist()");
+  if (Number(dim) !== t.ndim)
+    throw new OperatorError(
+      "Output annotation list dimension and runtime tensor dimension must match for tolist()",
+    );
   if (element.kind === "Float" && t.dtype !== DTYPES.float32 && t.dtype !== DTYPES.float64) {
     throw new OperatorError(
       'scalar_ty == at::ScalarType::Float || scalar_ty == at::ScalarType::Double INTERNAL ASSERT FAILED at "/__w/pytorch/pytorch/torch/csrc/jit/mobile/register_ops_common_utils.cpp":33, please report a bug to PyTorch. Unexpected scalar type for Tensor',
@@ -116,7 +159,9 @@ builtin("prim::tolist(...) -> ...", (t: Tensor, dim: Int, elementType: Int) => {
   };
   return read(0);
 });
-builtin("aten::_tensor_to_list(Tensor self) -> int[]", (t: Tensor) => Array.from({ length: t.sizes[0] ?? 0 }, (_, i) => getElement(t, i)));
+builtin("aten::_tensor_to_list(Tensor self) -> int[]", (t: Tensor) =>
+  Array.from({ length: t.sizes[0] ?? 0 }, (_, i) => getElement(t, i)),
+);
 builtin("aten::_list_to_tensor(int[] self) -> Tensor", (values: Int[]) => {
   const t = emptyTensor([values.length], DTYPES.int32);
   values.forEach((v, i) => setElement(t, i, v));
@@ -128,7 +173,16 @@ builtin("aten::len.Tensor(Tensor t) -> int", (t: Tensor) => {
 });
 
 // attributes
-const LAYOUTS: Readonly<Record<string, number>> = { strided: 0, sparse_coo: 1, sparse_csr: 2, mkldnn: 3, sparse_csc: 4, sparse_bsr: 5, sparse_bsc: 6, jagged: 7 };
+const LAYOUTS: Readonly<Record<string, number>> = {
+  strided: 0,
+  sparse_coo: 1,
+  sparse_csr: 2,
+  mkldnn: 3,
+  sparse_csc: 4,
+  sparse_bsr: 5,
+  sparse_bsc: 6,
+  jagged: 7,
+};
 builtin("prim::layout(Tensor a) -> Layout", (t: Tensor) => LAYOUTS[t.sparse?.layout ?? "strided"]);
 builtin("prim::dtype(Tensor a) -> int", (t: Tensor) => t.dtype.id);
 builtin("prim::device(Tensor a) -> Device", (t: Tensor) => t.device);
@@ -148,16 +202,44 @@ builtin("prim::is_meta(Tensor a) -> bool", (t: Tensor) => t.device.type === "met
 builtin("prim::is_quantized(Tensor a) -> bool", (t: Tensor) => t.dtype.category === "quantized");
 builtin("prim::is_sparse(Tensor a) -> bool", (t: Tensor) => t.sparse?.layout === "sparse_coo");
 builtin("prim::is_sparse_csr(Tensor a) -> bool", (t: Tensor) => t.sparse?.layout === "sparse_csr");
-for (const [name, device] of Object.entries({ cuda: "cuda", xpu: "xpu", mps: "mps", vulkan: "vulkan", ipu: "ipu", mtia: "mtia", maia: "maia", xla: "xla" })) {
+for (const [name, device] of Object.entries({
+  cuda: "cuda",
+  xpu: "xpu",
+  mps: "mps",
+  vulkan: "vulkan",
+  ipu: "ipu",
+  mtia: "mtia",
+  maia: "maia",
+  xla: "xla",
+})) {
   builtin(`prim::is_${name}(Tensor a) -> bool`, (t: Tensor) => t.device.type === device);
 }
 builtin("prim::is_mkldnn(Tensor a) -> bool", () => false);
 builtin("prim::is_nested(Tensor a) -> bool", () => false);
 
+typedBuiltin("aten::dequantize.any(Any tensors) -> Any", ([type]) => (value: unknown) => {
+  const one = (t: unknown): unknown => (t instanceof Tensor ? callOperator("aten::dequantize.self", [t]) : t);
+  const own = valueType(value, type ?? AnyT);
+  if (
+    !Array.isArray(value) ||
+    (own.kind !== "Tuple" && !(own.kind === "List" && own.element.kind === "Tensor"))
+  ) {
+    throw new OperatorError(
+      `Unsupported type in dequantize, only List[Tensor] and Tuple[Tensor or other types] are supported, got type:${typeReprStr(own)}`,
+    );
+  }
+  return value.map(one);
+});
 builtin("prim::abs(Tensor x) -> Tensor", (t: Tensor) => callOperator("aten::abs", [t]));
-builtin("aten::copy_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)", (t: Tensor, other: Tensor) => callOperator("aten::copy_", [t, other, false]));
-builtin("aten::copy_.int(Tensor(a!) self, int other) -> Tensor(a!)", (t: Tensor, other: Int) => callOperator("aten::fill_.Scalar", [t, other]));
-builtin("aten::copy_.float(Tensor(a!) self, float other) -> Tensor(a!)", (t: Tensor, other: number) => callOperator("aten::copy_", [t, scalarTensor(other, DTYPES.float64), false]));
+builtin("aten::copy_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)", (t: Tensor, other: Tensor) =>
+  callOperator("aten::copy_", [t, other, false]),
+);
+builtin("aten::copy_.int(Tensor(a!) self, int other) -> Tensor(a!)", (t: Tensor, other: Int) =>
+  callOperator("aten::fill_.Scalar", [t, other]),
+);
+builtin("aten::copy_.float(Tensor(a!) self, float other) -> Tensor(a!)", (t: Tensor, other: number) =>
+  callOperator("aten::copy_", [t, scalarTensor(other, DTYPES.float64), false]),
+);
 builtin("aten::cuda(Tensor(a) self) -> Tensor(b|a)", () => {
   throw new OperatorError("Cannot move a tensor to cuda: no CUDA device is available");
 });
@@ -166,24 +248,46 @@ builtin("aten::cuda(Tensor(a) self) -> Tensor(b|a)", () => {
 builtin("aten::device(str a) -> Device", parseDevice);
 builtin("aten::device.with_index(str type, int index) -> Device", (type: string, index: Int) => {
   const device = parseDevice(type);
-  if (device.index !== undefined) throw new OperatorError(`type (string) must not include an index because index was passed explicitly: ${type}`);
+  if (device.index !== undefined)
+    throw new OperatorError(
+      `type (string) must not include an index because index was passed explicitly: ${type}`,
+    );
   return new Device(device.type, Number(index));
 });
 builtin("prim::type(Device self) -> str", (device: Device) => device.type);
 builtin("prim::index(Device self) -> int?", (device: Device) => device.index ?? null);
 
-// shapes that the autodiff of scripts computes with
-builtin("aten::_size_if_not_equal(int[] self_size, int[] other_size) -> int[]?", (a: Int[], b: Int[]) => (a.length === b.length && a.every((v, i) => v === b[i]) ? null : a));
-builtin("prim::ReductionSizes(int[] size, int[] red_axes, bool keepdim=False) -> int[]", (size: Int[], axes: Int[], keepdim: boolean) =>
-  keepdim ? size.map((s, i) => (axes.includes(i) ? 1 : s)) : size.filter((_, i) => !axes.includes(i)),
+// shapes
+builtin("aten::_infer_size(int[] a, int[] b) -> int[]", broadcastShapes);
+builtin("aten::broadcast_shapes(int[] a, int[] b) -> int[]", broadcastShapes);
+builtin("prim::BroadcastSizes(...) -> int[]", (...sizes: number[][]) =>
+  sizes.reduce((a, b) => broadcastShapes(a, b), []),
+);
+builtin("aten::_size_if_not_equal(int[] self_size, int[] other_size) -> int[]?", (a: Int[], b: Int[]) =>
+  a.length === b.length && a.every((v, i) => v === b[i]) ? null : a,
+);
+builtin(
+  "prim::ReductionSizes(int[] size, int[] red_axes, bool keepdim=False) -> int[]",
+  (size: Int[], axes: Int[], keepdim: boolean) =>
+    keepdim ? size.map((s, i) => (axes.includes(i) ? 1 : s)) : size.filter((_, i) => !axes.includes(i)),
 );
 builtin("prim::AutogradZero() -> Tensor", () => null);
-for (const [name, test] of [["AllZero", (v: unknown[]) => v.every(isUndefined)], ["AllNonZero", (v: unknown[]) => !v.some(isUndefined)], ["AnyNonZero", (v: unknown[]) => v.some((x) => !isUndefined(x))]] as const) {
+for (const [name, test] of [
+  ["AllZero", (v: unknown[]) => v.every(isUndefined)],
+  ["AllNonZero", (v: unknown[]) => !v.some(isUndefined)],
+  ["AnyNonZero", (v: unknown[]) => v.some((x) => !isUndefined(x))],
+] as const) {
   builtin(`prim::Autograd${name}(...) -> bool`, (...values: unknown[]) => test(values.flat()));
 }
 function isUndefined(v: unknown): boolean {
   return v === null || v === undefined;
 }
-builtin("prim::AutogradAdd(Any a, Any b) -> Any", (a: Tensor | null, b: Tensor | null) => (a === null ? b : b === null ? a : callOperator("aten::add.Tensor", [a, b, 1])));
-builtin("prim::VarConcat(...) -> Tensor", (...args: unknown[]) => callOperator("aten::cat", [args.slice(0, -1), args[args.length - 1]]));
-builtin("prim::VarStack(...) -> Tensor", (...args: unknown[]) => callOperator("aten::stack", [args.slice(0, -1), args[args.length - 1]]));
+builtin("prim::AutogradAdd(Any a, Any b) -> Any", (a: Tensor | null, b: Tensor | null) =>
+  a === null ? b : b === null ? a : callOperator("aten::add.Tensor", [a, b, 1]),
+);
+builtin("prim::VarConcat(...) -> Tensor", (...args: unknown[]) =>
+  callOperator("aten::cat", [args.slice(0, -1), args[args.length - 1]]),
+);
+builtin("prim::VarStack(...) -> Tensor", (...args: unknown[]) =>
+  callOperator("aten::stack", [args.slice(0, -1), args[args.length - 1]]),
+);

@@ -53,6 +53,7 @@ export const roll = op("aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]
   if (dims.length !== shifts.length) {
     throw new OperatorError(`shifts and dimensions must align. shifts: ${shifts.length}, dims:${dims.length}`);
   }
+  if (self.ndim === 0) throw new OperatorError(`Dimension specified as ${dims[0]} but tensor has no dimensions`);
   let out = self;
   dims.forEach((d, i) => (out = rollDim(out, wrapDim(d, self.ndim), shifts[i]!)));
   return out;
@@ -340,10 +341,10 @@ op("aten::linalg_vander(Tensor x, *, SymInt? N=None) -> Tensor", (x, count) => {
   if (x.dtype === DTYPES.float16 || x.dtype === DTYPES.bfloat16 || x.dtype === DTYPES.bool) {
     throw new OperatorError(`linalg.vander supports floating point, complex, and integer tensors, but got ${x.dtype.cppName}`);
   }
-  if (x.ndim === 0) throw new OperatorError("linalg.vander: Expected a tensor with at least one dimension, but got a scalar.");
-  const n = count ?? x.sizes[x.ndim - 1]!;
+  const line = x.ndim === 0 ? reshapeTensor(x, [1]) : x;
+  const n = count ?? line.sizes[line.ndim - 1]!;
   if (n <= 1) throw new OperatorError(`linalg.vander: N must be greater than 1. Got ${n}`);
-  return powerColumns(x, n, true);
+  return powerColumns(line, n, true);
 });
 
 /** x ** 0, x ** 1, ... as a new last dimension. */

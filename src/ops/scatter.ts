@@ -2,11 +2,13 @@
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { cloneTensor, convertTensor } from "../tensor/clone.ts";
+import { writeOutResult } from "../tensor/copy.ts";
 import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
-import { doublesOf, fromDoubles, indicesOf } from "../tensor/kernels/data.ts";
+import { doublesOf, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
 import { gatherElements, scatterElements } from "../tensor/kernels/gather.ts";
+import { cppScalarName } from "../tensor/kernels/matmul.ts";
 import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { broadcastShapes, contiguousStrides, wrapDim } from "../tensor/strides.ts";
 import { viewOf, type Tensor } from "../tensor/tensor.ts";
@@ -43,7 +45,7 @@ export const gather = op("aten::gather(Tensor self, int dim, Tensor index, *, bo
 
 op("aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", (self, indices, dimIn) => {
   if (indices.dtype !== DTYPES.int64) throw new OperatorError(`torch.take_along_dim(): dtype of indices should be Long but got ${indices.dtype.cppName}`);
-  if (dimIn === null) return gather(reshapeTensor(self, [-1]), 0, reshapeTensor(indices, [-1]));
+  if (dimIn === null) return gather(reshapeTensor(self, [-1]), 0, wrapped(reshapeTensor(indices, [-1]), self.numel));
   if (self.ndim !== indices.ndim) {
     throw new OperatorError(
       `torch.take_along_dim(): input and indices should have the same number of dimensions, but got ${self.ndim} dimensions for input, and ${indices.ndim} dimensions for indices`,
@@ -56,8 +58,19 @@ op("aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor",
   return gather(
     viewOf(self, selfSizes, broadcastStrides(self, selfSizes)),
     dim,
-    cloneTensor(viewOf(indices, indexSizes, broadcastStrides(indices, indexSizes)), 0),
+    wrapped(viewOf(indices, indexSizes, broadcastStrides(indices, indexSizes)), self.sizes[dim]!),
   );
+});
+
+/** Indices with negative ones counted from the end. */
+function wrapped(indices: Tensor, size: number): Tensor {
+  return fromIndices(indicesOf(indices).map((v) => (v < 0 ? v + size : v)), indices.sizes);
+}
+
+op("aten::gather.out(Tensor self, int dim, Tensor index, *, bool sparse_grad=False, Tensor(a!) out) -> Tensor(a!)", (self, dim, index, _sparse, out) => {
+  if (out.dtype !== self.dtype) throw new OperatorError(`Expected out tensor to have dtype ${cppScalarName(self.dtype)}, but got ${cppScalarName(out.dtype)} instead`);
+  writeOutResult(out, gather(self, dim, index));
+  return out;
 });
 
 function checkScatter(self: Tensor, dim: number, index: Tensor, src: Tensor | null, name: string): void {
@@ -255,6 +268,12 @@ export const index_add = op("aten::index_add(Tensor self, int dim, Tensor index,
   }
   if (isFloatScalar(alpha) && (self.dtype.category === "int" || self.dtype === DTYPES.bool)) {
     throw new OperatorError("For integral input tensors, argument alpha must not be a floating point number.");
+  }
+  const fits = source.ndim === self.ndim && source.sizes.every((s, d) => d === dim || s === self.sizes[d]);
+  if (self.ndim > 0 && source.ndim > 0 && !fits) {
+    throw new OperatorError(
+      `source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = ${formatList(self.sizes)} source.shape = ${formatList(source.sizes)}`,
+    );
   }
   const at = checkedIndices(self, dim, index, (v, size) => `index ${v} is out of bounds for dimension ${dim} with size ${size}`);
   const scaled = alpha instanceof Complex ? null : scalarToNumber(alpha);

@@ -5,7 +5,8 @@ import { cloneTensor, contiguousAs } from "../tensor/clone.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { wrapDim } from "../tensor/strides.ts";
-import { viewOf, type Tensor } from "../tensor/tensor.ts";
+import { allocateStorage } from "../tensor/storage.ts";
+import { Tensor, viewOf } from "../tensor/tensor.ts";
 import { diagonalView, formatList, narrowView, selectView, sliceRange } from "../tensor/view_geometry.ts";
 import { as_strided } from "./views.ts";
 
@@ -186,7 +187,7 @@ op("aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor te
 function needDims(self: Tensor, name: string, ndim: number): void {
   if (self.ndim < ndim) {
     throw new OperatorError(
-      `torch.${name} requires a tensor with at least ${ndim} dimension${ndim > 1 ? "s" : ""}, but got a tensor with ${self.ndim} dimensions!`,
+      `torch.${name} requires a tensor with at least ${ndim} dimension, but got a tensor with ${self.ndim} dimensions!`,
     );
   }
 }
@@ -250,6 +251,24 @@ op("aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, 
 op("aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor", (self, src, offset, dim1, dim2) =>
   scatterInto(self, src, (t) => diagonalView(t, offset, dim1, dim2)),
 );
-op("aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor", (self, src, size, stride, offset) =>
-  scatterInto(self, src, (t) => as_strided(t, size, stride, offset ?? self.storageOffset)),
-);
+/** A copy with the same strides and offset in a copy of the whole storage. */
+function clonePreservingStrides(self: Tensor): Tensor {
+  const storage = allocateStorage(self.storage.nbytes);
+  storage.bytes().set(self.storage.bytes());
+  const out = new Tensor(storage, self.dtype, self.sizes, self.strides, self.storageOffset);
+  out.isConj = self.isConj;
+  out.isNeg = self.isNeg;
+  return out;
+}
+
+op("aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor", (self, src, size, stride, offset) => {
+  const out = clonePreservingStrides(self);
+  const part = as_strided(out, size, stride, offset);
+  if (part.ndim !== src.ndim || part.sizes.some((s, d) => s !== src.sizes[d])) {
+    throw new OperatorError(
+      `expected src to have a size equal to the slice of self. src size = ${formatList(src.sizes)}, slice size = ${formatList(part.sizes)}`,
+    );
+  }
+  copyInto(part, src);
+  return out;
+});

@@ -8,7 +8,12 @@ export function toIndex(value: Int): number {
 }
 
 /** First index, number of elements and step of `[start:end:step]` over `length` elements. */
-export function sliceIndices(length: number, start: Int | null, end: Int | null, step: Int): [number, number, number] {
+export function sliceIndices(
+  length: number,
+  start: Int | null,
+  end: Int | null,
+  step: Int,
+): [number, number, number] {
   const by = toIndex(step);
   if (by === 0) throw new OperatorError("List slice should have non-zero step");
   const clamp = (value: number): number => {
@@ -18,6 +23,13 @@ export function sliceIndices(length: number, start: Int | null, end: Int | null,
   };
   const from = start === null ? (by < 0 ? length - 1 : 0) : clamp(toIndex(start));
   const to = end === null ? (by < 0 ? -1 : length) : clamp(toIndex(end));
-  const count = by < 0 ? (to < from ? Math.floor((from - to - 1) / -by) + 1 : 0) : from < to ? Math.floor((to - from - 1) / by) + 1 : 0;
+  const count =
+    by < 0
+      ? to < from
+        ? Math.floor((from - to - 1) / -by) + 1
+        : 0
+      : from < to
+        ? Math.floor((to - from - 1) / by) + 1
+        : 0;
   return [from, count, by];
 }

@@ -108,44 +108,45 @@ function completeHermitian(x: ComplexArray, dim: number, n: number): ComplexArra
   return { re, im, sizes };
 }
 
+/** A dimension made non-negative; a 0-dim tensor has none. */
+function wrapOwnDim(dim: number, ndim: number): number {
+  if (ndim === 0) throw new OperatorError(`Dimension specified as ${dim} but tensor has no dimensions`);
+  return wrapDim(dim, ndim);
+}
+
 function oneDim(self: Tensor, n: number | null, dimIn: number): [number, number] {
-  const dim = wrapDim(dimIn, self.ndim);
+  const dim = wrapOwnDim(dimIn, self.ndim);
   const size = n ?? self.sizes[dim] ?? 1;
   checkPoints(size);
   return [dim, size];
 }
 
-function withDim(self: Tensor): Tensor {
-  if (self.ndim === 0) throw new OperatorError("Dimension out of range (expected to be in range of [-1, 0], but got -1)");
-  return self;
-}
-
 export const fft_fft = op("aten::fft_fft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor", (self, n, dim, norm) => {
-  const [d, size] = oneDim(withDim(self), n, dim);
+  const [d, size] = oneDim(self, n, dim);
   return c2c(self, [size], [d], norm, true);
 });
 export const fft_ifft = op("aten::fft_ifft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor", (self, n, dim, norm) => {
-  const [d, size] = oneDim(withDim(self), n, dim);
+  const [d, size] = oneDim(self, n, dim);
   return c2c(self, [size], [d], norm, false);
 });
 export const fft_rfft = op("aten::fft_rfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor", (self, n, dim, norm) => {
-  const [d, size] = oneDim(withDim(self), n, dim);
+  const [d, size] = oneDim(self, n, dim);
   return r2c(self, [size], [d], norm, true, "rfft");
 });
 export const fft_irfft = op("aten::fft_irfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor", (self, n, dim, norm) => {
-  const d = wrapDim(dim, self.ndim);
+  const d = wrapOwnDim(dim, self.ndim);
   const size = n ?? 2 * (self.sizes[d]! - 1);
   checkPoints(size);
   return c2r(self, [size], [d], norm, false);
 });
 op("aten::fft_hfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor", (self, n, dim, norm) => {
-  const d = wrapDim(dim, self.ndim);
+  const d = wrapOwnDim(dim, self.ndim);
   const size = n ?? 2 * (self.sizes[d]! - 1);
   checkPoints(size);
   return c2r(self, [size], [d], norm, true);
 });
 op("aten::fft_ihfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor", (self, n, dim, norm) => {
-  const [d, size] = oneDim(withDim(self), n, dim);
+  const [d, size] = oneDim(self, n, dim);
   return r2c(self, [size], [d], norm, false, "ihfft");
 });
 
@@ -155,7 +156,7 @@ function manyDims(self: Tensor, sIn: unknown, dimIn: unknown, isHalf = false): [
   let dims: number[];
   if (dimIn !== null && dimIn !== undefined) {
     const given = list(dimIn);
-    dims = given.map((d) => wrapDim(d, self.ndim));
+    dims = given.map((d) => wrapOwnDim(d, self.ndim));
     if (new Set(dims).size !== dims.length) throw new OperatorError("FFT dims must be unique");
   } else if (s) {
     if (s.length > self.ndim) throw new OperatorError(`Got shape with ${s.length} values but input tensor only has ${self.ndim} dimensions.`);

@@ -77,10 +77,8 @@ function clampRange(name: string, self: Tensor, min: Scalar | null, max: Scalar 
         if (poisoned) out.fill(NaN, o, o + n);
         else
           for (let i = 0; i < n; i++) {
-            let x = a[ai + i]!;
-            if (x < low) x = low;
-            if (x > high) x = high;
-            out[o + i] = x;
+            // Math.min and Math.max keep NaN and compile without branches
+            out[o + i] = Math.min(Math.max(a[ai + i]!, low), high);
           }
       },
     },

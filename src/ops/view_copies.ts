@@ -1,4 +1,5 @@
 /** @file The `_copy` twins of views: the same geometry with storage of its own. Upstream: native_functions.yaml (view_copy). Spec: none. */
+import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { cloneTensor } from "../tensor/clone.ts";
 import { MEMORY_FORMAT } from "../tensor/memory_format.ts";
@@ -25,9 +26,16 @@ op("aten::select_copy.int(Tensor self, int dim, SymInt index) -> Tensor", (self,
 op("aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor", (self, dim, start, end, step) =>
   copied(selection.slice(self, dim, start, end, step)),
 );
-op("aten::narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor", (self, dim, start, length) =>
-  copied(selection.narrow(self, dim, start, length)),
-);
+op("aten::narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor", (self, dim, start, length) => {
+  if (self.ndim > 0 && dim >= self.ndim) {
+    throw new OperatorError(
+      "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.  (Could this error message be improved?  If so, please report an enhancement request to PyTorch.)",
+    );
+  }
+  const size = self.sizes[dim < 0 ? dim + self.ndim : dim];
+  if (size !== undefined && length < 0) throw new OperatorError(`start (${start}) + length (${length}) exceeds dimension size (${size}).`);
+  return copied(selection.narrow(self, dim, start, length));
+});
 op("aten::diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor", (self, offset, dim1, dim2) =>
   copied(views.diagonal(self, offset, dim1, dim2)),
 );

@@ -1,6 +1,6 @@
 /** @file TaggedText: printed code that knows which source range each part came from. Upstream: torch/csrc/jit/serialization/python_print.cpp (TaggedStringStream). Spec: spec/debug.md. */
 import { encodeUtf8 } from "../base/bytes.ts";
-import type { SourceRange } from "../base/source_range.ts";
+import { NO_SOURCE, type SourceRange } from "../base/source_range.ts";
 
 /** From byte `byteOffset` of the text on, the text was printed for `range`; undefined: for nothing in particular. */
 export interface TaggedRange {
@@ -26,7 +26,8 @@ export class RangeStack {
 
   /** Runs `body` for a range; the range of the original source where the code was printed from one. */
   within<R>(range: SourceRange | undefined, body: () => R): R {
-    this.ranges.push(range?.findSourceRangeThatGenerated() ?? range);
+    const origin = range?.findSourceRangeThatGenerated() ?? range;
+    this.ranges.push(origin?.source === NO_SOURCE ? undefined : origin);
     try {
       return body();
     } finally {

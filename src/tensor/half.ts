@@ -116,7 +116,7 @@ export function float8Table(dtype: DType): Float32Array {
   return table;
 }
 
-/** The code of the float8 nearest to `value`; beyond the range infinity or, where the kind has none, NaN. */
+/** The code of the float8 nearest to `value`; beyond the range infinity, the largest value (e4m3fn) or NaN (fnuz kinds). */
 export function floatToFloat8(value: number, dtype: DType): number {
   const kind = FLOAT8[dtype.id]!;
   const nan = kind.fnuz ? 0x80 : 0x7f;
@@ -125,8 +125,10 @@ export function floatToFloat8(value: number, dtype: DType): number {
   if (x !== x) return nan;
   const sign = u32[0]! >>> 31 === 1 ? 0x80 : 0;
   const abs = Math.abs(x);
-  const top = kind.hasInfinity ? 0x7c : kind.fnuz ? 0x80 : 0x7f;
-  if (abs >= float8Magnitude(kind, top)) return kind.hasInfinity ? sign | 0x7c : kind.fnuz ? 0x80 : sign | 0x7f;
+  // e4m3fn saturates: beyond 448 stays 448, infinity too (since torch 2.13)
+  if (!kind.hasInfinity && !kind.fnuz && abs >= 448) return sign | 0x7e;
+  const top = kind.hasInfinity ? 0x7c : 0x80;
+  if (abs >= float8Magnitude(kind, top)) return kind.hasInfinity ? sign | 0x7c : 0x80;
   let low = 0;
   let high = top;
   while (high - low > 1) {

@@ -14,9 +14,9 @@ export { C } from "./math/complex.ts";
 
 /** float32 loop over one input: `out[o + i] = f(a[ai + i])`. */
 export type Loop1 = (out: Float32Array, o: number, a: Float32Array, ai: number, n: number) => void;
-/** float32 loop over two inputs with steps 0 or 1. */
+/** float32 loop over two inputs, `as` and `bs` elements apart; comparisons write bytes. */
 export type Loop2 = (
-  out: Float32Array,
+  out: Float32Array | Uint8Array,
   o: number,
   a: Float32Array,
   ai: number,
@@ -292,34 +292,96 @@ export function map1(self: Tensor, kernel: Kernel1, compute: DType = self.dtype,
   return mapElements([self], kernel, { compute, out });
 }
 
-function isPlainFloat32(t: Tensor): boolean {
-  return t.dtype === DTYPES.float32 && !t.isNeg && t.device.type !== "meta" && t.isContiguous();
-}
-
 /** Maps two tensors with broadcasting. */
 export function map2(a: Tensor, b: Tensor, kernel: Kernel2, compute: DType, out: DType = compute, exact?: readonly boolean[]): Tensor {
-  if (compute === DTYPES.float32 && out === DTYPES.float32 && kernel.real && isPlainFloat32(a) && isPlainFloat32(b)) {
+  if (
+    compute === DTYPES.float32 &&
+    a.dtype === compute &&
+    b.dtype === compute &&
+    kernel.real &&
+    (out === compute || out === DTYPES.bool) &&
+    !a.isNeg &&
+    !b.isNeg &&
+    a.device.type !== "meta" &&
+    b.device.type !== "meta"
+  ) {
+    return map2Float32(a, b, kernel, out);
+  }
+  return mapElements([a, b], kernel, exact ? { compute, out, exact } : { compute, out });
+}
+
+/** The float32 path without scratch: contiguous inputs in one loop, others by coalesced runs of any stride. */
+function map2Float32(a: Tensor, b: Tensor, kernel: Kernel2, outDtype: DType): Tensor {
+  const loop = kernel.f32 ?? loopOf(kernel.real!);
+  if (a.isContiguous() && b.isContiguous()) {
     const as = a.numel === 1 ? 0 : 1;
     const bs = b.numel === 1 ? 0 : 1;
     const sizes = as === 0 || bs === 0 ? broadcastTwo(a.sizes, b.sizes) : sameSizes(a.sizes, b.sizes) ? a.sizes : undefined;
     if (sizes) {
-      const result = emptyTensor(sizes, DTYPES.float32);
-      const n = result.numel;
-      const x = a.storage.segment.f32;
-      const y = b.storage.segment.f32;
-      const r = result.storage.segment.f32;
-      if (kernel.f32) kernel.f32(r, result.base0, x, a.base0, as, y, b.base0, bs, n);
-      else {
-        const f = kernel.real;
-        let i = a.base0;
-        let j = b.base0;
-        const end = result.base0 + n;
-        for (let k = result.base0; k < end; k++, i += as, j += bs) r[k] = f(x[i]!, y[j]!);
-      }
+      const result = emptyTensor(sizes, outDtype);
+      const seg = result.storage.segment;
+      loop(outDtype === DTYPES.bool ? seg.u8 : seg.f32, result.base0, a.storage.segment.f32, a.base0, as, b.storage.segment.f32, b.base0, bs, result.numel);
       return result;
     }
   }
-  return mapElements([a, b], kernel, exact ? { compute, out, exact } : { compute, out });
+  const sizes = broadcastTwo(a.sizes, b.sizes);
+  const strides = outputStrides([a, b], sizes);
+  const result = emptyStrided(sizes, strides, outDtype);
+  if (result.numel === 0) return result;
+  const seg = result.storage.segment;
+  const y = outDtype === DTYPES.bool ? seg.u8 : seg.f32;
+  const x0 = a.storage.segment.f32;
+  const x1 = b.storage.segment.f32;
+  const order = iterationOrder(sizes, [strides]);
+  const dims = coalesce(sizes, order, [strides, broadcastStrides(a, sizes), broadcastStrides(b, sizes)]);
+  const inner = dims[0]!;
+  const index = new Array<number>(dims.length).fill(0);
+  let at = result.base0;
+  let i = a.base0;
+  let j = b.base0;
+  for (;;) {
+    // the output is dense in this order: its inner stride is 1
+    loop(y, at, x0, i, inner.strides[1]!, x1, j, inner.strides[2]!, inner.size);
+    let d = 1;
+    for (; d < dims.length; d++) {
+      const { size, strides: step } = dims[d]!;
+      at += step[0]!;
+      i += step[1]!;
+      j += step[2]!;
+      if (++index[d]! < size) break;
+      index[d] = 0;
+      at -= size * step[0]!;
+      i -= size * step[1]!;
+      j -= size * step[2]!;
+    }
+    if (d === dims.length) return result;
+  }
+}
+
+function loopOf(f: (a: number, b: number) => number): Loop2 {
+  return (out, o, a, ai, as, b, bi, bs, n) => {
+    for (let k = 0, i = ai, j = bi; k < n; k++, i += as, j += bs) out[o + k] = f(a[i]!, b[j]!);
+  };
+}
+
+/** One dimension of a coalesced iteration: its size and every operand's stride. */
+interface Run {
+  size: number;
+  strides: number[];
+}
+
+/** Merges neighbouring dimensions (fastest first) that every operand walks as one. */
+function coalesce(sizes: readonly number[], order: readonly number[], operands: readonly (readonly number[])[]): Run[] {
+  const runs: Run[] = [];
+  for (const d of order) {
+    const size = sizes[d]!;
+    if (size === 1) continue;
+    const last = runs.at(-1);
+    if (last && operands.every((strides, k) => strides[d] === last.strides[k]! * last.size)) last.size *= size;
+    else runs.push({ size, strides: operands.map((strides) => strides[d]!) });
+  }
+  if (runs.length === 0) runs.push({ size: 1, strides: operands.map(() => 1) });
+  return runs;
 }
 
 function sameSizes(a: readonly number[], b: readonly number[]): boolean {

@@ -3,13 +3,26 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { Complex, Float, ScriptRuntimeError, jit } from "../../src/node/index.ts";
 
-type Encoded = null | boolean | string | Encoded[] | { i: string } | { f: string } | { c: [string, string] } | { d: [Encoded, Encoded][] } | { raises: string };
+type Encoded =
+  | null
+  | boolean
+  | string
+  | Encoded[]
+  | { i: string }
+  | { f: string }
+  | { c: [string, string] }
+  | { d: [Encoded, Encoded][] }
+  | { raises: string };
 
 const FIXTURES = new URL("../fixtures/", import.meta.url).pathname;
-const expected = JSON.parse(readFileSync(`${FIXTURES}builtins.json`, "utf8")) as Record<string, [Encoded[], Encoded][]>;
+const expected = JSON.parse(readFileSync(`${FIXTURES}builtins.json`, "utf8")) as Record<
+  string,
+  [Encoded[], Encoded][]
+>;
 const module = jit.load(`${FIXTURES}builtins.pt`);
 
-const floatOf = (text: string): number => (text === "inf" ? Infinity : text === "-inf" ? -Infinity : text === "nan" ? NaN : Number(text));
+const floatOf = (text: string): number =>
+  text === "inf" ? Infinity : text === "-inf" ? -Infinity : text === "nan" ? NaN : Number(text);
 function intOf(text: string): number | bigint {
   const n = Number(text);
   return Number.isSafeInteger(n) ? n : BigInt(text);
@@ -30,7 +43,11 @@ const plain = (v: unknown): unknown => (v instanceof Float ? v.value : v);
 const RELATIVE = 4e-15; // glibc's and V8's functions differ in the last bits
 
 function close(a: number, b: number): boolean {
-  return Object.is(a, b) || a === b || Math.abs(a - b) <= Math.max(1e-15, RELATIVE * Math.max(Math.abs(a), Math.abs(b)));
+  return (
+    Object.is(a, b) ||
+    a === b ||
+    Math.abs(a - b) <= Math.max(1e-15, RELATIVE * Math.max(Math.abs(a), Math.abs(b)))
+  );
 }
 
 /** Where an actual result differs from the encoded one, or undefined. */
@@ -43,7 +60,12 @@ function difference(actual: unknown, want: Encoded): string | undefined {
   }
   if ("i" in want) return actual === intOf(want.i) ? undefined : text;
   if ("f" in want) return typeof actual === "number" && close(actual, floatOf(want.f)) ? undefined : text;
-  if ("c" in want) return actual instanceof Complex && close(actual.re, floatOf(want.c[0])) && close(actual.im, floatOf(want.c[1])) ? undefined : text;
+  if ("c" in want)
+    return actual instanceof Complex &&
+      close(actual.re, floatOf(want.c[0])) &&
+      close(actual.im, floatOf(want.c[1]))
+      ? undefined
+      : text;
   if ("d" in want) return actual instanceof Map ? difference([...actual], want.d) : text;
   return text;
 }
@@ -52,7 +74,9 @@ function run(name: string, args: Encoded[], want: Encoded): string | undefined {
   const raises = want !== null && typeof want === "object" && "raises" in want ? want.raises : undefined;
   try {
     const result = module.invoke(name, args.map(decode));
-    return raises === undefined ? difference(result, want) : `${String(result)}, expected the error ${raises}`;
+    return raises === undefined
+      ? difference(result, want)
+      : `${String(result)}, expected the error ${raises}`;
   } catch (error) {
     if (!(error instanceof ScriptRuntimeError)) throw error;
     const last = error.message.trimEnd().split("\n").at(-1);

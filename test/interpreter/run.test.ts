@@ -4,7 +4,17 @@ import { LimitError, ScriptRuntimeError, UnsupportedError } from "../../src/base
 import { setPrintSink, setWarningSink, type PrintSink, type WarningSink } from "../../src/base/sinks.ts";
 import { parseSchema } from "../../src/core/schema.ts";
 import { QualifiedName } from "../../src/core/qualified_name.ts";
-import { AnyT, FloatT, IntT, StringT, dictOf, listOf, optionalOf, tupleOf, unionOf } from "../../src/core/type.ts";
+import {
+  AnyT,
+  FloatT,
+  IntT,
+  StringT,
+  dictOf,
+  listOf,
+  optionalOf,
+  tupleOf,
+  unionOf,
+} from "../../src/core/type.ts";
 import { CompilationUnit } from "../../src/ir/compilation_unit.ts";
 import { ScriptFunction } from "../../src/ir/function.ts";
 import { parseGraph } from "../../src/ir/parser.ts";
@@ -24,7 +34,8 @@ function compile(text: string): Record<string, ScriptFunction> {
 function graphFunction(text: string): ScriptFunction {
   return new ScriptFunction(new QualifiedName("__torch__.f"), parseGraph(text));
 }
-const call = (text: string, ...args: unknown[]): unknown => runFunction(Object.values(compile(text)).at(-1)!, args);
+const call = (text: string, ...args: unknown[]): unknown =>
+  runFunction(Object.values(compile(text)).at(-1)!, args);
 
 let printed = "";
 let warned: string[] = [];
@@ -238,22 +249,30 @@ def f(x: int) -> int:
 });
 
 describe("checkAndConvertInputs()", () => {
-  const schema = parseSchema("forward(int x, float y=2., *, str z=\"q\") -> int");
+  const schema = parseSchema('forward(int x, float y=2., *, str z="q") -> int');
   test("fills defaults and keywords", () => {
     expect(checkAndConvertInputs(schema, [1])).toEqual([1, 2, "q"]);
     expect(checkAndConvertInputs(schema, [1n, 3], { z: "w" })).toEqual([1, 3, "w"]);
   });
   test("refuses with PyTorch's words", () => {
     expect(() => checkAndConvertInputs(schema, [])).toThrow(
-      'forward() is missing value for argument \'x\'. Declaration: forward(int x, float y=2., *, str z="q") -> int',
+      "forward() is missing value for argument 'x'. Declaration: forward(int x, float y=2., *, str z=\"q\") -> int",
     );
     expect(() => checkAndConvertInputs(schema, [1.5])).toThrow(
       "forward() Expected a value of type 'int' for argument 'x' but instead found type 'float'.\nPosition: 0\nValue: 1.5\nDeclaration: ",
     );
-    expect(() => checkAndConvertInputs(schema, [1], { w: 1 })).toThrow("Unknown keyword argument 'w' for operator 'forward'. Schema: ");
-    expect(() => checkAndConvertInputs(schema, [1], { x: 1 })).toThrow("Argument 'x' specified both as positional and keyword argument. Schema: ");
-    expect(() => checkAndConvertInputs(schema, [1, 2, 3, 4])).toThrow("forward() expected at most 3 argument(s) but received 4 argument(s).");
-    expect(() => checkAndConvertInputs(schema, [1, 2, "z"])).toThrow("forward() takes 2 positional argument(s) but 3 was/were given.");
+    expect(() => checkAndConvertInputs(schema, [1], { w: 1 })).toThrow(
+      "Unknown keyword argument 'w' for operator 'forward'. Schema: ",
+    );
+    expect(() => checkAndConvertInputs(schema, [1], { x: 1 })).toThrow(
+      "Argument 'x' specified both as positional and keyword argument. Schema: ",
+    );
+    expect(() => checkAndConvertInputs(schema, [1, 2, 3, 4])).toThrow(
+      "forward() expected at most 3 argument(s) but received 4 argument(s).",
+    );
+    expect(() => checkAndConvertInputs(schema, [1, 2, "z"])).toThrow(
+      "forward() takes 2 positional argument(s) but 3 was/were given.",
+    );
   });
 });
 

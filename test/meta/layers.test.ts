@@ -26,7 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   backends: [...BELOW_JIT, "jit"],
   index: [...BELOW_JIT, "jit", "backends"],
   node: ["index", "archive", "base"],
-  cli: ["index", "node"],
+  cli: ["index", "node", "conformance"],
   server: ["index", "node"],
   viewer: ["index"],
   conformance: ["index", "node"],

@@ -1,4 +1,5 @@
 /** @file Compilation of a function: syntax tree -> graph. The entry of `src/frontend/emit`. Upstream: torch/csrc/jit/frontend/ir_emitter.cpp (to_ir, CompilationUnit::define). Spec: none. */
+import { ScriptError, TorchScriptError } from "../../base/errors.ts";
 import { Source } from "../../base/source_range.ts";
 import { QualifiedName } from "../../core/qualified_name.ts";
 import { CompilationUnit } from "../../ir/compilation_unit.ts";
@@ -41,14 +42,24 @@ export function defineFunction(fn: ScriptFunction, def: Def, resolver: Resolver,
   const atoms = fn.qualname.atoms;
   const name = self ? atoms.slice(-2).join(".") : fn.name;
   whileCompiling(name, def.range, () => {
-    const { graph } = fn;
-    setOperatorVersion(graph, options.version);
-    fn.setSchema(emitFunction(fn, def, resolver, options.types ?? new ScriptTypeParser(resolver), self));
-    replaceOldOperators(graph);
-    convertToSSA(graph);
-    canonicalizeModifiedLoops(graph);
-    options.cleanup(graph);
+    try {
+      compile(fn, def, resolver, self, options);
+    } catch (error) {
+      if (error instanceof TorchScriptError) throw error;
+      // source that torch stops at with an internal assertion of its own, or that nests too deeply for the stack
+      throw new ScriptError(`Cannot compile ${name}: ${error instanceof Error ? error.message : String(error)}`, def.range, { cause: error });
+    }
   });
+}
+
+function compile(fn: ScriptFunction, def: Def, resolver: Resolver, self: Self | undefined, options: CompileOptions): void {
+  const { graph } = fn;
+  setOperatorVersion(graph, options.version);
+  fn.setSchema(emitFunction(fn, def, resolver, options.types ?? new ScriptTypeParser(resolver), self));
+  replaceOldOperators(graph);
+  convertToSSA(graph);
+  canonicalizeModifiedLoops(graph);
+  options.cleanup(graph);
 }
 
 /** A resolver that knows `torch`, and the functions of a unit where one is given. */

@@ -1,5 +1,6 @@
 /** @file Expressions. Upstream: torch/csrc/jit/frontend/ir_emitter.cpp (emitSugaredExpr, emitSimpleExpr). Spec: none. */
 import { ScriptError } from "../../base/errors.ts";
+import { checkLimit } from "../../base/limits.ts";
 import { callOperator, findOperatorByKey } from "../../core/operator_registry.ts";
 import { operatorName } from "../../core/schema.ts";
 import * as T from "../../core/type.ts";
@@ -48,6 +49,7 @@ const OVERLOADABLE: Readonly<Partial<Record<BinaryOperator, readonly [operator: 
 /** An expression as a value. `hint`: the type that is expected, which may be ignored. */
 export function emitExpr(e: EmitContext, tree: Expr, hint?: Type): Value {
   updatePendingRange(tree.range);
+  checkLimit("maxGraphValues", e.graph.nextUnique, "the values of a graph");
   const value = emitSugaredExpr(e, tree, 1, hint).asValue(tree.range, e.fn);
   // Any is the one type that values are not unified to by themselves
   if (hint?.kind === "Any" && value.type.kind !== "Any") return insertUncheckedCast(e.graph, value, hint);

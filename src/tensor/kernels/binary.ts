@@ -17,6 +17,16 @@ const divLoop: Loop2 = (out, o, a, ai, as, b, bi, bs, n) => {
   for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = a[j]! / b[k]!;
 };
 
+const gtLoop: Loop2 = (out, o, a, ai, as, b, bi, bs, n) => {
+  for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = Number(a[j]! > b[k]!);
+};
+const ltLoop: Loop2 = (out, o, a, ai, as, b, bi, bs, n) => {
+  for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = Number(a[j]! < b[k]!);
+};
+const eqLoop: Loop2 = (out, o, a, ai, as, b, bi, bs, n) => {
+  for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = Number(a[j]! === b[k]!);
+};
+
 /** C's pow, which has 1 where JavaScript has NaN. */
 export function pow(a: number, b: number): number {
   if (a === 1) return 1;
@@ -151,11 +161,11 @@ export const BINARY = {
   minimum: { name: "minimum_cpu", real: (a, b) => (a !== a || b !== b ? NaN : a < b ? a : b), big: (a, b) => (a < b ? a : b) },
   fmax: { name: "fmax_cpu", real: (a, b) => (a !== a ? b : b !== b ? a : a > b ? a : b), big: (a, b) => (a > b ? a : b) },
   fmin: { name: "fmin_cpu", real: (a, b) => (a !== a ? b : b !== b ? a : a < b ? a : b), big: (a, b) => (a < b ? a : b) },
-  eq: { name: "eq_cpu", real: (a, b) => (a === b ? 1 : 0), big: (a, b) => (a === b ? 1n : 0n), complex: (ar, ai, br, bi) => bool(ar === br && ai === bi) },
+  eq: { name: "eq_cpu", real: (a, b) => (a === b ? 1 : 0), big: (a, b) => (a === b ? 1n : 0n), complex: (ar, ai, br, bi) => bool(ar === br && ai === bi), f32: eqLoop },
   ne: { name: "ne_cpu", real: (a, b) => (a !== b ? 1 : 0), big: (a, b) => (a !== b ? 1n : 0n), complex: (ar, ai, br, bi) => bool(ar !== br || ai !== bi) },
-  lt: { name: "lt_cpu", real: (a, b) => (a < b ? 1 : 0), big: (a, b) => (a < b ? 1n : 0n) },
+  lt: { name: "lt_cpu", real: (a, b) => (a < b ? 1 : 0), big: (a, b) => (a < b ? 1n : 0n), f32: ltLoop },
   le: { name: "le_cpu", real: (a, b) => (a <= b ? 1 : 0), big: (a, b) => (a <= b ? 1n : 0n) },
-  gt: { name: "gt_cpu", real: (a, b) => (a > b ? 1 : 0), big: (a, b) => (a > b ? 1n : 0n) },
+  gt: { name: "gt_cpu", real: (a, b) => (a > b ? 1 : 0), big: (a, b) => (a > b ? 1n : 0n), f32: gtLoop },
   ge: { name: "ge_cpu", real: (a, b) => (a >= b ? 1 : 0), big: (a, b) => (a >= b ? 1n : 0n) },
   logicalAnd: { name: "logical_and_cpu", real: (a, b) => (a !== 0 && b !== 0 ? 1 : 0), complex: (ar, ai, br, bi) => bool((ar !== 0 || ai !== 0) && (br !== 0 || bi !== 0)) },
   logicalOr: { name: "logical_or_cpu", real: (a, b) => (a !== 0 || b !== 0 ? 1 : 0), complex: (ar, ai, br, bi) => bool(ar !== 0 || ai !== 0 || br !== 0 || bi !== 0) },

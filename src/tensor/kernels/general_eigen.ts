@@ -2,7 +2,7 @@
 import { C, cdiv, csqrt } from "../math/complex.ts";
 import { reflector } from "./factorizations.ts";
 import { identity, Matrix, multiply } from "./matrices.ts";
-import { olderRotation, sign } from "./rotations.ts";
+import { olderRotation, rotation, sign } from "./rotations.ts";
 
 /** Complex eigenvalues in the order of the Schur form, and unit vectors in the columns. */
 export interface GeneralEigen {
@@ -13,11 +13,14 @@ export interface GeneralEigen {
   readonly converged: boolean;
 }
 
-const ULP = 2 ** -52;
-const SMALL = 2 ** -1022 / ULP;
+/** Precision and safe minimum of the dtype that the matrix came from: they decide when an iteration stops. */
+let ULP = 2 ** -52;
+let SMALL = 2 ** -970;
 
-/** Decomposes a finite square matrix. */
-export function generalEigen(a: Matrix): GeneralEigen {
+/** Decomposes a finite square matrix that was rounded to `eps`. */
+export function generalEigen(a: Matrix, eps = 2 ** -52): GeneralEigen {
+  ULP = eps;
+  SMALL = (eps > 1e-10 ? 2 ** -126 : 2 ** -1022) / eps;
   const h = a.clone();
   const z = hessenberg(h);
   const n = a.rows;
@@ -435,7 +438,8 @@ function realNormalized(v: Matrix, wi: Float64Array): Matrix {
     if (wi[k]! > 0) {
       let best = 0;
       for (let i = 1; i < n; i++) if (re[i * n + k]! ** 2 + im[i * n + k]! ** 2 > re[best * n + k]! ** 2 + im[best * n + k]! ** 2) best = i;
-      const { c, s } = olderRotation(re[best * n + k]!, im[best * n + k]!);
+      // MKL's single precision routine rotates as newer LAPACK does, its double precision routine as older
+      const { c, s } = (ULP > 1e-10 ? rotation : olderRotation)(re[best * n + k]!, im[best * n + k]!);
       cs = c / norm;
       sn = s / norm;
       for (let i = 0; i < n; i++) {

@@ -27,9 +27,13 @@ export function decomposeSVD(a: Matrix, full: boolean, eps: number): SVD {
     const q = productOfReflectors(packed, tau, full ? m : n);
     return { u: multiply(q, bordered(inner.u, full ? m : n)), s: inner.s, vh: inner.vh };
   }
-  // a wide matrix: the decomposition of its adjoint, turned over
-  const flipped = decomposeSVD(a.transpose(true), full, eps);
-  return { u: flipped.vh.transpose(true), s: flipped.s, vh: flipped.u.transpose(true) };
+  // MKL, unlike LAPACK, takes no LQ first where the matrix is real
+  if (n < threshold || !a.isComplex) return bidiagonalSVD(a, full, eps);
+  const { packed, tau } = factorQR(a.transpose(true));
+  const lower = triangleOf(packed, m, m, true).transpose(true);
+  const inner = bidiagonalSVD(lower, false, eps);
+  const q = productOfReflectors(packed, tau, full ? n : m).transpose(true);
+  return { u: inner.u, s: inner.s, vh: multiply(bordered(inner.vh, full ? n : m), q) };
 }
 
 /** `m` in the top left corner of an identity. */

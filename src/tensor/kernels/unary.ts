@@ -18,10 +18,8 @@ const sigmoidLoop: Loop1 = (out, o, a, ai, n) => {
   for (let i = 0; i < n; i++) out[o + i] = 1 / (1 + Math.exp(-a[ai + i]!));
 };
 const reluLoop: Loop1 = (out, o, a, ai, n) => {
-  for (let i = 0; i < n; i++) {
-    const x = a[ai + i]!;
-    out[o + i] = x < 0 ? 0 : x;
-  }
+  // Math.max keeps NaN and compiles without a branch
+  for (let i = 0; i < n; i++) out[o + i] = Math.max(a[ai + i]!, 0);
 };
 const negLoop: Loop1 = (out, o, a, ai, n) => {
   for (let i = 0; i < n; i++) out[o + i] = -a[ai + i]!;
@@ -127,7 +125,7 @@ export const UNARY = {
   },
   deg2rad: { name: "deg2rad", real: (x) => x * (Math.PI / 180) },
   rad2deg: { name: "rad2deg", real: (x) => x * (180 / Math.PI) },
-  relu: { name: "clamp_min_scalar_cpu", real: (x) => (x < 0 ? 0 : x), big: (x) => (x < 0n ? 0n : x), f32: reluLoop },
+  relu: { name: "clamp_min_scalar_cpu", real: (x) => Math.max(x, 0), big: (x) => (x < 0n ? 0n : x), f32: reluLoop },
   bitwiseNot: { name: "bitwise_not_cpu", real: (x) => -x - 1, big: (x) => ~x },
   logicalNot: { name: "logical_not_cpu", real: (x) => (x === 0 ? 1 : 0), complex: (r, i) => { C.re = r === 0 && i === 0 ? 1 : 0; C.im = 0; } },
   isnan: { name: "isnan", real: (x) => (x !== x ? 1 : 0), complex: (r, i) => { C.re = r !== r || i !== i ? 1 : 0; C.im = 0; } },

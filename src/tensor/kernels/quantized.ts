@@ -1,0 +1,158 @@
+/** @file Integers and real values of quantized tensors: mapping, choosing parameters, requantising. Upstream: aten/src/ATen/native/quantized/AffineQuantizerBase.cpp, fbgemm QuantUtils.h. Spec: none.
+ *
+ * Note [Quantized arithmetic]: scales are float32 wherever PyTorch's kernels hold them so; a value becomes an integer by
+ * zero_point + round_half_even(value * (1 / scale)), all of it in float32. */
+import { toFloat64Array } from "../data.ts";
+import { DTYPES, type DType } from "../dtype.ts";
+import { emptyTensor, Tensor, type Quantizer } from "../tensor.ts";
+import { roundHalfEven } from "./unary.ts";
+
+const f = Math.fround;
+
+/** The dtype whose elements a quantized dtype stores. */
+export function integerDtype(dtype: DType): DType {
+  return dtype === DTYPES.qint8 ? DTYPES.int8 : dtype === DTYPES.qint32 ? DTYPES.int32 : DTYPES.uint8;
+}
+
+/** The range of a quantized dtype's integers. */
+export function integerRange(dtype: DType): readonly [number, number] {
+  return dtype === DTYPES.qint8 ? [-128, 127] : dtype === DTYPES.qint32 ? [-2147483648, 2147483647] : [0, 255];
+}
+
+/** A quantized tensor seen as plain integers (shares the storage). */
+export function integersView(t: Tensor): Tensor {
+  const view = new Tensor(t.storage, integerDtype(t.dtype), t.sizes, t.strides, t.storageOffset);
+  view.device = t.device;
+  return view;
+}
+
+/** The integers, in logical order. */
+export function integersOf(t: Tensor): Float64Array {
+  return toFloat64Array(integersView(t));
+}
+
+/** Scale and zero point of each element of a tensor, by channel. */
+export interface ChannelParameters {
+  readonly scales: Float64Array;
+  readonly zeroPoints: Float64Array;
+  /** The channel of a logical element. */
+  readonly channel: (index: number) => number;
+}
+
+/** The parameters of a quantizer for a tensor of the given sizes. */
+export function parametersOf(q: Quantizer, sizes: readonly number[]): ChannelParameters {
+  if (q.scheme === "per_tensor_affine") {
+    return { scales: Float64Array.of(q.scale), zeroPoints: Float64Array.of(q.zeroPoint), channel: () => 0 };
+  }
+  const inner = sizes.slice(q.axis + 1).reduce((a, b) => a * b, 1);
+  const channels = sizes[q.axis] ?? 1;
+  return { scales: toFloat64Array(q.scales), zeroPoints: toFloat64Array(q.zeroPoints), channel: (i) => Math.floor(i / inner) % channels };
+}
+
+/** The real values, in logical order, as float32 arithmetic gives them. */
+export function dequantized(t: Tensor): Float64Array {
+  const q = t.quantizer;
+  const out = integersOf(t);
+  if (!q) return out;
+  const { scales, zeroPoints, channel } = parametersOf(q, t.sizes);
+  const isFloatZero = q.scheme === "per_channel_affine_float_qparams";
+  for (let i = 0; i < out.length; i++) {
+    const c = channel(i);
+    out[i] = isFloatZero ? f(f(out[i]! - f(zeroPoints[c]!)) * f(scales[c]!)) : f((out[i]! - zeroPoints[c]!) * f(scales[c]!));
+  }
+  return out;
+}
+
+/** One float32 value as an integer of `dtype`. */
+export function quantizeValue(value: number, scale: number, zeroPoint: number, dtype: DType): number {
+  const [min, max] = integerRange(dtype);
+  const scaled = roundHalfEven(f(f(value) * f(1 / f(scale))));
+  // a NaN converts to the smallest integer
+  const q = zeroPoint + (scaled === scaled ? Math.max(-2147483648, Math.min(2147483647, scaled)) : -2147483648);
+  return q < min ? min : q > max ? max : q;
+}
+
+/** A contiguous quantized tensor of integers. */
+export function fromIntegers(values: ArrayLike<number>, sizes: readonly number[], dtype: DType, quantizer: Quantizer): Tensor {
+  const out = emptyTensor(sizes, dtype);
+  const array = out.storage.segment[dtype.array];
+  for (let i = 0; i < values.length; i++) array[out.base0 + i] = values[i]!;
+  out.quantizer = quantizer;
+  return out;
+}
+
+/** Quantizes float32 values with one scale. */
+export function quantizeValues(values: ArrayLike<number>, sizes: readonly number[], dtype: DType, scale: number, zeroPoint: number): Tensor {
+  const out = new Float64Array(values.length);
+  for (let i = 0; i < out.length; i++) out[i] = quantizeValue(values[i]!, scale, zeroPoint, dtype);
+  return fromIntegers(out, sizes, dtype, { scheme: "per_tensor_affine", scale, zeroPoint });
+}
+
+/** Quantizes with the parameters of each channel. */
+export function quantizeChannels(values: ArrayLike<number>, sizes: readonly number[], dtype: DType, quantizer: Quantizer): Tensor {
+  const { scales, zeroPoints, channel } = parametersOf(quantizer, sizes);
+  const isFloatZero = quantizer.scheme === "per_channel_affine_float_qparams";
+  const [min, max] = integerRange(dtype);
+  const out = new Float64Array(values.length);
+  for (let i = 0; i < out.length; i++) {
+    const c = channel(i);
+    if (isFloatZero) {
+      // float zero points are added before rounding
+      const q = roundHalfEven(f(f(f(values[i]!) * f(1 / f(scales[c]!))) + f(zeroPoints[c]!)));
+      out[i] = Math.max(min, Math.min(max, q));
+    } else out[i] = quantizeValue(values[i]!, scales[c]!, zeroPoints[c]!, dtype);
+  }
+  return fromIntegers(out, sizes, dtype, quantizer);
+}
+
+/** Scale and zero point for values between min and max: fbgemm's choice. */
+export function chooseParameters(minIn: number, maxIn: number, qmin: number, qmax: number, symmetric = false): { scale: number; zeroPoint: number } {
+  const SMALL = 6.1e-5;
+  let min = Math.min(minIn, 0);
+  let max = Math.max(maxIn, 0);
+  if (symmetric) {
+    const low = min;
+    min = -Math.max(Math.abs(low), Math.abs(max));
+    max = -min;
+  }
+  let scale = (max - min) / (qmax - qmin);
+  if (f(scale) === 0 || !Number.isFinite(1 / f(scale))) scale = 0.1;
+  if (scale < SMALL) {
+    const original = scale;
+    scale = SMALL;
+    if (min === 0) max = SMALL * (qmax - qmin);
+    else if (max === 0) min = -SMALL * (qmax - qmin);
+    else {
+      min *= SMALL / original;
+      max *= SMALL / original;
+    }
+  }
+  const fromMin = qmin - min / scale;
+  const fromMax = qmax - max / scale;
+  const errorMin = Math.abs(qmin) + Math.abs(min / scale);
+  const errorMax = Math.abs(qmax) + Math.abs(max / scale);
+  let initial = errorMin < errorMax ? fromMin : fromMax;
+  if (symmetric) initial = Math.trunc((qmin + qmax) / 2);
+  const zeroPoint = initial < qmin ? qmin : initial > qmax ? qmax : roundHalfEven(initial);
+  return { scale, zeroPoint };
+}
+
+/** Smallest and largest element, as float32. */
+export function extremes(values: ArrayLike<number>): { min: number; max: number } {
+  let min = values.length ? Infinity : 0;
+  let max = values.length ? -Infinity : 0;
+  for (let i = 0; i < values.length; i++) {
+    if (values[i]! < min) min = values[i]!;
+    if (values[i]! > max) max = values[i]!;
+  }
+  return { min, max };
+}
+
+/** Quantizes activations on the fly to uint8. */
+export function quantizeDynamic(values: ArrayLike<number>, reduceRange: boolean): { integers: Float64Array; scale: number; zeroPoint: number } {
+  const { min, max } = extremes(values);
+  const { scale, zeroPoint } = chooseParameters(min, max, 0, reduceRange ? 127 : 255);
+  const integers = new Float64Array(values.length);
+  for (let i = 0; i < integers.length; i++) integers[i] = quantizeValue(values[i]!, scale, zeroPoint, DTYPES.quint8);
+  return { integers, scale, zeroPoint };
+}
