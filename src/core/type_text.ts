@@ -1,5 +1,5 @@
 /** @file The text of types: in graphs, in annotations, in messages. Upstream: aten/src/ATen/core/type.cpp. Spec: spec/types.md. */
-import { SIMPLE, type Type, type TensorDetail, InterfaceType } from "./type_kinds.ts";
+import { SIMPLE, type Type, type TensorDetail, } from "./type_kinds.ts";
 
 /** Text as in graphs and messages: `int[]`, `Dict(str, Tensor)`, `Tensor?`. Mirrors `Type::str()`. */
 export function typeStr(type: Type): string {

@@ -115,8 +115,8 @@ class SourceTable {
   settleEmptySources(rows: readonly PickleValue[]): void {
     const empty: PickleValue[] = [];
     for (const row of rows) {
-      const value = itemsOf(itemsOf(row)?.[1])?.[0];
-      if (value !== undefined && this.source(value)?.text === "" && !empty.includes(value)) empty.push(value);
+      const [value, , end] = itemsOf(itemsOf(row)?.[1]) ?? [];
+      if (value !== undefined && end === 0 && this.source(value)?.text === "" && !empty.includes(value)) empty.push(value);
       if (empty.length > 2) return;
     }
     const [first] = empty;

@@ -76,6 +76,7 @@ export const rsub = op("aten::rsub.Tensor(Tensor self, Tensor other, *, Scalar a
   subWith(other, self, alpha),
 );
 op("aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", (self, other, alpha) => subWith(other, self, alpha));
+op("aten::_add_relu.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", (self, other, alpha) => map1(addWith(self, other, alpha), UNARY.relu));
 op("aten::_add_relu.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", (self, other, alpha) =>
   map1(addWith(self, other, alpha), UNARY.relu),
 );

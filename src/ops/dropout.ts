@@ -1,7 +1,7 @@
 /** @file Dropout and its kin. Upstream: aten/src/ATen/native/Dropout.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
-import { emptyLike } from "../tensor/clone.ts";
+import { convertTensor, emptyLike } from "../tensor/clone.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { boxFloat } from "../tensor/scalar.ts";
@@ -51,4 +51,4 @@ op("aten::native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor)
   const mask = bernoulli_(emptyLike(input, DTYPES.bool), 1 - p);
   return [mulScalar(mul(input, mask), boxFloat(1 / (1 - p))), mask];
 });
-op("aten::native_dropout_backward(Tensor grad_output, Tensor mask, float scale) -> Tensor", (grad, mask, scale) => mul(grad, mulScalar(mask, boxFloat(scale))));
+op("aten::native_dropout_backward(Tensor grad_output, Tensor mask, float scale) -> Tensor", (grad, mask, scale) => mul(grad, mulScalar(convertTensor(mask, grad.dtype), boxFloat(scale))));

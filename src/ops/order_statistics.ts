@@ -11,6 +11,7 @@ import { scalarToNumber } from "../tensor/scalar.ts";
 import { numelOf, wrapDim } from "../tensor/strides.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { flatView } from "./reduction.ts";
+import { roundingOf } from "./unary.ts";
 
 function checkLine(name: string, self: Tensor, dim: number): number {
   const d = wrapDim(dim, self.ndim);
@@ -156,7 +157,7 @@ op("aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, 
 op("aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation=\"linear\") -> Tensor", quantileScalar(true));
 
 op("aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor", (self, bins, min, max) => {
-  if (self.dtype !== DTYPES.float32 && self.dtype !== DTYPES.float64) throw notImplemented("histogram_cpu", self.dtype);
+  if (self.dtype.category !== "float") throw notImplemented("histogram_cpu", self.dtype);
   if (bins <= 0) throw new OperatorError(`torch.histogram(): bins must be > 0, but got ${bins} for dimension 0`);
   const x = toFloat64Array(contiguousTensor(self));
   let lo = scalarToNumber(min);
@@ -178,9 +179,11 @@ op("aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor
   }
   if (!(lo < hi)) throw new OperatorError("torch.histc: max must be larger than min");
   const counts = new Float64Array(bins);
+  const step = roundingOf(self.dtype);
+  const width = step(hi - lo);
   for (const v of x) {
     if (!(v >= lo && v <= hi)) continue;
-    let at = Math.trunc(((v - lo) * bins) / (hi - lo));
+    let at = Math.trunc(step(step(step(v - lo) * bins) / width));
     if (at === bins) at--;
     counts[at] = counts[at]! + 1;
   }

@@ -316,7 +316,11 @@ op("aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *
   const categories = self.sizes[ndim - 1]!;
   if (!replacement && count > categories) throw new OperatorError("cannot sample n_sample > prob_dist.size(-1) samples without replacement");
   const values = toFloat64Array(self);
-  if (values.some((v) => !(v >= 0) || v === Infinity)) throw new OperatorError("probability tensor contains either `inf`, `nan` or element < 0");
+  const wrong = values.find((v) => !(v >= 0) || v === Infinity);
+  if (wrong !== undefined) {
+    if (!replacement || count === 1) throw new OperatorError("probability tensor contains either `inf`, `nan` or element < 0");
+    throw new OperatorError(`invalid multinomial distribution (encountering probability entry ${wrong < 0 ? "< 0" : "= infinity or NaN"})`);
+  }
   const rows = ndim === 1 ? 1 : self.sizes[0]!;
   for (let r = 0; r < rows; r++) {
     let sum = 0;
