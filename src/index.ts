@@ -1,9 +1,11 @@
 /** @file The public API. Upstream: torch, torch.jit. Spec: none. */
 import "./ops/index.ts";
 import { load, loadAsync } from "./jit/load.ts";
+import { installExecutionGraph } from "./jit/execution.ts";
 import { installTensorMethods } from "./torch/tensor_methods.ts";
 
 installTensorMethods();
+installExecutionGraph();
 
 /** Loading and saving of TorchScript archives. Mirrors `torch.jit`. */
 export const jit = { load, loadAsync };

@@ -16,7 +16,7 @@ export const LIMITS = {
   /** Nesting of source expressions and statements. */
   maxSourceDepth: 1_000,
   /** Values of one graph while it is compiled: nested subscripts and remainders multiply. */
-  maxGraphValues: 2_000_000,
+  maxGraphValues: 1_000_000,
   /** Elements of one tensor. */
   maxNumel: 2 ** 48,
   /** Dimensions of one tensor. */

@@ -11,6 +11,14 @@ import { converterFor, type Converter } from "./forms.ts";
 import type { Code, CodeRef, Instruction, NativeCall } from "./instructions.ts";
 import { BlockOrder, isReleased } from "./liveness.ts";
 
+/** The graph that runs for a function; a layer above may put another in its place (what passes make of it). */
+let executionGraph: (fn: ScriptFunction) => Graph = (fn) => fn.graph;
+
+/** Installs what makes the graph that runs. Functions that are compiled already keep theirs. */
+export function setExecutionGraph(make: (fn: ScriptFunction) => Graph): void {
+  executionGraph = make;
+}
+
 /** The compiled form of a function; compiles it, and all that it calls by name, where that has not happened. */
 export function codeRefOf(fn: ScriptFunction): CodeRef {
   const known = fn.compiled as CodeRef | undefined;
@@ -21,7 +29,7 @@ export function codeRefOf(fn: ScriptFunction): CodeRef {
   fn.compiled = ref;
   try {
     ref.code = compileGraph(
-      fn.graph,
+      executionGraph(fn),
       fn.name,
       fn.schema.returns.map((r) => r.type),
     );

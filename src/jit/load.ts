@@ -16,6 +16,8 @@ export interface LoadOptions {
   readonly verifyCrc?: boolean;
   /** Overrides of the limits that untrusted files are held to. */
   readonly limits?: LimitOverrides;
+  /** Instructions that one call of a method may run (default: no limit); beyond it the call throws LimitError. For untrusted files. */
+  readonly maxSteps?: number;
 }
 
 /** What an archive is loaded from, at once: a path, bytes or a source of bytes. */
@@ -37,14 +39,20 @@ export function load(input: LoadInput, options: LoadOptions = {}): ScriptModule 
   try {
     const limits = options.limits === undefined ? {} : { limits: options.limits };
     const reader = ArchiveReader.open(source, { verifyCrc: options.verifyCrc ?? true, ...limits });
-    const { root, cu } = loadModuleArchive(reader, { runMethod: runFunction, findNativeClass, ...limits });
+    const budget = options.maxSteps === undefined ? {} : { maxSteps: options.maxSteps };
+    const { root, cu } = loadModuleArchive(reader, { runMethod: (fn, args) => runFunction(fn, args, budget), findNativeClass, ...limits });
     for (const name of options.extraFiles?.keys() ?? []) {
       if (reader.extraFileNames().includes(name)) options.extraFiles!.set(name, reader.readExtraFile(name));
     }
-    return moduleOf(root, { cu, saver });
+    return moduleOf(root, { cu, saver, budget });
   } finally {
     if (typeof input === "string") source.close?.();
   }
+}
+
+/** Extra files, recorded trace inputs and mobile bytecode are not read to load a module. */
+function neededToLoad(record: string): boolean {
+  return !/^(extra|traced_inputs)\/|^(traced_inputs|bytecode|mobile_debug_handles)\.pkl$/.test(record);
 }
 
 /**
@@ -54,5 +62,6 @@ export function load(input: LoadInput, options: LoadOptions = {}): ScriptModule 
 export async function loadAsync(input: string | AsyncInput, options: LoadOptions = {}): Promise<ScriptModule> {
   if (typeof input === "string" && !/^(https?|blob|data):/.test(input)) return load(input, options);
   const asynchronous = await openAsyncSource(typeof input === "string" ? new URL(input) : input);
-  return load(await prefetch(asynchronous), options);
+  const records = (name: string): boolean => neededToLoad(name) || (options.extraFiles?.has(name.replace(/^extra\//, "")) ?? false);
+  return load(await prefetch(asynchronous, { records, limits: options.limits }), options);
 }

@@ -5,7 +5,7 @@ import type { FunctionLike } from "../core/type.ts";
 import { dynamicTypeOf } from "../core/ivalue.ts";
 import { typeStr, TensorT, isSubtypeOf } from "../core/type.ts";
 import { checkAndConvertInputs, fromUser, toUser } from "../interpreter/convert.ts";
-import { runFunction } from "../interpreter/run.ts";
+import { runFunction, type RunOptions } from "../interpreter/run.ts";
 import type { CompilationUnit } from "../ir/compilation_unit.ts";
 import { ScriptFunction } from "../ir/function.ts";
 import type { Graph } from "../ir/graph.ts";
@@ -22,6 +22,8 @@ export interface ModuleOwner {
   readonly cu: CompilationUnit;
   /** Writes a module; `load` and `script` give it, so that a module knows how to save itself. */
   readonly saver: Saver;
+  /** What each call may cost. */
+  readonly budget?: RunOptions;
 }
 
 const wrappers = new WeakMap<ScriptObject, ScriptModule>();
@@ -113,7 +115,7 @@ export abstract class ScriptModule {
     const fn = this.findMethod(name);
     const schema = fn.schema;
     const values = checkAndConvertInputs(schema, [this.object, ...args], kwargs);
-    const result = runFunction(fn, values);
+    const result = runFunction(fn, values, this.owner.budget);
     const returned = schema.returns[0];
     return returned ? this.wrap(toUser(result, returned.type)) : undefined;
   }
@@ -137,7 +139,7 @@ export abstract class ScriptModule {
   private runHook(hook: FunctionLike, args: unknown[]): unknown {
     const fn = hook as ScriptFunction;
     const schema = fn.schema;
-    const result = runFunction(fn, checkAndConvertInputs(schema, [this.object, ...args], {}));
+    const result = runFunction(fn, checkAndConvertInputs(schema, [this.object, ...args], {}), this.owner.budget);
     return schema.returns[0] ? toUser(result, schema.returns[0].type) : undefined;
   }
 

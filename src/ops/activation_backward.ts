@@ -1,6 +1,7 @@
 /** @file Gradients of activation functions, as operators. Upstream: aten/src/ATen/native/Activation.cpp, BinaryOps.cpp. Spec: none. */
 import { op } from "../core/operator_registry.ts";
-import { C, cmul } from "../tensor/math/complex.ts";
+import { DTYPES } from "../tensor/dtype.ts";
+import { C, cmul, csigmoid } from "../tensor/math/complex.ts";
 import { erf } from "../tensor/math/erf.ts";
 import { map2, map3, notImplemented, type Kernel2 } from "../tensor/pointwise.ts";
 import { resultType } from "../tensor/promotion.ts";
@@ -73,6 +74,13 @@ op("aten::silu_backward(Tensor grad_output, Tensor self) -> Tensor", (grad, self
       const s = 1 / (1 + Math.exp(-x));
       return g * s * (1 + x * (1 - s));
     },
+    complex: (gr, gi, xr, xi) => {
+      csigmoid(xr, xi);
+      const [sr, si] = [C.re, C.im];
+      cmul(xr, xi, 1 - sr, -si);
+      cmul(sr, si, 1 + C.re, C.im);
+      cmul(gr, gi, C.re, C.im);
+    },
   }),
 );
 op("aten::mish_backward(Tensor grad_output, Tensor self) -> Tensor", (grad, self) =>
@@ -85,8 +93,10 @@ op("aten::mish_backward(Tensor grad_output, Tensor self) -> Tensor", (grad, self
     },
   }),
 );
+/** PyTorch multiplies by a float32 constant, also in float64. */
+const SIXTH = Math.fround(1 / 6);
 op("aten::hardsigmoid_backward(Tensor grad_output, Tensor self) -> Tensor", (grad, self) =>
-  gradient(grad, self, { name: "hardsigmoid_backward", real: (g, x) => (x > -3 && x < 3 ? g / 6 : 0) }),
+  gradient(grad, self, { name: "hardsigmoid_backward", real: (g, x) => (x > -3 && x < 3 ? g * SIXTH : 0) }),
 );
 op("aten::hardswish_backward(Tensor grad_output, Tensor self) -> Tensor", (grad, self) =>
   gradient(grad, self, {
@@ -97,7 +107,7 @@ op("aten::hardswish_backward(Tensor grad_output, Tensor self) -> Tensor", (grad,
 op("aten::hardtanh_backward(Tensor grad_output, Tensor self, Scalar min_val, Scalar max_val) -> Tensor", (grad, self, min, max) => {
   const lo = kernelParameter(self.dtype, number(min));
   const hi = kernelParameter(self.dtype, number(max));
-  return gradient(grad, self, { name: "hardtanh_backward_cpu", real: (g, x) => (x <= lo || x >= hi ? 0 : g) });
+  return gradient(grad, self, { name: "hardshrink_backward_cpu", real: (g, x) => (x <= lo || x >= hi ? 0 : g) });
 });
 op("aten::elu_backward(Tensor grad_output, Scalar alpha, Scalar scale, Scalar input_scale, bool is_result, Tensor self_or_result) -> Tensor", (grad, alpha, scale, inputScale, isResult, self) => {
   const negative = number(alpha) * number(scale);
@@ -142,6 +152,7 @@ op("aten::softshrink_backward(Tensor grad_output, Tensor self, Scalar lambd) -> 
 op("aten::threshold_backward(Tensor grad_output, Tensor self, Scalar threshold) -> Tensor", (grad, self, threshold) => {
   const t = number(threshold);
   const dtype = resultType(grad, self);
+  if (dtype === DTYPES.bool) throw notImplemented("threshold_cpu", dtype);
   return map2(grad, self, { name: "threshold_cpu", real: (g, x) => (x <= t ? 0 : g), big: (g, x) => (x <= BigInt(Math.trunc(t)) ? 0n : g) }, dtype);
 });
 op("aten::log_sigmoid_backward(Tensor grad_output, Tensor self, Tensor buffer) -> Tensor", (grad, self) =>

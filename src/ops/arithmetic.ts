@@ -7,12 +7,12 @@ import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { BINARY, pow as powReal } from "../tensor/kernels/binary.ts";
 import { UNARY } from "../tensor/kernels/unary.ts";
 import { C, cdiv, cmul, csqrt } from "../tensor/math/complex.ts";
-import { emptyResult, map1, notImplemented, type Kernel2 } from "../tensor/pointwise.ts";
+import { emptyResult, map1, map2, notImplemented, type Kernel2 } from "../tensor/pointwise.ts";
 import { floatResult, resultType, toComplexDtype } from "../tensor/promotion.ts";
 import { Complex, isIntScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { writeElement } from "../tensor/elements.ts";
-import { arithmetic, checkAlpha, computeIn, floatArithmetic, isOne } from "./operands.ts";
+import { arithmetic, checkAlpha, computeIn, floatArithmetic, isOne, isReducedFloat } from "./operands.ts";
 import { kernelParameter, roundingOf } from "./unary.ts";
 
 /** `a + alpha * b` or `a - alpha * b` for alpha other than 1. */
@@ -152,8 +152,10 @@ function powScalar(self: Tensor, exponent: Scalar): Tensor {
   if (plain === 1) return dtype === self.dtype ? cloneTensor(self) : convertTensor(self, dtype);
   if (dtype.category === "float") {
     const easy = EASY_POWERS.get(plain);
+    // the half kinds take the power itself for square roots: -inf then gives inf
+    const direct = !isReducedFloat(dtype) || Number.isInteger(plain);
     if (plain === 2 && dtype === DTYPES.float32) return map1(self, SQUARE, dtype);
-    if (easy) return map1(self, { name: "pow", real: easy }, dtype);
+    if (easy && direct) return map1(self, { name: "pow", real: easy }, dtype);
     const e = kernelParameter(dtype, plain);
     return map1(self, { name: "pow", real: (x) => powReal(x, e) }, dtype);
   }
@@ -217,9 +219,26 @@ op("aten::float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", fl
 op("aten::float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", floatPower);
 op("aten::float_power.Scalar(Scalar self, Tensor exponent) -> Tensor", floatPower);
 
-op("aten::ldexp.Tensor(Tensor self, Tensor other) -> Tensor", (self, other) => mul(self, callPowTwo(other)));
+/** x * 2^e; a float with integer exponents keeps its dtype. */
+function ldexp(self: Tensor, other: Tensor): Tensor {
+  const integral = other.dtype.category === "int" || other.dtype.category === "bool";
+  if (self.dtype.category !== "float" || !integral) return mul(self, callPowTwo(other));
+  if (other.dtype === DTYPES.bool) throw notImplemented("ldexp_cpu_exp", other.dtype);
+  return map2(self, other, LDEXP, self.dtype, self.dtype, [true, true]);
+}
+const LDEXP: Kernel2 = {
+  name: "ldexp_cpu",
+  real: (x, e) => {
+    // in two steps: 2^e alone may leave the range that the product stays in
+    if (x === 0 || !Number.isFinite(x)) return x;
+    const step = Math.max(-2000, Math.min(2000, e));
+    const half = Math.trunc(step / 2);
+    return x * 2 ** half * 2 ** (step - half);
+  },
+};
+op("aten::ldexp.Tensor(Tensor self, Tensor other) -> Tensor", ldexp);
 op("aten::ldexp_(Tensor(a!) self, Tensor other) -> Tensor(a!)", (self, other) => {
-  writeInplaceResult(self, mul(self, callPowTwo(other)));
+  writeInplaceResult(self, ldexp(self, other));
   return self;
 });
 function callPowTwo(other: Tensor): Tensor {

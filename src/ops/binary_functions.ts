@@ -144,7 +144,8 @@ function polygammaOf(n: number, self: Tensor): Tensor {
   const dtype = floatResult(self.dtype);
   const name = n === 0 ? "digamma" : n === 1 ? "trigamma" : "polygamma";
   if (dtype.category === "complex") throw notImplemented(name, dtype);
-  const real = n === 0 ? digamma : n === 1 ? trigamma : (x: number) => polygamma(n, x);
+  const round = dtype === DTYPES.float64 ? (v: number): number => v : Math.fround;
+  const real = n === 0 ? digamma : n === 1 ? (x: number) => trigamma(x, round) : (x: number) => polygamma(n, x);
   return map1(self, { name, real }, dtype);
 }
 op("aten::polygamma(int n, Tensor self) -> Tensor", polygammaOf);
@@ -156,6 +157,7 @@ op("aten::polygamma_(Tensor(a!) self, int n) -> Tensor(a!)", (self, n) => {
 });
 
 function multigammaln(self: Tensor, p: number): Tensor {
+  if (self.dtype === DTYPES.bool) throw new OperatorError("The input tensor may not be a boolean tensor.");
   if (p < 1) throw new OperatorError("p has to be greater than or equal to 1");
   const dtype = floatResult(self.dtype);
   if (dtype.category === "complex") throw notImplemented("arange_cpu", dtype);

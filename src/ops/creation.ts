@@ -3,7 +3,7 @@ import { LIMITS } from "../base/limits.ts";
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { convertTensor, emptyLike, emptyStrided } from "../tensor/clone.ts";
-import { copyInto } from "../tensor/copy.ts";
+import { copyInto, resizeTensorTo, writeOutResult } from "../tensor/copy.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { fromDoubles, fromIndices, wideScalar } from "../tensor/kernels/data.ts";
 import { stridesIn } from "../tensor/memory_format.ts";
@@ -405,3 +405,34 @@ op("aten::fill.Tensor(Tensor self, Tensor value) -> Tensor", (self, value) => {
 });
 op("aten::zero_(Tensor(a!) self) -> Tensor(a!)", (self) => fillScalar(self, 0));
 op("aten::zero(Tensor self) -> Tensor", (self) => emptyLike(self));
+
+/** Ends an out= form: the values of a fresh tensor go to `out`, which takes its sizes. */
+function into(out: Tensor, result: Tensor): Tensor {
+  writeOutResult(out, result);
+  return out;
+}
+
+op("aten::arange.out(Scalar end, *, Tensor(a!) out) -> Tensor(a!)", (end, out) => into(out, arangeTensor(0, end, 1, out.dtype.id, null)));
+op("aten::arange.start_out(Scalar start, Scalar end, Scalar step=1, *, Tensor(a!) out) -> Tensor(a!)", (start, end, step, out) => into(out, arangeTensor(start, end, step, out.dtype.id, null)));
+op("aten::range.out(Scalar start, Scalar end, Scalar step=1, *, Tensor(a!) out) -> Tensor(a!)", (start, end, step, out) => into(out, rangeTensor(start, end, step, out.dtype.id, null)));
+op("aten::linspace.out(Scalar start, Scalar end, int steps, *, Tensor(a!) out) -> Tensor(a!)", (start, end, steps, out) => into(out, linspaceTensor(start, end, steps, out.dtype.id)));
+op("aten::linspace.Tensor_Tensor_out(Tensor start, Tensor end, int steps, *, Tensor(a!) out) -> Tensor(a!)", (start, end, steps, out) =>
+  into(out, linspaceTensor(zeroDim(start, "linspace", "start"), zeroDim(end, "linspace", "end"), steps, out.dtype.id)),
+);
+op("aten::linspace.Tensor_Scalar_out(Tensor start, Scalar end, int steps, *, Tensor(a!) out) -> Tensor(a!)", (start, end, steps, out) =>
+  into(out, linspaceTensor(zeroDim(start, "linspace", "start"), end, steps, out.dtype.id)),
+);
+op("aten::linspace.Scalar_Tensor_out(Scalar start, Tensor end, int steps, *, Tensor(a!) out) -> Tensor(a!)", (start, end, steps, out) =>
+  into(out, linspaceTensor(start, zeroDim(end, "linspace", "end"), steps, out.dtype.id)),
+);
+op("aten::logspace.out(Scalar start, Scalar end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)", (start, end, steps, base, out) => into(out, logspaceTensor(start, end, steps, base, out.dtype.id)));
+op("aten::eye.out(SymInt n, *, Tensor(a!) out) -> Tensor(a!)", (n, out) => into(out, eyeTensor(n, n, out.dtype.id)));
+op("aten::eye.m_out(SymInt n, SymInt m, *, Tensor(a!) out) -> Tensor(a!)", (n, m, out) => into(out, eyeTensor(n, m, out.dtype.id)));
+op("aten::zeros.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)", (size, out) => into(out, newTensor(size, out.dtype)));
+op("aten::ones.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)", (size, out) => into(out, fillScalar(newTensor(size, out.dtype), 1)));
+op("aten::full.out(SymInt[] size, Scalar fill_value, *, Tensor(a!) out) -> Tensor(a!)", (size, value, out) => into(out, fillScalar(newTensor(size, out.dtype), value)));
+op("aten::empty.out(SymInt[] size, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)", (size, _format, out) => {
+  checkSizes(size);
+  resizeTensorTo(out, [...size]);
+  return out;
+});

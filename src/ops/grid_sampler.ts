@@ -1,6 +1,8 @@
 /** @file Sampling images and volumes at the points of a grid. Upstream: aten/src/ATen/native/GridSampler.cpp, GridSamplerUtils.h. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
+import { DTYPES } from "../tensor/dtype.ts";
+import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { doublesOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { cubicWeights } from "../tensor/kernels/resample.ts";
 import { numelOf } from "../tensor/strides.ts";
@@ -12,9 +14,18 @@ const BICUBIC = 2;
 const ZEROS = 0;
 const BORDER = 1;
 
+/** Rounds to the dtype in which PyTorch computes positions: the input's own. */
+type Round = (x: number) => number;
+
+function roundingOf(input: Tensor): Round {
+  if (input.dtype === DTYPES.float16) return roundToHalf;
+  if (input.dtype === DTYPES.bfloat16) return roundToBfloat16;
+  return input.dtype === DTYPES.float32 ? Math.fround : (x) => x;
+}
+
 /** A grid coordinate in [-1, 1] as a position in pixels. */
-function unnormalize(x: number, size: number, align: boolean): number {
-  return align ? ((x + 1) / 2) * (size - 1) : ((x + 1) * size - 1) / 2;
+function unnormalize(x: number, size: number, align: boolean, round: Round): number {
+  return align ? round(round(round(x + 1) / 2) * (size - 1)) : round(round(round(round(x + 1) * size) - 1) / 2);
 }
 
 /** Folds a position back between two borders (given doubled, as the half-pixel ones are not integers). */
@@ -50,15 +61,15 @@ interface Stencil {
   readonly weight: number[];
 }
 
-function stencil(point: readonly number[], sizes: readonly number[], mode: number, padding: number, align: boolean): Stencil {
+function stencil(point: readonly number[], sizes: readonly number[], mode: number, padding: number, align: boolean, round: Round): Stencil {
   const dims = sizes.length;
   if (mode === NEAREST) {
-    return { index: [point.map((x, d) => roundEven(padded(unnormalize(x, sizes[d]!, align), sizes[d]!, padding, align)))], weight: [1] };
+    return { index: [point.map((x, d) => roundEven(padded(unnormalize(x, sizes[d]!, align, round), sizes[d]!, padding, align)))], weight: [1] };
   }
   const perDim: [number, number][][] = [];
   for (let d = 0; d < dims; d++) {
     const size = sizes[d]!;
-    const raw = unnormalize(point[d]!, size, align);
+    const raw = unnormalize(point[d]!, size, align, round);
     if (mode === BICUBIC) {
       const low = Math.floor(raw);
       const w = cubicWeights(raw - low);
@@ -67,7 +78,7 @@ function stencil(point: readonly number[], sizes: readonly number[], mode: numbe
     } else {
       const x = padded(raw, size, padding, align);
       const low = Math.floor(x);
-      perDim.push([[low, low + 1 - x], [low + 1, x - low]]);
+      perDim.push([[low, round(low + 1 - x)], [low + 1, round(x - low)]]);
     }
   }
   let index: number[][] = [[]];
@@ -108,11 +119,12 @@ function sample(input: Tensor, grid: Tensor, mode: number, padding: number, alig
   const x = doublesOf(input);
   const g = doublesOf(grid);
   const out = new Float64Array(batch * channels * points);
+  const round = roundingOf(input);
   for (let n = 0; n < batch; n++) {
     for (let p = 0; p < points; p++) {
       // coordinates come last dimension first
       const point = Array.from({ length: dims }, (_, d) => g[(n * points + p) * dims + (dims - 1 - d)]!);
-      const s = stencil(point, sizes, mode, padding, align);
+      const s = stencil(point, sizes, mode, padding, align, round);
       for (let k = 0; k < s.weight.length; k++) {
         const at = s.index[k]!;
         let offset = 0;

@@ -58,3 +58,8 @@ import "./linalg.ts";
 import "./linalg_factor.ts";
 import "./linalg_spectral.ts";
 import "./linalg_functions.ts";
+import "./sequences.ts";
+import "./quantized.ts";
+import "./quantized_layers.ts";
+import "./quantized_functions.ts";
+import "./quantized_dispatch.ts";

@@ -3,6 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { contiguousAs, convertTensor } from "../tensor/clone.ts";
 import { copyInto } from "../tensor/copy.ts";
+import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { computeDtype, doublesOf, floatsAs, floatsOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { channelMoments, normalizeRows, rowMoments, scaleChannels } from "../tensor/kernels/normalization.ts";
@@ -115,6 +116,11 @@ function updateRunning(running: Tensor, value: Float64Array, momentum: number): 
   const old = doublesOf(running);
   const next = old.map((r, c) => (1 - momentum) * r + momentum * value[c]!);
   copyInto(running, fromDoubles(next, running.sizes, DTYPES.float64));
+}
+
+/** A batch normalisation that trains: [out, save_mean, save_invstd]. */
+export function batch_norm_training(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, variance: Tensor, momentum: number, eps: number): [Tensor, Tensor, Tensor] {
+  return batchNorm(input, weight, bias, mean, variance, true, momentum, eps);
 }
 
 function batchNormChecked(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor | null, variance: Tensor | null, training: boolean, momentum: number, eps: number): [Tensor, Tensor, Tensor] {
@@ -237,8 +243,9 @@ function rmsNorm(input: Tensor, shape: readonly number[], weight: Tensor | null,
   const eps = epsIn ?? (input.dtype === DTYPES.float64 ? 2.220446049250313e-16 : 1.1920928955078125e-7);
   const isComplex = input.dtype.category === "complex";
   const dtype = computeDtype(input.dtype);
-  const size = numelOf(shape) * (isComplex ? 2 : 1);
+  const size = numelOf(shape);
   const out = emptyTensor(input.sizes, dtype);
+  if (isComplex) return complexRmsNorm(input, axis, numelOf(shape), weight, eps);
   const x = floatsAs(input, dtype);
   const y = floatsOf(out);
   const gamma = weight ? floatsAs(weight, dtype) : undefined;
@@ -247,20 +254,47 @@ function rmsNorm(input: Tensor, shape: readonly number[], weight: Tensor | null,
   for (let r = 0; r < rows; r++) {
     let sum = 0;
     for (let i = 0; i < size; i++) sum += x[r * size + i]! ** 2;
-    const s = 1 / Math.sqrt(sum / (isComplex ? size / 2 : size) + eps);
+    const s = 1 / Math.sqrt(sum / size + eps);
     rstd[r] = s;
-    for (let i = 0; i < size; i++) y[r * size + i] = x[r * size + i]! * s * (gamma && !isComplex ? gamma[i]! : 1);
-    if (gamma && isComplex) {
-      for (let i = 0; i < size; i += 2) {
-        const re = y[r * size + i]!;
-        const im = y[r * size + i + 1]!;
-        y[r * size + i] = re * gamma[i]! - im * gamma[i + 1]!;
-        y[r * size + i + 1] = re * gamma[i + 1]! + im * gamma[i]!;
+    for (let i = 0; i < size; i++) y[r * size + i] = x[r * size + i]! * s * (gamma ? gamma[i]! : 1);
+  }
+  const statSizes = input.sizes.map((s, d) => (d < axis ? s : 1));
+  return [convertTensor(out, input.dtype), fromDoubles(rstd, statSizes, dtype)];
+}
+
+/** The formula with complex squares: PyTorch does not take moduli. */
+function complexRmsNorm(input: Tensor, axis: number, size: number, weight: Tensor | null, eps: number): [Tensor, Tensor] {
+  const { re, im } = toComplexArrays(input);
+  const gamma = weight ? toComplexArrays(weight) : undefined;
+  const rows = size === 0 ? 0 : re.length / size;
+  const scaleRe = new Float64Array(rows);
+  const scaleIm = new Float64Array(rows);
+  for (let r = 0; r < rows; r++) {
+    let sr = 0;
+    let si = 0;
+    for (let i = r * size; i < (r + 1) * size; i++) {
+      sr += re[i]! * re[i]! - im[i]! * im[i]!;
+      si += 2 * re[i]! * im[i]!;
+    }
+    const [a, b] = [sr / size + eps, si / size];
+    // (a + bi) ** -0.5 in polar form
+    const radius = Math.hypot(a, b) ** -0.5;
+    const angle = -0.5 * Math.atan2(b, a);
+    const [cr, ci] = [radius * Math.cos(angle), radius * Math.sin(angle)];
+    scaleRe[r] = cr;
+    scaleIm[r] = ci;
+    for (let i = r * size; i < (r + 1) * size; i++) {
+      let [x, y] = [re[i]! * cr - im[i]! * ci, re[i]! * ci + im[i]! * cr];
+      if (gamma) {
+        const [gr, gi] = [gamma.re[i - r * size]!, gamma.im[i - r * size]!];
+        [x, y] = [x * gr - y * gi, x * gi + y * gr];
       }
+      re[i] = x;
+      im[i] = y;
     }
   }
   const statSizes = input.sizes.map((s, d) => (d < axis ? s : 1));
-  return [convertTensor(out, input.dtype), fromDoubles(rstd, statSizes, dtype.category === "complex" ? DTYPES.float32 : dtype)];
+  return [fromComplexArrays(re, im, input.sizes, input.dtype), fromComplexArrays(scaleRe, scaleIm, statSizes, input.dtype)];
 }
 
 op("aten::rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor", (input, shape, weight, eps) => rmsNorm(input, shape, weight, eps)[0]);

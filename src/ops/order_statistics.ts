@@ -157,7 +157,10 @@ op("aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, 
 op("aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation=\"linear\") -> Tensor", quantileScalar(true));
 
 op("aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor", (self, bins, min, max) => {
-  if (self.dtype.category !== "float") throw notImplemented("histogram_cpu", self.dtype);
+  if (self.dtype.category !== "float") {
+    const kernel = self.dtype === DTYPES.bool ? "linspace_cpu" : self.dtype.category === "int" ? "histogram_cpu" : "aminmax_cpu";
+    throw notImplemented(kernel, self.dtype);
+  }
   if (bins <= 0) throw new OperatorError(`torch.histogram(): bins must be > 0, but got ${bins} for dimension 0`);
   const x = toFloat64Array(contiguousTensor(self));
   let lo = scalarToNumber(min);

@@ -3,6 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import type { Triple } from "../tensor/kernels/convolution.ts";
+import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { doublesOf, floatsAs, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
 import { adaptiveAverage, adaptiveMax, averagePool, maxPool, pooledSize, type PoolGeometry } from "../tensor/kernels/pooling.ts";
 import { numelOf } from "../tensor/strides.ts";
@@ -33,6 +34,40 @@ function triple(v: readonly number[], fill: number): Triple {
   return v.length === 3 ? [v[0]!, v[1]!, v[2]!] : v.length === 2 ? [fill, v[0]!, v[1]!] : [fill, fill, v[0]!];
 }
 
+/** `pad must be non-negative` and its kin, in the order in which PyTorch computes output sizes. */
+function checkWindow(kernel: number, stride: number, padding: number, dilation: number): void {
+  if (stride === 0) throw new OperatorError("stride should not be zero");
+  if (padding < 0) throw new OperatorError(`pad must be non-negative, but got pad: ${padding}`);
+  if (padding > Math.floor(((kernel - 1) * dilation + 1) / 2)) {
+    throw new OperatorError(
+      `pad should be at most half of effective kernel size, but got pad=${padding}, kernel_size=${kernel} and dilation=${dilation}`,
+    );
+  }
+}
+
+/** The checks of max_pool1d without gradients, which has a kernel of its own. */
+function checkMaxPool1d(self: Tensor, kernel: number, stride: number, padding: number, dilation: number): void {
+  const ok = (self.ndim === 2 && self.sizes.every((s) => s !== 0)) || (self.ndim === 3 && self.sizes.slice(1).every((s) => s !== 0));
+  if (!ok) {
+    throw new OperatorError(`max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:${formatList(self.sizes)}`);
+  }
+  if (kernel <= 0) throw new OperatorError(`max_pool1d() kernel_size must be greater than zero, but got ${kernel}`);
+  if (stride <= 0) throw new OperatorError(`max_pool1d() stride must be greater than zero, but got ${stride}`);
+  if (padding < 0) throw new OperatorError(`max_pool1d() padding must be non-negative, but got ${padding}`);
+  if (padding > Math.floor(kernel / 2)) {
+    throw new OperatorError(`max_pool1d() padding should be at most half of kernel size, but got padding=${padding} and kernel_size=${kernel}`);
+  }
+  if (dilation <= 0) throw new OperatorError(`max_pool1d() dilation must be greater than zero, but got ${dilation}`);
+}
+
+const AXES = ["T", "H", "W"];
+
+function positive(values: readonly number[], what: string, prefix: string, dims: number): void {
+  if (values.every((v) => v > 0)) return;
+  const names = AXES.slice(3 - dims);
+  throw new OperatorError(`${what} should be greater than zero, but got ${names.map((n, i) => `${prefix}${n}: ${values[i]}`).join(" ")}`);
+}
+
 /** Checks the arguments of a pooling operator and computes its output size. */
 function geometry(self: Tensor, dims: number, a: PoolArguments): { geometry: PoolGeometry; sizes: number[] } {
   const kernel = values(a.kernel, dims, a.name, "kernel_size");
@@ -40,62 +75,39 @@ function geometry(self: Tensor, dims: number, a: PoolArguments): { geometry: Poo
   const stride = given.length === 0 ? kernel : values(given, dims, a.name, "stride");
   const padding = values(a.padding, dims, a.name, "padding");
   const dilation = values(a.dilation, dims, a.name, "dilation");
-  const batchedRank = dims + 2;
-  const ok = self.ndim === batchedRank ? self.sizes.slice(1).every((s) => s > 0) : self.ndim === batchedRank - 1 && self.sizes.every((s) => s > 0);
-  if (dims === 1) {
-    if (self.ndim !== 2 && self.ndim !== 3) {
-      throw new OperatorError(
-        a.name === "avg_pool1d"
-          ? `Expected 2 to 3 dimensions, but got ${self.ndim}-dimensional tensor for argument #1 'self' (while checking arguments for avg_pool1d)`
-          : `max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:${formatList(self.sizes)}`,
-      );
-    }
-  } else if (!ok && stride.every((s) => s !== 0) && kernel.every((k) => k > 0)) {
-    if (self.ndim < dims) {
-      throw new OperatorError(`Dimension out of range (expected to be in range of [${-self.ndim}, ${self.ndim - 1}], but got ${-dims})`);
-    }
-    throw new OperatorError(`non-empty ${dims + 1}D or ${dims + 2}D (batch mode) tensor expected for input`);
-  }
-  if (stride.some((s) => s === 0)) throw new OperatorError("stride should not be zero");
-  if (kernel.some((k) => k <= 0)) {
-    throw new OperatorError(
-      dims === 1
-        ? `max_pool1d() kernel_size must be greater than zero, but got ${kernel[0]}`
-        : `kernel size should be greater than zero, but got ${["kT", "kH", "kW"].slice(3 - dims).map((n, i) => `${n}: ${kernel[i]}`).join(" ")}`,
-    );
-  }
-  if (stride.some((s) => s < 0)) {
-    throw new OperatorError(
-      dims === 1 ? `max_pool1d() stride must be greater than zero, but got ${stride[0]}` : `stride should be greater than zero, but got ${["dT", "dH", "dW"].slice(3 - dims).map((n, i) => `${n}: ${stride[i]}`).join(" ")}`,
-    );
-  }
-  if (dilation.some((d) => d <= 0)) {
-    throw new OperatorError(
-      dims === 1
-        ? `max_pool1d() dilation must be greater than zero, but got ${dilation[0]}`
-        : `dilation should be greater than zero, but got ${["dilationT", "dilationH", "dilationW"].slice(3 - dims).map((n, i) => `${n}: ${dilation[i]}`).join(" ")}`,
-    );
-  }
-  for (let d = 0; d < dims; d++) {
-    if (padding[d]! < 0) throw new OperatorError(dims === 1 ? `max_pool1d() padding must be non-negative, but got ${padding[d]}` : `pad must be non-negative, but got pad: ${padding[d]}`);
-    if (padding[d]! > Math.floor(((kernel[d]! - 1) * dilation[d]! + 1) / 2)) {
-      throw new OperatorError(
-        dims === 1 && a.name === "max_pool1d"
-          ? `max_pool1d() padding should be at most half of kernel size, but got padding=${padding[d]} and kernel_size=${kernel[d]}`
-          : `pad should be at most half of effective kernel size, but got pad=${padding[d]}, kernel_size=${kernel[d]} and dilation=${dilation[d]}`,
-      );
-    }
-  }
   const spatial = self.sizes.slice(self.ndim - dims);
+  const isOwnMaxPool1d = a.name === "max_pool1d";
+  if (isOwnMaxPool1d) checkMaxPool1d(self, kernel[0]!, stride[0]!, padding[0]!, dilation[0]!);
+  else {
+    if (self.ndim !== dims + 1 && self.ndim !== dims + 2) {
+      if (dims === 1) {
+        throw new OperatorError(`Expected 2 to 3 dimensions, but got ${self.ndim}-dimensional tensor for argument #1 'self' (while checking arguments for ${a.name.replace("_with_indices", "")})`);
+      }
+      if (dims === 3 && self.ndim < 3) {
+        throw new OperatorError(`Dimension out of range (expected to be in range of [${-self.ndim}, ${self.ndim - 1}], but got -3)`);
+      }
+      throw new OperatorError(`non-empty ${dims + 1}D or ${dims + 2}D (batch mode) tensor expected for input`);
+    }
+    for (let d = 0; d < dims; d++) checkWindow(kernel[d]!, stride[d]!, padding[d]!, dilation[d]!);
+    positive(kernel, "kernel size", "k", dims);
+    positive(stride, "stride", "d", dims);
+    positive(dilation, "dilation", "dilation", dims);
+    const empty = self.sizes.findIndex((s, d) => s === 0 && d > self.ndim - dims - 2);
+    if (empty >= 0) {
+      throw new OperatorError(
+        dims === 3
+          ? `${a.name.startsWith("max") ? "max_pool3d_with_indices_out_cpu_template()" : "avg_pool3d_out_cpu()"}: Expected input's non-batch dimensions to have positive length, but input has a shape of ${formatList(self.sizes)} and non-batch dimension ${self.sizes[empty]} has length zero!`
+          : `Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got:${formatList(self.sizes)}`,
+      );
+    }
+  }
   const out = spatial.map((s, d) => pooledSize(s, kernel[d]!, padding[d]!, stride[d]!, dilation[d]!, a.ceilMode));
   const channels = self.sizes[self.ndim - dims - 1]!;
   if (out.some((s) => s < 1)) {
-    if (dims === 1) {
-      throw new OperatorError(`max_pool1d() Invalid computed output size: ${out[0]}`);
-    }
-    throw new OperatorError(
-      `Given input size: (${[channels, ...spatial].join("x")}). Calculated output size: (${[channels, ...out].join("x")}). Output size is too small`,
-    );
+    if (isOwnMaxPool1d) throw new OperatorError(`max_pool1d() Invalid computed output size: ${out[0]}`);
+    const wide = dims === 1 ? [channels, 1, ...spatial] : [channels, ...spatial];
+    const result = dims === 1 ? [channels, 1, ...out] : [channels, ...out];
+    throw new OperatorError(`Given input size: (${wide.join("x")}). Calculated output size: (${result.join("x")}). Output size is too small`);
   }
   const sizes = [...self.sizes.slice(0, self.ndim - dims), ...out];
   return {
@@ -136,13 +148,13 @@ export const max_pool2d_with_indices = op("aten::max_pool2d_with_indices(Tensor 
   maxPoolNd(2, "max_pool2d", self, k, s, p, d, c),
 );
 op("aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)", (self, k, s, p, d, c) =>
-  maxPoolNd(1, "max_pool1d", self, k, s, p, d, c),
+  maxPoolNd(1, "max_pool1d_with_indices", self, k, s, p, d, c),
 );
 op("aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)", (self, k, s, p, d, c) =>
   maxPoolNd(3, "max_pool3d", self, k, s, p, d, c),
 );
 op("aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor", (self, k, s, p, d, c) =>
-  maxPoolNd(1, "max_pool1d", self, k, s, p, d, c)[0],
+  maxPoolNd(1, self.requiresGrad ? "max_pool1d_with_indices" : "max_pool1d", self, k, s, p, d, c)[0],
 );
 export const max_pool2d = op("aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor", (self, k, s, p, d, c) =>
   maxPoolNd(2, "max_pool2d", self, k, s, p, d, c)[0],
@@ -175,7 +187,15 @@ op("aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] p
 
 function checkAdaptive(self: Tensor, dims: number, size: readonly number[], kind: "avg" | "max"): void {
   const name = `adaptive_${kind}_pool${dims}d`;
-  if (size.length !== dims) throw new OperatorError(kind === "avg" && dims === 1 ? `${name}() argument 'output_size' must be of size 1` : `${name}: output_size must be ${dims}`);
+  if (size.length !== dims) {
+    throw new OperatorError(
+      dims === 1
+        ? `${name}() argument 'output_size' should contain one int (got ${size.length})`
+        : kind === "avg"
+          ? `${name}: output_size must be ${dims}`
+          : `${name}(): internal error: output_size.size() must be ${dims}`,
+    );
+  }
   if (dims === 1) {
     if (self.ndim !== 2 && self.ndim !== 3) {
       throw new OperatorError(`Expected 2 to 3 dimensions, but got ${self.ndim}-dimensional tensor for argument #1 'self' (while checking arguments for ${name})`);
@@ -201,7 +221,9 @@ function adaptiveAvgNd(dims: number, self: Tensor, size: readonly number[]): Ten
   const lead = self.sizes.slice(0, self.ndim - dims);
   const sizes = [...lead, ...size];
   const out = new Float64Array(numelOf(sizes));
-  adaptiveAverage(readReal(self), out, numelOf(lead), triple(self.sizes.slice(self.ndim - dims), 1), triple(size, 1));
+  // the 3-d kernel sums in the dtype itself
+  const round = dims === 3 && self.dtype === DTYPES.float16 ? roundToHalf : dims === 3 && self.dtype === DTYPES.bfloat16 ? roundToBfloat16 : undefined;
+  adaptiveAverage(readReal(self), out, numelOf(lead), triple(self.sizes.slice(self.ndim - dims), 1), triple(size, 1), round);
   return fromDoubles(out, sizes, self.dtype);
 }
 
@@ -332,3 +354,16 @@ op("aten::fractional_max_pool3d(Tensor self, int[3] kernel_size, int[3] output_s
 op("aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor", (self, k, s, p, d, c) =>
   maxPoolNd(2, "max_pool2d", self, k, s, p, d, c)[0],
 );
+
+op("aten::max_pool2d_with_indices_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, int[2] padding, int[2] dilation, bool ceil_mode, Tensor indices) -> Tensor", (grad, self, _k, _s, _p, _d, _c, indices) => {
+  const out = new Float64Array(self.numel);
+  const plane = self.sizes[self.ndim - 1]! * self.sizes[self.ndim - 2]!;
+  const pooled = grad.sizes[grad.ndim - 1]! * grad.sizes[grad.ndim - 2]!;
+  const g = doublesOf(grad);
+  const at = indicesOf(indices);
+  for (let i = 0; i < g.length; i++) {
+    const to = Math.floor(i / pooled) * plane + at[i]!;
+    out[to] = out[to]! + g[i]!;
+  }
+  return fromDoubles(out, self.sizes, self.dtype);
+});

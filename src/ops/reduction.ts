@@ -190,7 +190,7 @@ function firstExtremum(isMax: boolean): (x: Float64Array) => number {
 const extremumAlong = (name: string, isMax: boolean) => (self: Tensor, dim: number, keepdim: boolean): [Tensor, Tensor] => {
   const d = wrapDim(dim, self.ndim);
   if (self.ndim > 0 && self.sizes[d] === 0) throw new OperatorError(`${name}(): Expected reduction dim ${d} to have non-zero size.`);
-  if (self.dtype.category === "complex") throw notImplemented(`${name}_cpu`, self.dtype);
+  if (self.dtype.category === "complex") throw new OperatorError(`${name}(): does not support complex input`);
   const { values, indices } = selectFromLines(self, d, keepdim, DTYPES.int64, firstExtremum(isMax));
   return [values, indices];
 };

@@ -14,10 +14,10 @@ import { sub } from "./arithmetic.ts";
 import { dtypeArgument } from "./views.ts";
 
 /** Variance or standard deviation, with the means. */
-function moments(self: Tensor, dims: readonly number[] | null, correction: number, keepdim: boolean, root: boolean): [Tensor, Tensor] {
+function moments(self: Tensor, dims: readonly number[] | null, correction: number, keepdim: boolean, root: boolean, name = "std and var"): [Tensor, Tensor] {
   const { dtype } = self;
   if (dtype.category !== "float" && dtype.category !== "complex") {
-    throw new OperatorError("std and var only support floating point and complex dtypes");
+    throw new OperatorError(`${name} only support floating point and complex dtypes`);
   }
   const plan = planReduction(self, dims, keepdim);
   if (dtype.category === "complex") {
@@ -41,12 +41,12 @@ op("aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=No
 op("aten::std(Tensor self, bool unbiased=True) -> Tensor", (self, unbiased) => moments(self, null, unbiased ? 1 : 0, false, true)[0]);
 op("aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor", (self, dim, unbiased, keepdim) => moments(self, dim, unbiased ? 1 : 0, keepdim, true)[0]);
 op("aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor", (self, dim, correction, keepdim) => moments(self, dim, correctionOf(correction), keepdim, true)[0]);
-op("aten::var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)", (self, unbiased) => moments(self, null, unbiased ? 1 : 0, false, false));
-op("aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)", (self, dim, unbiased, keepdim) => moments(self, dim, unbiased ? 1 : 0, keepdim, false));
-op("aten::var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)", (self, dim, correction, keepdim) => moments(self, dim, correctionOf(correction), keepdim, false));
-op("aten::std_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)", (self, unbiased) => moments(self, null, unbiased ? 1 : 0, false, true));
-op("aten::std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)", (self, dim, unbiased, keepdim) => moments(self, dim, unbiased ? 1 : 0, keepdim, true));
-op("aten::std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)", (self, dim, correction, keepdim) => moments(self, dim, correctionOf(correction), keepdim, true));
+op("aten::var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)", (self, unbiased) => moments(self, null, unbiased ? 1 : 0, false, false, "var_mean"));
+op("aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)", (self, dim, unbiased, keepdim) => moments(self, dim, unbiased ? 1 : 0, keepdim, false, "var_mean"));
+op("aten::var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)", (self, dim, correction, keepdim) => moments(self, dim, correctionOf(correction), keepdim, false, "var_mean"));
+op("aten::std_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)", (self, unbiased) => moments(self, null, unbiased ? 1 : 0, false, true, "std_mean"));
+op("aten::std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)", (self, dim, unbiased, keepdim) => moments(self, dim, unbiased ? 1 : 0, keepdim, true, "std_mean"));
+op("aten::std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)", (self, dim, correction, keepdim) => moments(self, dim, correctionOf(correction), keepdim, true, "std_mean"));
 
 function checkNormDtype(self: Tensor, dtype: DType): void {
   const name = "linalg.vector_norm";
@@ -91,12 +91,19 @@ export function vectorNorm(self: Tensor, ord: number, dims: Dims, keepdim: boole
 export const linalg_vector_norm = op("aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", (self, ord, dim, keepdim, dtype) =>
   vectorNorm(self, scalarToNumber(ord), dim, keepdim, dtype),
 );
+/** The older norm operators name themselves in their message. */
+function legacyNorm(self: Tensor, p: number, dims: Dims, keepdim: boolean, id: number | null): Tensor {
+  if (self.dtype.category !== "float" && self.dtype.category !== "complex") {
+    throw new OperatorError(`norm(): input dtype should be either floating point or complex. Got ${self.dtype.cppName} instead.`);
+  }
+  return vectorNorm(self, p, dims, keepdim, id);
+}
 const p2 = (p: Scalar | null): number => (p === null ? 2 : scalarToNumber(p));
-op("aten::norm.Scalar(Tensor self, Scalar p=2) -> Tensor", (self, p) => vectorNorm(self, p2(p), null, false, null));
-op("aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor", (self, p, dim, keepdim) => vectorNorm(self, p2(p), dim, keepdim, null));
-op("aten::norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor", (self, p, dim, keepdim, dtype) => vectorNorm(self, p2(p), dim, keepdim, dtype));
-op("aten::norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor", (self, p, dtype) => vectorNorm(self, p2(p), null, false, dtype));
+op("aten::norm.Scalar(Tensor self, Scalar p=2) -> Tensor", (self, p) => legacyNorm(self, p2(p), null, false, null));
+op("aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor", (self, p, dim, keepdim) => legacyNorm(self, p2(p), dim, keepdim, null));
+op("aten::norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor", (self, p, dim, keepdim, dtype) => legacyNorm(self, p2(p), dim, keepdim, dtype));
+op("aten::norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor", (self, p, dtype) => legacyNorm(self, p2(p), null, false, dtype));
 op("aten::frobenius_norm.dim(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", (self, dim, keepdim) => vectorNorm(self, 2, dim, keepdim, null));
 op("aten::native_norm(Tensor self, Scalar p=2) -> Tensor", (self, p) => vectorNorm(self, p2(p), null, false, null));
 op("aten::native_norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, ScalarType? dtype) -> Tensor", (self, p, dim, keepdim, dtype) => vectorNorm(self, p2(p), dim, keepdim, dtype));
-op("aten::dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", (self, other, p) => linalg_vector_norm(sub(self, other), p));
+op("aten::dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", (self, other, p) => legacyNorm(sub(self, other), p2(p), null, false, null));

@@ -12,7 +12,7 @@ import { C, cdiv, cmul } from "../tensor/math/complex.ts";
 import { broadcastAll, map1, map2, map3, notImplemented, type Kernel3 } from "../tensor/pointwise.ts";
 import { resultType, toRealDtype } from "../tensor/promotion.ts";
 import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
-import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
+import { emptyTensor, Tensor } from "../tensor/tensor.ts";
 import { expandView } from "../tensor/view_geometry.ts";
 import { operand, wrapped } from "./operands.ts";
 import { kernelParameter, largestOf } from "./unary.ts";
@@ -43,7 +43,8 @@ function whereOf(condition: Tensor, self: Tensor | Scalar, other: Tensor | Scala
   }
   const dtype = resultType(self, other);
   // the condition must not decide the layout's dtype conversion: it loads as 0 or 1 in every dtype
-  return map3(condition, operand(self, dtype), operand(other, dtype), WHERE, dtype);
+  const checked = (v: Tensor | Scalar): Tensor => operand(v instanceof Tensor || dtype.category !== "int" ? v : checkedScalar(v, dtype), dtype);
+  return map3(condition, checked(self), checked(other), WHERE, dtype);
 }
 export const where = op("aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor", whereOf);
 op("aten::where.ScalarSelf(Tensor condition, Scalar self, Tensor other) -> Tensor", whereOf);
@@ -61,8 +62,8 @@ function clampRange(name: string, self: Tensor, min: Scalar | null, max: Scalar 
   if (dtype.category === "complex") throw new OperatorError("clamp is not supported for complex types");
   const low = min === null ? -Infinity : bound(min, dtype);
   const high = max === null ? Infinity : bound(max, dtype);
-  const bigLow = min === null ? -(2n ** 64n) : bigBound(min);
-  const bigHigh = max === null ? 2n ** 64n : bigBound(max);
+  const bigLow = min === null ? -(2n ** 64n) : bigBound(checkedScalar(min, dtype));
+  const bigHigh = max === null ? 2n ** 64n : bigBound(checkedScalar(max, dtype));
   const poisoned = low !== low || high !== high;
   return map1(
     self,
@@ -87,8 +88,10 @@ function clampRange(name: string, self: Tensor, min: Scalar | null, max: Scalar 
 }
 
 function bound(value: Scalar, dtype: DType): number {
-  const x = scalarToNumber(value);
-  return dtype.category === "float" ? kernelParameter(dtype, x) : Math.trunc(x);
+  const x = scalarToNumber(checkedScalar(value, dtype));
+  if (dtype.category === "float") return kernelParameter(dtype, x);
+  // a negative bound of an unsigned dtype wraps around
+  return x < 0 && !dtype.isSigned && dtype.category === "int" ? x + 2 ** (8 * dtype.itemsize) : Math.trunc(x);
 }
 
 function bigBound(value: Scalar): bigint {
@@ -131,7 +134,8 @@ function clampTensor(self: Tensor, min: Tensor | null, max: Tensor | null): Tens
   }
   const inputs = [self, min, max].filter((t) => t !== null);
   const dtype = resultType(...inputs);
-  if (dtype.category === "complex") throw new OperatorError("clamp is not supported for complex types");
+  if (self.dtype.category === "complex") throw new OperatorError("clamp is not supported for complex types");
+  if (dtype.category === "complex" || (dtype === DTYPES.bool && min !== null && max !== null)) throw notImplemented("clamp_cpu", dtype);
   if (min !== null && max !== null) return map3(self, min, max, CLAMP, dtype);
   return min !== null ? map2(self, min, CLAMP_MIN, dtype) : map2(self, max!, CLAMP_MAX, dtype);
 }
@@ -326,8 +330,11 @@ op("aten::masked_fill_.Tensor(Tensor(a!) self, Tensor mask, Tensor value) -> Ten
 });
 
 function isIn(elements: Tensor, tests: Tensor, invert: boolean): Tensor {
-  const dtype = resultType(elements, tests);
-  if (dtype.category === "complex") throw new OperatorError("Unsupported input type encountered for isin(): ComplexFloat");
+  for (const t of [elements, tests]) {
+    if (t.dtype.category === "complex" || t.dtype === DTYPES.bool) {
+      throw new OperatorError(`Unsupported input type encountered for isin(): ${t.dtype.cppName}`);
+    }
+  }
   const set = new Set<number | bigint>();
   for (const x of contiguousData(tests)) set.add(x);
   const out = new Uint8Array(elements.numel);

@@ -128,10 +128,9 @@ op("aten::isreal(Tensor self) -> Tensor", predicate(UNARY.isreal));
 op("aten::signbit(Tensor self) -> Tensor", predicate(UNARY.signbit, "signbit is not implemented for complex tensors."));
 
 op("aten::round.decimals(Tensor self, *, int decimals) -> Tensor", (self, decimals) => {
-  if (self.dtype.category === "complex" || self.dtype === DTYPES.bool) throw notImplemented("round_vml_cpu", self.dtype);
-  if (self.dtype.category === "int") {
-    if (decimals !== 0) throw notImplemented("round_vml_cpu", self.dtype);
-    return cloneTensor(self);
+  if (self.dtype.category !== "float") {
+    if (decimals === 0 && self.dtype.category === "int") return cloneTensor(self);
+    throw notImplemented("round_cpu", self.dtype);
   }
   const scale = 10 ** Math.abs(decimals);
   // each step is rounded to the dtype, as PyTorch's kernel does

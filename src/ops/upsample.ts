@@ -4,7 +4,7 @@ import { callOperator, op } from "../core/operator_registry.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { computeDtype, doublesOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { gatherDim } from "../tensor/kernels/gather.ts";
-import { antialiasTaps, applyTaps, cubicTaps, linearTaps, nearestIndices, type Taps } from "../tensor/kernels/resample.ts";
+import { antialiasTaps, applyByteTaps, applyTaps, cubicTaps, linearTaps, nearestIndices, type Taps } from "../tensor/kernels/resample.ts";
 import { numelOf } from "../tensor/strides.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
@@ -54,17 +54,12 @@ function resample(input: Tensor, size: readonly number[], scales: Scales, name: 
   const sizes = [...input.sizes];
   for (let d = dims - 1; d >= 0; d--) {
     const from = sizes[d + 2]!;
+    if (isByte && from === size[d]) continue;
     const taps = make(from, size[d]!, scales[d] ?? null, round);
-    values = applyTaps(values, numelOf(sizes.slice(0, d + 2)), from, numelOf(sizes.slice(d + 3)), taps);
+    values = (isByte ? applyByteTaps : applyTaps)(values, numelOf(sizes.slice(0, d + 2)), from, numelOf(sizes.slice(d + 3)), taps);
     sizes[d + 2] = size[d]!;
   }
-  if (isByte) values = (values as Float64Array).map((v) => Math.min(Math.max(roundEven(v), 0), 255));
   return fromDoubles(values, sizes, input.dtype);
-}
-
-function roundEven(x: number): number {
-  const r = Math.round(x);
-  return r - x === 0.5 && r % 2 !== 0 ? r - 1 : r;
 }
 
 function linear(dims: number, input: Tensor, size: readonly number[], align: boolean, scales: Scales): Tensor {

@@ -106,15 +106,19 @@ function adaptiveWindow(o: number, out: number, size: number): [number, number] 
   return [Math.floor((o * size) / out), Math.ceil(((o + 1) * size) / out)];
 }
 
-/** Adaptive average pooling. */
-export function adaptiveAverage(x: ArrayLike<number>, out: Float64Array | Float32Array, planes: number, input: Triple, output: Triple): void {
+/** Adaptive average pooling; `round` after every operation where the sum is kept in a narrow type. */
+export function adaptiveAverage(x: ArrayLike<number>, out: Float64Array | Float32Array, planes: number, input: Triple, output: Triple, round?: (x: number) => number): void {
   eachAdaptiveWindow(planes, input, output, (at, base, z, y, w) => {
     let sum = 0;
     for (let a = z[0]; a < z[1]; a++) {
       for (let b = y[0]; b < y[1]; b++) {
         const row = base + (a * input[1] + b) * input[2];
-        for (let c = w[0]; c < w[1]; c++) sum += x[row + c]!;
+        for (let c = w[0]; c < w[1]; c++) sum = round ? round(sum + x[row + c]!) : sum + x[row + c]!;
       }
+    }
+    if (round) {
+      out[at] = round(round(round(sum / (z[1] - z[0])) / (y[1] - y[0])) / (w[1] - w[0]));
+      return;
     }
     out[at] = sum / ((z[1] - z[0]) * (y[1] - y[0]) * (w[1] - w[0]));
   });

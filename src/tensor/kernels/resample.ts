@@ -123,6 +123,21 @@ export function antialiasTaps(input: number, output: number, alignCorners: boole
   return { count: output, taps, index, weight };
 }
 
+/**
+ * `applyTaps` in the fixed-point arithmetic of bytes: weights of 16 bits, rounding and clamping after each dimension.
+ */
+export function applyByteTaps(x: ArrayLike<number>, outer: number, size: number, inner: number, t: Taps): Float64Array {
+  let most = 0;
+  for (const w of t.weight) most = Math.max(most, w);
+  let precision = 0;
+  while (precision < 22 && Math.trunc(0.5 + most * 2 ** (precision + 1)) < 1 << 15) precision++;
+  const unit = 2 ** precision;
+  const weight = t.weight.map((w) => Math.trunc(w * unit + (w < 0 ? -0.5 : 0.5)));
+  const out = applyTaps(x, outer, size, inner, { ...t, weight });
+  for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(Math.floor((out[i]! + unit / 2) / unit), 0), 255);
+  return out;
+}
+
 /** Applies taps along the middle dimension of (outer, size, inner). */
 export function applyTaps(x: ArrayLike<number>, outer: number, size: number, inner: number, t: Taps): Float64Array {
   const out = new Float64Array(outer * t.count * inner);

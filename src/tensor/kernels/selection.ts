@@ -1,13 +1,13 @@
 /** @file Selection within a line: nth element, quick select, mode; the index found among equals is PyTorch's. Upstream: aten/src/ATen/native/SortingUtils.h, libstdc++'s nth_element. Spec: none. */
 
-/** Index of the element that libstdc++'s nth_element puts at position `n` (NaN sorts last). */
+/** Index of the element at position `n` in sorted order (NaN last, equal elements by index), as PyTorch's median picks it. */
 export function nthElement(x: Float64Array, n: number): number {
   const at = new Int32Array(x.length);
   for (let i = 0; i < at.length; i++) at[i] = i;
   const less = (i: number, j: number): boolean => {
     const a = x[i]!;
     const b = x[j]!;
-    return (b !== b && a === a) || a < b;
+    return (b !== b && a === a) || a < b || (a === b && i < j);
   };
   const swap = (i: number, j: number): void => {
     const t = at[i]!;

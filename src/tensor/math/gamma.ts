@@ -97,15 +97,15 @@ export function digamma(x: number): number {
   return result + Math.log(y) - 0.5 / y - tail;
 }
 
-/** The trigamma function. */
-export function trigamma(x: number): number {
+/** The trigamma function; `round` to the dtype decides what its poles give. */
+export function trigamma(x: number, round: (v: number) => number = (v) => v): number {
   let sign = 1;
   let result = 0;
   let y = x;
   if (x < 0.5) {
     sign = -1;
-    const s = Math.sin(Math.PI * x);
-    result -= (Math.PI * Math.PI) / (s * s);
+    const s = round(Math.sin(round(round(Math.PI) * x)));
+    result -= round(Math.PI * Math.PI) / round(s * s);
     y = 1 - x;
   }
   for (let i = 0; i < 6; i++) {
