@@ -1,36 +1,46 @@
 #!/usr/bin/env node
 /** @file `tsarchive COMMAND`: the command line. Upstream: none. Spec: docs/cli.md. */
 import { Command, CommanderError } from "commander";
-import { TorchScriptError } from "../node/index.ts";
+import { TorchScriptError } from "../base/errors.ts";
 import { EXIT, UsageError, type CliCommand } from "./command.ts";
-import { command as dump } from "./commands/dump.ts";
-import { command as ops } from "./commands/ops.ts";
-import { command as run } from "./commands/run.ts";
-import { command as verify } from "./commands/verify.ts";
+import { clean, flush } from "./terminal.ts";
 
-const COMMANDS: readonly CliCommand[] = [dump, run, verify, ops];
+/** A command's code is loaded when it is the one that is called: `dump` starts without the operator table. */
+const COMMANDS: Readonly<Record<string, () => Promise<{ command: CliCommand }>>> = {
+  dump: () => import("./commands/dump.ts"),
+  run: () => import("./commands/run.ts"),
+  verify: () => import("./commands/verify.ts"),
+  ops: () => import("./commands/ops.ts"),
+};
 
-/** A reader that closes the pipe has seen enough: that is no error. */
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(EXIT.ok);
+function report(message: string): void {
+  process.stderr.write(`tsarchive: ${clean(message)}\n`);
+}
+
+/** The exit code for what went wrong; errors that are no news to the caller are thrown on. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof UsageError) {
+    report(error.message);
+    return EXIT.usage;
+  }
+  if (error instanceof TorchScriptError) {
+    report(error.message);
+    return EXIT.badFile;
+  }
   throw error;
-});
+}
 
-const program = new Command("tsarchive")
-  .description("Open, run, inspect and check TorchScript archives, without Python")
-  .exitOverride()
-  .showHelpAfterError();
-for (const command of COMMANDS) command.register(program);
-
+const program = new Command("tsarchive").description("Open, run, inspect and check TorchScript archives, without Python").exitOverride().showHelpAfterError();
+const asked = process.argv.find((argument) => Object.hasOwn(COMMANDS, argument));
 try {
+  for (const [name, load] of Object.entries(COMMANDS)) {
+    // help lists them all
+    if (asked === undefined || asked === name) (await load()).command.register(program);
+  }
   await program.parseAsync(process.argv);
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  else if (error instanceof UsageError) {
-    process.stderr.write(`tsarchive: ${error.message}\n`);
-    process.exitCode = EXIT.usage;
-  } else if (error instanceof TorchScriptError) {
-    process.stderr.write(`tsarchive: ${error.message}\n`);
-    process.exitCode = EXIT.badFile;
-  } else throw error;
+  process.exitCode = exitCodeOf(error);
+} finally {
+  flush();
 }

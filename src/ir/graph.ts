@@ -231,14 +231,15 @@ export class Node {
     this.inputs.length = 0;
   }
   private findUse(offset: number): Use {
-    const use = this.inputs[offset]!.uses.find((u) => u.user === this && u.offset === offset);
+    const use = this.inputs[offset]!.uses.findLast((u) => u.user === this && u.offset === offset);
     internalAssert(use, "use list out of step");
     return use;
   }
   private dropInput(offset: number): Value {
     this.schema = undefined;
     const value = this.inputs[offset]!;
-    const at = value.uses.findIndex((u) => u.user === this && u.offset === offset);
+    // from the end: what is removed was mostly added last
+    const at = value.uses.findLastIndex((u) => u.user === this && u.offset === offset);
     internalAssert(at >= 0, "use list out of step");
     value.uses.splice(at, 1);
     return value;

@@ -3,11 +3,10 @@ import type { ArchiveReader } from "../archive/index.ts";
 import { ScriptError } from "../base/errors.ts";
 import { SourceRange } from "../base/source_range.ts";
 import { findNativeClass } from "../core/native_class.ts";
-import { typeStr, type ClassType } from "../core/type.ts";
+import type { ClassType } from "../core/type.ts";
 import { ScriptFunction } from "../ir/function.ts";
 import { graphText } from "../ir/printer.ts";
 import { loadProgram, sourceOfQualifier } from "../loader/import_module.ts";
-import { Tensor } from "../tensor/tensor.ts";
 
 /** The code of an archive. Nothing in it runs. */
 export interface Program {
@@ -78,14 +77,4 @@ export function openProgram(reader: ArchiveReader): Program {
       return new SourceRange(source, start + indent, end).findSourceRangeThatGenerated()?.highlight().trimEnd();
     },
   };
-}
-
-/** The constants table, one line each. */
-export function toConstantText(reader: ArchiveReader): string {
-  const { constants } = loadProgram(reader, { findNativeClass });
-  const lines = constants.map(({ value, type }, i) => {
-    const text = value instanceof Tensor ? `${value.dtype.name} [${value.sizes.join(", ")}]` : JSON.stringify(value, (_, v: unknown) => (typeof v === "bigint" ? String(v) : v)) ?? "";
-    return `c${i}  ${typeStr(type)}  ${text.length > 100 ? `${text.slice(0, 99)}…` : text}`;
-  });
-  return lines.length > 0 ? lines.join("\n") : "no constants";
 }

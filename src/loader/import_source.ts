@@ -15,6 +15,7 @@ import { SimpleValue, type SugaredValue } from "../frontend/emit/sugared_value.t
 import { Parser } from "../frontend/parser.ts";
 import type { Resolver } from "../frontend/resolver.ts";
 import { ScriptTypeParser } from "../frontend/script_type_parser.ts";
+import { compileWithDotlessFloats } from "./float_literals.ts";
 import { parseNumber } from "../frontend/string_literal.ts";
 import { tokenName } from "../frontend/tokens.ts";
 import type { CompilationUnit, NamedType } from "../ir/compilation_unit.ts";
@@ -163,7 +164,9 @@ export class SourceImporter implements Resolver, Definitions {
     return new ScriptFunction(name, new Graph(), (fn) => {
       const { cu, version, types } = this;
       const options = { cu, version, types, cleanup: finishEmission };
-      guardStack(`function ${name.qualifiedName}`, () => defineFunction(fn, def, this, self && new SimpleSelf(self), options));
+      guardStack(`function ${name.qualifiedName}`, () =>
+        compileWithDotlessFloats(fn, def, (tree) => defineFunction(fn, tree, this, self && new SimpleSelf(self), options)),
+      );
       if (self?.isModule) rewriteQuantizedConvForBC(fn.graph);
     });
   }

@@ -70,7 +70,10 @@ export class DebugRecord implements SourceRangeOrigin {
 /** Entries of a debug record in either format; entries that make no sense are left out. Throws `PickleError` or `LimitError`. */
 export function readDebugEntries(bytes: Uint8Array, limits?: LimitOverrides, isOwn = false): DebugEntry[] {
   const items = itemsOf(unpickle(bytes, { limits, record: "debug_pkl" })) ?? [];
-  const reader = items[0] === STRING_TABLE_TAG ? new SourceTable((itemsOf(items[1]) ?? []).map((t) => (typeof t === "string" ? t : ""))) : new SourceTable();
+  const reader =
+    items[0] === STRING_TABLE_TAG
+      ? new SourceTable((itemsOf(items[1]) ?? []).map((t) => (typeof t === "string" ? t : "")))
+      : new SourceTable();
   const rows = items[0] === STRING_TABLE_TAG ? (itemsOf(items[2]) ?? []) : items;
   if (isOwn) reader.settleEmptySources(rows);
   const entries: DebugEntry[] = [];
@@ -116,7 +119,8 @@ class SourceTable {
     const empty: PickleValue[] = [];
     for (const row of rows) {
       const [value, , end] = itemsOf(itemsOf(row)?.[1]) ?? [];
-      if (value !== undefined && end === 0 && this.source(value)?.text === "" && !empty.includes(value)) empty.push(value);
+      if (value !== undefined && end === 0 && this.source(value)?.text === "" && !empty.includes(value))
+        empty.push(value);
       if (empty.length > 2) return;
     }
     const [first] = empty;

@@ -12,7 +12,8 @@ import { floatResult, resultType, toComplexDtype } from "../tensor/promotion.ts"
 import { Complex, isIntScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { writeElement } from "../tensor/elements.ts";
-import { arithmetic, checkAlpha, computeIn, floatArithmetic, isOne, isReducedFloat } from "./operands.ts";
+import { arithmetic, checkAlpha, computeIn, floatArithmetic, isOne } from "./operands.ts";
+import { checkedScalar } from "./scalar_checks.ts";
 import { kernelParameter, roundingOf } from "./unary.ts";
 
 /** `a + alpha * b` or `a - alpha * b` for alpha other than 1. */
@@ -42,7 +43,7 @@ function scaled(alpha: Scalar, dtype: DType, sign: 1 | -1): Kernel2 {
 function addWith(a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar): Tensor {
   const dtype = resultType(a, b);
   // complex addition multiplies by alpha even when it is 1: infinities then make NaN, as in PyTorch
-  if (isOne(alpha) && dtype.category !== "complex") return computeIn(BINARY.add, a, b, dtype);
+  if (isOne(alpha) && typeof alpha !== "boolean" && dtype.category !== "complex") return computeIn(BINARY.add, a, b, dtype);
   checkAlpha(dtype, alpha);
   return computeIn(scaled(alpha, dtype, 1), a, b, dtype);
 }
@@ -63,7 +64,7 @@ function subWith(a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar): Tensor 
     );
   }
   const dtype = resultType(a, b);
-  if (isOne(alpha) && dtype.category !== "complex") return computeIn(BINARY.sub, a, b, dtype);
+  if (isOne(alpha) && typeof alpha !== "boolean" && dtype.category !== "complex") return computeIn(BINARY.sub, a, b, dtype);
   checkAlpha(dtype, alpha);
   return computeIn(scaled(alpha, dtype, -1), a, b, dtype);
 }
@@ -147,13 +148,14 @@ function powScalar(self: Tensor, exponent: Scalar): Tensor {
     throw new OperatorError("Integers to negative integer powers are not allowed.");
   }
   const dtype = resultType(self, exponent);
+  checkedScalar(exponent, dtype);
   const plain = exponent instanceof Complex ? (exponent.im === 0 ? exponent.re : NaN) : scalarToNumber(exponent);
   if (plain === 0) return filled([self], dtype, 1);
   if (plain === 1) return dtype === self.dtype ? cloneTensor(self) : convertTensor(self, dtype);
   if (dtype.category === "float") {
     const easy = EASY_POWERS.get(plain);
-    // the half kinds take the power itself for square roots: -inf then gives inf
-    const direct = !isReducedFloat(dtype) || Number.isInteger(plain);
+    // float16 takes the power itself where others take roots: -inf then gives inf
+    const direct = dtype !== DTYPES.float16 || plain >= 2;
     if (plain === 2 && dtype === DTYPES.float32) return map1(self, SQUARE, dtype);
     if (easy && direct) return map1(self, { name: "pow", real: easy }, dtype);
     const e = kernelParameter(dtype, plain);

@@ -95,6 +95,10 @@ op("aten::resize_as_(Tensor(a!) self, Tensor the_template, *, MemoryFormat? memo
   return self;
 });
 
+op("aten::resize_as(Tensor self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor", (self, template, format) =>
+  resizeTensor(cloneTensor(self), template.sizes, format === 1 ? null : format),
+);
+
 function setGeometry(self: Tensor, storage: Storage, offset: number, size: readonly number[], stride: readonly number[]): Tensor {
   const negative = stride.find((s) => s < 0);
   if (negative !== undefined) throw new OperatorError("Negative strides are not supported");

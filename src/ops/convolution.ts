@@ -3,8 +3,8 @@ import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { contiguousAs, convertTensor } from "../tensor/clone.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
-import { convolve, convolveTransposed, type ConvGeometry, type Triple } from "../tensor/kernels/convolution.ts";
-import { computeDtype, floatsAs, floatsOf } from "../tensor/kernels/data.ts";
+import { convolve, convolveTransposed, convolveWeightGradient, type ConvGeometry, type Triple } from "../tensor/kernels/convolution.ts";
+import { computeDtype, floatsAs, floatsOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { cppScalarName } from "../tensor/kernels/matmul.ts";
 import { numelOf } from "../tensor/strides.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
@@ -134,18 +134,7 @@ function runConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, o: C
       `Given input size per channel: (${input.sizes.slice(2).join(" x ")}). Calculated output size per channel: (${sizes.slice(2).join(" x ")}). Output size is too small`,
     );
   }
-  const geometry: ConvGeometry = {
-    batch: input.sizes[0]!,
-    inChannels: input.sizes[1]!,
-    outChannels: sizes[1]!,
-    groups: o.groups,
-    input: triple(input.sizes.slice(2), 1),
-    kernel: triple(weight.sizes.slice(2), 1),
-    output: triple(sizes.slice(2), 1),
-    stride: triple(o.stride, 1),
-    padding: triple(o.padding, 0),
-    dilation: triple(o.dilation, 1),
-  };
+  const geometry = geometryOf(input, weight, sizes, o);
   if (input.dtype.category === "complex") return complexConvolution(input, weight, bias, geometry, sizes, o);
   const dtype = input.dtype.category === "float" ? computeDtype(input.dtype) : DTYPES.float64;
   const out = emptyTensor(sizes, dtype);
@@ -227,6 +216,57 @@ function convolutionTensor(input: Tensor, weight: Tensor, bias: Tensor | null, o
   }
   return runConvolution(input, weight, bias, o);
 }
+
+function geometryOf(input: Tensor, weight: Tensor, output: readonly number[], o: ConvOptions): ConvGeometry {
+  return {
+    batch: input.sizes[0]!,
+    inChannels: input.sizes[1]!,
+    outChannels: output[1]!,
+    groups: o.groups,
+    input: triple(input.sizes.slice(2), 1),
+    kernel: triple(weight.sizes.slice(2), 1),
+    output: triple(output.slice(2), 1),
+    stride: triple(o.stride, 1),
+    padding: triple(o.padding, 0),
+    dilation: triple(o.dilation, 1),
+  };
+}
+
+/** Gradients of a convolution with respect to input, weight and bias; empty tensors where not asked for. */
+function convolutionBackward(grad: Tensor, input: Tensor, weight: Tensor, given: ConvOptions, mask: readonly boolean[]): [Tensor, Tensor, Tensor] {
+  const dims = weight.ndim - 2;
+  const o: ConvOptions = { ...given, stride: expanded(given.stride, "stride", dims), padding: expanded(given.padding, "padding", dims), dilation: expanded(given.dilation, "dilation", dims) };
+  const none = (): Tensor => emptyTensor([0], grad.dtype);
+  const dtype = computeDtype(input.dtype);
+  const [g, x, w] = [floatsAs(grad, dtype), floatsAs(input, dtype), floatsAs(weight, dtype)];
+  // the plain convolution of the pair: from input to output, or from output to input where transposed
+  const plain = o.transposed ? geometryOf(grad, weight, input.sizes, o) : geometryOf(input, weight, grad.sizes, o);
+  let dInput = none();
+  if (mask[0]) {
+    dInput = emptyTensor(input.sizes, dtype);
+    if (o.transposed) convolve(g, w, floatsOf(dInput), plain);
+    else convolveTransposed(g, w, floatsOf(dInput), geometryOf(grad, weight, input.sizes, o));
+  }
+  let dWeight = none();
+  if (mask[1]) {
+    dWeight = emptyTensor(weight.sizes, dtype);
+    if (o.transposed) convolveWeightGradient(g, x, floatsOf(dWeight), plain);
+    else convolveWeightGradient(x, g, floatsOf(dWeight), plain);
+  }
+  let dBias = none();
+  if (mask[2]) {
+    const channels = grad.sizes[1]!;
+    const plane = numelOf(grad.sizes.slice(2));
+    const sums = new Float64Array(channels);
+    for (let i = 0; i < g.length; i++) sums[Math.floor(i / plane) % channels]! += g[i]!;
+    dBias = fromDoubles(sums, [channels], grad.dtype);
+  }
+  return [convertTensor(dInput, grad.dtype), convertTensor(dWeight, grad.dtype), dBias];
+}
+
+op("aten::convolution_backward(Tensor grad_output, Tensor input, Tensor weight, SymInt[]? bias_sizes, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, bool[3] output_mask) -> (Tensor, Tensor, Tensor)", (grad, input, weight, _sizes, stride, padding, dilation, transposed, outputPadding, groups, mask) =>
+  convolutionBackward(grad, input, weight, { stride, padding, dilation, transposed, outputPadding, groups }, mask),
+);
 
 export const convolution = op("aten::convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor", (input, weight, bias, stride, padding, dilation, transposed, outputPadding, groups) =>
   convolutionTensor(input, weight, bias, { stride, padding, dilation, transposed, outputPadding, groups }),
@@ -354,4 +394,16 @@ op("aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size,
 );
 op("aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor", (self, weight, _kernel, bias, stride, padding, outputPadding, dilation) =>
   transposeNd(2, self, weight, bias, stride, padding, outputPadding, 1, dilation),
+);
+op("aten::_conv_depthwise2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias, SymInt[2] stride, SymInt[2] padding, SymInt[2] dilation) -> Tensor", (self, weight, _kernel, bias, stride, padding, dilation) =>
+  convNd(2, self, weight, bias, stride, padding, dilation, self.sizes[self.ndim - 3]!),
+);
+op("aten::conv_depthwise3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, SymInt[3] dilation) -> Tensor", (self, weight, _kernel, bias, stride, padding, dilation) =>
+  convNd(3, self, weight, bias, stride, padding, dilation, self.sizes[self.ndim - 4]!),
+);
+op("aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor", (self, weight, _kernel, bias, stride, padding, dilation) =>
+  convNd(3, self, weight, bias, list(stride), list(padding), list(dilation), 1),
+);
+op("aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor", (self, weight, _kernel, bias, stride, padding, outputPadding, dilation) =>
+  transposeNd(3, self, weight, bias, stride, padding, outputPadding, 1, dilation),
 );

@@ -175,11 +175,14 @@ function arangeTensor(start: Scalar, end: Scalar, step: Scalar, dtypeId: number 
   const allInts = [start, end, step].every((s) => isIntScalar(s) || typeof s === "boolean");
   const dtype = dtypeOr(dtypeId, allInts ? DTYPES.int64 : DTYPES.float32);
   if (dtype === DTYPES.bool || dtype.category === "complex") throw new OperatorError(`"arange_cpu" not implemented for '${dtype.cppName}'`);
-  checkRange(start, end, step);
+  const isInt = dtype.category === "int";
+  // the kernel converts its arguments to the dtype before it checks them
+  const whole = (v: Scalar): Scalar => (isInt && Number.isFinite(scalarToNumber(v)) ? Math.trunc(scalarToNumber(v)) || 0 : v);
+  checkRange(whole(start), whole(end), whole(step));
   let a = scalarToNumber(start);
   let b = scalarToNumber(end);
   let s = scalarToNumber(step);
-  if (dtype.category === "int") {
+  if (isInt) {
     // the kernel converts its arguments to the dtype before it computes elements, not before it counts them
     const count = dtype === DTYPES.int64 ? Math.ceil((Math.trunc(b) - Math.trunc(a)) / Math.trunc(s)) : Math.ceil((b - a) / s);
     [a, b, s] = [Math.trunc(a), Math.trunc(b), Math.trunc(s)];
@@ -189,6 +192,7 @@ function arangeTensor(start: Scalar, end: Scalar, step: Scalar, dtypeId: number 
 }
 
 function filledRange(count: number, value: (i: number) => number, dtype: DType, device: Device | null): Tensor {
+  if (!(count >= 0 && count <= 2 ** 63)) throw new OperatorError("invalid size, possible overflow?");
   checkSizes([count]);
   const values = new Float64Array(count);
   for (let i = 0; i < count; i++) values[i] = value(i);
@@ -404,6 +408,8 @@ op("aten::fill.Tensor(Tensor self, Tensor value) -> Tensor", (self, value) => {
   return out;
 });
 op("aten::zero_(Tensor(a!) self) -> Tensor(a!)", (self) => fillScalar(self, 0));
+op("aten::_no_grad_zero_(Tensor(a!) tensor) -> Tensor(a!)", (self) => fillScalar(self, 0));
+op("aten::_no_grad_fill_(Tensor(a!) tensor, float val) -> Tensor(a!)", (self, value) => fillScalar(self, value));
 op("aten::zero(Tensor self) -> Tensor", (self) => emptyLike(self));
 
 /** Ends an out= form: the values of a fresh tensor go to `out`, which takes its sizes. */

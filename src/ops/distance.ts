@@ -45,6 +45,8 @@ function pairDistances(x1: Tensor, x2: Tensor, p: number, eps: number): { values
   const a = toComplexArrays(expandView(x1, sizes, x1.dtype.cppName));
   const b = toComplexArrays(expandView(x2, sizes, x2.dtype.cppName));
   const values = new Float64Array(count);
+  // the difference of unsigned bytes wraps around before the rest is a float
+  if (resultType(x1, x2) === DTYPES.uint8) for (let i = 0; i < a.re.length; i++) a.re[i] = ((a.re[i]! - b.re[i]!) & 255) + b.re[i]!;
   for (let r = 0; r < count; r++) {
     const norm = new NormSum(p);
     for (let i = r * width; i < (r + 1) * width; i++) {

@@ -1,7 +1,7 @@
 /** @file Embedding lookups and bags. Upstream: aten/src/ATen/native/Embedding.cpp, EmbeddingBag.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
-import { convertTensor } from "../tensor/clone.ts";
+import { cloneTensor, convertTensor } from "../tensor/clone.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { doublesOf, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
@@ -34,7 +34,7 @@ function withSizes(t: Tensor, sizes: readonly number[]): Tensor {
   return out;
 }
 
-op("aten::embedding_renorm_(Tensor(a!) self, Tensor indices, float max_norm, float norm_type) -> Tensor(a!)", (self, indices, maxNorm, normType) => {
+function renormRows(self: Tensor, indices: Tensor, maxNorm: number, normType: number): Tensor {
   indexKind(indices, 2, "indices", "embedding_renorm_");
   const width = self.sizes[1]!;
   const values = doublesOf(self).slice();
@@ -54,7 +54,11 @@ op("aten::embedding_renorm_(Tensor(a!) self, Tensor indices, float max_norm, flo
   }
   copyInto(self, fromDoubles(values, self.sizes, DTYPES.float64));
   return self;
-});
+}
+
+op("aten::embedding_renorm_(Tensor(a!) self, Tensor indices, float max_norm, float norm_type) -> Tensor(a!)", renormRows);
+op("aten::embedding_renorm(Tensor self, Tensor indices, float max_norm, float norm_type) -> Tensor", (self, indices, maxNorm, normType) => renormRows(cloneTensor(self), indices, maxNorm, normType));
+op("aten::_no_grad_embedding_renorm_(Tensor weight, Tensor input, float max_norm, float norm_type) -> Tensor", renormRows);
 
 const SUM = 0;
 const MEAN = 1;

@@ -4,7 +4,6 @@ import { op } from "../core/operator_registry.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { doublesOf, fromDoubles } from "../tensor/kernels/data.ts";
-import { cubicWeights } from "../tensor/kernels/resample.ts";
 import { numelOf } from "../tensor/strides.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
@@ -55,6 +54,21 @@ function roundEven(x: number): number {
   return r - x === 0.5 && r % 2 !== 0 ? r - 1 : r;
 }
 
+/** The four taps of a dimension in bicubic mode: indices (padded one by one) and weights, rounded at every step. */
+function cubicLine(coordinate: number, size: number, padding: number, align: boolean, round: Round): { index: number[]; weight: number[] } {
+  const raw = unnormalize(coordinate, size, align, round);
+  const low = Math.floor(raw);
+  const t = round(raw - low);
+  const a = -0.75;
+  const near = (x: number): number => round(round(round(round((a + 2) * x) - (a + 3)) * x) * x) + 1;
+  const far = (x: number): number => round(round(round(round(round(round(a * x) - 5 * a) * x) + 8 * a) * x) - 4 * a);
+  const u = round(1 - t);
+  return {
+    index: [0, 1, 2, 3].map((k) => Math.trunc(padded(low - 1 + k, size, padding, align))),
+    weight: [far(round(t + 1)), round(near(t)), round(near(u)), far(round(u + 1))],
+  };
+}
+
 /** Corners (index per dimension) and weights of one point. */
 interface Stencil {
   readonly index: number[][];
@@ -70,12 +84,7 @@ function stencil(point: readonly number[], sizes: readonly number[], mode: numbe
   for (let d = 0; d < dims; d++) {
     const size = sizes[d]!;
     const raw = unnormalize(point[d]!, size, align, round);
-    if (mode === BICUBIC) {
-      const low = Math.floor(raw);
-      const w = cubicWeights(raw - low);
-      // the four neighbours are padded one by one
-      perDim.push(w.map((weight, k) => [Math.trunc(padded(low - 1 + k, size, padding, align)), weight] as [number, number]));
-    } else {
+    {
       const x = padded(raw, size, padding, align);
       const low = Math.floor(x);
       perDim.push([[low, round(low + 1 - x)], [low + 1, round(x - low)]]);
@@ -124,6 +133,22 @@ function sample(input: Tensor, grid: Tensor, mode: number, padding: number, alig
     for (let p = 0; p < points; p++) {
       // coordinates come last dimension first
       const point = Array.from({ length: dims }, (_, d) => g[(n * points + p) * dims + (dims - 1 - d)]!);
+      if (mode === BICUBIC) {
+        const ys = cubicLine(point[0]!, sizes[0]!, padding, align, round);
+        const xs = cubicLine(point[1]!, sizes[1]!, padding, align, round);
+        const width = sizes[1]!;
+        for (let c = 0; c < channels; c++) {
+          const base = (n * channels + c) * plane;
+          const value = (y: number, w: number): number => (y >= 0 && y < sizes[0]! && w >= 0 && w < width ? x[base + y * width + w]! : 0);
+          const mix = (v: readonly number[], weight: readonly number[]): number => {
+            let sum = round(v[0]! * weight[0]!);
+            for (let k = 1; k < 4; k++) sum = round(sum + round(v[k]! * weight[k]!));
+            return sum;
+          };
+          out[(n * channels + c) * points + p] = mix(ys.index.map((y) => mix(xs.index.map((w) => value(y, w)), xs.weight)), ys.weight);
+        }
+        continue;
+      }
       const s = stencil(point, sizes, mode, padding, align, round);
       for (let k = 0; k < s.weight.length; k++) {
         const at = s.index[k]!;

@@ -63,3 +63,5 @@ import "./quantized.ts";
 import "./quantized_layers.ts";
 import "./quantized_functions.ts";
 import "./quantized_dispatch.ts";
+import "./short_time_fourier.ts";
+import "./test_operators.ts";

@@ -128,9 +128,9 @@ export const kl_div = op("aten::kl_div(Tensor self, Tensor target, int reduction
 });
 
 op("aten::poisson_nll_loss(Tensor input, Tensor target, bool log_input, bool full, float eps, int reduction) -> Tensor", (input, target, logInput, full, eps, reduction) => {
-  const { sizes, values } = broadcastColumns([input, target]);
-  const y = values[1]!;
-  const out = values[0]!.map((x, i) => {
+  const { sizes, values } = broadcastColumns([target, input]);
+  const y = values[0]!;
+  const out = values[1]!.map((x, i) => {
     const t = y[i]!;
     let loss = logInput ? Math.exp(x) - t * x : x - t * Math.log(x + eps);
     // Stirling's approximation, for counts above one

@@ -215,6 +215,7 @@ op("aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margi
       `multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). Expected target size [${n}], but got ${formatList(target.sizes)}. Input has shape ${formatList(self.sizes)}.`,
     );
   }
+  if (target.dtype !== DTYPES.int64) throw new OperatorError(`expected scalar type Long but found ${target.dtype.cppName}`);
   if (weight && !(weight.ndim <= 1 && weight.numel === dim)) {
     throw new OperatorError(`inconsistent weight size, expected ${dim} but got ${formatList(weight.sizes)}`);
   }
@@ -246,6 +247,7 @@ function multilabelMargin(self: Tensor, target: Tensor, reduction: number): [Ten
   const fits = self.ndim <= 1 ? target.ndim <= 1 && target.numel === dim : target.ndim === 2 && target.sizes[0] === n && target.sizes[1] === dim;
   if (!fits) throw new OperatorError(`inconsistent target size: ${formatList(target.sizes)} for input of size: ${formatList(self.sizes)}`);
   if (self.dtype !== DTYPES.float32 && self.dtype !== DTYPES.float64) throw notImplemented("multilabel_margin_loss_forward_out_frame", self.dtype);
+  if (target.dtype !== DTYPES.int64) throw new OperatorError(`expected scalar type Long but found ${target.dtype.cppName}`);
   const x = doublesOf(self);
   const y = indicesOf(target);
   for (const t of y) if (!(t >= -1 && t < dim)) throw new OperatorError("argument #2 'target' is out of range");

@@ -1,14 +1,16 @@
 /** @file Matrix products: mm, bmm, matmul, linear, addmm and their kin. Upstream: aten/src/ATen/native/LinearAlgebra.cpp, Linear.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
-import { op } from "../core/operator_registry.ts";
+import { callOperator, op } from "../core/operator_registry.ts";
 import { contiguousAs, convertTensor } from "../tensor/clone.ts";
+import { copyElements } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
+import { indicesOf } from "../tensor/kernels/data.ts";
 import { batchedProduct, cppScalarName, linearProduct, scaledSum, wideProduct } from "../tensor/kernels/matmul.ts";
 import { promoteTypes } from "../tensor/promotion.ts";
 import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { broadcastShapes } from "../tensor/strides.ts";
 import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
-import { expandView, formatList, unsqueezeView } from "../tensor/view_geometry.ts";
+import { expandView, formatList, narrowView, selectView, unsqueezeView } from "../tensor/view_geometry.ts";
 import { conjView, dtypeArgument, expand, reshape, reshapeTensor, tensorTypeName } from "./views.ts";
 
 function checkMatrices(self: Tensor, mat2: Tensor): void {
@@ -149,6 +151,7 @@ export const linear = op("aten::linear(Tensor input, Tensor weight, Tensor? bias
   const features = input.sizes[input.ndim - 1] ?? 0;
   const rows = features === 0 ? input.sizes.slice(0, -1).reduce((x, y) => x * y, 1) : input.numel / features;
   if (weight.ndim === 1) {
+    if (bias && input.ndim >= 2) throw new OperatorError("mat2 must be a matrix, got 1-D tensor");
     const out = matmul(input, weight);
     return bias ? addBias(out, bias) : out;
   }
@@ -220,6 +223,16 @@ export const addmm = op("aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, S
   return combine(self, fresh(wideProduct(unsqueezeView(mat1, 0), unsqueezeView(mat2, 0)), sizes), sizes, beta, alpha);
 });
 
+op("aten::addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor", (self, mat1, mat2, dtype, beta, alpha) => {
+  checkMatrices(mat1, mat2);
+  const sizes = [mat1.sizes[0]!, mat2.sizes[1]!];
+  return convertTensor(combine(convertTensor(self, dtypeArgument(dtype)), fresh(wideProduct(unsqueezeView(mat1, 0), unsqueezeView(mat2, 0)), sizes), sizes, beta, alpha), dtypeArgument(dtype));
+});
+op("aten::_addmm_activation(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, bool use_gelu=False) -> Tensor", (self, mat1, mat2, beta, alpha, useGelu) => {
+  const sum = addmm(self, mat1, mat2, beta, alpha);
+  return (useGelu ? callOperator("aten::gelu", [sum, "none"]) : callOperator("aten::relu", [sum])) as Tensor;
+});
+
 export const addmv = op("aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor", (self, mat, vec, beta, alpha) => {
   vectorSizes(mat, vec, self.numel);
   const sizes = [mat.sizes[0]!];
@@ -282,6 +295,30 @@ op("aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Sc
   const left = reshape(viewOf(batch1, [m, b, k], [batch1.strides[1]!, batch1.strides[0]!, batch1.strides[2]!]), [1, m, b * k]);
   const product = wideProduct(left, reshape(batch2, [1, b * k, n]));
   return combine(self, fresh(product, [m, n]), [m, n], beta, alpha);
+});
+
+op("aten::_grouped_mm(Tensor self, Tensor mat2, Tensor? offs=None, Tensor? bias=None, ScalarType? out_dtype=None) -> Tensor", (self, mat2, offs, _bias, outDtype) => {
+  if (self.ndim !== 2 && self.ndim !== 3) throw new OperatorError("mat_a has to be 2 or 3d");
+  if (mat2.ndim !== 2 && mat2.ndim !== 3) throw new OperatorError("mat_b has to be 2 or 3d");
+  const dtype = outDtype === null ? self.dtype : dtypeArgument(outDtype);
+  if (self.ndim === 3 && mat2.ndim === 3) {
+    if (offs) throw new OperatorError("Offsets tensor not used, since both matrices are 3d");
+    return convertTensor(wideProduct(self, mat2), dtype);
+  }
+  if (!offs) throw new OperatorError("Have to provide offsets if there is a 2d matrix");
+  const ends = Array.from(indicesOf(offs));
+  const part = (t: Tensor, d: number, g: number): Tensor => narrowView(t, d, g === 0 ? 0 : ends[g - 1]!, ends[g]! - (g === 0 ? 0 : ends[g - 1]!));
+  const product = (a: Tensor, b: Tensor): Tensor => fresh(convertTensor(wideProduct(unsqueezeView(a, 0), unsqueezeView(b, 0)), dtype), [a.sizes[0]!, b.sizes[1]!]);
+  // the groups lie along the rows of a, the columns of b, or the dimension between
+  const isInner = self.ndim === 2 && mat2.ndim === 2;
+  const sizes = isInner ? [ends.length, self.sizes[0]!, mat2.sizes[1]!] : [self.sizes[self.ndim - 2]!, mat2.sizes[mat2.ndim - 1]!];
+  const out = emptyTensor(sizes, dtype);
+  ends.forEach((_, g) => {
+    if (isInner) copyElements(selectView(out, 0, g), product(part(self, 1, g), part(mat2, 0, g)));
+    else if (self.ndim === 2) copyElements(part(out, 0, g), product(part(self, 0, g), selectView(mat2, 0, g)));
+    else copyElements(part(out, 1, g), product(selectView(self, 0, g), part(mat2, 1, g)));
+  });
+  return out;
 });
 
 export const inner = op("aten::inner(Tensor self, Tensor other) -> Tensor", (self, other) => {

@@ -5,6 +5,7 @@ import { contiguousAs, convertTensor } from "../tensor/clone.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
+import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { computeDtype, doublesOf, floatsAs, floatsOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { channelMoments, normalizeRows, rowMoments, scaleChannels } from "../tensor/kernels/normalization.ts";
 import { scalarToNumber } from "../tensor/scalar.ts";
@@ -91,10 +92,13 @@ function batchNorm(
   if (training) {
     const moments = channelMoments(x, batch, channels, plane);
     mean = moments.mean;
-    invstd = moments.variance.map((v) => 1 / Math.sqrt(v + eps));
     const count = batch * plane;
+    // half types keep the sum of squares, too, in their own precision
+    const round = statDtype === DTYPES.bfloat16 ? roundToBfloat16 : statDtype === DTYPES.float16 ? roundToHalf : (x: number): number => x;
+    const sums = moments.variance.map((v) => round(v * count));
+    invstd = sums.map((v) => 1 / Math.sqrt(round(v / round(count)) + eps));
     if (runningMean) updateRunning(runningMean, mean, momentum);
-    if (runningVar) updateRunning(runningVar, moments.variance.map((v) => (v * count) / (count - 1)), momentum);
+    if (runningVar) updateRunning(runningVar, sums.map((v) => round(v / round(count - 1))), momentum);
     saved = [fromDoubles(mean, [channels], statDtype), fromDoubles(invstd, [channels], statDtype)];
     // the transform reads the saved statistics, rounded as they are
     mean = Float64Array.from(doublesOf(saved[0]));
@@ -142,6 +146,10 @@ op("aten::_batch_norm_impl_index(Tensor input, Tensor? weight, Tensor? bias, Ten
   ...batchNorm(input, weight, bias, mean, variance, training, momentum, eps),
   emptyTensor([0], DTYPES.uint8),
   0,
+]);
+op("aten::_batch_norm_no_update(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, float momentum, float eps) -> (Tensor, Tensor, Tensor, Tensor)", (input, weight, bias, mean, variance, momentum, eps): [Tensor, Tensor, Tensor, Tensor] => [
+  ...batchNorm(input, weight, bias, mean, variance, false, momentum, eps),
+  emptyTensor([0], DTYPES.uint8),
 ]);
 op("aten::batch_norm_update_stats(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum) -> (Tensor, Tensor)", (input, mean, variance, momentum): [Tensor, Tensor] => {
   const plane = numelOf(input.sizes.slice(2));

@@ -36,12 +36,15 @@ export function floatArithmetic(kernel: Kernel2, a: Tensor | Scalar, b: Tensor |
   return computeIn(kernel, a, b, floatResult(resultType(a, b)));
 }
 
+/** Kernels whose half forms read a one-element second operand without rounding it to half. */
+const READS_EXACT_SCALARS = new Set(["add_stub", "sub_stub", "mul_cpu", "div_cpu", "div_trunc_cpu", "div_floor_cpu"]);
+
 /** Computes in a given dtype. */
 export function computeIn(kernel: Kernel2, a: Tensor | Scalar, b: Tensor | Scalar, compute: DType, out: DType = compute): Tensor {
   const x = operand(a, compute);
   const y = operand(b, compute);
   // PyTorch reads a one-element second operand of half kernels in its own precision
-  if (isReducedFloat(compute) && y.numel === 1) return map2(x, y, kernel, compute, out, [false, true]);
+  if (isReducedFloat(compute) && y.numel === 1 && READS_EXACT_SCALARS.has(kernel.name)) return map2(x, y, kernel, compute, out, [false, true]);
   return map2(x, y, kernel, compute, out);
 }
 

@@ -217,7 +217,7 @@ function checkAdaptive(self: Tensor, dims: number, size: readonly number[], kind
 
 function adaptiveAvgNd(dims: number, self: Tensor, size: readonly number[]): Tensor {
   checkAdaptive(self, dims, size, "avg");
-  if (self.dtype.category !== "float") throw new OperatorError(`"adaptive_avg_pool${dims === 1 ? 2 : dims}d" not implemented for '${self.dtype.cppName}'`);
+  if (self.dtype.category !== "float" && self.numel > 0) throw new OperatorError(`"adaptive_avg_pool${dims === 1 ? 2 : dims}d" not implemented for '${self.dtype.cppName}'`);
   const lead = self.sizes.slice(0, self.ndim - dims);
   const sizes = [...lead, ...size];
   const out = new Float64Array(numelOf(sizes));

@@ -33,8 +33,15 @@ const MOVES = [
   "upsample_nearest1d.vec", "upsample_nearest2d", "upsample_nearest2d.vec", "upsample_nearest3d", "upsample_nearest3d.vec", "_upsample_nearest_exact2d",
   "_upsample_nearest_exact2d.vec", "pixel_shuffle", "pixel_unshuffle", "unfold_copy", "repeat_interleave.self_int", "max.dim", "min.dim",
 ];
+// where bytes have a kernel and signed bytes have none, the integers go as doubles
+const RESIZES = new Set(MOVES.filter((name) => name.includes("upsample") || name.includes("pool")));
 for (const name of MOVES) {
-  specializeKernel(`aten::${name}`, isQuantized, (plain) => (self, ...rest) => requalified(plain(integersView(self as Tensor), ...rest), self as Tensor));
+  specializeKernel(`aten::${name}`, isQuantized, (plain) => (selfIn, ...rest) => {
+    const self = selfIn as Tensor;
+    if (!RESIZES.has(name)) return requalified(plain(integersView(self), ...rest), self);
+    const out = plain(fromDoubles(integersOf(self), self.sizes), ...rest) as Tensor;
+    return fromIntegers(doublesOf(out), out.sizes, self.dtype, self.quantizer!);
+  });
 }
 for (const name of ["cat", "stack", "concat", "hstack", "vstack"]) {
   specializeKernel(`aten::${name}`, isQuantizedList, (plain) => (list, ...rest) => {
@@ -51,11 +58,13 @@ for (const name of ["cat", "stack", "concat", "hstack", "vstack"]) {
 }
 
 /** Runs a float operator on (integer - zero point) and rounds back: averages keep the scale. */
-function averaged(self: Tensor, run: (x: Tensor) => unknown): Tensor {
+function averaged(self: Tensor, isLegacy: boolean, run: (x: Tensor) => unknown): Tensor {
   const q = affineOf(self, "mean");
   const out = run(fromDoubles(integersOf(self).map((v) => v - q.zeroPoint), self.sizes, DTYPES.float64)) as Tensor;
   const [min, max] = self.dtype === DTYPES.qint8 ? [-128, 127] : self.dtype === DTYPES.quint8 ? [0, 255] : [-2147483648, 2147483647];
-  const integers = doublesOf(out).map((v) => Math.max(min, Math.min(max, roundHalfEven(Math.fround(v)) + q.zeroPoint)));
+  // whether the zero point is added before rounding decides ties
+  const round = (v: number): number => (isLegacy ? roundHalfEven(Math.fround(v + q.zeroPoint)) : roundHalfEven(v) + q.zeroPoint);
+  const integers = doublesOf(out).map((v) => Math.max(min, Math.min(max, round(Math.fround(v)))));
   return fromIntegers(integers, out.sizes, self.dtype, q);
 }
 
@@ -64,7 +73,7 @@ const AVERAGES = [
   "_adaptive_avg_pool3d", "upsample_bilinear2d", "upsample_bilinear2d.vec",
 ];
 for (const name of AVERAGES) {
-  specializeKernel(`aten::${name}`, isQuantized, (plain) => (self, ...rest) => averaged(self as Tensor, (x) => plain(x, ...rest)));
+  specializeKernel(`aten::${name}`, isQuantized, (plain) => (self, ...rest) => averaged(self as Tensor, !name.startsWith("upsample"), (x) => plain(x, ...rest)));
 }
 
 /** Applies a function to real values, keeping the parameters. */
@@ -123,7 +132,7 @@ specializeKernel("aten::copy_", isQuantized, (plain) => (target, source, ...rest
   self.quantizer = src.quantizer;
   return self;
 });
-for (const name of ["relu_", "hardtanh_", "clamp_", "relu6_", "sigmoid_", "tanh_", "leaky_relu_"]) {
+for (const name of ["relu_", "hardtanh_", "clamp_", "relu6_", "leaky_relu_"]) {
   specializeKernel(`aten::${name}`, isQuantized, () => (target, a, b) => {
     const self = target as Tensor;
     const result = name === "relu_" ? rectified(self) : name === "leaky_relu_" ? mapped(self, (x) => (x > 0 ? x : x * Math.fround(scalarToNumber(a as Scalar)))) : clampQuantized(self, a === null || a === undefined ? null : scalarToNumber(a as Scalar), b === null || b === undefined ? null : scalarToNumber(b as Scalar));

@@ -6,7 +6,7 @@ import { toFloat64Array } from "../tensor/data.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { doublesOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { broadcastColumns } from "../tensor/kernels/loss.ts";
-import { dequantized, fromIntegers, integerRange, integersOf, integersView, quantizeValue, quantizeValues } from "../tensor/kernels/quantized.ts";
+import { dequantized, fromIntegers, integerRange, integersOf, integersView, mapElementwise, quantizeScalar, quantizeValue, quantizeValues } from "../tensor/kernels/quantized.ts";
 import { roundHalfEven } from "../tensor/kernels/unary.ts";
 import { scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import type { Quantizer, Tensor } from "../tensor/tensor.ts";
@@ -47,13 +47,12 @@ function checkPair(a: Tensor, b: Tensor, verb: string): void {
 
 function add(a: Tensor, b: Tensor, scale: number, zeroPoint: number, relu: boolean): Tensor {
   checkPair(a, b, "Add");
-  const { sizes, values } = broadcastColumns([floatsOfQuantized(a), floatsOfQuantized(b)]);
-  const y = values[1]!;
-  const sums = values[0]!.map((x, i) => {
-    const s = f(x + y[i]!);
-    return relu && s < 0 ? 0 : s;
-  });
-  return quantizeValues(sums, sizes, a.dtype, scale, zeroPoint);
+  const qa = affineOf(a, "add");
+  const qb = affineOf(b, "add");
+  const { sizes, values } = broadcastColumns([integersView(a), integersView(b)]);
+  const operands = [{ ...qa, integers: values[0]! }, { ...qb, integers: values[1]! }];
+  const sums = mapElementwise(operands, (x, y) => (relu ? Math.max(f(x + y), 0) : x + y), scale, zeroPoint, a.dtype);
+  return fromIntegers(sums, sizes, a.dtype, { scheme: "per_tensor_affine", scale, zeroPoint });
 }
 
 function mul(a: Tensor, b: Tensor, scale: number, zeroPoint: number, relu: boolean): Tensor {
@@ -160,10 +159,14 @@ function concatenate(tensors: readonly Tensor[], dim: number, scaleIn: number | 
     if (t.dtype !== first.dtype) throw new OperatorError("All dtypes must be the same.");
     affineOf(t, "cat");
   }
-  const joined = doublesOf(cat(tensors.map(floatsOfQuantized), dim));
-  const sizes = cat(tensors.map(integersView), dim).sizes;
-  const values = relu ? joined.map((v) => Math.max(v, 0)) : joined;
-  return quantizeValues(values, sizes, first.dtype, scaleIn ?? q.scale, zeroPointIn ?? q.zeroPoint);
+  const scale = scaleIn ?? q.scale;
+  const zeroPoint = zeroPointIn ?? q.zeroPoint;
+  const mapped = tensors.map((t) => {
+    const values = dequantized(t).map((x) => quantizeScalar(relu ? Math.max(x, 0) : x, scale, zeroPoint, t.dtype));
+    return fromDoubles(values, t.sizes);
+  });
+  const joined = cat(mapped, dim);
+  return fromIntegers(doublesOf(joined), joined.sizes, first.dtype, { scheme: "per_tensor_affine", scale, zeroPoint });
 }
 
 op("quantized::cat(Tensor[] qx, int dim, float? scale, int? zero_point) -> Tensor", (tensors, dim, scale, zeroPoint) => concatenate(tensors, dim, scale, zeroPoint, false));
@@ -171,7 +174,9 @@ op("quantized::cat_relu(Tensor[] qx, int dim, float? scale, int? zero_point) -> 
 
 /** Applies a function to real values and quantizes the result. */
 export function mapQuantized(t: Tensor, scale: number, zeroPoint: number, g: (x: number) => number): Tensor {
-  return quantizeValues(dequantized(t).map((x) => f(g(x))), t.sizes, t.dtype, scale, zeroPoint);
+  const q = affineOf(t, "map");
+  const integers = mapElementwise([{ ...q, integers: integersOf(t) }], g, scale, zeroPoint, t.dtype);
+  return fromIntegers(integers, t.sizes, t.dtype, { scheme: "per_tensor_affine", scale, zeroPoint });
 }
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));

@@ -49,6 +49,7 @@ function sumOver(self: Tensor, dims: readonly number[] | null, keepdim: boolean,
   const dtype = sumDtype(self, id);
   const input = accumulated(self, dtype);
   const plan = planReduction(input, dims, keepdim);
+  if (dtype === DTYPES.complex32) throw notImplemented("sum_cpu", dtype);
   if (dtype.category === "complex") return reduceComplex(input, plan, complexSum(), dtype);
   if (dtype === DTYPES.bool) return reduceReal(input, plan, truthFold(false), dtype, false);
   if (dtype.category === "int") return reduceReal(input, plan, intSumFold(), dtype, false, bigSum());

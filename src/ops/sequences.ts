@@ -4,7 +4,7 @@ import { op } from "../core/operator_registry.ts";
 import { convertTensor } from "../tensor/clone.ts";
 import { copyElements } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
-import { doublesOf, fromDoubles, indicesOf, maskOf } from "../tensor/kernels/data.ts";
+import { doublesOf, fromDoubles, fromIndices, indicesOf, maskOf } from "../tensor/kernels/data.ts";
 import { scalarToNumber } from "../tensor/scalar.ts";
 import { numelOf, wrapDim } from "../tensor/strides.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
@@ -17,6 +17,10 @@ import { toCopy } from "./conversion.ts";
 import { reshapeTensor, view } from "./views.ts";
 
 op("aten::chalf(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor", (self, format) => (self.dtype === DTYPES.complex32 ? self : toCopy(self, DTYPES.complex32, null, format)));
+op("aten::_dim_arange(Tensor like, int dim) -> Tensor", (like, dim) => {
+  const size = like.sizes[wrapDim(dim, like.ndim)]!;
+  return fromIndices(Float64Array.from({ length: size }, (_, i) => i), [size]);
+});
 op("aten::_stack(Tensor[] tensors, int dim=0) -> Tensor", (tensors, dim) => stack(tensors, dim));
 op("aten::_reshape_from_tensor(Tensor self, Tensor shape) -> Tensor", (self, shape) => reshapeTensor(self, Array.from(indicesOf(shape))));
 
@@ -24,11 +28,14 @@ op("aten::_chunk_cat(Tensor[] tensors, int dim, int num_chunks) -> Tensor", (ten
   if (tensors.length === 0) throw new OperatorError("_chunk_cat expects a non-empty input tensor list");
   if (chunks < 1) throw new OperatorError("_chunk_cat expects positive num_chunks");
   const first = tensors[0]!;
-  const dim = wrapDim(dimIn, first.ndim);
+  if (dimIn < 0 && tensors.some((t) => t.ndim !== first.ndim)) {
+    throw new OperatorError("_chunk_cat expects non-negative dim when input tensors have different ndims");
+  }
+  const dim = dimIn < 0 ? wrapDim(dimIn, first.ndim) : dimIn;
   for (const t of tensors) {
     if (t.numel === 0) throw new OperatorError("_chunk_cat expects non-empty tensor");
     if (t.dtype !== first.dtype) throw new OperatorError("_chunk_cat expects all input tensors with the same dtype");
-    if (dim >= t.ndim) throw new OperatorError("_chunk_cat expects dim < ndims for all input tensors");
+    if (dim >= t.ndim) throw new OperatorError("_chunk_cat expects dim < ndim for all input tensors");
     for (let d = 0; d < dim; d++) {
       if (t.sizes[d] !== first.sizes[d]) throw new OperatorError("_chunk_cat expects same sizes of 0,...,dim-1 dimensions for all tensors");
     }

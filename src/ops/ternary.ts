@@ -10,12 +10,13 @@ import { forEachStrided } from "../tensor/iterate.ts";
 import { MEMORY_FORMAT } from "../tensor/memory_format.ts";
 import { C, cdiv, cmul } from "../tensor/math/complex.ts";
 import { broadcastAll, map1, map2, map3, notImplemented, type Kernel3 } from "../tensor/pointwise.ts";
-import { resultType, toRealDtype } from "../tensor/promotion.ts";
+import { resultType } from "../tensor/promotion.ts";
 import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { emptyTensor, Tensor } from "../tensor/tensor.ts";
 import { expandView } from "../tensor/view_geometry.ts";
 import { operand, wrapped } from "./operands.ts";
-import { kernelParameter, largestOf } from "./unary.ts";
+import { checkedScalar, cppTypeName } from "./scalar_checks.ts";
+import { kernelParameter } from "./unary.ts";
 
 const WHERE: Kernel3 = {
   name: "where_cpu",
@@ -26,16 +27,6 @@ const WHERE: Kernel3 = {
     C.im = c !== 0 ? ai : bi;
   },
 };
-
-/** dtype names in some messages are those of C++. */
-const CPP_NAMES: Readonly<Record<string, string>> = {
-  Byte: "unsigned char", Char: "signed char", Short: "short", Int: "int", Long: "long int", Float: "float", Double: "double", Half: "c10::Half", BFloat16: "c10::BFloat16", ComplexFloat: "c10::complex<float>", ComplexDouble: "c10::complex<double>", Bool: "bool",
-};
-
-/** A dtype as messages with C++ types name it. */
-export function cppTypeName(dtype: DType): string {
-  return CPP_NAMES[dtype.cppName] ?? dtype.cppName;
-}
 
 function whereOf(condition: Tensor, self: Tensor | Scalar, other: Tensor | Scalar): Tensor {
   if (condition.dtype !== DTYPES.bool && condition.dtype !== DTYPES.uint8) {
@@ -60,6 +51,7 @@ function clampRange(name: string, self: Tensor, min: Scalar | null, max: Scalar 
   if (max !== null) operands.push(max);
   const dtype = resultType(...operands);
   if (dtype.category === "complex") throw new OperatorError("clamp is not supported for complex types");
+  if (dtype === DTYPES.bool) throw notImplemented(name, dtype);
   const low = min === null ? -Infinity : bound(min, dtype);
   const high = max === null ? Infinity : bound(max, dtype);
   const bigLow = min === null ? -(2n ** 64n) : bigBound(checkedScalar(min, dtype));
@@ -242,36 +234,6 @@ op("aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1
     dtype,
   );
 });
-
-const INT_RANGE: Readonly<Record<string, readonly [bigint, bigint]>> = {
-  Byte: [-255n, 255n], Char: [-128n, 127n], Short: [-32768n, 32767n], Int: [-2147483648n, 2147483647n], Long: [-(2n ** 63n), 2n ** 63n - 1n],
-};
-const CPP_FIXED: Readonly<Record<string, string>> = {
-  Byte: "uint8_t", Char: "int8_t", Short: "int16_t", Int: "int32_t", Long: "int64_t", Half: "c10::Half", BFloat16: "c10::BFloat16", Float: "float", Double: "double", Bool: "bool",
-};
-
-/** A number as an element of `dtype`, checked as Scalar::to does. */
-export function checkedScalar(value: Scalar, dtype: DType): Scalar {
-  const fail = (): never => {
-    throw new OperatorError(`value cannot be converted to type ${CPP_FIXED[dtype.cppName] ?? dtype.cppName} without overflow`);
-  };
-  if (dtype.category === "complex" || dtype === DTYPES.bool) return value;
-  if (value instanceof Complex) {
-    if (value.im !== 0) fail();
-    return checkedScalar(value.re, dtype);
-  }
-  const range = INT_RANGE[dtype.cppName];
-  if (range) {
-    const x = typeof value === "bigint" ? value : scalarToNumber(value);
-    if (typeof x === "number" && !Number.isFinite(x)) fail();
-    const whole = typeof x === "bigint" ? x : BigInt(Math.trunc(x));
-    if (whole < range[0] || whole > range[1]) fail();
-    return whole;
-  }
-  const x = scalarToNumber(value);
-  if (Number.isFinite(x) && Math.abs(x) > largestOf(toRealDtype(dtype))) fail();
-  return value;
-}
 
 function masked(self: Tensor, mask: Tensor, value: Scalar): void {
   if (mask.dtype !== DTYPES.bool) {

@@ -133,8 +133,8 @@ op("aten::round.decimals(Tensor self, *, int decimals) -> Tensor", (self, decima
     throw notImplemented("round_cpu", self.dtype);
   }
   const scale = 10 ** Math.abs(decimals);
-  // each step is rounded to the dtype, as PyTorch's kernel does
-  const step = roundingOf(self.dtype);
+  // each step is rounded to the computing precision, as in PyTorch's kernel: float32 for the half kinds
+  const step = self.dtype === DTYPES.float64 ? (x: number): number => x : Math.fround;
   const real =
     decimals === 0
       ? roundHalfEven

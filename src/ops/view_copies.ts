@@ -21,6 +21,7 @@ op("aten::t_copy(Tensor self) -> Tensor", (self) => copied(views.t(self)));
 op("aten::transpose_copy.int(Tensor self, int dim0, int dim1) -> Tensor", (self, a, b) => copied(views.transpose(self, a, b)));
 op("aten::squeeze_copy(Tensor self) -> Tensor", (self) => copied(views.squeezeAll(self)));
 op("aten::squeeze_copy.dim(Tensor self, int dim) -> Tensor", (self, dim) => copied(views.squeeze(self, dim)));
+op("aten::squeeze_copy.dims(Tensor self, int[] dim) -> Tensor", (self, dims) => copied(views.squeezeMany(self, dims)));
 op("aten::unsqueeze_copy(Tensor self, int dim) -> Tensor", (self, dim) => copied(views.unsqueeze(self, dim)));
 op("aten::select_copy.int(Tensor self, int dim, SymInt index) -> Tensor", (self, dim, index) => copied(selection.select(self, dim, index)));
 op("aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor", (self, dim, start, end, step) =>

@@ -244,7 +244,7 @@ function squeezeDims(self: Tensor, dims: readonly number[]): Tensor {
 
 export const squeezeAll = op("aten::squeeze(Tensor(a) self) -> Tensor(a)", (self) => squeezeView(self));
 export const squeeze = op("aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)", (self, dim) => squeezeDims(self, [dim]));
-op("aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)", squeezeDims);
+export const squeezeMany = op("aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)", squeezeDims);
 op("aten::squeeze_(Tensor(a!) self) -> Tensor(a!)", (self) => becomes(self, squeezeView(self)));
 op("aten::squeeze_.dim(Tensor(a!) self, int dim) -> Tensor(a!)", (self, dim) => becomes(self, squeezeDims(self, [dim])));
 op("aten::squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)", (self, dim) => becomes(self, squeezeDims(self, dim)));

@@ -47,8 +47,7 @@ class ModuleSerializer {
   }
 
   serialize(root: ScriptObject): number {
-    for (const [name, data] of this.options.extraFiles ?? [])
-      this.writer.writeRecord(FOLDER.extra + name, data);
+    for (const [name, data] of this.options.extraFiles ?? []) this.writer.writeRecord(FOLDER.extra + name, data);
     const classes: ClassType[] = [];
     this.writePickle(RECORD.data, FOLDER.data, this.pickler(classes).pickle(root, root.type, ROOT_OWNERS));
     // the classes of the objects come first: an attribute's type may be only an interface

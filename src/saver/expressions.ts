@@ -80,8 +80,7 @@ function addDict(out: TaggedText, pairs: readonly Value[], scope: ExpressionScop
 }
 
 const PRINTERS: Readonly<Record<string, ExpressionPrinter>> = {
-  "prim::Uninitialized": (out, node, scope) =>
-    out.add("uninitialized(").add(scope.typeText(node.output.type)).add(")"),
+  "prim::Uninitialized": (out, node, scope) => out.add("uninitialized(").add(scope.typeText(node.output.type)).add(")"),
   "prim::Constant"(out, node, scope) {
     const { type } = node.outputs[0]!;
     if (type.kind === "Function") {

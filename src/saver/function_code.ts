@@ -15,10 +15,7 @@ function codeOf(printer: PythonPrint): FunctionCode {
 }
 
 /** PyTorch's `.code`. A method's `self` is printed without its type; pass `isMethod: false` for free functions. */
-export function functionCode(
-  fn: ScriptFunction,
-  options: { readonly isMethod?: boolean } = {},
-): FunctionCode {
+export function functionCode(fn: ScriptFunction, options: { readonly isMethod?: boolean } = {}): FunctionCode {
   const printer = new PythonPrint();
   printer.printFunction(fn, !(options.isMethod ?? true));
   return codeOf(printer);

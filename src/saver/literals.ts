@@ -26,8 +26,7 @@ export class ConstantTable {
     if (value instanceof Tensor) {
       const key = `${value.dtype.name}|${String(value.device)}|${value.sparse?.layout ?? ""}|${value.sizes.join()}`;
       const candidates = this.tensorsByKey.get(key) ?? [];
-      for (const index of candidates)
-        if (sameTensor(this.entries[index]!.value as Tensor, value)) return index;
+      for (const index of candidates) if (sameTensor(this.entries[index]!.value as Tensor, value)) return index;
       this.tensorsByKey.set(key, [...candidates, this.entries.length]);
     }
     this.entries.push({ value, type });

@@ -37,10 +37,7 @@ function equalValues(a: unknown, typeA: Type, b: unknown, typeB: Type): boolean 
   if (ownA.kind === "List" && ownB.kind === "List") {
     const left = a as unknown[];
     const right = b as unknown[];
-    return (
-      left.length === right.length &&
-      left.every((v, i) => equalValues(v, ownA.element, right[i], ownB.element))
-    );
+    return left.length === right.length && left.every((v, i) => equalValues(v, ownA.element, right[i], ownB.element));
   }
   if (a instanceof Complex && b instanceof Complex) return a.re === b.re && a.im === b.im;
   if (a instanceof Device && b instanceof Device) return String(a) === String(b);

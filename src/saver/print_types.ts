@@ -150,8 +150,7 @@ function printEnum(type: EnumType, printer: PythonPrint): void {
 /** A member's value as a C++ stream prints it: strings without escapes. */
 function enumText(value: unknown, type: EnumType): string {
   if (value instanceof Complex) return complexText(value.re, value.im);
-  if (type.valueType.kind === "Float")
-    return floatText(value instanceof Float ? value.value : (value as number));
+  if (type.valueType.kind === "Float") return floatText(value instanceof Float ? value.value : (value as number));
   if (typeof value === "boolean") return value ? "True" : "False";
   return String(value);
 }

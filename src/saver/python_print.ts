@@ -71,10 +71,7 @@ export class PythonPrint implements ExpressionScope {
     const name = this.references.get(value);
     if (name !== undefined) return new TaggedText(this.ranges).add(name);
     const expression = this.expressions.get(value);
-    internalAssert(
-      expression,
-      `value %${value.debugName()} of ${value.node.kind} is used before it is printed`,
-    );
+    internalAssert(expression, `value %${value.debugName()} of ${value.node.kind} is used before it is printed`);
     return expression;
   }
 
@@ -112,12 +109,7 @@ export class PythonPrint implements ExpressionScope {
     this.annotated = new Set();
   }
 
-  private printHeader(
-    name: string,
-    schema: FunctionSchema,
-    params: readonly Value[],
-    withFirstType: boolean,
-  ): void {
+  private printHeader(name: string, schema: FunctionSchema, params: readonly Value[], withFirstType: boolean): void {
     const { body } = this;
     this.indent().add("def ").add(name).add("(");
     schema.args.forEach((arg, i) => {
@@ -179,10 +171,7 @@ export class PythonPrint implements ExpressionScope {
 
   private nameValues(values: readonly Value[]): void {
     for (const value of values)
-      this.references.set(
-        value,
-        this.names.unique(value.hasDebugName() ? toIdentifier(value.debugNameBase()) : "_"),
-      );
+      this.references.set(value, this.names.unique(value.hasDebugName() ? toIdentifier(value.debugNameBase()) : "_"));
   }
 
   private printNode(node: Node, printConstant: boolean): void {
@@ -269,8 +258,7 @@ export class PythonPrint implements ExpressionScope {
     const expression = new TaggedText(this.ranges);
     addExpression(expression, node, this);
     const isLong = this.isLong(expression.text);
-    if (!this.inlining.has(node) || (node.kind === "prim::Constant" && isLong))
-      return this.assign(node, expression);
+    if (!this.inlining.has(node) || (node.kind === "prim::Constant" && isLong)) return this.assign(node, expression);
     this.expressions.set(node.output, expression);
     if (isLong) this.splitLong(node.output);
   }
@@ -365,12 +353,7 @@ export class PythonPrint implements ExpressionScope {
     this.nameValues([counter]);
     if (kind === "for") {
       this.indent();
-      this.body
-        .add("for ")
-        .append(this.useOf(counter))
-        .add(" in range(")
-        .append(this.useOf(maxTripCount!))
-        .add("):\n");
+      this.body.add("for ").append(this.useOf(counter)).add(" in range(").append(this.useOf(maxTripCount!)).add("):\n");
     } else {
       // a while loop has no use for the counter: it stands for the condition
       this.printAssignment([counter], [condition!]);

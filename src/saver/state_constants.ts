@@ -19,9 +19,7 @@ function isConstantValue(value: Value): boolean {
   const schema = maybeSchema(node);
   if (!CONSTRUCTORS.has(node.kind) && (!schema || isMutable(schema))) return false;
   // a value that is written later is made anew on each call
-  const isOnlyRead = value.uses.every(
-    ({ user }) => CONSTRUCTORS.has(user.kind) || user.kind === "prim::Return",
-  );
+  const isOnlyRead = value.uses.every(({ user }) => CONSTRUCTORS.has(user.kind) || user.kind === "prim::Return");
   return isOnlyRead && node.inputs.every(isConstantValue);
 }
 
@@ -39,8 +37,7 @@ export class StateConstants {
       onConstant(first);
       return first;
     }
-    if (returned.node.kind !== "prim::TupleConstruct" || !Array.isArray(state) || !Array.isArray(first))
-      return state;
+    if (returned.node.kind !== "prim::TupleConstruct" || !Array.isArray(state) || !Array.isArray(first)) return state;
     return state.map((item: unknown, i) => {
       if (!isConstantValue(returned.node.inputs[i]!)) return item;
       onConstant(first[i]);

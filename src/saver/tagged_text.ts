@@ -11,8 +11,7 @@ export interface TaggedRange {
 /** Whether two ranges are one: sources compare by identity. */
 export function isSameRange(a: SourceRange | undefined, b: SourceRange | undefined): boolean {
   return (
-    a === b ||
-    (a !== undefined && b !== undefined && a.source === b.source && a.start === b.start && a.end === b.end)
+    a === b || (a !== undefined && b !== undefined && a.source === b.source && a.start === b.start && a.end === b.end)
   );
 }
 

@@ -105,10 +105,7 @@ export class TensorPickler {
     const { out } = this;
     const { layout } = sparse;
     if (layout !== "sparse_coo" && layout !== "sparse_csr") {
-      throw new UnsupportedError(
-        "sparse",
-        `Unsupported sparse tensor layout type in serialization ${layout}`,
-      );
+      throw new UnsupportedError("sparse", `Unsupported sparse tensor layout type in serialization ${layout}`);
     }
     out.pushGlobal(TENSOR_MODULE, "_rebuild_sparse_tensor");
     out.startTuple();

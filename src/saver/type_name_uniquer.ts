@@ -1,4 +1,4 @@
-/** @file TypeNameUniquer: one name per type within an archive; the first type keeps its name, later ones are mangled. Upstream: torch/csrc/jit/serialization/type_name_uniquer.cpp, frontend/name_mangler.cpp. Spec: spec/code.md. */
+/** @file TypeNameUniquer: one name per type within an archive; the first type keeps its name, later ones are mangled. Upstream: torch/csrc/jit/serialization/type_name_uniquer.cpp, frontend/name_mangler.cpp. Spec: spec/printing.md. */
 import { QualifiedName } from "../core/qualified_name.ts";
 import type { TypePrinter } from "../core/type.ts";
 import { NamedTypeMap, asPrintedType, definitionName, type PrintedType } from "./dependencies.ts";

@@ -58,10 +58,7 @@ export class ValuePickler {
   }
 
   /** Pickles a tuple that nobody else holds, whose elements have `owners` owners each. */
-  pickleTuple(
-    elements: readonly { readonly value: unknown; readonly type: Type }[],
-    owners: number,
-  ): PickledValue {
+  pickleTuple(elements: readonly { readonly value: unknown; readonly type: Type }[], owners: number): PickledValue {
     for (const { value } of elements) this.counts.add(value, owners);
     return this.finish(() => {
       this.out.startTupleOf(elements.length);

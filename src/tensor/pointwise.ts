@@ -117,6 +117,12 @@ function roundScratch(from: DType, to: DType, x: Float64Array, n: number): void 
 
 const MAX_SAFE = 9007199254740991;
 
+/** Complex kernels that PyTorch does not have for complex32. */
+const WITHOUT_COMPLEX_HALF = new Set([
+  "div_cpu", "pow", "logical_and_cpu", "logical_or_cpu", "logical_xor_cpu", "logical_not_cpu", "logaddexp_cpu", "logaddexp2_cpu",
+  "lerp_kernel_scalar", "lerp_kernel_tensor", "addcdiv_cpu_out", "nan_to_num", "angle_cpu", "sigmoid_backward_cpu", "tanh_backward_cpu",
+]);
+
 /** How to map: the dtype that inputs convert to, and the dtype of the result. */
 export interface MapOptions {
   readonly compute: DType;
@@ -141,6 +147,7 @@ export function mapElements(
   const out = emptyStrided(sizes, strides, outDtype);
   const n = out.numel;
   if (compute.category === "complex" ? !kernel.complex : !kernel.real) throw notImplemented(kernel.name, compute);
+  if (compute === DTYPES.complex32 && WITHOUT_COMPLEX_HALF.has(kernel.name)) throw notImplemented(kernel.name, compute);
   if (n === 0) return out;
   const views = inputs.map((t) => broadcastStrides(t, sizes));
   const order = iterationOrder(sizes, [strides]);

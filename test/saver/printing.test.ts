@@ -63,9 +63,7 @@ describe("constantText", () => {
   it("PRN-9: annotates empty and ambiguous containers", () => {
     expect(literal([], T.listOf(T.IntT))).toBe("annotate(List[int], [])");
     expect(literal(new Map(), T.dictOf(T.StringT, T.IntT))).toBe("annotate(Dict[str, int],{})");
-    expect(literal([1, null], T.listOf(T.optionalOf(T.IntT)))).toBe(
-      "annotate(List[Optional[int]], [1, None])",
-    );
+    expect(literal([1, null], T.listOf(T.optionalOf(T.IntT)))).toBe("annotate(List[Optional[int]], [1, None])");
     expect(literal([1], T.tupleOf([T.IntT]))).toBe("(1,)");
   });
 
@@ -88,12 +86,7 @@ describe("TypeNameUniquer", () => {
     const first = make("__torch__.a.B");
     expect(
       [first, make("__torch__.a.B"), make("__torch__.a.B"), first].map((t) => names.nameOf(t).qualifiedName),
-    ).toEqual([
-      "__torch__.a.B",
-      "__torch__.a.___torch_mangle_0.B",
-      "__torch__.a.___torch_mangle_1.B",
-      "__torch__.a.B",
-    ]);
+    ).toEqual(["__torch__.a.B", "__torch__.a.___torch_mangle_0.B", "__torch__.a.___torch_mangle_1.B", "__torch__.a.B"]);
     const mangled = "__torch__.a.___torch_mangle_7.B";
     names.nameOf(make(mangled));
     expect(names.nameOf(make(mangled)).qualifiedName).toBe("__torch__.a.___torch_mangle_8.B");

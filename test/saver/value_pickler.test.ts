@@ -13,10 +13,7 @@ import { CPU, Device, META, Tensor, emptyTensor } from "../../src/tensor/tensor.
 import { allocateStorage } from "../../src/tensor/storage.ts";
 
 // made by make_pickles.py
-const recorded = JSON.parse(readFileSync(new URL("pickles.json", import.meta.url), "utf8")) as Record<
-  string,
-  string
->;
+const recorded = JSON.parse(readFileSync(new URL("pickles.json", import.meta.url), "utf8")) as Record<string, string>;
 
 type Attribute = readonly [name: string, type: T.Type, value: unknown, kind?: "parameter" | "buffer"];
 

@@ -143,6 +143,26 @@ function depthwise(x: Floats, w: Floats, out: Floats, g: ConvGeometry): void {
   }
 }
 
+/** dw (O, C / groups, ...) += the gradient of `convolve` with respect to its weight, given that of its result. */
+export function convolveWeightGradient(x: Floats, grad: Floats, dw: Floats, g: ConvGeometry): void {
+  const inPlane = g.input[0] * g.input[1] * g.input[2];
+  const outPlane = g.output[0] * g.output[1] * g.output[2];
+  const inPer = g.inChannels / g.groups;
+  const outPer = g.outChannels / g.groups;
+  const k = inPer * g.kernel[0] * g.kernel[1] * g.kernel[2];
+  const product = rowProductFor(x);
+  const columns = makeLike(x, outPlane * k);
+  const part = makeLike(x, outPer * k);
+  for (let n = 0; n < g.batch; n++) {
+    for (let group = 0; group < g.groups; group++) {
+      gatherColumns(x, (n * g.inChannels + group * inPer) * inPlane, inPer, 0, outPlane, columns, g);
+      product(grad, (n * g.outChannels + group * outPer) * outPlane, outPlane, transposed(columns, 0, outPlane, k), 0, outPlane, part, 0, k, outPer, k, outPlane);
+      const to = group * outPer * k;
+      for (let i = 0; i < part.length; i++) dw[to + i] = dw[to + i]! + part[i]!;
+    }
+  }
+}
+
 /** out (N, O, ...) = x (N, C, ...) convolved, transposed, with w (C, O / groups, ...); `input` is x's size. */
 export function convolveTransposed(x: Floats, w: Floats, out: Floats, g: ConvGeometry): void {
   const inPlane = g.input[0] * g.input[1] * g.input[2];

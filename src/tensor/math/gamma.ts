@@ -128,7 +128,7 @@ export function zeta(x: number, q: number): number {
     if (x !== Math.floor(x)) return NaN;
   }
   const eps = 1.11022302462515654042e-16;
-  let s = Math.pow(q, -x);
+  let s = q === 1 ? 1 : Math.pow(q, -x); // C's pow(1, anything) is 1
   let a = q;
   let b = 0;
   for (let i = 0; i < 9 || a <= 9; i++) {
