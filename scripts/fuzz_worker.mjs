@@ -21,7 +21,7 @@ function step(stage, body) {
     return "ok";
   } catch (error) {
     // the interpreter wraps what an operator throws: a TypeError below it is still a hole
-    const wrapped = error.cause instanceof TypeError || error.cause instanceof ReferenceError || /internal:/.test(error.message ?? "");
+    const wrapped = error.cause instanceof TypeError || error.cause instanceof ReferenceError || /(^|\W)internal: /.test(error.message ?? "");
     if (error instanceof TorchScriptError && !wrapped) return error.name;
     if (wrapped) throw Object.assign(new Error(`${stage}: wrapped ${error.cause?.stack ?? error.stack}`), { defect: true });
     throw Object.assign(new Error(`${stage}: ${error?.stack ?? error}`), { defect: true });

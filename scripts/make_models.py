@@ -43,8 +43,9 @@ def make(entry, out):
                 module = torch.jit.script(model)
             else:
                 module = torch.jit.trace(model, calls[0], check_trace=False, strict=False)
-                # sizes are constants of a trace: more calls of the same shape only
-                calls = [calls[0], tuple(a if a.dtype == torch.long else a.flip(-1) for a in calls[0])]
+                # sizes are constants of a trace: the second call has the shapes of the first
+                same = len(calls) > 1 and [a.shape for a in calls[1]] == [a.shape for a in calls[0]]
+                calls = [calls[0], calls[1] if same else tuple(a.flip(-1) for a in calls[0])]
             record(folder, module, calls)
             say(**label, folder=folder, seconds=round(time.time() - started, 1))
         except Exception as error:

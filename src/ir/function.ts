@@ -11,6 +11,7 @@ export class ScriptFunction implements FunctionLike {
   readonly graph: Graph;
   private creator: ((fn: ScriptFunction) => void) | undefined;
   private running = false;
+  private failure: Error | undefined;
   private knownSchema: FunctionSchema | undefined;
   /** The interpreter's compiled form; owned by `src/interpreter`. */
   compiled: unknown;
@@ -34,6 +35,8 @@ export class ScriptFunction implements FunctionLike {
   ensureDefined(): void {
     const creator = this.creator;
     if (!creator) return;
+    // the graph of a failed attempt is half made: a second one must not build on it
+    if (this.failure !== undefined) throw this.failure;
     if (this.running) {
       throw new ScriptError(
         `function '${this.name}' is called recursively. Recursive calls are not supported`,
@@ -43,6 +46,9 @@ export class ScriptFunction implements FunctionLike {
     try {
       creator(this);
       this.creator = undefined;
+    } catch (error) {
+      if (error instanceof Error) this.failure = error;
+      throw error;
     } finally {
       this.running = false;
     }

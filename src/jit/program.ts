@@ -4,6 +4,7 @@ import { ScriptError } from "../base/errors.ts";
 import { SourceRange } from "../base/source_range.ts";
 import { findNativeClass } from "../core/native_class.ts";
 import type { ClassType } from "../core/type.ts";
+import { compileFunction } from "../interpreter/run.ts";
 import { ScriptFunction } from "../ir/function.ts";
 import { graphText } from "../ir/printer.ts";
 import { loadProgram, sourceOfQualifier } from "../loader/import_module.ts";
@@ -14,8 +15,10 @@ export interface Program {
   readonly rootClass: ClassType;
   /** PyTorch's text of a graph: `forward`, or PATH.METHOD of a submodule's class. Throws ScriptError where there is none. */
   graphText(method: string): string;
-  /** Compiles every function and method, and yields its name; throws ScriptError at the first that cannot be. */
-  compileAll(): Generator<string>;
+  /** Declares all that a code record defines. Throws ScriptError where it cannot be parsed or typed. */
+  loadRecord(record: string): void;
+  /** Every function and method of what is declared; `compile` throws ScriptError or UnsupportedError where it cannot run here. */
+  functions(): Generator<{ readonly qualname: string; readonly compile: () => void }>;
   /** The original source of a 1-based line of a code record, as PyTorch excerpts it; undefined without a debug record. */
   originOfLine(record: string, line: number): string | undefined;
 }
@@ -48,22 +51,22 @@ export function openProgram(reader: ArchiveReader): Program {
       fn.ensureDefined();
       return graphText(fn.graph);
     },
-    *compileAll() {
-      for (const record of reader.recordNames("code/")) {
-        const qualifier = CODE.exec(record)?.[1];
-        if (qualifier !== undefined) importer.loadAll(qualifier.replaceAll("/", "."));
-      }
-      for (const fn of cu.functions.values()) {
-        fn.ensureDefined();
-        yield fn.qualname.qualifiedName;
-      }
+    loadRecord(record) {
+      const qualifier = CODE.exec(record)?.[1];
+      if (qualifier !== undefined) importer.loadAll(qualifier.replaceAll("/", "."));
+    },
+    *functions() {
+      const entry = (fn: ScriptFunction): { qualname: string; compile: () => void } => ({
+        qualname: fn.qualname.qualifiedName,
+        compile: () => {
+          fn.ensureDefined();
+          compileFunction(fn);
+        },
+      });
+      for (const fn of cu.functions.values()) yield entry(fn);
       for (const type of cu.types.values()) {
         if (type.kind !== "Class") continue;
-        for (const method of type.methods.values()) {
-          if (!(method instanceof ScriptFunction)) continue;
-          method.ensureDefined();
-          yield method.qualname.qualifiedName;
-        }
+        for (const method of type.methods.values()) if (method instanceof ScriptFunction) yield entry(method);
       }
     },
     originOfLine(record, line) {

@@ -1,63 +1,129 @@
 /** @file verify: everything that can be checked of an archive without running it. Upstream: none. Spec: spec/limits.md. */
-import { ArchiveReader, FOLDER, RECORD, unpickle, verifyContainer, type ByteSource, type ContainerFinding } from "../archive/index.ts";
-import { TorchScriptError } from "../base/errors.ts";
-import { inspect } from "./inspect.ts";
-import { openProgram } from "./program.ts";
+import { ArchiveReader, FOLDER, RECORD, unpickle, verifyContainer, type ByteSource } from "../archive/index.ts";
+import { ArchiveError, PickleError, ScriptError, TorchScriptError, UnsupportedError } from "../base/errors.ts";
+import { findNativeClass } from "../core/native_class.ts";
+import { loadModuleArchive } from "../loader/import_module.ts";
+import { inspect, type ArchiveSummary, type StorageSummary } from "./inspect.ts";
+import { openProgram, type Program } from "./program.ts";
 
 /** A defect or oddity. */
-export type Finding = ContainerFinding;
+export interface Finding {
+  readonly severity: "error" | "warning";
+  /** The first line of what is wrong. */
+  readonly message: string;
+  /** Record without the root folder. */
+  readonly record?: string;
+  /** In the file for findings about the container, else in the record. */
+  readonly byteOffset?: number;
+  /** 1-based line of a code record. */
+  readonly line?: number;
+}
 
-function* caught(record: string | undefined, body: () => void): Generator<Finding> {
+type Severity = Finding["severity"];
+
+/** The finding that an error is; `record` where the error names none. */
+function findingOf(error: TorchScriptError, record: string | undefined, severity: Severity): Finding {
+  const where: { record?: string; byteOffset?: number; line?: number } = {};
+  const ownRecord = error instanceof ArchiveError || error instanceof PickleError ? error.record : undefined;
+  const name = ownRecord ?? record;
+  if (name !== undefined) where.record = name;
+  if ((error instanceof ArchiveError || error instanceof PickleError) && error.byteOffset !== undefined) where.byteOffset = error.byteOffset;
+  let message = error.message.split("\n")[0]!;
+  if (error instanceof ScriptError) {
+    message = error.reason.split("\n")[0]!;
+    const place = error.range?.fileLineCol();
+    if (place) {
+      [where.record, where.line] = place;
+      where.byteOffset = error.range!.startByte;
+    }
+  }
+  return { severity, message, ...where };
+}
+
+/** Runs a check; an error of this library is a finding. */
+function* caught(record: string | undefined, check: () => void, severity: Severity = "error"): Generator<Finding> {
   try {
-    body();
+    check();
   } catch (error) {
     if (!(error instanceof TorchScriptError)) throw error;
-    yield { severity: "error", message: error.message, ...(record === undefined ? {} : { record }) };
+    yield findingOf(error, record, error instanceof UnsupportedError ? "warning" : severity);
   }
 }
 
-/** Container, CRCs, pickles, storage bounds and code, in this order; what cannot be looked at for an earlier error is left out. */
+/**
+ * Container, CRCs, pickles, storage bounds and code, in this order; what cannot be looked at for an earlier error is left out.
+ * Nothing of the archive runs. Reads the whole file, a record at a time.
+ */
 export function* verify(source: ByteSource): Generator<Finding> {
-  let reader: ArchiveReader | undefined;
-  yield* caught(undefined, () => {
-    reader = ArchiveReader.open(source);
-    reader.checkTorchScript();
-  });
-  if (!reader) return;
-  const archive = reader;
-  yield* verifyContainer(archive);
-  for (const record of archive.recordNames().filter((name) => name.endsWith(".pkl") || name.endsWith(".debug_pkl"))) {
-    if (record === RECORD.tracedInputs) continue;
-    yield* caught(record, () => void unpickle(archive.read(record), { record }));
+  const seen = new Set<string>();
+  for (const finding of checks(source)) {
+    const key = `${finding.record ?? ""} ${finding.message}`;
+    if (seen.has(key)) continue;
+    seen.add(key);
+    yield finding;
   }
-  yield* storageFindings(archive, source);
-  yield* caught(undefined, () => {
-    for (const _name of openProgram(archive).compileAll()) void _name;
-  });
 }
 
-function* storageFindings(archive: ArchiveReader, source: ByteSource): Generator<Finding> {
-  const found: Finding[] = [];
-  yield* caught(RECORD.data, () => {
-    const summary = inspect(source);
-    const used = new Set<string>();
-    for (const storage of summary.storages) {
-      used.add(storage.record);
-      if (storage.numel === 0) continue;
-      if (!archive.has(storage.record)) {
-        found.push({ severity: "error", record: storage.record, message: `storage of ${storage.usedBy[0] ?? "?"} is missing` });
-        continue;
-      }
-      const size = archive.sizeOf(storage.record);
-      if (size < storage.nbytes) {
-        found.push({ severity: "error", record: storage.record, message: `record has ${size} bytes, ${storage.numel} ${storage.dtype} elements need ${storage.nbytes}` });
-      } else if (size > storage.nbytes) {
-        found.push({ severity: "warning", record: storage.record, message: `record has ${size} bytes, the pickle names ${storage.nbytes}` });
-      }
-    }
-    for (const record of archive.recordNames(FOLDER.data)) {
-      if (!used.has(record)) found.push({ severity: "warning", record, message: "no tensor of data.pkl uses this storage" });
-    }
+function* checks(source: ByteSource): Generator<Finding> {
+  let opened: ArchiveReader | undefined;
+  yield* caught(undefined, () => (opened = ArchiveReader.open(source)));
+  if (!opened) return;
+  const prefix = `${opened.rootName}/`;
+  for (const { record, ...finding } of verifyContainer(opened)) {
+    yield { ...finding, ...(record === undefined ? {} : { record: record.startsWith(prefix) ? record.slice(prefix.length) : record }) };
+  }
+  // the container has been checked: what it holds is looked at all the same
+  const reader = ArchiveReader.open(source, { verifyCrc: false });
+  let isTorchScript = false;
+  yield* caught(undefined, () => {
+    reader.checkTorchScript();
+    isTorchScript = true;
   });
-  yield* found;
+  let isReadable = isTorchScript;
+  for (const record of reader.recordNames()) {
+    if (!record.endsWith("pkl") || record.startsWith(FOLDER.extra)) continue;
+    for (const finding of caught(record, () => void unpickle(reader.read(record), { record, torchOnly: true }))) {
+      if (record === RECORD.data || record === RECORD.constants) isReadable = false;
+      // locations are a help: a damaged debug record stops nothing
+      yield record.endsWith(".debug_pkl") ? { ...finding, severity: "warning" } : finding;
+    }
+  }
+  if (!isReadable) return;
+  yield* storageFindings(reader);
+  yield* caught(RECORD.data, () => void loadModuleArchive(reader, { runMethod: undefined, lazy: true, findNativeClass }));
+  yield* codeFindings(reader);
+}
+
+function* storageFindings(reader: ArchiveReader): Generator<Finding> {
+  let summary: ArchiveSummary | undefined;
+  yield* caught(RECORD.data, () => (summary = inspect(reader)));
+  if (!summary) return;
+  const used = new Set<string>();
+  for (const storage of summary.storages) {
+    used.add(storage.record);
+    yield* storageFinding(storage);
+  }
+  for (const record of [...reader.recordNames(FOLDER.data), ...reader.recordNames(FOLDER.constants)]) {
+    if (!used.has(record) && reader.sizeOf(record) > 0) yield { severity: "warning", record, message: "no tensor uses this storage" };
+  }
+}
+
+function* storageFinding({ record, numel, nbytes, recordNbytes, dtype, device, usedBy }: StorageSummary): Generator<Finding> {
+  if (numel === 0 || device === "meta") return; // neither has bytes
+  const first = usedBy[0] ?? "?";
+  if (recordNbytes === null) yield { severity: "error", record, message: `record is missing, "${first}" needs ${nbytes} bytes of it` };
+  else if (recordNbytes < nbytes) yield { severity: "error", record, message: `record has ${recordNbytes} bytes, ${numel} ${dtype} elements of "${first}" need ${nbytes}` };
+  else if (recordNbytes > nbytes) yield { severity: "warning", record, message: `record has ${recordNbytes} bytes, the pickle names ${nbytes}` };
+}
+
+function* codeFindings(reader: ArchiveReader): Generator<Finding> {
+  let program: Program | undefined;
+  yield* caught(undefined, () => (program = openProgram(reader)));
+  if (!program) return;
+  for (const record of reader.recordNames(FOLDER.code)) {
+    if (record.endsWith(".py")) yield* caught(record, () => program!.loadRecord(record));
+  }
+  for (const { qualname, compile } of program.functions()) {
+    for (const finding of caught(undefined, compile)) yield finding.record === undefined ? { ...finding, message: `${qualname}: ${finding.message}` } : finding;
+  }
 }

@@ -23,8 +23,8 @@ import { ValueImporter, type RunMethod } from "./value_import.ts";
 
 /** What `loadModuleArchive` needs and may be told. */
 export interface LoadOptions extends StorageOptions {
-  /** Runs `__setstate__`. */
-  readonly runMethod: RunMethod;
+  /** Runs `__setstate__`; undefined: nothing runs, and objects that have one stay without state. */
+  readonly runMethod: RunMethod | undefined;
   /** Default: the classes of `src/core/native_class.ts`. */
   readonly findNativeClass?: NativeClassFinder | undefined;
   readonly cu?: CompilationUnit | undefined;

@@ -4,7 +4,7 @@ import { DTYPES, type DType } from "./dtype.ts";
 import { elementIndex, readElement } from "./elements.ts";
 import { toFloat64Array } from "./data.ts";
 import { rowMajorCursor } from "./iterate.ts";
-import { formatFixed, formatScientific, pythonFloat } from "./number_text.ts";
+import { formatFixed, formatScientific, pythonFloat } from "../base/float_text.ts";
 import { getDefaultDtype } from "./promotion.ts";
 import { Complex } from "./scalar.ts";
 

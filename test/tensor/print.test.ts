@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { DTYPES, type DTypeName } from "../../src/tensor/dtype.ts";
-import { formatFixed, formatScientific, pythonFloat } from "../../src/tensor/number_text.ts";
+import { formatFixed, formatScientific, pythonFloat } from "../../src/base/float_text.ts";
 import { tensorText } from "../../src/tensor/print.ts";
 import { allocateStorage } from "../../src/tensor/storage.ts";
 import { META, Tensor, emptyTensor } from "../../src/tensor/tensor.ts";
