@@ -3,6 +3,7 @@
 Each entry is `Entry(package, family, name, build, kinds)`; `build()` gives the module and its argument tuples, the first of
 which the tracer uses. Packages that cannot be imported are reported in MISSING.
 """
+import importlib.util
 import sys
 import types
 from dataclasses import dataclass
@@ -244,7 +245,7 @@ _TRANSFORMERS = {
     "BLOOM": ("BloomForCausalLM", "BloomConfig", dict(vocab_size=99, hidden_size=32, n_layer=2, n_head=4), _CAUSAL, _NO_CACHE),
     "Llama": ("LlamaForCausalLM", "LlamaConfig", _DEC, _CAUSAL, _NO_CACHE),
     "Mistral": ("MistralForCausalLM", "MistralConfig", _DEC, _CAUSAL, _NO_CACHE),
-    "Mixtral": ("MixtralForCausalLM", "MixtralConfig", dict(_DEC, num_local_experts=4), _CAUSAL, _NO_CACHE),
+    "Mixtral": ("MixtralForCausalLM", "MixtralConfig", dict(_DEC, intermediate_size=40, num_local_experts=4), _CAUSAL, _NO_CACHE),
     "Qwen2": ("Qwen2ForCausalLM", "Qwen2Config", _DEC, _CAUSAL, _NO_CACHE),
     "Gemma": ("GemmaForCausalLM", "GemmaConfig", dict(_DEC, head_dim=8), _CAUSAL, _NO_CACHE),
     "Phi": ("PhiForCausalLM", "PhiConfig", _DEC, _CAUSAL, _NO_CACHE),
@@ -268,6 +269,10 @@ _TRANSFORMERS = {
 }
 
 
+# these have one attention implementation only
+_EAGER_ONLY = {"DeBERTa-v2", "MPNet", "GPT-Neo", "BLOOM", "ConvNeXt", "ResNet", "Mamba"}
+
+
 def _transformer(transformers, model, config, args, inputs, fixed, attention):
     torch.manual_seed(0)
     configuration = getattr(transformers, config)(**args)
@@ -284,7 +289,7 @@ def transformers_entries():
     transformers.logging.set_verbosity_error()
     entries = []
     for family, spec in _TRANSFORMERS.items():
-        for attention in ("eager", "sdpa"):
+        for attention in ("eager",) if family in _EAGER_ONLY else ("eager", "sdpa"):
             entries.append(
                 Entry("transformers", family, f"{family}-{attention}", lambda s=spec, a=attention: _transformer(transformers, *s, a), ("trace",))
             )
@@ -298,8 +303,8 @@ def entries(packages=("torchvision", "timm", "transformers")):
         if package not in packages:
             continue
         try:
-            if package == "timm":
-                _import_torchvision()  # timm imports it
+            if package == "timm" or (package == "transformers" and importlib.util.find_spec("torchvision")):
+                _import_torchvision()  # they import it themselves, and would fail where it needs the stub
             out += of()
         except Exception as error:  # any import problem is one package's problem
             MISSING[package] = f"{type(error).__name__}: {error}".splitlines()[0][:200]

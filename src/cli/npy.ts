@@ -1,5 +1,5 @@
 /** @file NumPy's .npy and .npz files: tensors in and out. Upstream: numpy/lib/format.py. Spec: none. */
-import { ArchiveError, DTYPES, MemorySource, Tensor, ZipReader, torch, type DType } from "../node/index.ts";
+import { ArchiveError, DTYPES, MemorySink, MemorySource, Tensor, ZipReader, ZipWriter, torch, type DType } from "../node/index.ts";
 
 const MAGIC = "\x93NUMPY";
 // prettier-ignore
@@ -26,6 +26,7 @@ export function readNpy(bytes: Uint8Array, name: string): Tensor {
   const fortran = /'fortran_order':\s*True/.test(header);
   const shape = (/'shape':\s*\(([^)]*)\)/.exec(header)?.[1] ?? "").split(",").map((s) => s.trim()).filter(Boolean).map(Number);
   const dtype = DESCR[descr] ?? fail(`dtype ${descr} is not supported, expected one of ${Object.keys(DESCR).join(" ")}`);
+  if (shape.some((s) => !Number.isSafeInteger(s) || s < 0)) return fail(`shape is (${shape.join(", ")}), expected sizes`);
   const nbytes = shape.reduce((n, s) => n * s, 1) * dtype.itemsize;
   const data = bytes.subarray(headerStart + headerLength, headerStart + headerLength + nbytes);
   if (data.length !== nbytes) return fail(`found ${data.length} bytes of data, shape [${shape.join(", ")}] of ${descr} needs ${nbytes}`);
@@ -56,4 +57,14 @@ export function writeNpy(tensor: Tensor): Uint8Array {
   for (let i = 0; i < padded.length; i++) out[10 + i] = padded.charCodeAt(i);
   out.set(data, 10 + padded.length);
   return out;
+}
+
+/** Bytes of a .npz file: the arrays by name, stored as numpy.savez does. */
+export function writeNpz(tensors: ReadonlyMap<string, Tensor>): Uint8Array {
+  const sink = new MemorySink();
+  const zip = new ZipWriter(sink);
+  for (const [name, tensor] of tensors) zip.write(`${name}.npy`, writeNpy(tensor));
+  zip.finish();
+  sink.close();
+  return sink.bytes();
 }

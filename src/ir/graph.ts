@@ -76,10 +76,10 @@ export class Value {
       let suffix = number ?? 1;
       const known = graph.nameBaseSuffix.get(base);
       if (known !== undefined) suffix = Math.max(suffix, known + 1);
-      let replacement: string;
-      do replacement = `${base}.${suffix++}`;
-      while (names.has(replacement));
+      let replacement = `${base}.${suffix++}`;
+      while (names.has(replacement)) replacement = `${base}.${suffix++}`;
       graph.nameBaseSuffix.set(base, suffix);
+      owner.name = ""; // its entry is overwritten below: deleting it each time leaves a trail that lookups walk
       owner.setDebugName(replacement);
     }
     names.set(name, this);
@@ -238,8 +238,7 @@ export class Node {
   private dropInput(offset: number): Value {
     this.schema = undefined;
     const value = this.inputs[offset]!;
-    // from the end: what is removed was mostly added last
-    const at = value.uses.findLastIndex((u) => u.user === this && u.offset === offset);
+    const at = value.uses.findLastIndex((u) => u.user === this && u.offset === offset); // mostly what was added last
     internalAssert(at >= 0, "use list out of step");
     value.uses.splice(at, 1);
     return value;

@@ -1,5 +1,6 @@
 /** @file ScriptModule: a loaded or scripted module, callable like a function. Upstream: torch/jit/_script.py RecursiveScriptModule, torch/csrc/jit/api/module.h. Spec: none. */
 import { ScriptError } from "../base/errors.ts";
+import { moduleText } from "../base/module_text.ts";
 import { ScriptObject } from "../core/ivalue.ts";
 import type { FunctionLike } from "../core/type.ts";
 import { dynamicTypeOf } from "../core/ivalue.ts";
@@ -14,7 +15,6 @@ import { inlinedGraph } from "../passes/inliner.ts";
 import { functionCode } from "../saver/function_code.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { moduleText, type ModuleText } from "./module_text.ts";
 import type { SaveOptions, Saver } from "./save.ts";
 
 /** What a module needs to know of the program it belongs to. */
@@ -172,14 +172,8 @@ export abstract class ScriptModule {
 
   /** The hierarchy, as Python's `str(module)` prints it. */
   toString(): string {
-    return moduleText(this.textNode());
-  }
-  private textNode(): ModuleText {
-    return {
-      className: "RecursiveScriptModule",
-      extra: `original_name=${this.originalName}`,
-      children: [...this.namedChildren()].map(([name, child]) => [name, child.textNode()] as const),
-    };
+    const children = [...this.namedChildren()].map(([name, child]) => [name, child.toString()] as const);
+    return moduleText("RecursiveScriptModule", `original_name=${this.originalName}`, children);
   }
 
   /** Submodules by attribute name, in order. */

@@ -202,8 +202,8 @@ function pinvOf(a: Tensor, atol: Tolerance, rtol: Tolerance, hermitian: boolean)
     throw new OperatorError(`linalg.pinv(${a.dtype.cppName}{${formatList(a.sizes)}}): expected a tensor with 2 or more dimensions of float, double, cfloat or cdouble types`);
   }
   const [m, n] = a.sizes.slice(-2) as [number, number];
-  const batch = toleranceBatch(a, atol, rtol);
   if (a.numel === 0) return emptyTensor([...batchOf(a), n, m], a.dtype);
+  const batch = toleranceBatch(a, atol, rtol);
   if (hermitian) checkSquare(a, "linalg.eigh");
   const wide = expandView(a, [...batch, m, n], tensorTypeName(a));
   let d: Decomposed;

@@ -207,7 +207,7 @@ function checkRange({ min, max }: FakeRange): void {
 }
 
 /** Quantizes and dequantizes each element; the mask tells which were inside the range. */
-function fakeQuantize(self: Tensor, scales: ArrayLike<number>, zeroPoints: ArrayLike<number>, channel: (i: number) => number, { min, max }: FakeRange): [Tensor, Tensor] {
+export function fakeQuantize(self: Tensor, scales: ArrayLike<number>, zeroPoints: ArrayLike<number>, channel: (i: number) => number, { min, max }: FakeRange): [Tensor, Tensor] {
   const x = doublesOf(self);
   const out = new Float64Array(x.length);
   const mask = new Uint8Array(x.length);

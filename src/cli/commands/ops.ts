@@ -2,6 +2,8 @@
 import type { Command } from "commander";
 import { listOperators } from "../../node/index.ts";
 import type { CliCommand } from "../command.ts";
+import { formatCount } from "../format.ts";
+import { paint, write } from "../terminal.ts";
 
 interface OpsOptions {
   readonly missing?: boolean;
@@ -9,13 +11,13 @@ interface OpsOptions {
   readonly json?: boolean;
 }
 
-function ops(options: OpsOptions): void {
-  const all = listOperators().filter((o) => options.grep === undefined || o.schema.includes(options.grep));
-  const shown = all.filter((o) => o.supported !== (options.missing === true));
-  if (options.json) process.stdout.write(`${JSON.stringify(shown, null, 1)}\n`);
+function ops({ missing = false, grep, json }: OpsOptions): void {
+  const all = listOperators().filter((o) => grep === undefined || o.schema.includes(grep));
+  const shown = all.filter((o) => o.supported !== missing);
+  if (json) write(JSON.stringify(shown, null, 1));
   else {
-    for (const { schema, reason } of shown) process.stdout.write(`${schema}${reason ? `  # ${reason}` : ""}\n`);
-    process.stdout.write(`${shown.length} of ${all.length} schemas ${options.missing ? "missing" : "supported"}\n`);
+    for (const { schema, reason } of shown) write(`${schema}${reason === undefined ? "" : paint.dim(`  # ${reason}`)}`);
+    write(paint.bold(`${formatCount(shown.length)} of ${formatCount(all.length)} schemas ${missing ? "missing" : "supported"}`));
   }
 }
 

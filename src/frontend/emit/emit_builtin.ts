@@ -118,9 +118,3 @@ export function insertOp(graph: Graph, name: string, args: readonly Value[], ran
   return emitBuiltinCall(range, graph, name, args.map((v) => NamedValue.of(v)));
 }
 setInsertOperator((graph, name, value, range) => insertOp(graph, name, [value], range));
-
-/** Whether an operator of the name exists whose `self` a value of the type could be. */
-export function hasOperatorFor(name: string, accepts: (schema: FunctionSchema) => boolean): boolean {
-  return schemasFor(name).some(accepts);
-}
-

@@ -9,7 +9,7 @@ import {
 } from "../../ir/build_nodes.ts";
 import { constantInt, insertConstant } from "../../ir/constants.ts";
 import type { ScriptFunction } from "../../ir/function.ts";
-import type { Graph, Value } from "../../ir/graph.ts";
+import type { Value } from "../../ir/graph.ts";
 import { emitBuiltinCall, insertOp } from "./emit_builtin.ts";
 import { matchTypeVariables } from "../../core/match_types.ts";
 import { NamedValue } from "./named_value.ts";
@@ -357,9 +357,4 @@ export class SugaredTupleValue extends SugaredValue {
   override staticLength(): number {
     return this.elements.length;
   }
-}
-
-/** Inserts a call of an operator and gives it as a meaning. */
-export function simpleOp(graph: Graph, name: string, args: readonly Value[], range?: SourceRange): SimpleValue {
-  return new SimpleValue(insertOp(graph, name, args, range));
 }

@@ -141,10 +141,12 @@ export function chooseParameters(minIn: number, maxIn: number, qmin: number, qma
   const SMALL = 6.1e-5;
   let min = Math.min(minIn, 0);
   let max = Math.max(maxIn, 0);
-  if (symmetric) {
-    const low = min;
-    min = -Math.max(Math.abs(low), Math.abs(max));
-    max = -min;
+  const keepsZero = symmetric && min < 0 && max > 0;
+  if (keepsZero) {
+    const half = Math.trunc((qmax - qmin) / 2);
+    const unit = Math.max(Math.abs(min / (half + 1)), Math.abs(max / half));
+    min = -unit * (half + 1);
+    max = unit * half;
   }
   let scale = (max - min) / (qmax - qmin);
   if (f(scale) === 0 || !Number.isFinite(1 / f(scale))) scale = 0.1;
@@ -163,7 +165,7 @@ export function chooseParameters(minIn: number, maxIn: number, qmin: number, qma
   const errorMin = Math.abs(qmin) + Math.abs(min / scale);
   const errorMax = Math.abs(qmax) + Math.abs(max / scale);
   let initial = errorMin < errorMax ? fromMin : fromMax;
-  if (symmetric) initial = Math.trunc((qmin + qmax) / 2);
+  if (keepsZero) initial = (qmin + qmax) / 2;
   const zeroPoint = initial < qmin ? qmin : initial > qmax ? qmax : roundHalfEven(initial);
   return { scale, zeroPoint };
 }
