@@ -6,6 +6,7 @@
 import argparse
 import json
 import os
+import shutil
 import sys
 import time
 import warnings
@@ -49,6 +50,7 @@ def make(entry, out):
             record(folder, module, calls)
             say(**label, folder=folder, seconds=round(time.time() - started, 1))
         except Exception as error:
+            shutil.rmtree(folder, ignore_errors=True)
             text = [line for line in str(error).splitlines() if line.strip()] or [""]
             say(**label, failed=f"{type(error).__name__}: {text[0].strip()}"[:300])
 

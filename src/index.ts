@@ -1,5 +1,6 @@
 /** @file The public API. Upstream: torch, torch.jit. Spec: none. */
 import "./ops/index.ts";
+import { CompilationUnit } from "./jit/compilation_unit.ts";
 import { load, loadAsync } from "./jit/load.ts";
 import { installExecutionGraph } from "./jit/execution.ts";
 import { installTensorMethods } from "./torch/tensor_methods.ts";
@@ -8,12 +9,13 @@ installTensorMethods();
 installExecutionGraph();
 
 /** Loading and saving of TorchScript archives. Mirrors `torch.jit`. */
-export const jit = { load, loadAsync };
+export const jit = { load, loadAsync, CompilationUnit };
 
 export { torch, type TensorOptions } from "./torch/torch.ts";
 export { type NestedData, type TypedData } from "./torch/tensor_data.ts";
 export { ScriptModule, type ScriptMethod } from "./jit/script_module.ts";
 export { type LoadInput, type LoadOptions } from "./jit/load.ts";
+export { CompilationUnit, type CompiledFunction } from "./jit/compilation_unit.ts";
 export { type SaveOptions } from "./jit/save.ts";
 export { type Platform, setPlatform } from "./jit/platform.ts";
 export * from "./archive/index.ts";

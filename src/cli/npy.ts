@@ -63,7 +63,7 @@ export function writeNpy(tensor: Tensor): Uint8Array {
 export function writeNpz(tensors: ReadonlyMap<string, Tensor>): Uint8Array {
   const sink = new MemorySink();
   const zip = new ZipWriter(sink);
-  for (const [name, tensor] of tensors) zip.write(`${name}.npy`, writeNpy(tensor));
+  for (const [name, tensor] of tensors) zip.writeEntry(`${name}.npy`, writeNpy(tensor));
   zip.finish();
   sink.close();
   return sink.bytes();

@@ -92,6 +92,12 @@ export function decode(value: CaseValue): unknown {
     }
     case "dtype":
       return dtypeOf(String(value.v).replace("torch.", "")).id;
+    case "sparse_coo": {
+      const values = decode(value.values!) as Tensor;
+      const tensor = new Tensor(torch.fromBytes(new Uint8Array(0), [0], values.dtype).storage, values.dtype, value.shape!, value.shape!.map(() => 0), 0);
+      tensor.sparse = { layout: "sparse_coo", indices: decode(value.indices!) as Tensor, values, coalesced: value.coalesced === true };
+      return tensor;
+    }
     default:
       throw new Error(`cannot decode a value of kind "${value.t}"`);
   }

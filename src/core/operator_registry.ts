@@ -112,17 +112,17 @@ function lazySchema(key: string, text: string): () => FunctionSchema {
 }
 
 /**
- * Gives a registered operator another kernel for some first arguments: quantized and sparse tensors, of which the plain kernel knows
+ * Gives a registered operator another kernel for some arguments (it sees the first two): quantized and sparse tensors, of which the plain kernel knows
  * nothing. `make` gets the plain kernel. Nothing happens where the operator is not registered.
  */
-export function specializeKernel(key: string, applies: (first: unknown) => boolean, make: (plain: (...args: unknown[]) => unknown) => (...args: unknown[]) => unknown): void {
+export function specializeKernel(key: string, applies: (first: unknown, second: unknown) => boolean, make: (plain: (...args: unknown[]) => unknown) => (...args: unknown[]) => unknown): void {
   const entry = entries.get(key) as { kernel: Kernel } | undefined;
   if (!entry) return;
   const plain = entry.kernel as (...args: unknown[]) => unknown;
   const special = make(plain);
   // fixed arity: spreading arguments costs on the hot path
   const kernel = (a: unknown, b: unknown, c: unknown, d: unknown, e: unknown, f: unknown, g: unknown, h: unknown, i: unknown): unknown =>
-    applies(a) ? special(a, b, c, d, e, f, g, h, i) : plain(a, b, c, d, e, f, g, h, i);
+    applies(a, b) ? special(a, b, c, d, e, f, g, h, i) : plain(a, b, c, d, e, f, g, h, i);
   entry.kernel = kernel as Kernel;
 }
 

@@ -1,5 +1,6 @@
 /** @file ScriptModule: a loaded or scripted module, callable like a function. Upstream: torch/jit/_script.py RecursiveScriptModule, torch/csrc/jit/api/module.h. Spec: none. */
 import { ScriptError } from "../base/errors.ts";
+import { printableGraph } from "./compilation_unit.ts";
 import { moduleText } from "../base/module_text.ts";
 import { ScriptObject } from "../core/ivalue.ts";
 import type { FunctionLike } from "../core/type.ts";
@@ -10,7 +11,6 @@ import { runFunction, type RunOptions } from "../interpreter/run.ts";
 import type { CompilationUnit } from "../ir/compilation_unit.ts";
 import { ScriptFunction } from "../ir/function.ts";
 import type { Graph } from "../ir/graph.ts";
-import { graphText } from "../ir/printer.ts";
 import { inlinedGraph } from "../passes/inliner.ts";
 import { functionCode } from "../saver/function_code.ts";
 import { copyInto } from "../tensor/copy.ts";
@@ -103,7 +103,7 @@ export abstract class ScriptModule {
       methodName: { value: name },
       code: { get: () => functionCode(fn).code },
       graph: { get: () => graphOf(fn) },
-      inlinedGraph: { get: () => printable(inlinedGraph(graphOf(fn))) },
+      inlinedGraph: { get: () => printableGraph(inlinedGraph(graphOf(fn))) },
     }) as unknown as ScriptMethod;
   }
 
@@ -347,11 +347,5 @@ export abstract class ScriptModule {
 
 function graphOf(fn: ScriptFunction): Graph {
   fn.ensureDefined();
-  return printable(fn.graph);
-}
-
-/** `String(graph)` prints PyTorch's text. */
-function printable(graph: Graph): Graph {
-  if (!Object.hasOwn(graph, "toString")) Object.defineProperty(graph, "toString", { value: () => graphText(graph), enumerable: false });
-  return graph;
+  return printableGraph(fn.graph);
 }

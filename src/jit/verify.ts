@@ -21,6 +21,11 @@ export interface Finding {
 
 type Severity = Finding["severity"];
 
+/** Some of PyTorch's texts begin with a line feed. */
+function firstLine(text: string): string {
+  return text.trim().split("\n")[0]!;
+}
+
 /** The finding that an error is; `record` where the error names none. */
 function findingOf(error: TorchScriptError, record: string | undefined, severity: Severity): Finding {
   const where: { record?: string; byteOffset?: number; line?: number } = {};
@@ -28,9 +33,9 @@ function findingOf(error: TorchScriptError, record: string | undefined, severity
   const name = ownRecord ?? record;
   if (name !== undefined) where.record = name;
   if ((error instanceof ArchiveError || error instanceof PickleError) && error.byteOffset !== undefined) where.byteOffset = error.byteOffset;
-  let message = error.message.split("\n")[0]!;
+  let message = firstLine(error.message);
   if (error instanceof ScriptError) {
-    message = error.reason.split("\n")[0]!;
+    message = firstLine(error.reason);
     const place = error.range?.fileLineCol();
     if (place) {
       [where.record, where.line] = place;

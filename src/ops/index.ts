@@ -68,3 +68,4 @@ import "./quantized_embedding.ts";
 import "./quantized_recurrent.ts";
 import "./quantized_observer.ts";
 import "./quantized_dispatch.ts";
+import "./sparse.ts";
