@@ -1,7 +1,6 @@
 """Records what PyTorch says of an archive: a folder with model.pt and case.json (shared/conformance/README.md). Needs torch."""
 import base64
 import hashlib
-import io
 import json
 import math
 import os
@@ -68,17 +67,28 @@ def _codes(module):
     return out
 
 
-def _records(archive):
-    z = zipfile.ZipFile(io.BytesIO(archive))
-    infos = sorted(z.infolist(), key=lambda i: i.header_offset)
-    return [[i.filename.split("/", 1)[1], i.file_size, hashlib.sha256(z.read(i)).hexdigest()[:16]] for i in infos]
+def _records(path):
+    with zipfile.ZipFile(path) as z:
+        out = []
+        for info in sorted(z.infolist(), key=lambda i: i.header_offset):
+            digest = hashlib.sha256()
+            with z.open(info) as f:
+                while chunk := f.read(1 << 22):
+                    digest.update(chunk)
+            out.append([info.filename.split("/", 1)[1], info.file_size, digest.hexdigest()[:16]])
+        return out
 
 
 def _resaved(path):
     """Records of PyTorch's own load-and-save; a null hash where a second round differs."""
-    once = torch.jit.load(path).save_to_buffer()
-    twice = {r[0]: r[2] for r in _records(torch.jit.load(io.BytesIO(once)).save_to_buffer())}
-    return [[n, s, h if twice.get(n) == h else None] for n, s, h in _records(once) if n != ".data/serialization_id"]
+    rounds = []
+    for source, target in ((path, path + ".once"), (path + ".once", path + ".twice")):
+        torch.jit.load(source).save(target)
+        rounds.append(_records(target))
+    os.remove(path + ".once")
+    os.remove(path + ".twice")
+    twice = {r[0]: r[2] for r in rounds[1]}
+    return [[n, s, h if twice.get(n) == h else None] for n, s, h in rounds[0] if n != ".data/serialization_id"]
 
 
 def record(folder, module, calls, rtol=1e-4, atol=1e-5):

@@ -89,7 +89,7 @@ def torchvision_entries():
 # module of timm -> (model, input size, arguments)
 _TIMM = {
     "beit": ("beit_base_patch16_224", 32, {"img_size": 32}),
-    "byoanet": ("halonet26t", 64, {}),
+    "byoanet": ("halonet26t", 256, {}),
     "byoanet-bot": ("botnet26t_256", 64, {"img_size": 64}),
     "byobnet": ("repvgg_a0", 32, {}),
     "cait": ("cait_xxs24_224", 32, {"img_size": 32}),

@@ -13,6 +13,7 @@ import { addPackages, cacheFolder, exitSkipped, pythonWithTorch } from "./python
 
 const PACKAGES = ["torchvision", "timm", "transformers"];
 const KEPT_BYTES = 64 << 20;
+const BATCH = 16;
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = process.env.TSARCHIVE_DIST ?? join(root, "dist");
@@ -88,8 +89,8 @@ const groups = {};
 const notMade = [];
 const failing = [];
 // in groups, so that PyTorch's imports are paid once, and what is too large to keep does not pile up
-for (let at = 0; at < wanted.length; at += 8) {
-  const batch = wanted.slice(at, at + 8).map((m) => `${m.package}/${m.name}`);
+for (let at = 0; at < wanted.length; at += BATCH) {
+  const batch = wanted.slice(at, at + BATCH).map((m) => `${m.package}/${m.name}`);
   for await (const line of make(["--out", models, ...batch])) {
     if (line.missing) continue;
     const label = `${line.package}/${line.name} ${line.kind}`;

@@ -63,7 +63,10 @@ export function writeNpy(tensor: Tensor): Uint8Array {
 export function writeNpz(tensors: ReadonlyMap<string, Tensor>): Uint8Array {
   const sink = new MemorySink();
   const zip = new ZipWriter(sink);
-  for (const [name, tensor] of tensors) zip.writeEntry(`${name}.npy`, writeNpy(tensor));
+  for (const [name, tensor] of tensors) {
+    const bytes = writeNpy(tensor);
+    zip.writeEntry(`${name}.npy`, bytes, bytes.length, false);
+  }
   zip.finish();
   sink.close();
   return sink.bytes();

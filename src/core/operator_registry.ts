@@ -5,7 +5,7 @@
  * place more cheaply register the variant itself. */
 import { OperatorError, internalAssert } from "../base/errors.ts";
 import { writeInplaceResult, writeOutResult } from "../tensor/copy.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { findNativeClass } from "./native_class.ts";
 import { dispatch } from "./dispatcher.ts";
 import { isOutArgument, operatorName, parseSchema, sameArguments, type FunctionSchema } from "./schema.ts";
@@ -111,18 +111,41 @@ function lazySchema(key: string, text: string): () => FunctionSchema {
   };
 }
 
+/** A kernel for arguments that the plain kernel knows nothing of. */
+interface SpecialKernel {
+  readonly applies: (first: unknown, second: unknown) => boolean;
+  readonly kernel: (...args: unknown[]) => unknown;
+}
+
+const specials = new WeakMap<object, SpecialKernel[]>();
+
+/** Whether an argument is no quantized or sparse tensor and no list (which may hold one). */
+function isOrdinary(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return value instanceof Tensor ? value.quantizer === undefined && value.sparse === undefined : !Array.isArray(value);
+}
+
 /**
- * Gives a registered operator another kernel for some arguments (it sees the first two): quantized and sparse tensors, of which the plain kernel knows
- * nothing. `make` gets the plain kernel. Nothing happens where the operator is not registered.
+ * Gives a registered operator another kernel for some arguments (`applies` sees the first two): quantized and sparse tensors. `make`
+ * gets the plain kernel. Nothing happens where the operator is not registered.
  */
-export function specializeKernel(key: string, applies: (first: unknown, second: unknown) => boolean, make: (plain: (...args: unknown[]) => unknown) => (...args: unknown[]) => unknown): void {
+export function specializeKernel(key: string, applies: SpecialKernel["applies"], make: (plain: (...args: unknown[]) => unknown) => SpecialKernel["kernel"]): void {
   const entry = entries.get(key) as { kernel: Kernel } | undefined;
   if (!entry) return;
+  const known = specials.get(entry);
+  if (known) {
+    known.push({ applies, kernel: make(entry.kernel as (...args: unknown[]) => unknown) });
+    return;
+  }
   const plain = entry.kernel as (...args: unknown[]) => unknown;
-  const special = make(plain);
+  const list: SpecialKernel[] = [{ applies, kernel: make(plain) }];
+  specials.set(entry, list);
   // fixed arity: spreading arguments costs on the hot path
-  const kernel = (a: unknown, b: unknown, c: unknown, d: unknown, e: unknown, f: unknown, g: unknown, h: unknown, i: unknown): unknown =>
-    applies(a, b) ? special(a, b, c, d, e, f, g, h, i) : plain(a, b, c, d, e, f, g, h, i);
+  const kernel = (a: unknown, b: unknown, c: unknown, d: unknown, e: unknown, f: unknown, g: unknown, h: unknown, i: unknown): unknown => {
+    if (isOrdinary(a) && isOrdinary(b)) return plain(a, b, c, d, e, f, g, h, i);
+    for (const special of list) if (special.applies(a, b)) return special.kernel(a, b, c, d, e, f, g, h, i);
+    return plain(a, b, c, d, e, f, g, h, i);
+  };
   entry.kernel = kernel as Kernel;
 }
 

@@ -2,6 +2,7 @@
 import type { ArchiveReader } from "../archive/index.ts";
 import { ScriptError } from "../base/errors.ts";
 import { SourceRange } from "../base/source_range.ts";
+import { guardStack } from "../base/stack_guard.ts";
 import { findNativeClass } from "../core/native_class.ts";
 import type { ClassType } from "../core/type.ts";
 import { compileFunction } from "../interpreter/run.ts";
@@ -48,8 +49,10 @@ export function openProgram(reader: ArchiveReader): Program {
     rootClass,
     graphText(method) {
       const fn = methodOf(rootClass, method);
-      fn.ensureDefined();
-      return graphText(fn.graph);
+      return guardStack("graph", () => {
+        fn.ensureDefined();
+        return graphText(fn.graph);
+      });
     },
     loadRecord(record) {
       const qualifier = CODE.exec(record)?.[1];

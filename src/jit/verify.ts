@@ -1,6 +1,7 @@
 /** @file verify: everything that can be checked of an archive without running it. Upstream: none. Spec: spec/limits.md. */
 import { ArchiveReader, FOLDER, RECORD, unpickle, verifyContainer, type ByteSource } from "../archive/index.ts";
 import { ArchiveError, PickleError, ScriptError, TorchScriptError, UnsupportedError } from "../base/errors.ts";
+import { guardStack } from "../base/stack_guard.ts";
 import { findNativeClass } from "../core/native_class.ts";
 import { loadModuleArchive } from "../loader/import_module.ts";
 import { inspect, type ArchiveSummary, type StorageSummary } from "./inspect.ts";
@@ -21,9 +22,11 @@ export interface Finding {
 
 type Severity = Finding["severity"];
 
-/** Some of PyTorch's texts begin with a line feed. */
+const PREFIX = /^Cannot (?:read|unpickle|disassemble) (?:[a-z ]+)?(?:"[^"]*")?(?: of archive(?: "[^"]*")?)?: /;
+
+/** The first line without what the finding says anyway: file, record, offset. Some of PyTorch's texts begin with a line feed. */
 function firstLine(text: string): string {
-  return text.trim().split("\n")[0]!;
+  return text.trim().split("\n")[0]!.replace(PREFIX, "").replace(/ \(byte \d+\)$/, "").replace(/:$/, "");
 }
 
 /** The finding that an error is; `record` where the error names none. */
@@ -48,7 +51,7 @@ function findingOf(error: TorchScriptError, record: string | undefined, severity
 /** Runs a check; an error of this library is a finding. */
 function* caught(record: string | undefined, check: () => void, severity: Severity = "error"): Generator<Finding> {
   try {
-    check();
+    guardStack(record ?? "archive", check);
   } catch (error) {
     if (!(error instanceof TorchScriptError)) throw error;
     yield findingOf(error, record, error instanceof UnsupportedError ? "warning" : severity);
@@ -62,7 +65,8 @@ function* caught(record: string | undefined, check: () => void, severity: Severi
 export function* verify(source: ByteSource): Generator<Finding> {
   const seen = new Set<string>();
   for (const finding of checks(source)) {
-    const key = `${finding.record ?? ""} ${finding.message}`;
+    // one fault shows in several checks: the first names it best
+    const key = finding.line === undefined && finding.severity === "error" ? (finding.record ?? finding.message) : JSON.stringify(finding);
     if (seen.has(key)) continue;
     seen.add(key);
     yield finding;
@@ -75,7 +79,7 @@ function* checks(source: ByteSource): Generator<Finding> {
   if (!opened) return;
   const prefix = `${opened.rootName}/`;
   for (const { record, ...finding } of verifyContainer(opened)) {
-    yield { ...finding, ...(record === undefined ? {} : { record: record.startsWith(prefix) ? record.slice(prefix.length) : record }) };
+    yield { ...finding, message: firstLine(finding.message), ...(record === undefined ? {} : { record: record.startsWith(prefix) ? record.slice(prefix.length) : record }) };
   }
   // the container has been checked: what it holds is looked at all the same
   const reader = ArchiveReader.open(source, { verifyCrc: false });

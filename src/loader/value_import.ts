@@ -242,11 +242,11 @@ export class ValueImporter {
   private container(value: PickleValue, type: T.ListType | T.DictType | T.TupleType, where: string): unknown {
     const tag = this.tagOf(value);
     const inner = tag ? this.untagged(value) : value;
-    // a tag is what torch believes; a wrong kind under a static type is refused
-    const own = tag && tag.kind === type.kind ? tag : type;
-    if (own.kind === "List" && inner instanceof PickleList) return this.list(inner, own.element, where);
-    if (own.kind === "Dict" && inner instanceof PickleDict) return this.dict(inner, own, where);
-    if (own.kind === "Tuple" && inner instanceof PickleTuple) return this.tuple(inner, own, where);
+    // torch believes the tag; code is compiled for the static type, so a file whose tag says otherwise would confuse them
+    if (tag && tag.kind !== type.kind) return this.mismatch(value, type, where);
+    if (type.kind === "List" && inner instanceof PickleList) return this.list(inner, type.element, where);
+    if (type.kind === "Dict" && inner instanceof PickleDict) return this.dict(inner, type, where);
+    if (type.kind === "Tuple" && inner instanceof PickleTuple) return this.tuple(inner, type, where);
     return this.mismatch(value, type, where);
   }
 

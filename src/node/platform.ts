@@ -2,11 +2,14 @@
 import * as zlib from "node:zlib";
 import { crc32Portable, installCrc32 } from "../archive/crc32.ts";
 import { installInflate } from "../archive/zip_vendor.ts";
+import { setKernelBuild, type KernelBuild } from "../tensor/kernels/wasm/build.ts";
 
 const MIN_PLATFORM_CRC = 64; // below this the call costs more than the loop
 
-/** Uses zlib's crc32 (Node 20.15 and later) and inflate. Idempotent. */
+/** Uses zlib's crc32 (Node 20.15 and later) and inflate, and the kernel build that TSARCHIVE_KERNELS names. Idempotent. */
 export function installNodePlatform(): void {
+  const build = process.env["TSARCHIVE_KERNELS"];
+  if (build) setKernelBuild(build as KernelBuild); // which refuses other names
   const platformCrc = (zlib as { crc32?: (data: Uint8Array, value?: number) => number }).crc32;
   if (typeof platformCrc === "function") {
     installCrc32((bytes, seed = 0) =>

@@ -152,7 +152,8 @@ function einsum(equation: string, tensors: readonly Tensor[], path: readonly num
   }
   let result = list[0]!;
   const rest = Array.from({ length: total - outDims }, (_, k) => outDims + k);
-  const open = rest.filter((d) => result.sizes[d] !== 1);
+  // a single operand is summed over dimensions of one element too, which makes small ints int64
+  const open = tensors.length === 1 ? rest : rest.filter((d) => result.sizes[d] !== 1);
   if (open.length > 0) result = sumDims(result, open);
   result = reshapeDrop(result, outDims);
   return result;

@@ -2,6 +2,7 @@
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { contiguousAs, convertTensor } from "../tensor/clone.ts";
+import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { convolve, convolveTransposed, convolveWeightGradient, type ConvGeometry, type Triple } from "../tensor/kernels/convolution.ts";
 import { computeDtype, floatsAs, floatsOf, fromDoubles } from "../tensor/kernels/data.ts";
@@ -139,10 +140,20 @@ function runConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, o: C
   const dtype = input.dtype.category === "float" ? computeDtype(input.dtype) : DTYPES.float64;
   const out = emptyTensor(sizes, dtype);
   if (out.numel > 0 && input.numel > 0 && weight.numel > 0) {
-    (o.transposed ? convolveTransposed : convolve)(floatsAs(input, dtype), floatsAs(weight, dtype), floatsOf(out), geometry);
+    const x = floatsAs(input, dtype);
+    const w = floatsAs(weight, dtype);
+    if (o.transposed) convolveTransposed(x, w, floatsOf(out), geometry, narrowSteps(input.dtype, o));
+    else convolve(x, w, floatsOf(out), geometry);
   }
   if (bias) addChannels(out, floatsAs(bias, dtype), numelOf(sizes.slice(2)));
   return convertTensor(out, input.dtype);
+}
+
+/** Rounding of the steps of a transposed convolution: bfloat16 has a wide accumulator (oneDNN) unless the output padding is beyond the stride. */
+function narrowSteps(dtype: DType, o: ConvOptions): ((value: number) => number) | undefined {
+  if (dtype === DTYPES.float16) return roundToHalf;
+  if (dtype === DTYPES.bfloat16 && o.outputPadding.some((p, i) => p >= o.stride[i]!)) return roundToBfloat16;
+  return undefined;
 }
 
 function addChannels(out: Tensor, bias: ArrayLike<number>, plane: number): void {

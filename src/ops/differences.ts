@@ -1,7 +1,7 @@
 /** @file Composites along a dimension: diff, gradient, trapezoid; covariance and correlation; hash_tensor. Upstream: aten/src/ATen/native/ReduceOps.cpp, Integration.cpp, Correlation.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
-import { convertTensor } from "../tensor/clone.ts";
+import { cloneTensor, convertTensor } from "../tensor/clone.ts";
 import { fromData, toFloat64Array } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { notImplemented } from "../tensor/pointwise.ts";
@@ -44,8 +44,9 @@ op("aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? a
     checkEdge(self, append, d);
     parts.push(append);
   }
+  // order zero leaves the edges out and gives a copy
+  if (n === 0) return cloneTensor(self);
   let x = parts.length > 1 ? cat(parts, d) : self;
-  if (n === 0) return viewOf(x, x.sizes, x.strides);
   for (let i = 0; i < n; i++) {
     const size = x.sizes[d]!;
     if (size === 0) break;

@@ -2,7 +2,7 @@
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { cloneTensor, convertTensor } from "../tensor/clone.ts";
-import { assertNoInternalOverlap, copyInto, writeOutResult } from "../tensor/copy.ts";
+import { assertNoInternalOverlap, assertNoOverlap, copyInto, writeOutResult } from "../tensor/copy.ts";
 import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
@@ -195,6 +195,15 @@ export const masked_select = op("aten::masked_select(Tensor self, Tensor mask) -
   const at: number[] = [];
   for (let i = 0; i < bits.length; i++) if (bits[i] !== 0) at.push(i);
   return gatherElements(source, at, [at.length]);
+});
+
+op("aten::masked_select.out(Tensor self, Tensor mask, *, Tensor(a!) out) -> Tensor(a!)", (self, mask, out) => {
+  if (out.dtype !== self.dtype) throw new OperatorError("masked_select(): self and result must have the same scalar type");
+  assertNoInternalOverlap(out);
+  assertNoOverlap(out, self);
+  assertNoOverlap(out, mask);
+  writeOutResult(out, masked_select(self, mask));
+  return out;
 });
 
 function maskedScatter(self: Tensor, mask: Tensor, source: Tensor): Tensor {

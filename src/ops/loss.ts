@@ -1,10 +1,11 @@
 /** @file Losses of two tensors, element by element: regression, cross entropy of probabilities, divergences, hinges. Upstream: aten/src/ATen/native/Loss.cpp, BinaryOps.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
-import { op } from "../core/operator_registry.ts";
+import { callOperator, op } from "../core/operator_registry.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { toComplexArrays } from "../tensor/data.ts";
 import { broadcastAll, notImplemented } from "../tensor/pointwise.ts";
 import { canCast, floatResult, promoteTypes, resultType, toRealDtype } from "../tensor/promotion.ts";
+import { Float } from "../tensor/scalar.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { expandView, formatList } from "../tensor/view_geometry.ts";
 import { broadcastColumns, logSigmoid, reduceLoss, roundAs, withIteratorStrides } from "../tensor/kernels/loss.ts";
@@ -98,8 +99,27 @@ function weigh(losses: Float64Array, weight: Tensor | null, sizes: readonly numb
   for (let i = 0; i < losses.length; i++) losses[i]! *= w[i]!;
 }
 
+const call = (key: string, args: unknown[]): Tensor => callOperator(key, args) as Tensor;
+const mul = (a: Tensor, b: Tensor): Tensor => call("aten::mul.Tensor", [a, b]);
+const sub = (a: Tensor, b: Tensor): Tensor => call("aten::sub.Tensor", [a, b, 1]);
+const neg = (a: Tensor): Tensor => call("aten::neg", [a]);
+const clampMin = (a: Tensor): Tensor => call("aten::clamp_min", [a, 0]);
+
+function reduceTensor(loss: Tensor, reduction: number): Tensor {
+  return reduction === 1 ? call("aten::mean", [loss, null]) : reduction === 2 ? call("aten::sum", [loss, null]) : loss;
+}
+
+/** The loss by operators: where the dtype is narrow, PyTorch's rounding after each step shows. */
+function logitsBySteps(self: Tensor, target: Tensor, weight: Tensor | null, posWeight: Tensor | null, reduction: number): Tensor {
+  let logSigmoids = call("aten::log_sigmoid", [self]);
+  if (posWeight) logSigmoids = mul(logSigmoids, call("aten::add.Scalar", [mul(call("aten::sub.Scalar", [posWeight, 1, 1]), target), 1, 1]));
+  const loss = sub(mul(call("aten::rsub.Scalar", [target, 1, 1]), self), logSigmoids);
+  return reduceTensor(weight ? mul(loss, weight) : loss, reduction);
+}
+
 export const binary_cross_entropy_with_logits = op("aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor", (self, target, weight, posWeight, reduction) => {
   const inputs = [self, target, ...(weight ? [weight] : []), ...(posWeight ? [posWeight] : [])];
+  if (inputs.some((t) => t.dtype === DTYPES.float16 || t.dtype === DTYPES.bfloat16)) return logitsBySteps(self, target, weight, posWeight, reduction);
   const { sizes, values } = broadcastColumns(inputs);
   const [x, y] = values as [Float64Array, Float64Array];
   const w = weight ? values[2] : undefined;
@@ -150,14 +170,9 @@ op("aten::hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int 
 });
 
 op("aten::margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor", (input1, input2, target, margin, reduction) => {
-  const inputs = [input1, input2, target];
-  const { sizes, values } = broadcastColumns(inputs);
-  const [a, b, y] = values as [Float64Array, Float64Array, Float64Array];
-  const out = a.map((x, i) => {
-    const loss = -y[i]! * (x - b[i]!) + margin;
-    return loss < 0 ? 0 : loss;
-  });
-  return reduceLoss(out, sizes, floatResult(resultType(...inputs)), reduction, inputs);
+  // by operators, as PyTorch: integers wrap, narrow dtypes round at each step
+  const product = mul(neg(target), sub(input1, input2));
+  return reduceTensor(clampMin(callOperator("aten::add.Scalar", [product, new Float(margin), 1]) as Tensor), reduction);
 });
 
 op("aten::cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor", (input1, input2, target, margin, reduction) => {

@@ -215,11 +215,11 @@ op("aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margi
       `multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). Expected target size [${n}], but got ${formatList(target.sizes)}. Input has shape ${formatList(self.sizes)}.`,
     );
   }
-  if (target.dtype !== DTYPES.int64) throw new OperatorError(`expected scalar type Long but found ${target.dtype.cppName}`);
   if (weight && !(weight.ndim <= 1 && weight.numel === dim)) {
     throw new OperatorError(`inconsistent weight size, expected ${dim} but got ${formatList(weight.sizes)}`);
   }
   if (self.dtype !== DTYPES.float32 && self.dtype !== DTYPES.float64) throw notImplemented("multi_margin_loss_cpu_kernel", self.dtype);
+  if (target.dtype !== DTYPES.int64) throw new OperatorError(`expected scalar type Long but found ${target.dtype.cppName}`);
   const x = doublesOf(self);
   const y = indicesOf(target);
   const w = weight ? doublesOf(weight) : undefined;

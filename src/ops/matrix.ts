@@ -2,9 +2,9 @@
 import { OperatorError } from "../base/errors.ts";
 import { callOperator, op } from "../core/operator_registry.ts";
 import { contiguousAs, convertTensor } from "../tensor/clone.ts";
-import { copyElements } from "../tensor/copy.ts";
+import { copyElements, writeOutResult } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
-import { indicesOf } from "../tensor/kernels/data.ts";
+import { fromDoubles, indicesOf } from "../tensor/kernels/data.ts";
 import { batchedProduct, cppScalarName, linearProduct, scaledSum, wideProduct } from "../tensor/kernels/matmul.ts";
 import { promoteTypes } from "../tensor/promotion.ts";
 import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
@@ -264,8 +264,17 @@ export const addr = op("aten::addr(Tensor self, Tensor vec1, Tensor vec2, *, Sca
   if (dtype.category === "int" && (isFloatScalar(beta) || isFloatScalar(alpha))) {
     throw new OperatorError("For integral input tensors, argument alpha must not be a floating point number.");
   }
-  const product = outerProduct(convertTensor(vec1, dtype), convertTensor(vec2, dtype));
-  return combine(convertTensor(self, dtype), product, [vec1.numel, vec2.numel], beta, alpha);
+  const base = convertTensor(self, dtype);
+  const sizes = [vec1.numel, vec2.numel];
+  if (dtype === DTYPES.float16 || dtype === DTYPES.bfloat16) {
+    // every step of `beta * self + (alpha * vec1) * vec2` is rounded, and so are the factors
+    const factor = (value: Scalar): Tensor => fromDoubles([scalarToNumber(value)], [], dtype);
+    const times = (a: Tensor, b: Tensor): Tensor => callOperator("aten::mul.Tensor", [a, b]) as Tensor;
+    const scaled = times(convertTensor(vec1, dtype), factor(alpha));
+    const product = convertTensor(outerProduct(scaled, convertTensor(vec2, dtype)), dtype);
+    return scalarToNumber(beta) === 0 ? product : (callOperator("aten::add.Tensor", [expandView(times(base, factor(beta)), sizes, tensorTypeName(self)), product, 1]) as Tensor);
+  }
+  return combine(base, outerProduct(convertTensor(vec1, dtype), convertTensor(vec2, dtype)), sizes, beta, alpha);
 });
 
 export const outer = op("aten::outer(Tensor self, Tensor vec2) -> Tensor", outerChecked);
@@ -287,14 +296,24 @@ export const baddbmm = op("aten::baddbmm(Tensor self, Tensor batch1, Tensor batc
   return combine(self, wideProduct(batch1, batch2), sizes, beta, alpha);
 });
 
-op("aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", (self, batch1, batch2, beta, alpha) => {
+const addbmm = op("aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", (self, batch1, batch2, beta, alpha) => {
   checkBatches(batch1, batch2, "addmm_impl_cpu_");
-  // the sum over batches is one product over the joined inner dimension
   const [b, m, k] = batch1.sizes as [number, number, number];
   const n = batch2.sizes[2]!;
-  const left = reshape(viewOf(batch1, [m, b, k], [batch1.strides[1]!, batch1.strides[0]!, batch1.strides[2]!]), [1, m, b * k]);
-  const product = wideProduct(left, reshape(batch2, [1, b * k, n]));
-  return combine(self, fresh(product, [m, n]), [m, n], beta, alpha);
+  if (b === 0) return combine(self, fresh(wideProduct(reshape(batch1, [1, m, 0]), reshape(batch2, [1, 0, n])), [m, n]), [m, n], beta, alpha);
+  // one addmm per batch: the running sum is rounded to the dtype after each
+  let result = self;
+  for (let i = 0; i < b; i++) {
+    const left = viewOf(batch1, [m, k], batch1.strides.slice(1), batch1.storageOffset + i * batch1.strides[0]!);
+    const right = viewOf(batch2, [k, n], batch2.strides.slice(1), batch2.storageOffset + i * batch2.strides[0]!);
+    result = addmm(result, left, right, i === 0 ? beta : 1, alpha);
+  }
+  return result;
+});
+// in place it is the out= form on self, which takes the result's shape
+op("aten::addbmm_(Tensor(a!) self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)", (self, batch1, batch2, beta, alpha) => {
+  writeOutResult(self, addbmm(self, batch1, batch2, beta, alpha));
+  return self;
 });
 
 op("aten::_grouped_mm(Tensor self, Tensor mat2, Tensor? offs=None, Tensor? bias=None, ScalarType? out_dtype=None) -> Tensor", (self, mat2, offs, _bias, outDtype) => {

@@ -4,6 +4,7 @@ import { op } from "../core/operator_registry.ts";
 import { copyElements } from "../tensor/copy.ts";
 import { gatherDim } from "../tensor/kernels/gather.ts";
 import type { Scalar } from "../tensor/scalar.ts";
+import { allocateStorage } from "../tensor/storage.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatList, narrowView } from "../tensor/view_geometry.ts";
 import { fillScalar } from "./creation.ts";
@@ -69,6 +70,8 @@ function sourceIndex(mode: Mode, i: number, size: number): number {
   return reflected >= size ? 2 * (size - 1) - reflected : reflected;
 }
 
+const MAX_UNCHECKED_INDEX = 1 << 24;
+
 function padBy(self: Tensor, pad: readonly number[], mode: Mode): Tensor {
   let out = self;
   for (let i = 0; i < pad.length / 2; i++) {
@@ -81,6 +84,8 @@ function padBy(self: Tensor, pad: readonly number[], mode: Mode): Tensor {
       continue;
     }
     const count = size + before + after;
+    // the index of a huge dimension takes long to make: the platform refuses the result first
+    if (count > MAX_UNCHECKED_INDEX) allocateStorage((out.numel / Math.max(size, 1)) * count * out.dtype.itemsize);
     const index = new Int32Array(Math.max(count, 0));
     for (let j = 0; j < index.length; j++) index[j] = sourceIndex(mode, j - before, size);
     out = gatherDim(out, d, index);

@@ -1,6 +1,6 @@
 /** @file Elementwise functions, normalisations and matrix products of the `quantized` namespace. Upstream: aten/src/ATen/native/quantized/cpu/qadd.cpp, qmul.cpp, qnormalization.cpp, qmatmul.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
-import { op } from "../core/operator_registry.ts";
+import { callOperator, op } from "../core/operator_registry.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { toFloat64Array } from "../tensor/data.ts";
 import type { DType } from "../tensor/dtype.ts";
@@ -272,3 +272,19 @@ function pooled(x: Tensor, run: (x: Tensor) => Tensor): Tensor {
 
 op("quantized::max_pool2d(Tensor qx, int[] kernel_size, int[] stride, int[] padding, int[] dilation, bool ceil_mode) -> Tensor", (x, k, s, p, d, ceil) => pooled(x, (y) => max_pool2d(y, k, s, p, d, ceil)));
 op("aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor", (x, k, s, p, d, ceil) => pooled(x, (y) => max_pool2d(y, k, s, p, d, ceil)));
+for (const [key, name] of [["quantized::max_pool1d(Tensor qx, int[] kernel_size, int[] stride, int[] padding, int[] dilation, bool ceil_mode) -> Tensor", "max_pool1d"], ["aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor", "max_pool1d"], ["aten::quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor", "max_pool3d"]] as const) {
+  op(key, ((x: Tensor, k: unknown, s: unknown, p: unknown, d: unknown, ceil: boolean) => pooled(x, (y) => callOperator(`aten::${name}`, [y, k, s, p, d, ceil]) as Tensor)) as never);
+}
+
+// results with the parameters that the arithmetic gives, written over the target's
+type NumberOutSchema = "quantized::add_scalar_out(Tensor qa, Scalar b, Tensor(a!) out) -> Tensor(a!) out";
+for (const [name, run, relu] of [["add_scalar", addNumber, false], ["add_scalar_relu", addNumber, true], ["mul_scalar", mulNumber, false], ["mul_scalar_relu", mulNumber, true]] as const) {
+  const kernel = (a: Tensor, b: Scalar | Tensor, out: Tensor): Tensor => {
+    const result = run(a, numberOf(b), relu);
+    writeQuantized(out, result);
+    out.quantizer = result.quantizer;
+    return out;
+  };
+  op(`quantized::${name}_out(Tensor qa, Scalar b, Tensor(a!) out) -> Tensor(a!) out` as NumberOutSchema, kernel);
+  op(`quantized::${name}_out.Tensor(Tensor qa, Tensor b, Tensor(a!) out) -> Tensor(a!) out` as NumberOutSchema, kernel);
+}

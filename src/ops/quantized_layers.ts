@@ -326,3 +326,8 @@ for (const [prefix, dims] of [["conv2d", 2], ["conv3d", 3], ["conv_transpose2d",
   op(`quantized::${prefix}_groups${packed} -> int`, ((object: unknown) => callNative(object, "groups")) as never);
   op(`quantized::${prefix}_transpose${packed} -> int`, ((object: unknown) => (callNative(object, "transpose") ? 1 : 0)) as never);
 }
+
+op("quantized::conv2d_unpack_sizes(Any packed_weights) -> Any", (packed) => {
+  const { weight, bias, stride, padding, dilation, groups } = nativeState<ConvParams>(packed);
+  return [[...weight.sizes], bias ? [...bias.sizes] : null, [...stride], [...padding], [...dilation], groups];
+});

@@ -2,7 +2,7 @@
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { cloneTensor, convertTensor } from "../tensor/clone.ts";
-import { writeOutResult } from "../tensor/copy.ts";
+import { assertNoInternalOverlap, assertNoOverlap, writeOutResult } from "../tensor/copy.ts";
 import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
@@ -69,6 +69,9 @@ function wrapped(indices: Tensor, size: number): Tensor {
 
 op("aten::gather.out(Tensor self, int dim, Tensor index, *, bool sparse_grad=False, Tensor(a!) out) -> Tensor(a!)", (self, dim, index, _sparse, out) => {
   if (out.dtype !== self.dtype) throw new OperatorError(`Expected out tensor to have dtype ${cppScalarName(self.dtype)}, but got ${cppScalarName(out.dtype)} instead`);
+  assertNoInternalOverlap(out);
+  assertNoOverlap(out, self);
+  assertNoOverlap(out, index);
   writeOutResult(out, gather(self, dim, index));
   return out;
 });

@@ -21,7 +21,8 @@ export function sparseTensor(indices: Tensor, values: Tensor, sizes: readonly nu
   return out;
 }
 
-const isCoo = (t: unknown): t is Tensor => t instanceof Tensor && t.sparse?.layout === "sparse_coo";
+// not a type guard: a strided tensor is a Tensor too
+const isCoo = (t: unknown): boolean => t instanceof Tensor && t.sparse?.layout === "sparse_coo";
 
 function partsOf(t: Tensor, name: string): Coo {
   if (t.sparse?.layout !== "sparse_coo") throw new OperatorError(`${name} expected sparse coordinate tensor layout but got ${t.sparse ? "SparseCsr" : "Strided"}`);
@@ -116,7 +117,7 @@ function make(indices: Tensor, valuesIn: Tensor, size: readonly number[] | null,
 }
 
 function emptySparse(sizes: readonly number[], dtype: DType, dims = sizes.length): Tensor {
-  return sparseTensor(emptyTensor([dims, 0], DTYPES.int64), emptyTensor([0, ...sizes.slice(dims)], dtype), sizes, dims === 0);
+  return sparseTensor(emptyTensor([dims, 0], DTYPES.int64), emptyTensor([0, ...sizes.slice(dims)], dtype), sizes, true);
 }
 
 op("aten::sparse_coo_tensor.indices(Tensor indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool? is_coalesced=None) -> Tensor", (indices, values, dtype, _l, _d, _p, isCoalesced) => make(indices, values, null, dtype, isCoalesced));
@@ -257,7 +258,7 @@ const eitherCoo = (a: unknown, b: unknown): boolean => isCoo(a) || isCoo(b);
 for (const [name, sign] of [["add", 1], ["sub", -1]] as const) {
   specializeKernel(`aten::${name}.Tensor`, eitherCoo, (plain) => (a, b, alpha) => {
     const factor = sign === 1 ? ((alpha as Scalar | undefined) ?? 1) : negative((alpha as Scalar | undefined) ?? 1);
-    if (isCoo(a) && isCoo(b)) return addSparse(a, b, factor);
+    if (isCoo(a) && isCoo(b)) return addSparse(a as Tensor, b as Tensor, factor);
     if (isCoo(a)) throw new OperatorError("add(sparse, dense) is not supported. Use add(dense, sparse) instead.");
     return plain(a, densified(b as Tensor), alpha);
   });
@@ -326,7 +327,7 @@ specializeKernel("aten::addmm", (a, b) => eitherCoo(a, b), (plain) => (self, a, 
 
 /** Sums over some sparse and dense dimensions; what is left of the sparse ones stays sparse. */
 function sumSparse(self: Tensor, dimsIn: readonly number[] | null, dtype: number | null): Tensor {
-  const p = partsOf(self, "sum");
+  const p = partsOf(dimsIn ? coalesced(self) : self, "sum");
   const values = convertTensor(p.values, dtypeOr(dtype, p.values.dtype));
   const dims = (dimsIn ?? self.sizes.map((_, d) => d)).map((d) => wrapDim(d, self.ndim));
   const sparseDims = p.indices.sizes[0]!;

@@ -2,6 +2,7 @@
 import { OperatorError } from "../base/errors.ts";
 import { callOperator, op } from "../core/operator_registry.ts";
 import { DTYPES } from "../tensor/dtype.ts";
+import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { computeDtype, doublesOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { gatherDim } from "../tensor/kernels/gather.ts";
 import { antialiasTaps, applyByteTaps, applyTaps, cubicTaps, linearTaps, nearestIndices, type Taps } from "../tensor/kernels/resample.ts";
@@ -64,7 +65,26 @@ function resample(input: Tensor, size: readonly number[], scales: Scales, name: 
 
 function linear(dims: number, input: Tensor, size: readonly number[], align: boolean, scales: Scales): Tensor {
   const name = dims === 1 ? "upsample_linear1d" : dims === 2 ? "upsample_bilinear2d_channels_last" : "upsample_trilinear3d_channels_last";
-  return resample(input, size, scales, name, (i, o, s, round) => linearTaps(i, o, align, s, round));
+  const narrow = narrowWeights(input, size);
+  return resample(input, size, scales, name, (i, o, s, round) => {
+    const taps = linearTaps(i, o, align, s, round);
+    if (narrow) {
+      for (let k = 0; k < taps.weight.length; k += 2) {
+        taps.weight[k + 1] = narrow(taps.weight[k + 1]!);
+        taps.weight[k] = narrow(1 - taps.weight[k + 1]!);
+      }
+    }
+    return taps;
+  });
+}
+
+/** PyTorch's general kernel keeps the weights in the input's dtype, its vectorised one (small planes, channels last) in float32. */
+function narrowWeights(input: Tensor, size: readonly number[]): ((x: number) => number) | undefined {
+  const round = input.dtype === DTYPES.bfloat16 ? roundToBfloat16 : input.dtype === DTYPES.float16 ? roundToHalf : undefined;
+  if (!round || size.length === 1) return round;
+  const lastIsDense = input.ndim > 2 && input.strides[1] === 1 && input.sizes[1]! > 3 && input.strides[input.ndim - 1] === input.sizes[1];
+  const isVectorised = lastIsDense || (size.length === 2 && size[0]! + size[1]! <= 128);
+  return isVectorised ? undefined : round;
 }
 
 function cubic(input: Tensor, size: readonly number[], align: boolean, scales: Scales): Tensor {

@@ -1,5 +1,6 @@
 /** @file Puts the bodies of called functions and methods in the place of the calls. Upstream: torch/csrc/jit/passes/inliner.cpp, ir/ir.cpp (inlineCallTo), api/function_impl.cpp (preoptimizeGraph). Spec: none. */
 import { internalAssert } from "../base/errors.ts";
+import { checkLimit } from "../base/limits.ts";
 import { ScriptFunction } from "../ir/function.ts";
 import type { Block, Graph, InlinedCall, Node, Value } from "../ir/graph.ts";
 import { autocast } from "./autocast.ts";
@@ -72,6 +73,8 @@ export function preoptimize(graph: Graph, options: PropagationOptions = {}): voi
 function inlineCall(call: Node, callee: ScriptFunction, options: PropagationOptions): void {
   const { graph } = call;
   const body = optimizedGraph(callee, options);
+  // functions that call each other twice make graphs of 2^depth nodes
+  checkLimit("maxInlinedValues", graph.nextUnique + body.nextUnique, "a graph with its calls inlined");
   const map = new Map<Value, Value>();
   const find = (value: Value): Value => {
     const found = map.get(value);

@@ -46,6 +46,12 @@ function partlyOverlaps(a: Tensor, b: Tensor): boolean {
   return aStart < bEnd && bStart < aEnd;
 }
 
+/** Throws PyTorch's message when a written-to tensor shares memory with an input at all; for kernels that cannot even take the same tensor. */
+export function assertNoOverlap(out: Tensor, input: Tensor): void {
+  const isSame = out.storage === input.storage && out.numel > 0 && input.numel > 0 && out.storageOffset === input.storageOffset && out.dtype === input.dtype;
+  if (isSame || partlyOverlaps(out, input)) throw new OperatorError(OVERLAP_PARTIAL);
+}
+
 /** Copies `src` into `dst` with broadcasting and dtype conversion, and counts the write. */
 export function copyInto(dst: Tensor, src: Tensor): void {
   if (dst === src) return;

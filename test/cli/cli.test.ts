@@ -126,7 +126,7 @@ describe("dump", () => {
     const documented = readFileSync(join(ROOT, "docs/cli.md"), "utf8");
     const summary = json("dump", ATTRIBUTES, "--json") as Record<string, any>;
     const fields = [...Object.keys(summary), ...Object.keys(summary["root"]), ...Object.keys(summary["root"].tensors[0]), ...Object.keys(summary["storages"][0]), ...Object.keys(summary["records"][0]), ...Object.keys(summary["totals"])];
-    for (const field of fields) expect(documented, field).toContain(`\`${field}\``);
+    expect(fields.filter((field) => !documented.includes(`\`${field}\``) && !documented.includes(`\`${field}[]\``))).toEqual([]);
     expect(summary).toMatchObject({ version: 3, rootName: "model", byteorder: "little", producer: "PyTorch 2.1 or later", totals: { parameters: 12, storageBytes: 103 } });
     expect(summary["storages"][0]).toMatchObject({ record: "data/0", numel: 12, recordNbytes: 48, usedBy: ["base", "view_t", "view_row", 'weights["w"]'] });
   });
@@ -267,12 +267,12 @@ describe("verify", () => {
     damaged[dataOffset + 5]! ^= 4;
     const { status, lines } = check(temporary("flipped.pt", damaged));
     expect(status).toBe(3);
-    expect(lines[0]).toMatch(/^error {4}data\/0, byte \d+: .*CRC/);
+    expect(lines[0]).toMatch(/^error {4}data\/0, byte 64: crc-32 check failed: the data has 0x[0-9a-f]{8}, the directory states 0x3e667d78$/);
     expect(lines).toHaveLength(2);
   });
 
   test("a file that is cut off, and one that is none", () => {
-    expect(check(temporary("cut.pt", whole.subarray(0, 3000)))).toEqual({ status: 3, lines: [expect.stringMatching(/^error .*end of central directory/), expect.stringMatching(/1 error$/)] });
+    expect(check(temporary("cut.pt", whole.subarray(0, 3000)))).toEqual({ status: 3, lines: [expect.stringMatching(/^error {4}byte 0: failed finding central directory: no end record in the last 3000 bytes/), expect.stringMatching(/1 error$/)] });
     expect(check(temporary("ff.pt", Uint8Array.from(Buffer.from("\0\0\0\0PTMF\0\0\0\0\0\0\0\0"))))).toMatchObject({ status: 3 });
   });
 

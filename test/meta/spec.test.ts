@@ -16,7 +16,7 @@ function filesBelow(folder: string): string[] {
 const documents = readdirSync(SPEC).filter((name) => name.endsWith(".md"));
 const textOf = (name: string): string => readFileSync(join(SPEC, name), "utf8");
 const clausesOf = (text: string): string[] => [...text.matchAll(/^- \*\*([A-Z]+-\d+)\*\*/gm)].map((match) => match[1]!);
-const tests = ["spec", "saver", "loader", "golden", "archive"]
+const tests = ["spec", "saver", "loader", "golden", "archive", "invalid"]
   .flatMap((folder) => filesBelow(join(ROOT, "test", folder)))
   .filter((path) => /\.(ts|txt)$/.test(path))
   .map((path) => readFileSync(path, "utf8"))

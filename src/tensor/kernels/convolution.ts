@@ -1,6 +1,7 @@
 /** @file Convolution and transposed convolution of (N, C, D, H, W) arrays; 1-d and 2-d come with sizes of 1. Upstream: aten/src/ATen/native/ConvolutionMM2d.cpp, NaiveConvolutionTranspose3d.cpp. Spec: none. */
 import type { Floats } from "./data.ts";
 import { rowProductFor, transposed } from "./gemm.ts";
+import { wasmConvolve } from "./wasm/convolution.ts";
 
 /** Three numbers: depth, height, width. */
 export type Triple = readonly [number, number, number];
@@ -28,6 +29,8 @@ const COLUMN_ELEMENTS = 1 << 20;
 
 /** out (N, O, ...) = x (N, C, ...) convolved with w (O, C / groups, ...). */
 export function convolve(x: Floats, w: Floats, out: Floats, g: ConvGeometry): void {
+  const isF32 = x instanceof Float32Array && w instanceof Float32Array && out instanceof Float32Array;
+  if (isF32 && wasmConvolve(x, w, out, g)) return;
   const inPlane = g.input[0] * g.input[1] * g.input[2];
   const outPlane = g.output[0] * g.output[1] * g.output[2];
   const inPer = g.inChannels / g.groups;
@@ -163,8 +166,11 @@ export function convolveWeightGradient(x: Floats, grad: Floats, dw: Floats, g: C
   }
 }
 
-/** out (N, O, ...) = x (N, C, ...) convolved, transposed, with w (C, O / groups, ...); `input` is x's size. */
-export function convolveTransposed(x: Floats, w: Floats, out: Floats, g: ConvGeometry): void {
+/**
+ * out (N, O, ...) = x (N, C, ...) convolved, transposed, with w (C, O / groups, ...); `input` is x's size. With `round`, the product
+ * and each step of the sum over the kernel's points are rounded: a narrow dtype without a wide accumulator.
+ */
+export function convolveTransposed(x: Floats, w: Floats, out: Floats, g: ConvGeometry, round?: (value: number) => number): void {
   const inPlane = g.input[0] * g.input[1] * g.input[2];
   const outPlane = g.output[0] * g.output[1] * g.output[2];
   const inPer = g.inChannels / g.groups;
@@ -178,12 +184,13 @@ export function convolveTransposed(x: Floats, w: Floats, out: Floats, g: ConvGeo
     for (let n = 0; n < g.batch; n++) {
       const points = transposed(x, (n * g.inChannels + group * inPer) * inPlane, inPer, inPlane);
       product(weights, 0, inPer, points, 0, inPer, columns, 0, inPlane, rows, inPlane, inPer);
-      scatterColumns(columns, out, (n * g.outChannels + group * outPer) * outPlane, outPer, g);
+      if (round) for (let i = 0; i < columns.length; i++) columns[i] = round(columns[i]!);
+      scatterColumns(columns, out, (n * g.outChannels + group * outPer) * outPlane, outPer, g, round);
     }
   }
 }
 
-function scatterColumns(columns: Floats, out: Floats, target: number, channels: number, g: ConvGeometry): void {
+function scatterColumns(columns: Floats, out: Floats, target: number, channels: number, g: ConvGeometry, round: ((value: number) => number) | undefined): void {
   const [id, ih, iw] = g.input;
   const [kd, kh, kw] = g.kernel;
   const [od, oh, ow] = g.output;
@@ -206,6 +213,10 @@ function scatterColumns(columns: Floats, out: Floats, target: number, channels: 
               }
               const row = base + (oz * oh + oy) * ow;
               let ox = e * dw - pw;
+              if (round) {
+                for (let px = 0; px < iw; px++, ox += sw, at++) if (ox >= 0 && ox < ow) out[row + ox] = round(out[row + ox]! + columns[at]!);
+                continue;
+              }
               for (let px = 0; px < iw; px++, ox += sw, at++) {
                 if (ox >= 0 && ox < ow) out[row + ox] = out[row + ox]! + columns[at]!;
               }

@@ -1,8 +1,10 @@
 /** @file Matrix products on contiguous arrays. Upstream: aten/src/ATen/native/LinearAlgebra.cpp. Spec: none.
  *
  * Note [Row dot products]: the right operand always comes transposed, so that every element is a dot product of two contiguous
- * rows; a block of 4 by 4 of them shares its loads. Sums run in double precision, which only ever helps a float32 result. */
+ * rows; a block of 4 by 4 of them shares its loads. Sums run in double precision, which only ever helps a float32 result.
+ * float32 products above a measured size run on the WebAssembly kernels instead (wasm/product.ts), with float32 sums. */
 import type { Floats } from "./data.ts";
+import { wasmProduct } from "./wasm/product.ts";
 
 /** c[i, j] = sum over k of a[i, k] * bt[j, k]; rows start at the given offsets, `lda`, `ldb`, `ldc` elements apart. */
 export type RowProduct = (
@@ -89,12 +91,25 @@ function makeRowProduct(): RowProduct {
   };
 }
 
-const productF32 = makeRowProduct();
+const referenceF32 = makeRowProduct();
 const productF64 = makeRowProduct();
+
+const productF32: RowProduct = (a, aAt, lda, bt, bAt, ldb, c, cAt, ldc, m, n, k) => {
+  const isF32 = a instanceof Float32Array && bt instanceof Float32Array && c instanceof Float32Array;
+  if (isF32 && wasmProduct(a, aAt, lda, bt, bAt, ldb, true, c, cAt, ldc, m, n, k)) return;
+  referenceF32(a, aAt, lda, bt, bAt, ldb, c, cAt, ldc, m, n, k);
+};
 
 /** The row product for an element type. */
 export function rowProductFor(values: Floats): RowProduct {
   return values instanceof Float32Array ? productF32 : productF64;
+}
+
+/** c (m, n) = a (m, k) b (k, n), all dense and of one type, from the given offsets on. */
+export function denseProduct(a: Floats, aAt: number, b: Floats, bAt: number, c: Floats, cAt: number, m: number, n: number, k: number): void {
+  const isF32 = a instanceof Float32Array && b instanceof Float32Array && c instanceof Float32Array;
+  if (isF32 && wasmProduct(a, aAt, k, b, bAt, n, false, c, cAt, n, m, n, k)) return;
+  rowProductFor(c)(a, aAt, k, n === 1 ? b : transposed(b, bAt, k, n), n === 1 ? bAt : 0, k, c, cAt, n, m, n, k);
 }
 
 /** Transposes a `rows` by `cols` matrix into a fresh array of the same type. */

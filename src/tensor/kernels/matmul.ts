@@ -4,7 +4,7 @@ import { contiguousAs, convertTensor } from "../clone.ts";
 import { DTYPES, type DType } from "../dtype.ts";
 import { emptyTensor, viewOf, type Tensor } from "../tensor.ts";
 import { bigintsOf, computeDtype, floatsAs, floatsOf, type Floats } from "./data.ts";
-import { bigintProduct, complexRowProduct, rowProductFor, transposed, transposedPairs } from "./gemm.ts";
+import { bigintProduct, complexRowProduct, denseProduct, rowProductFor, transposedPairs } from "./gemm.ts";
 
 /** The result of `batchedProduct` before it is rounded to the operands' dtype: float32, float64, complex or int64. */
 export function wideProduct(a: Tensor, b: Tensor): Tensor {
@@ -32,16 +32,14 @@ export function wideProduct(a: Tensor, b: Tensor): Tensor {
     return out;
   }
   const c = floatsOf(out);
-  const product = rowProductFor(c);
   const bt = transposedRows(b, dtype);
   if (bt) {
+    const product = rowProductFor(c);
     for (let i = 0; i < batch; i++) product(x, i * m * k, k, bt, i * k * n, k, c, i * m * n, n, m, n, k);
     return out;
   }
   const y = floatsAs(b, dtype);
-  for (let i = 0; i < batch; i++) {
-    product(x, i * m * k, k, transposed(y, i * k * n, k, n), 0, k, c, i * m * n, n, m, n, k);
-  }
+  for (let i = 0; i < batch; i++) denseProduct(x, i * m * k, y, i * k * n, c, i * m * n, m, n, k);
   return out;
 }
 

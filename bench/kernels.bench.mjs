@@ -1,0 +1,63 @@
+// Matrix products and convolutions: the WebAssembly kernels against the reference ones in the same run, GFLOP/s at the best of the repetitions.
+import { join } from "node:path";
+import { measure } from "./measure.mjs";
+
+const random = (count) => Float32Array.from({ length: count }, (_, i) => Math.fround(((i * 7919) % 2003) / 1001.5 - 1));
+const product = (list) => list.reduce((a, b) => a * b, 1);
+
+function convolution(inChannels, outChannels, size, kernel, stride = 1, groups = 1) {
+  const padding = kernel >> 1;
+  const output = Math.floor((size + 2 * padding - kernel) / stride) + 1;
+  const three = (v, first) => [first, v, v];
+  return {
+    batch: 1, inChannels, outChannels, groups,
+    input: three(size, 1), kernel: three(kernel, 1), output: three(output, 1), stride: three(stride, 1), padding: three(padding, 0), dilation: [1, 1, 1],
+  };
+}
+
+const PRODUCTS = [[512, 512, 512], [256, 256, 256], [64, 64, 64], [32, 32, 32], [1, 256, 64], [197, 768, 768]];
+const CONVOLUTIONS = {
+  "3x3 64ch 56x56": convolution(64, 64, 56, 3),
+  "3x3 256ch 14x14": convolution(256, 256, 14, 3),
+  "depthwise 144ch 56x56": convolution(144, 144, 56, 3, 1, 144),
+  "depthwise 576ch 14x14": convolution(576, 576, 14, 3, 1, 576),
+  "1x1 24->144 56x56": convolution(24, 144, 56, 1),
+  "1x1 256->64 56x56": convolution(256, 64, 56, 1),
+  "7x7 stride 2 3->64 224": convolution(3, 64, 224, 7, 2),
+};
+
+export async function run(root) {
+  const kernels = join(root, "dist/tensor/kernels");
+  const { setKernelBuild, supportedKernelBuilds } = await import(join(kernels, "wasm/build.js"));
+  const { rowProductFor } = await import(join(kernels, "gemm.js"));
+  const { convolve } = await import(join(kernels, "convolution.js"));
+  const builds = supportedKernelBuilds();
+  const results = {};
+  console.log(`kernel                    ${builds.map((b) => `${b} ms (GFLOP/s)`.padEnd(26)).join("")}ratio`);
+  const report = (name, flops, body) => {
+    const many = Math.max(1, Math.floor(2e6 / flops)); // small kernels: many calls for one measurement
+    const timed = (build) => () => {
+      setKernelBuild(build);
+      body(); // compiles
+      const start = performance.now();
+      for (let i = 0; i < many; i++) body();
+      best[build] = Math.min(best[build], (performance.now() - start) / many);
+    };
+    const best = Object.fromEntries(builds.map((b) => [b, Infinity]));
+    measure(Object.fromEntries(builds.map((b) => [b, timed(b)])), { repetitions: 9, warmup: 2 });
+    results[name] = best;
+    const cells = builds.map((b) => `${best[b].toPrecision(3)} (${(flops / best[b] / 1e6).toFixed(1)})`.padEnd(26)).join("");
+    console.log(`${name.padEnd(24)}  ${cells}${(best.reference / best[builds.at(-1)]).toFixed(1)}`);
+  };
+  for (const [m, n, k] of PRODUCTS) {
+    const [a, b, c] = [random(m * k), random(n * k), new Float32Array(m * n)];
+    report(`product ${m}x${n}x${k}`, 2 * m * n * k, () => rowProductFor(c)(a, 0, k, b, 0, k, c, 0, n, m, n, k));
+  }
+  for (const [name, g] of Object.entries(CONVOLUTIONS)) {
+    const k = (g.inChannels / g.groups) * product(g.kernel);
+    const [x, w, out] = [random(g.inChannels * product(g.input)), random(g.outChannels * k), new Float32Array(g.outChannels * product(g.output))];
+    report(name, 2 * out.length * k, () => convolve(x, w, out, g));
+  }
+  setKernelBuild(builds.at(-1));
+  return results;
+}

@@ -1,0 +1,153 @@
+/** @file Embeddings. Upstream: torch/nn/modules/sparse.py. Spec: none. */
+import { OperatorError } from "../base/errors.ts";
+import { viewOf, type Tensor } from "../tensor/tensor.ts";
+import { emptyParameter, floatText, valueText, type FactoryOptions } from "./aten.ts";
+import * as F from "./functional_layers.ts";
+import type { BagMode } from "./functional_layers.ts";
+import { normal_, zeros_ } from "./init.ts";
+import { Module } from "./module.ts";
+import { Parameter } from "./parameter.ts";
+
+/** Options of Embedding. */
+export interface EmbeddingOptions extends FactoryOptions {
+  /** A row that stays zero. */
+  readonly paddingIdx?: number | null;
+  readonly maxNorm?: number | null;
+  readonly normType?: number;
+  readonly scaleGradByFreq?: boolean;
+  readonly sparse?: boolean;
+}
+
+/** Options of EmbeddingBag. */
+export interface EmbeddingBagOptions extends EmbeddingOptions {
+  readonly mode?: BagMode;
+  readonly includeLastOffset?: boolean;
+}
+
+/** What both embeddings share. */
+abstract class EmbeddingBase extends Module {
+  readonly num_embeddings: number;
+  readonly embedding_dim: number;
+  readonly padding_idx: number | null;
+  readonly max_norm: number | null;
+  readonly norm_type: number;
+  readonly scale_grad_by_freq: boolean;
+  weight: Parameter;
+  readonly sparse: boolean;
+
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions, given: Parameter | null) {
+    super();
+    this.num_embeddings = numEmbeddings;
+    this.embedding_dim = embeddingDim;
+    const padding = options.paddingIdx ?? null;
+    if (padding !== null && (padding >= numEmbeddings || padding < -numEmbeddings)) {
+      throw new OperatorError(`${this.paddingName()} must be within num_embeddings`);
+    }
+    this.padding_idx = padding !== null && padding < 0 ? padding + numEmbeddings : padding;
+    this.max_norm = options.maxNorm ?? null;
+    this.norm_type = options.normType ?? 2;
+    this.scale_grad_by_freq = options.scaleGradByFreq ?? false;
+    this.weight = given ?? emptyParameter([numEmbeddings, embeddingDim], options);
+    if (!given) this.resetParameters();
+    this.sparse = options.sparse ?? false;
+  }
+
+  /** How PyTorch's messages write the padding index. */
+  protected abstract paddingName(): string;
+
+  /** Draws the default initial values. */
+  resetParameters(): void {
+    normal_(this.weight);
+    if (this.padding_idx === null) return;
+    const { weight } = this;
+    zeros_(viewOf(weight, [this.embedding_dim], [weight.strides[1]!], weight.storageOffset + this.padding_idx * weight.strides[0]!));
+  }
+
+  protected limitsText(): string {
+    let text = "";
+    if (this.max_norm !== null) text += `, max_norm=${floatText(this.max_norm)}`;
+    if (this.norm_type !== 2) text += `, norm_type=${floatText(this.norm_type)}`;
+    if (this.scale_grad_by_freq) text += ", scale_grad_by_freq=True";
+    return text;
+  }
+}
+
+function checkPretrained(weight: Tensor): [number, number] {
+  if (weight.ndim !== 2) throw new OperatorError("Embeddings parameter is expected to be 2-dimensional");
+  return weight.sizes as readonly number[] as [number, number];
+}
+
+/** Rows of a learned table. */
+export class Embedding extends EmbeddingBase {
+  static readonly constants: readonly string[] = ["num_embeddings", "embedding_dim", "padding_idx", "max_norm", "norm_type", "scale_grad_by_freq", "sparse"];
+
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}, given: Parameter | null = null) {
+    super(numEmbeddings, embeddingDim, options, given);
+  }
+
+  /** An embedding of given rows, which training leaves as they are unless `freeze` is false. */
+  static fromPretrained(rows: Tensor, options: EmbeddingOptions & { readonly freeze?: boolean } = {}): Embedding {
+    const [count, size] = checkPretrained(rows);
+    return new Embedding(count, size, options, new Parameter(rows, { requiresGrad: !(options.freeze ?? true) }));
+  }
+
+  protected paddingName(): string {
+    return "Padding_idx";
+  }
+
+  forward(input: Tensor): Tensor {
+    return F.embedding(input, this.weight, {
+      paddingIdx: this.padding_idx,
+      maxNorm: this.max_norm,
+      normType: this.norm_type,
+      scaleGradByFreq: this.scale_grad_by_freq,
+      sparse: this.sparse,
+    });
+  }
+
+  override extraRepr(): string {
+    const padding = this.padding_idx === null ? "" : `, padding_idx=${this.padding_idx}`;
+    return `${this.num_embeddings}, ${this.embedding_dim}${padding}${this.limitsText()}${this.sparse ? ", sparse=True" : ""}`;
+  }
+}
+
+/** Sums, means or maxima of bags of rows. */
+export class EmbeddingBag extends EmbeddingBase {
+  static readonly constants: readonly string[] = ["num_embeddings", "embedding_dim", "max_norm", "norm_type", "scale_grad_by_freq", "mode", "sparse", "include_last_offset", "padding_idx"];
+  readonly mode: BagMode;
+  readonly include_last_offset: boolean;
+
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingBagOptions = {}, given: Parameter | null = null) {
+    super(numEmbeddings, embeddingDim, options, given);
+    this.mode = options.mode ?? "mean";
+    this.include_last_offset = options.includeLastOffset ?? false;
+  }
+
+  /** Bags of given rows, which training leaves as they are unless `freeze` is false. */
+  static fromPretrained(rows: Tensor, options: EmbeddingBagOptions & { readonly freeze?: boolean } = {}): EmbeddingBag {
+    const [count, size] = checkPretrained(rows);
+    return new EmbeddingBag(count, size, options, new Parameter(rows, { requiresGrad: !(options.freeze ?? true) }));
+  }
+
+  protected paddingName(): string {
+    return "padding_idx";
+  }
+
+  forward(input: Tensor, offsets: Tensor | null = null, perSampleWeights: Tensor | null = null): Tensor {
+    return F.embedding_bag(input, this.weight, offsets, {
+      maxNorm: this.max_norm,
+      normType: this.norm_type,
+      scaleGradByFreq: this.scale_grad_by_freq,
+      mode: this.mode,
+      sparse: this.sparse,
+      perSampleWeights,
+      includeLastOffset: this.include_last_offset,
+      paddingIdx: this.padding_idx,
+    });
+  }
+
+  override extraRepr(): string {
+    const padding = this.padding_idx === null ? "" : `, padding_idx=${valueText(this.padding_idx)}`;
+    return `${this.num_embeddings}, ${this.embedding_dim}${this.limitsText()}, mode='${this.mode}'${padding}`;
+  }
+}

@@ -1,0 +1,305 @@
+/** @file Pooling. Upstream: torch/nn/modules/pooling.py. Spec: none. */
+import type { Tensor } from "../tensor/tensor.ts";
+import { floatText, pairsText, sizeText, valueText, repeatSize, type Size } from "./aten.ts";
+import * as F from "./functional_pooling.ts";
+import type { AdaptiveSize, AvgPoolFunctionOptions, LPPoolFunctionOptions, MaxPoolFunctionOptions } from "./functional_pooling.ts";
+import { Module } from "./module.ts";
+
+/** Options of MaxPool1d, MaxPool2d and MaxPool3d. */
+export interface MaxPoolOptions<I extends boolean = boolean> extends MaxPoolFunctionOptions {
+  /** Give the positions of the maxima too, for MaxUnpool. */
+  readonly returnIndices?: I;
+}
+
+/** Maxima, with their positions where asked for. */
+export type MaxPoolResult<I extends boolean> = I extends true ? [values: Tensor, indices: Tensor] : Tensor;
+
+/** What max pooling shares. */
+abstract class MaxPoolNd<I extends boolean> extends Module {
+  static readonly constants: readonly string[] = ["kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"];
+  readonly kernel_size: Size;
+  readonly stride: Size;
+  readonly padding: Size;
+  readonly dilation: Size;
+  readonly return_indices: boolean;
+  readonly ceil_mode: boolean;
+  constructor(kernelSize: Size, options: MaxPoolOptions<I> = {}) {
+    super();
+    this.kernel_size = kernelSize;
+    this.stride = options.stride ?? kernelSize;
+    this.padding = options.padding ?? 0;
+    this.dilation = options.dilation ?? 1;
+    this.return_indices = options.returnIndices ?? false;
+    this.ceil_mode = options.ceilMode ?? false;
+  }
+  protected options(): MaxPoolFunctionOptions {
+    return { stride: this.stride, padding: this.padding, dilation: this.dilation, ceilMode: this.ceil_mode };
+  }
+  override extraRepr(): string {
+    return pairsText({
+      kernel_size: sizeText(this.kernel_size),
+      stride: sizeText(this.stride),
+      padding: sizeText(this.padding),
+      dilation: sizeText(this.dilation),
+      ceil_mode: valueText(this.ceil_mode),
+    });
+  }
+}
+
+/** What max unpooling shares. */
+abstract class MaxUnpoolNd extends Module {
+  readonly kernel_size: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  constructor(n: number, kernelSize: Size, options: { readonly stride?: Size | null; readonly padding?: Size }) {
+    super();
+    this.kernel_size = repeatSize(kernelSize, n);
+    this.stride = repeatSize(options.stride ?? kernelSize, n);
+    this.padding = repeatSize(options.padding ?? 0, n);
+  }
+  override extraRepr(): string {
+    return pairsText({ kernel_size: sizeText(this.kernel_size), stride: sizeText(this.stride), padding: sizeText(this.padding) });
+  }
+}
+
+/** What average pooling shares. */
+abstract class AvgPoolNd extends Module {
+  static readonly constants: readonly string[] = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"];
+  readonly kernel_size: Size;
+  readonly stride: Size;
+  readonly padding: Size;
+  readonly ceil_mode: boolean;
+  readonly count_include_pad: boolean;
+  constructor(kernelSize: Size, options: AvgPoolFunctionOptions = {}) {
+    super();
+    this.kernel_size = kernelSize;
+    this.stride = options.stride ?? kernelSize;
+    this.padding = options.padding ?? 0;
+    this.ceil_mode = options.ceilMode ?? false;
+    this.count_include_pad = options.countIncludePad ?? true;
+  }
+  protected options(): AvgPoolFunctionOptions {
+    return { stride: this.stride, padding: this.padding, ceilMode: this.ceil_mode, countIncludePad: this.count_include_pad };
+  }
+  override extraRepr(): string {
+    return pairsText({ kernel_size: sizeText(this.kernel_size), stride: sizeText(this.stride), padding: sizeText(this.padding) });
+  }
+}
+
+/** What power-average pooling shares. */
+abstract class LPPoolNd extends Module {
+  static readonly constants: readonly string[] = ["norm_type", "kernel_size", "stride", "ceil_mode"];
+  readonly norm_type: number;
+  readonly kernel_size: Size;
+  readonly stride: Size | null;
+  readonly ceil_mode: boolean;
+  constructor(normType: number, kernelSize: Size, options: LPPoolFunctionOptions = {}) {
+    super();
+    this.norm_type = normType;
+    this.kernel_size = kernelSize;
+    this.stride = options.stride ?? null;
+    this.ceil_mode = options.ceilMode ?? false;
+  }
+  protected options(): LPPoolFunctionOptions {
+    return { stride: this.stride, ceilMode: this.ceil_mode };
+  }
+  override extraRepr(): string {
+    return pairsText({
+      norm_type: Number.isFinite(this.norm_type) ? valueText(this.norm_type) : floatText(this.norm_type),
+      kernel_size: sizeText(this.kernel_size),
+      stride: sizeText(this.stride),
+      ceil_mode: valueText(this.ceil_mode),
+    });
+  }
+}
+
+/** What adaptive pooling shares. */
+abstract class AdaptivePoolNd extends Module {
+  static readonly constants: readonly string[] = ["output_size"];
+  readonly output_size: AdaptiveSize;
+  constructor(outputSize: AdaptiveSize) {
+    super();
+    this.output_size = outputSize;
+  }
+  override extraRepr(): string {
+    return `output_size=${valueText(this.output_size)}`;
+  }
+}
+
+/** Maxima over windows of (N, C, L). */
+export class MaxPool1d<I extends boolean = false> extends MaxPoolNd<I> {
+  forward(input: Tensor): MaxPoolResult<I> {
+    const pool = this.return_indices ? F.max_pool1d_with_indices : F.max_pool1d;
+    return pool(input, this.kernel_size, this.options()) as MaxPoolResult<I>;
+  }
+}
+
+/** Puts maxima of (N, C, L) back where they were. */
+export class MaxUnpool1d extends MaxUnpoolNd {
+  constructor(kernelSize: Size, options: { readonly stride?: Size | null; readonly padding?: Size } = {}) {
+    super(1, kernelSize, options);
+  }
+  forward(input: Tensor, indices: Tensor, outputSize: readonly number[] | null = null): Tensor {
+    return F.max_unpool1d(input, indices, this.kernel_size, { stride: this.stride, padding: this.padding, outputSize });
+  }
+}
+
+/** Means over windows of (N, C, L). */
+export class AvgPool1d extends AvgPoolNd {
+  declare readonly kernel_size: readonly number[];
+  declare readonly stride: readonly number[];
+  declare readonly padding: readonly number[];
+  constructor(kernelSize: Size, options: Omit<AvgPoolFunctionOptions, "divisorOverride"> = {}) {
+    // in one dimension PyTorch keeps tuples
+    super(repeatSize(kernelSize, 1), { ...options, stride: repeatSize(options.stride ?? kernelSize, 1), padding: repeatSize(options.padding ?? 0, 1) });
+  }
+  forward(input: Tensor): Tensor {
+    return F.avg_pool1d(input, this.kernel_size, this.options());
+  }
+}
+
+/** Power averages over windows of (N, C, L). */
+export class LPPool1d extends LPPoolNd {
+  forward(input: Tensor): Tensor {
+    return F.lp_pool1d(input, this.norm_type, this.kernel_size, this.options());
+  }
+}
+
+/** Means over as many windows of (N, C, L) as asked for. */
+export class AdaptiveAvgPool1d extends AdaptivePoolNd {
+  forward(input: Tensor): Tensor {
+    return F.adaptive_avg_pool1d(input, this.output_size);
+  }
+}
+
+/** Maxima over as many windows of (N, C, L) as asked for. */
+export class AdaptiveMaxPool1d<I extends boolean = false> extends AdaptivePoolNd {
+  static override readonly constants: readonly string[] = ["output_size", "return_indices"];
+  readonly return_indices: boolean;
+  constructor(outputSize: AdaptiveSize, options: { readonly returnIndices?: I } = {}) {
+    super(outputSize);
+    this.return_indices = options.returnIndices ?? false;
+  }
+  forward(input: Tensor): MaxPoolResult<I> {
+    const pool = this.return_indices ? F.adaptive_max_pool1d_with_indices : F.adaptive_max_pool1d;
+    return pool(input, this.output_size) as MaxPoolResult<I>;
+  }
+}
+
+/** Maxima over windows of (N, C, H, W). */
+export class MaxPool2d<I extends boolean = false> extends MaxPoolNd<I> {
+  forward(input: Tensor): MaxPoolResult<I> {
+    const pool = this.return_indices ? F.max_pool2d_with_indices : F.max_pool2d;
+    return pool(input, this.kernel_size, this.options()) as MaxPoolResult<I>;
+  }
+}
+
+/** Puts maxima of (N, C, H, W) back where they were. */
+export class MaxUnpool2d extends MaxUnpoolNd {
+  constructor(kernelSize: Size, options: { readonly stride?: Size | null; readonly padding?: Size } = {}) {
+    super(2, kernelSize, options);
+  }
+  forward(input: Tensor, indices: Tensor, outputSize: readonly number[] | null = null): Tensor {
+    return F.max_unpool2d(input, indices, this.kernel_size, { stride: this.stride, padding: this.padding, outputSize });
+  }
+}
+
+/** Means over windows of (N, C, H, W). */
+export class AvgPool2d extends AvgPoolNd {
+  static override readonly constants: readonly string[] = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"];
+  readonly divisor_override: number | null;
+  constructor(kernelSize: Size, options: AvgPoolFunctionOptions = {}) {
+    super(kernelSize, options);
+    this.divisor_override = options.divisorOverride ?? null;
+  }
+  forward(input: Tensor): Tensor {
+    return F.avg_pool2d(input, this.kernel_size, { ...this.options(), divisorOverride: this.divisor_override });
+  }
+}
+
+/** Power averages over windows of (N, C, H, W). */
+export class LPPool2d extends LPPoolNd {
+  forward(input: Tensor): Tensor {
+    return F.lp_pool2d(input, this.norm_type, this.kernel_size, this.options());
+  }
+}
+
+/** Means over as many windows of (N, C, H, W) as asked for. */
+export class AdaptiveAvgPool2d extends AdaptivePoolNd {
+  forward(input: Tensor): Tensor {
+    return F.adaptive_avg_pool2d(input, this.output_size);
+  }
+}
+
+/** Maxima over as many windows of (N, C, H, W) as asked for. */
+export class AdaptiveMaxPool2d<I extends boolean = false> extends AdaptivePoolNd {
+  static override readonly constants: readonly string[] = ["output_size", "return_indices"];
+  readonly return_indices: boolean;
+  constructor(outputSize: AdaptiveSize, options: { readonly returnIndices?: I } = {}) {
+    super(outputSize);
+    this.return_indices = options.returnIndices ?? false;
+  }
+  forward(input: Tensor): MaxPoolResult<I> {
+    const pool = this.return_indices ? F.adaptive_max_pool2d_with_indices : F.adaptive_max_pool2d;
+    return pool(input, this.output_size) as MaxPoolResult<I>;
+  }
+}
+
+/** Maxima over windows of (N, C, D, H, W). */
+export class MaxPool3d<I extends boolean = false> extends MaxPoolNd<I> {
+  forward(input: Tensor): MaxPoolResult<I> {
+    const pool = this.return_indices ? F.max_pool3d_with_indices : F.max_pool3d;
+    return pool(input, this.kernel_size, this.options()) as MaxPoolResult<I>;
+  }
+}
+
+/** Puts maxima of (N, C, D, H, W) back where they were. */
+export class MaxUnpool3d extends MaxUnpoolNd {
+  constructor(kernelSize: Size, options: { readonly stride?: Size | null; readonly padding?: Size } = {}) {
+    super(3, kernelSize, options);
+  }
+  forward(input: Tensor, indices: Tensor, outputSize: readonly number[] | null = null): Tensor {
+    return F.max_unpool3d(input, indices, this.kernel_size, { stride: this.stride, padding: this.padding, outputSize });
+  }
+}
+
+/** Means over windows of (N, C, D, H, W). */
+export class AvgPool3d extends AvgPoolNd {
+  static override readonly constants: readonly string[] = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"];
+  readonly divisor_override: number | null;
+  constructor(kernelSize: Size, options: AvgPoolFunctionOptions = {}) {
+    super(kernelSize, options);
+    this.divisor_override = options.divisorOverride ?? null;
+  }
+  forward(input: Tensor): Tensor {
+    return F.avg_pool3d(input, this.kernel_size, { ...this.options(), divisorOverride: this.divisor_override });
+  }
+}
+
+/** Power averages over windows of (N, C, D, H, W). */
+export class LPPool3d extends LPPoolNd {
+  forward(input: Tensor): Tensor {
+    return F.lp_pool3d(input, this.norm_type, this.kernel_size, this.options());
+  }
+}
+
+/** Means over as many windows of (N, C, D, H, W) as asked for. */
+export class AdaptiveAvgPool3d extends AdaptivePoolNd {
+  forward(input: Tensor): Tensor {
+    return F.adaptive_avg_pool3d(input, this.output_size);
+  }
+}
+
+/** Maxima over as many windows of (N, C, D, H, W) as asked for. */
+export class AdaptiveMaxPool3d<I extends boolean = false> extends AdaptivePoolNd {
+  static override readonly constants: readonly string[] = ["output_size", "return_indices"];
+  readonly return_indices: boolean;
+  constructor(outputSize: AdaptiveSize, options: { readonly returnIndices?: I } = {}) {
+    super(outputSize);
+    this.return_indices = options.returnIndices ?? false;
+  }
+  forward(input: Tensor): MaxPoolResult<I> {
+    const pool = this.return_indices ? F.adaptive_max_pool3d_with_indices : F.adaptive_max_pool3d;
+    return pool(input, this.output_size) as MaxPoolResult<I>;
+  }
+}

@@ -1,0 +1,323 @@
+/** @file Recurrent networks and their cells. Upstream: torch/nn/modules/rnn.py. Spec: none. */
+import { OperatorError } from "../base/errors.ts";
+import { emitWarning } from "../base/sinks.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { aten, atenMany, emptyParameter, floatText, type FactoryOptions } from "./aten.ts";
+import { uniform_ } from "./init.ts";
+import { Module } from "./module.ts";
+import type { Parameter } from "./parameter.ts";
+
+/** Options of RNN, LSTM and GRU. */
+export interface RecurrentOptions extends FactoryOptions {
+  readonly numLayers?: number;
+  readonly bias?: boolean;
+  /** Whether inputs are (N, L, C) instead of (L, N, C). */
+  readonly batchFirst?: boolean;
+  /** Dropout between layers. */
+  readonly dropout?: number;
+  readonly bidirectional?: boolean;
+}
+
+/** Options of RNN. */
+export interface RNNOptions extends RecurrentOptions {
+  readonly nonlinearity?: "tanh" | "relu";
+}
+
+/** Options of LSTM. */
+export interface LSTMOptions extends RecurrentOptions {
+  /** Size to which the hidden state is projected; 0 leaves it. */
+  readonly projSize?: number;
+}
+
+/** The kinds of recurrent networks. */
+export type RecurrentMode = "RNN_TANH" | "RNN_RELU" | "LSTM" | "GRU";
+
+const GATES: Readonly<Record<RecurrentMode, number>> = { RNN_TANH: 1, RNN_RELU: 1, LSTM: 4, GRU: 3 };
+
+/** What all recurrent networks share. */
+export abstract class RNNBase extends Module {
+  static readonly constants: readonly string[] = ["mode", "input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional", "proj_size"];
+  readonly mode: RecurrentMode;
+  readonly input_size: number;
+  readonly hidden_size: number;
+  readonly num_layers: number;
+  readonly bias: boolean;
+  readonly batch_first: boolean;
+  readonly dropout: number;
+  readonly bidirectional: boolean;
+  readonly proj_size: number;
+  readonly _flat_weights_names: readonly string[];
+
+  protected constructor(mode: RecurrentMode, inputSize: number, hiddenSize: number, options: LSTMOptions) {
+    super();
+    const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, projSize = 0 } = options;
+    if (!(dropout >= 0 && dropout <= 1)) throw new OperatorError("dropout should be a number in range [0, 1] representing the probability of an element being zeroed");
+    if (dropout > 0 && numLayers === 1) {
+      emitWarning(`dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers greater than 1, but got dropout=${floatText(dropout)} and num_layers=1`);
+    }
+    if (inputSize <= 0) throw new OperatorError("input_size must be greater than zero");
+    if (hiddenSize <= 0) throw new OperatorError("hidden_size must be greater than zero");
+    if (numLayers <= 0) throw new OperatorError("num_layers must be greater than zero");
+    if (projSize < 0) throw new OperatorError("proj_size should be a positive integer or zero to disable projections");
+    if (projSize >= hiddenSize) throw new OperatorError("proj_size has to be smaller than hidden_size");
+    this.mode = mode;
+    this.input_size = inputSize;
+    this.hidden_size = hiddenSize;
+    this.num_layers = numLayers;
+    this.bias = bias;
+    this.batch_first = batchFirst;
+    this.dropout = dropout;
+    this.bidirectional = bidirectional;
+    this.proj_size = projSize;
+    const gates = GATES[mode] * hiddenSize;
+    const state = projSize > 0 ? projSize : hiddenSize;
+    const directions = bidirectional ? 2 : 1;
+    const names: string[] = [];
+    for (let layer = 0; layer < numLayers; layer++) {
+      for (let direction = 0; direction < directions; direction++) {
+        const suffix = `_l${layer}${direction === 1 ? "_reverse" : ""}`;
+        const add = (name: string, sizes: readonly number[]): void => {
+          this.registerParameter(name + suffix, emptyParameter(sizes, options));
+          names.push(name + suffix);
+        };
+        add("weight_ih", [gates, layer === 0 ? inputSize : state * directions]);
+        add("weight_hh", [gates, state]);
+        if (bias) {
+          add("bias_ih", [gates]);
+          add("bias_hh", [gates]);
+        }
+        if (projSize > 0) add("weight_hr", [projSize, hiddenSize]);
+      }
+    }
+    this._flat_weights_names = names;
+    this.resetParameters();
+  }
+
+  /** Draws the default initial values. */
+  resetParameters(): void {
+    const bound = 1 / Math.sqrt(this.hidden_size);
+    for (const weight of this.parameters()) uniform_(weight, -bound, bound);
+  }
+
+  /** The weights in the order of the operators' lists. */
+  protected weights(): Tensor[] {
+    const own = this as unknown as Readonly<Record<string, Parameter>>;
+    return this._flat_weights_names.map((name) => own[name]!);
+  }
+
+  protected batchDim(): 0 | 1 {
+    return this.batch_first ? 0 : 1;
+  }
+
+  /** A state of zeros. */
+  protected zeros(input: Tensor, size: number): Tensor {
+    return aten("zeros", this.stateShape(input, size), { dtype: input.dtype });
+  }
+
+  private stateShape(input: Tensor, size: number): number[] {
+    return [this.num_layers * (this.bidirectional ? 2 : 1), input.sizes[this.batchDim()]!, size];
+  }
+
+  protected checkInput(input: Tensor): void {
+    const own = this.weights()[0]!.dtype.name;
+    if (input.dtype.name !== own) {
+      throw new OperatorError(`RNN input dtype (torch.${input.dtype.name}) does not match weight dtype (torch.${own}). Convert input: input.to(torch.${own}), or convert model: model.to(torch.${input.dtype.name})`);
+    }
+    if (input.sizes.at(-1) !== this.input_size) {
+      throw new OperatorError(`input.size(-1) must be equal to input_size. Expected ${this.input_size}, got ${input.sizes.at(-1)}`);
+    }
+  }
+
+  protected checkState(state: Tensor, input: Tensor, size: number, name: string): void {
+    const expected = this.stateShape(input, size);
+    if (state.sizes.join() !== expected.join()) throw new OperatorError(`Expected ${name} size (${expected.join(", ")}), got [${state.sizes.join(", ")}]`);
+  }
+
+  /** What the operators take behind input, state and weights. */
+  protected settings(): unknown[] {
+    return [this.bias, this.num_layers, this.dropout, this.training, this.bidirectional, this.batch_first];
+  }
+
+  /** Runs a network with one state. */
+  protected runSimple(operator: string, name: string, given: Tensor, hx: Tensor | null): [output: Tensor, state: Tensor] {
+    if (given.ndim !== 2 && given.ndim !== 3) throw new OperatorError(`${name}: Expected input to be 2D or 3D, got ${given.ndim}D ${name === "RNN" ? "tensor " : ""}instead`);
+    const batched = given.ndim === 3;
+    const input = batched ? given : aten("unsqueeze", given, this.batchDim());
+    let state = hx;
+    if (state && state.ndim !== given.ndim) {
+      throw new OperatorError(`For ${batched ? "batched 3-D" : "unbatched 2-D"} input, hx should also be ${given.ndim}-D but got ${state.ndim}-D tensor`);
+    }
+    if (state && !batched) state = aten("unsqueeze", state, 1);
+    state ??= this.zeros(input, this.hidden_size);
+    this.checkInput(input);
+    this.checkState(state, input, this.hidden_size, "hidden");
+    const [output, last] = atenMany(operator, input, state, this.weights(), ...this.settings()) as [Tensor, Tensor];
+    return batched ? [output, last] : [aten("squeeze", output, this.batchDim()), aten("squeeze", last, 1)];
+  }
+
+  override extraRepr(): string {
+    let text = `${this.input_size}, ${this.hidden_size}`;
+    if (this.proj_size !== 0) text += `, proj_size=${this.proj_size}`;
+    if (this.num_layers !== 1) text += `, num_layers=${this.num_layers}`;
+    if (!this.bias) text += ", bias=False";
+    if (this.batch_first) text += ", batch_first=True";
+    if (this.dropout !== 0) text += `, dropout=${floatText(this.dropout)}`;
+    if (this.bidirectional) text += ", bidirectional=True";
+    return text;
+  }
+}
+
+/** Elman network. */
+export class RNN extends RNNBase {
+  readonly nonlinearity: "tanh" | "relu";
+  constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}) {
+    const { nonlinearity = "tanh" } = options;
+    if (nonlinearity !== "tanh" && nonlinearity !== "relu") throw new OperatorError(`Unknown nonlinearity '${String(nonlinearity)}'. Select from 'tanh' or 'relu'.`);
+    super(nonlinearity === "tanh" ? "RNN_TANH" : "RNN_RELU", inputSize, hiddenSize, { ...options, projSize: 0 });
+    this.nonlinearity = nonlinearity;
+  }
+  forward(input: Tensor, hx: Tensor | null = null): [output: Tensor, state: Tensor] {
+    return this.runSimple(this.mode === "RNN_TANH" ? "rnn_tanh" : "rnn_relu", "RNN", input, hx);
+  }
+}
+
+/** Gated recurrent units. */
+export class GRU extends RNNBase {
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
+    super("GRU", inputSize, hiddenSize, { ...options, projSize: 0 });
+  }
+  forward(input: Tensor, hx: Tensor | null = null): [output: Tensor, state: Tensor] {
+    return this.runSimple("gru", "GRU", input, hx);
+  }
+}
+
+/** Long short-term memory. */
+export class LSTM extends RNNBase {
+  constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}) {
+    super("LSTM", inputSize, hiddenSize, options);
+  }
+
+  forward(given: Tensor, hx: readonly [Tensor, Tensor] | null = null): [output: Tensor, state: [hidden: Tensor, cell: Tensor]] {
+    if (given.ndim !== 2 && given.ndim !== 3) throw new OperatorError(`LSTM: Expected input to be 2D or 3D, got ${given.ndim}D instead`);
+    const batched = given.ndim === 3;
+    const input = batched ? given : aten("unsqueeze", given, this.batchDim());
+    const size = this.proj_size > 0 ? this.proj_size : this.hidden_size;
+    let state: readonly Tensor[];
+    if (hx) {
+      const [h, c] = hx;
+      if (h.ndim !== given.ndim || c.ndim !== given.ndim) {
+        throw new OperatorError(`For ${batched ? "batched 3-D" : "unbatched 2-D"} input, hx and cx should also be ${given.ndim}-D but got (${h.ndim}-D, ${c.ndim}-D) tensors`);
+      }
+      state = batched ? hx : hx.map((t) => aten("unsqueeze", t, 1));
+    } else state = [this.zeros(input, size), this.zeros(input, this.hidden_size)];
+    this.checkInput(input);
+    this.checkState(state[0]!, input, size, "hidden[0]");
+    this.checkState(state[1]!, input, this.hidden_size, "hidden[1]");
+    const [output, hidden, cell] = atenMany("lstm", input, state, this.weights(), ...this.settings()) as [Tensor, Tensor, Tensor];
+    if (batched) return [output, [hidden, cell]];
+    return [aten("squeeze", output, this.batchDim()), [aten("squeeze", hidden, 1), aten("squeeze", cell, 1)]];
+  }
+}
+
+/** Options of the cells. */
+export interface CellOptions extends FactoryOptions {
+  readonly bias?: boolean;
+}
+
+/** What all cells share. */
+export abstract class RNNCellBase extends Module {
+  static readonly constants: readonly string[] = ["input_size", "hidden_size", "bias"];
+  readonly input_size: number;
+  readonly hidden_size: number;
+  readonly bias: boolean;
+  weight_ih: Parameter;
+  weight_hh: Parameter;
+  declare bias_ih: Parameter | null;
+  declare bias_hh: Parameter | null;
+
+  protected constructor(inputSize: number, hiddenSize: number, chunks: number, options: CellOptions) {
+    super();
+    this.input_size = inputSize;
+    this.hidden_size = hiddenSize;
+    this.bias = options.bias ?? true;
+    this.weight_ih = emptyParameter([chunks * hiddenSize, inputSize], options);
+    this.weight_hh = emptyParameter([chunks * hiddenSize, hiddenSize], options);
+    this.registerParameter("bias_ih", this.bias ? emptyParameter([chunks * hiddenSize], options) : null);
+    this.registerParameter("bias_hh", this.bias ? emptyParameter([chunks * hiddenSize], options) : null);
+    this.resetParameters();
+  }
+
+  /** Draws the default initial values. */
+  resetParameters(): void {
+    const bound = this.hidden_size > 0 ? 1 / Math.sqrt(this.hidden_size) : 0;
+    for (const weight of this.parameters()) uniform_(weight, -bound, bound);
+  }
+
+  protected checkRank(tensor: Tensor, what: string): void {
+    if (tensor.ndim !== 1 && tensor.ndim !== 2) throw new OperatorError(`${this.getName()}: Expected ${what} to be 1D or 2D, got ${tensor.ndim}D instead`);
+  }
+
+  /** Runs a cell with one state. */
+  protected runSimple(operator: string, given: Tensor, hx: Tensor | null): Tensor {
+    this.checkRank(given, "input");
+    if (hx) this.checkRank(hx, "hidden");
+    const batched = given.ndim === 2;
+    const input = batched ? given : aten("unsqueeze", given, 0);
+    const lifted = hx && (batched ? hx : aten("unsqueeze", hx, 0));
+    const state = lifted ?? aten("zeros", [input.sizes[0]!, this.hidden_size], { dtype: input.dtype });
+    const next = aten(operator, input, state, this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh);
+    return batched ? next : aten("squeeze", next, 0);
+  }
+
+  override extraRepr(): string {
+    return `${this.input_size}, ${this.hidden_size}${this.bias ? "" : ", bias=False"}`;
+  }
+}
+
+/** One step of an Elman network. */
+export class RNNCell extends RNNCellBase {
+  static override readonly constants: readonly string[] = ["input_size", "hidden_size", "bias", "nonlinearity"];
+  readonly nonlinearity: "tanh" | "relu";
+  constructor(inputSize: number, hiddenSize: number, options: CellOptions & { readonly nonlinearity?: "tanh" | "relu" } = {}) {
+    super(inputSize, hiddenSize, 1, options);
+    this.nonlinearity = options.nonlinearity ?? "tanh";
+  }
+  forward(input: Tensor, hx: Tensor | null = null): Tensor {
+    if (this.nonlinearity !== "tanh" && this.nonlinearity !== "relu") throw new OperatorError(`Unknown nonlinearity: ${String(this.nonlinearity)}`);
+    return this.runSimple(this.nonlinearity === "tanh" ? "rnn_tanh_cell" : "rnn_relu_cell", input, hx);
+  }
+  override extraRepr(): string {
+    return super.extraRepr() + (this.nonlinearity === "tanh" ? "" : `, nonlinearity=${this.nonlinearity}`);
+  }
+}
+
+/** One step of gated recurrent units. */
+export class GRUCell extends RNNCellBase {
+  constructor(inputSize: number, hiddenSize: number, options: CellOptions = {}) {
+    super(inputSize, hiddenSize, 3, options);
+  }
+  forward(input: Tensor, hx: Tensor | null = null): Tensor {
+    return this.runSimple("gru_cell", input, hx);
+  }
+}
+
+/** One step of long short-term memory. */
+export class LSTMCell extends RNNCellBase {
+  constructor(inputSize: number, hiddenSize: number, options: CellOptions = {}) {
+    super(inputSize, hiddenSize, 4, options);
+  }
+  forward(given: Tensor, hx: readonly [Tensor, Tensor] | null = null): [hidden: Tensor, cell: Tensor] {
+    this.checkRank(given, "input");
+    hx?.forEach((t, i) => this.checkRank(t, `hx[${i}]`));
+    const batched = given.ndim === 2;
+    const input = batched ? given : aten("unsqueeze", given, 0);
+    let state: readonly Tensor[];
+    if (hx) state = batched ? hx : hx.map((t) => aten("unsqueeze", t, 0));
+    else {
+      const zeros = aten("zeros", [input.sizes[0]!, this.hidden_size], { dtype: input.dtype });
+      state = [zeros, zeros];
+    }
+    const [hidden, cell] = atenMany("lstm_cell", input, state, this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh) as [Tensor, Tensor];
+    return batched ? [hidden, cell] : [aten("squeeze", hidden, 0), aten("squeeze", cell, 0)];
+  }
+}

@@ -1,0 +1,189 @@
+/** @file A small WebAssembly assembler: functions are written as calls, modules come out as bytes. Upstream: none. Spec: WebAssembly core 2.0 §5 (binary format), relaxed SIMD.
+ *
+ * Instructions have the names of the WebAssembly text format. See docs/adr/0006-wasm-assembler.md. */
+import { internalAssert } from "../../../base/errors.ts";
+
+/** Value types: i32, f32 or a vector of 16 bytes. */
+export type ValueType = "i32" | "f32" | "v128";
+
+const VALUE_TYPES: Readonly<Record<ValueType, number>> = { i32: 0x7f, f32: 0x7d, v128: 0x7b };
+const BLOCK_WITHOUT_RESULT = 0x40;
+
+/** Instructions without immediates. */
+const PLAIN = {
+  end: [0x0b],
+  return: [0x0f],
+  "i32.eqz": [0x45],
+  "i32.ne": [0x47],
+  "i32.lt_u": [0x49],
+  "i32.ge_u": [0x4f],
+  "i32.add": [0x6a],
+  "i32.sub": [0x6b],
+  "i32.mul": [0x6c],
+  "i32.and": [0x71],
+  "i32.shl": [0x74],
+  "f32.add": [0x92],
+  "f32.mul": [0x94],
+  "f32x4.splat": [0xfd, 0x13],
+  "f32x4.add": [0xfd, 0xe4, 0x01],
+  
+  "f32x4.mul": [0xfd, 0xe6, 0x01],
+  "f32x4.relaxed_madd": [0xfd, 0x85, 0x02],
+} as const;
+
+/** Loads and stores: opcode; every address is a multiple of 4. */
+const MEMORY = {
+  "i32.load": [0x28],
+  "f32.load": [0x2a],
+  "i32.store": [0x36],
+  "f32.store": [0x38],
+  "v128.load": [0xfd, 0x00],
+  "v128.load32_splat": [0xfd, 0x09],
+  "v128.store": [0xfd, 0x0b],
+} as const;
+const ALIGN_4_BYTES = 2;
+
+function unsigned(value: number): number[] {
+  const out: number[] = [];
+  do {
+    const rest = value >>> 7;
+    out.push((value & 0x7f) | (rest ? 0x80 : 0));
+    value = rest;
+  } while (value !== 0);
+  return out;
+}
+
+function signed(value: number): number[] {
+  const out: number[] = [];
+  for (;;) {
+    const low = value & 0x7f;
+    value >>= 7;
+    const isLast = (value === 0 && (low & 0x40) === 0) || (value === -1 && (low & 0x40) !== 0);
+    out.push(isLast ? low : low | 0x80);
+    if (isLast) return out;
+  }
+}
+
+const named = (text: string): number[] => [...unsigned(text.length), ...Array.from(text, (c) => c.charCodeAt(0))];
+const vector = (items: readonly (readonly number[])[]): number[] => [...unsigned(items.length), ...items.flat()];
+const section = (id: number, body: readonly number[]): number[] => [id, ...unsigned(body.length), ...body];
+
+/** The body of one exported function. Parameters and locals are numbers (local indices). */
+export class FunctionBuilder {
+  readonly name: string;
+  readonly params: readonly ValueType[];
+  private readonly locals: ValueType[] = [];
+  private readonly code: number[] = [];
+  private depth = 0;
+
+  constructor(name: string, params: readonly ValueType[]) {
+    this.name = name;
+    this.params = params;
+  }
+
+  /** A fresh local, zero at the start. */
+  local(type: ValueType): number {
+    this.locals.push(type);
+    return this.params.length + this.locals.length - 1;
+  }
+
+  op(name: keyof typeof PLAIN): this {
+    this.code.push(...PLAIN[name]);
+    return this;
+  }
+
+  /** A load or store at the address on the stack plus `offset` bytes. */
+  memory(name: keyof typeof MEMORY, offset = 0): this {
+    this.code.push(...MEMORY[name], ALIGN_4_BYTES, ...unsigned(offset));
+    return this;
+  }
+
+  get(index: number): this {
+    this.code.push(0x20, ...unsigned(index));
+    return this;
+  }
+
+  set(index: number): this {
+    this.code.push(0x21, ...unsigned(index));
+    return this;
+  }
+
+  i32(value: number): this {
+    this.code.push(0x41, ...signed(value | 0));
+    return this;
+  }
+
+  /** A vector of four zeros. */
+  zeros(): this {
+    this.code.push(0xfd, 0x0c, ...new Array<number>(16).fill(0));
+    return this;
+  }
+
+  /** Takes four lanes of 32 bits out of the two vectors on the stack (0 to 3 and 4 to 7). */
+  shuffle(...lanes: readonly [number, number, number, number]): this {
+    this.code.push(0xfd, 0x0d, ...lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte)));
+    return this;
+  }
+
+  extractLane(lane: number): this {
+    this.code.push(0xfd, 0x1f, lane);
+    return this;
+  }
+
+  /** index += amount, a constant or another local. */
+  increase(index: number, amount: { readonly by: number } | { readonly byLocal: number }): this {
+    this.get(index);
+    if ("by" in amount) this.i32(amount.by);
+    else this.get(amount.byLocal);
+    return this.op("i32.add").set(index);
+  }
+
+  /** Runs `body`, then again while the i32 that it left on the stack is not zero. */
+  loop(body: () => void): this {
+    this.open(0x03);
+    body();
+    this.code.push(0x0d, 0); // br_if to the loop's start
+    return this.close();
+  }
+
+  /** Runs `body` where the i32 on the stack is not zero. */
+  when(body: () => void): this {
+    this.open(0x04);
+    body();
+    return this.close();
+  }
+
+  private open(opcode: number): void {
+    this.code.push(opcode, BLOCK_WITHOUT_RESULT);
+    this.depth++;
+  }
+
+  private close(): this {
+    this.depth--;
+    return this.op("end");
+  }
+
+  /** The function's entry in the code section. */
+  encoded(): number[] {
+    internalAssert(this.depth === 0, `function ${this.name} has open blocks`);
+    const body = [...vector(this.locals.map((t) => [1, VALUE_TYPES[t]])), ...this.code, ...PLAIN.end];
+    return [...unsigned(body.length), ...body];
+  }
+}
+
+/** Name of the imported memory: `{ [MEMORY_MODULE]: { [MEMORY_NAME]: memory } }`. */
+export const MEMORY_MODULE = "e";
+export const MEMORY_NAME = "m";
+
+/** A module that imports one memory and exports every function by its name; functions return nothing. */
+export function encodeModule(functions: readonly FunctionBuilder[]): Uint8Array<ArrayBuffer> {
+  const types = functions.map((f) => [0x60, ...vector(f.params.map((p) => [VALUE_TYPES[p]])), 0]);
+  return Uint8Array.from([
+    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // "\0asm", version 1
+    ...section(1, vector(types)),
+    ...section(2, vector([[...named(MEMORY_MODULE), ...named(MEMORY_NAME), 0x02, 0x00, 0x00]])),
+    ...section(3, vector(functions.map((_, i) => unsigned(i)))),
+    ...section(7, vector(functions.map((f, i) => [...named(f.name), 0x00, ...unsigned(i)]))),
+    ...section(10, vector(functions.map((f) => f.encoded()))),
+  ]);
+}

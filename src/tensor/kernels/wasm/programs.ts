@@ -1,0 +1,207 @@
+/** @file The WebAssembly kernels as programs for the assembler. Upstream: none. Spec: none.
+ *
+ * Note [Packed product]: C (rows by columns) = A B. A is packed in panels of ROWS rows, one element of each row after the
+ * other; B is read through tiles of COLUMNS columns. ROWS * COLUMNS / 4 = 12 accumulators, two vectors of B and one broadcast
+ * element of A fill the 16 vector registers of x86-64; unrolling over the inner dimension costs 30 % on V8. Rows and columns
+ * beyond the edge are zeros in the panels and are never copied out. */
+import { FunctionBuilder } from "./assembler.ts";
+
+/** Rows of a panel of the left operand. */
+export const ROWS = 6;
+/** Columns of a tile of the right operand. */
+export const COLUMNS = 8;
+/** Outputs that a step of the depthwise kernel makes. */
+export const DEPTHWISE_STEP = 16;
+
+/** acc += x * y, each pushed by a function; one rounding where the build has it. */
+function accumulate(f: FunctionBuilder, fused: boolean, acc: number, x: () => void, y: () => void): void {
+  if (fused) {
+    x();
+    y();
+    f.get(acc).op("f32x4.relaxed_madd").set(acc);
+  } else {
+    f.get(acc);
+    x();
+    y();
+    f.op("f32x4.mul").op("f32x4.add").set(acc);
+  }
+}
+
+/** gemm(a, b, tileStride, offsets, k, panels, tiles, c, ldc, adds, scratch): addresses and strides in bytes. Row p of tile t of
+ * B lies at b + t * tileStride + offsets[p], and is first gathered into `scratch`; where scratch is 0 the tile is dense.
+ * Where `adds` is not zero the product is added to C. k, panels and tiles are at least 1. */
+export function gemmProgram(fused: boolean): FunctionBuilder {
+  const f = new FunctionBuilder("gemm", new Array<"i32">(11).fill("i32"));
+  const [a, b, tileStride, offsets, k, panels, tiles, c, ldc, adds, scratch] = f.params.map((_, i) => i) as [number, number, number, number, number, number, number, number, number, number, number];
+  const [panel, ap, aEnd, bp, tile, row, from] = Array.from({ length: 7 }, () => f.local("i32")) as [number, number, number, number, number, number, number];
+  const acc = Array.from({ length: ROWS * 2 }, () => f.local("v128"));
+  const [b0, b1, x] = [f.local("v128"), f.local("v128"), f.local("v128")];
+  f.loop(() => {
+    f.get(b).set(tile);
+    f.get(scratch).when(() => {
+      f.get(scratch).set(tile).get(scratch).set(bp).get(offsets).set(from);
+      f.loop(() => {
+        f.get(from).memory("i32.load").get(b).op("i32.add").set(row);
+        f.get(bp).get(row).memory("v128.load").memory("v128.store");
+        f.get(bp).get(row).memory("v128.load", 16).memory("v128.store", 16);
+        f.increase(bp, { by: 4 * COLUMNS }).increase(from, { by: 4 });
+        f.get(from).get(offsets).get(k).i32(2).op("i32.shl").op("i32.add").op("i32.ne");
+      });
+    });
+    f.get(a).set(ap).get(c).set(row).get(panels).set(panel);
+    f.loop(() => {
+      for (const r of acc) f.zeros().set(r);
+      f.get(tile).set(bp);
+      f.get(ap).get(k).i32(4 * ROWS).op("i32.mul").op("i32.add").set(aEnd);
+      f.loop(() => {
+        f.get(bp).memory("v128.load").set(b0).get(bp).memory("v128.load", 16).set(b1);
+        for (let r = 0; r < ROWS; r++) {
+          f.get(ap).memory("v128.load32_splat", 4 * r).set(x);
+          accumulate(f, fused, acc[2 * r]!, () => f.get(x), () => f.get(b0));
+          accumulate(f, fused, acc[2 * r + 1]!, () => f.get(x), () => f.get(b1));
+        }
+        f.increase(bp, { by: 4 * COLUMNS }).increase(ap, { by: 4 * ROWS });
+        f.get(ap).get(aEnd).op("i32.ne");
+      });
+      f.get(adds).when(() => {
+        f.get(row).set(from);
+        for (let r = 0; r < ROWS; r++) {
+          for (const half of [0, 1]) f.get(acc[2 * r + half]!).get(from).memory("v128.load", 16 * half).op("f32x4.add").set(acc[2 * r + half]!);
+          f.increase(from, { byLocal: ldc });
+        }
+      });
+      for (let r = 0; r < ROWS; r++) {
+        for (const half of [0, 1]) f.get(row).get(acc[2 * r + half]!).memory("v128.store", 16 * half);
+        f.increase(row, { byLocal: ldc });
+      }
+      f.get(panel).i32(1).op("i32.sub").set(panel).get(panel);
+    });
+    f.increase(b, { byLocal: tileStride }).increase(c, { by: 4 * COLUMNS });
+    f.get(tiles).i32(1).op("i32.sub").set(tiles).get(tiles);
+  });
+  return f;
+}
+
+/** dots(x, w, ldw, k, rows, y): y[i] = the dot product of x and row i of w, over rows of k elements, ldw bytes apart. Four rows
+ * at a time; `rows` is a multiple of 4 and k of 4 (the caller pads with zeros). */
+export function dotsProgram(fused: boolean): FunctionBuilder {
+  const f = new FunctionBuilder("dots", new Array<"i32">(6).fill("i32"));
+  const [x, w, ldw, k, rows, y] = f.params.map((_, i) => i) as [number, number, number, number, number, number];
+  const [xp, xEnd] = [f.local("i32"), f.local("i32")];
+  const at = Array.from({ length: 4 }, () => f.local("i32"));
+  const acc = Array.from({ length: 4 }, () => f.local("v128"));
+  const v = f.local("v128");
+  f.get(x).get(k).i32(2).op("i32.shl").op("i32.add").set(xEnd);
+  f.loop(() => {
+    f.get(x).set(xp).get(w).set(at[0]!);
+    for (let r = 1; r < 4; r++) f.get(at[r - 1]!).get(ldw).op("i32.add").set(at[r]!);
+    for (const r of acc) f.zeros().set(r);
+    f.loop(() => {
+      f.get(xp).memory("v128.load").set(v);
+      for (let r = 0; r < 4; r++) {
+        accumulate(f, fused, acc[r]!, () => f.get(v), () => f.get(at[r]!).memory("v128.load"));
+        f.increase(at[r]!, { by: 16 });
+      }
+      f.increase(xp, { by: 16 }).get(xp).get(xEnd).op("i32.ne");
+    });
+    for (let r = 0; r < 4; r++) {
+      const lane = (i: number): FunctionBuilder => f.get(acc[r]!).extractLane(i);
+      f.get(y);
+      lane(0);
+      lane(1).op("f32.add");
+      lane(2);
+      lane(3).op("f32.add").op("f32.add").memory("f32.store", 4 * r);
+    }
+    f.get(w).get(ldw).i32(2).op("i32.shl").op("i32.add").set(w).increase(y, { by: 16 });
+    f.get(rows).i32(4).op("i32.sub").set(rows).get(rows);
+  });
+  return f;
+}
+
+/** depthwise(x, offsets, w, taps, steps, out): out[p] = sum over taps t of w[t] * x[offsets[t] / 4 + p], for
+ * DEPTHWISE_STEP * steps outputs. taps and steps are at least 1. */
+export function depthwiseProgram(fused: boolean): FunctionBuilder {
+  const f = new FunctionBuilder("depthwise", new Array<"i32">(6).fill("i32"));
+  const [x, offsets, w, taps, steps, out] = f.params.map((_, i) => i) as [number, number, number, number, number, number];
+  const [from, wp, wEnd, at] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
+  const acc = Array.from({ length: DEPTHWISE_STEP / 4 }, () => f.local("v128"));
+  const v = f.local("v128");
+  f.get(w).get(taps).i32(2).op("i32.shl").op("i32.add").set(wEnd);
+  f.loop(() => {
+    for (const r of acc) f.zeros().set(r);
+    f.get(w).set(wp).get(offsets).set(from);
+    f.loop(() => {
+      f.get(from).memory("i32.load").get(x).op("i32.add").set(at);
+      f.get(wp).memory("v128.load32_splat").set(v);
+      acc.forEach((r, i) => accumulate(f, fused, r, () => f.get(v), () => f.get(at).memory("v128.load", 16 * i)));
+      f.increase(from, { by: 4 }).increase(wp, { by: 4 }).get(wp).get(wEnd).op("i32.ne");
+    });
+    acc.forEach((r, i) => f.get(out).get(r).memory("v128.store", 16 * i));
+    f.increase(x, { by: 4 * DEPTHWISE_STEP }).increase(out, { by: 4 * DEPTHWISE_STEP });
+    f.get(steps).i32(1).op("i32.sub").set(steps).get(steps);
+  });
+  return f;
+}
+
+/** copyRows(to, toStride, from, fromStride, rows, bytes): `rows` rows of `bytes` bytes (a multiple of 4, at least 4). */
+export function copyRowsProgram(): FunctionBuilder {
+  const f = new FunctionBuilder("copyRows", new Array<"i32">(6).fill("i32"));
+  const [to, toStride, from, fromStride, rows, bytes] = f.params.map((_, i) => i) as [number, number, number, number, number, number];
+  const [i, wide] = [f.local("i32"), f.local("i32")];
+  f.get(bytes).i32(-16).op("i32.and").set(wide);
+  f.loop(() => {
+    f.i32(0).set(i);
+    f.get(wide).when(() => {
+      f.loop(() => {
+        f.get(to).get(i).op("i32.add").get(from).get(i).op("i32.add").memory("v128.load").memory("v128.store");
+        f.increase(i, { by: 16 }).get(i).get(wide).op("i32.ne");
+      });
+    });
+    f.get(i).get(bytes).op("i32.ne").when(() => {
+      f.loop(() => {
+        f.get(to).get(i).op("i32.add").get(from).get(i).op("i32.add").memory("f32.load").memory("f32.store");
+        f.increase(i, { by: 4 }).get(i).get(bytes).op("i32.ne");
+      });
+    });
+    f.increase(to, { byLocal: toStride }).increase(from, { byLocal: fromStride });
+    f.get(rows).i32(1).op("i32.sub").set(rows).get(rows);
+  });
+  return f;
+}
+
+/** interleave(to, step, from, stride, k): element p of the four rows from `from` on, `stride` bytes apart, goes to the four
+ * elements at to + p * step. k is at least 1. */
+export function interleaveProgram(): FunctionBuilder {
+  const f = new FunctionBuilder("interleave", new Array<"i32">(5).fill("i32"));
+  const [to, step, from, stride, k] = f.params.map((_, i) => i) as [number, number, number, number, number];
+  const [end, wideEnd] = [f.local("i32"), f.local("i32")];
+  const at = [from, f.local("i32"), f.local("i32"), f.local("i32")];
+  const rows = Array.from({ length: 4 }, () => f.local("v128"));
+  const pairs = Array.from({ length: 4 }, () => f.local("v128"));
+  for (let r = 1; r < 4; r++) f.get(at[r - 1]!).get(stride).op("i32.add").set(at[r]!);
+  f.get(from).get(k).i32(2).op("i32.shl").op("i32.add").set(end);
+  f.get(from).get(k).i32(-4).op("i32.and").i32(2).op("i32.shl").op("i32.add").set(wideEnd);
+  f.get(from).get(wideEnd).op("i32.ne").when(() => {
+    f.loop(() => {
+      at.forEach((row, r) => f.get(row).memory("v128.load").set(rows[r]!).increase(row, { by: 16 }));
+      for (const half of [0, 1]) {
+        const [low, high] = [2 * half, 2 * half + 1];
+        f.get(rows[0]!).get(rows[1]!).shuffle(low, 4 + low, high, 4 + high).set(pairs[low]!);
+        f.get(rows[2]!).get(rows[3]!).shuffle(low, 4 + low, high, 4 + high).set(pairs[high]!);
+      }
+      for (let p = 0; p < 4; p++) {
+        const [even, odd] = [pairs[p & 2]!, pairs[(p & 2) + 1]!];
+        const lane = 2 * (p & 1);
+        f.get(to).get(even).get(odd).shuffle(lane, lane + 1, 4 + lane, 5 + lane).memory("v128.store").increase(to, { byLocal: step });
+      }
+      f.get(from).get(wideEnd).op("i32.ne");
+    });
+  });
+  f.get(from).get(end).op("i32.ne").when(() => {
+    f.loop(() => {
+      at.forEach((row, r) => f.get(to).get(row).memory("f32.load").memory("f32.store", 4 * r).increase(row, { by: 4 }));
+      f.increase(to, { byLocal: step }).get(from).get(end).op("i32.ne");
+    });
+  });
+  return f;
+}
