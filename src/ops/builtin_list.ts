@@ -149,7 +149,8 @@ function comparison(
   reverse: boolean,
 ): (a: unknown, b: unknown) => number {
   const sign = reverse ? 1 : -1;
-  return (a, b) => (a === b ? 0 : less(a, b) ? sign : less(b, a) ? -sign : 0);
+  // V8 gives the later element first; PyTorch's errors name the earlier one first
+  return (a, b) => (a === b ? 0 : less(b, a) ? -sign : less(a, b) ? sign : 0);
 }
 
 for (const { name, equal, less, text } of KINDS) {

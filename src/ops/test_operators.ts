@@ -13,4 +13,4 @@ function added(values: Tensor, addends: readonly number[] | null): Tensor {
 op("aten::_test_optional_intlist(Tensor values, int[]? addends) -> Tensor", added);
 op("aten::_test_optional_filled_intlist(Tensor values, int[2]? addends) -> Tensor", added);
 op("aten::_test_optional_floatlist(Tensor values, float[]? addends) -> Tensor", added);
-op("aten::_test_serialization_subcmul(Tensor self, Tensor other, Scalar alpha=1) -> Tensor", (self, other, alpha) => callOperator("aten::sub.Tensor", [self, other, alpha]) as Tensor);
+op("aten::_test_serialization_subcmul(Tensor self, Tensor other, Scalar alpha=1) -> Tensor", (self, other, alpha) => callOperator("aten::sub.Tensor", [self, callOperator("aten::mul.Scalar", [other, alpha]), 1]) as Tensor);
