@@ -3,8 +3,8 @@ import { closeSync, existsSync, openSync, readSync, readdirSync, statSync } from
 import { join } from "node:path";
 import { measure, ms } from "./measure.mjs";
 
-export async function run(root) {
-  const { FileSource, inspect, jit } = await import(join(root, "dist/node/index.js"));
+export async function run(root, dist = join(root, "dist")) {
+  const { FileSource, inspect, jit } = await import(join(dist, "node/index.js"));
   const folders = [join(root, "../shared/models"), join(root, "test/fixtures/models")].filter(existsSync);
   const files = readdirSync(folders[0]).map((name) => [name, join(folders[0], name, "model.pt")]).filter(([, f]) => existsSync(f));
   const results = {};

@@ -26,7 +26,9 @@ function archivesBelow(path) {
   return /\.(pt|ptl|zip)$/.test(path) && statSync(path).size <= MAX_FILE_NBYTES ? [path] : [];
 }
 
-const files = (positionals.length > 0 ? positionals : [join(root, "test/fixtures")]).flatMap(archivesBelow).map((path) => ({ path, bytes: readFileSync(path) }));
+const files = (positionals.length > 0 ? positionals : [join(root, "test/fixtures")])
+  .flatMap(archivesBelow)
+  .map((path) => ({ path, bytes: readFileSync(path) }));
 if (files.length === 0) {
   console.error("no archive of at most 200 kB under the paths");
   process.exit(2);
@@ -100,6 +102,10 @@ function session() {
 
 console.log(`${files.length} archives, seeds from ${seed}, ${options.minutes} minutes`);
 for (;;) if (await session()) break;
-console.log(`${runs} archives: ${Object.entries(kinds).map(([k, v]) => `${v} ${k}`).join(", ")}`);
+console.log(
+  `${runs} archives: ${Object.entries(kinds)
+    .map(([k, v]) => `${v} ${k}`)
+    .join(", ")}`,
+);
 for (const [signature, count] of signatures) console.log(`${count} x ${signature.split("\n")[0]}`);
 process.exit(signatures.size > 0 ? 1 : 0);

@@ -11,7 +11,13 @@ setWarningSink(() => {});
 const MAX_STEPS = 20_000;
 const MAX_GROWTH = 1.5e9;
 const LIMITS = { maxNumel: 1e7, maxRecordBytes: 1e8, maxPickleItems: 1e6 };
-const inputs = [() => [], () => [torch.ones([10, 1, 2])], () => [torch.ones([3, 4])], () => [torch.ones([2, 3]), torch.ones([2, 3])], () => [3]];
+const inputs = [
+  () => [],
+  () => [torch.ones([10, 1, 2])],
+  () => [torch.ones([3, 4])],
+  () => [torch.ones([2, 3]), torch.ones([2, 3])],
+  () => [3],
+];
 
 /** Runs a step; errors of ours end it, others are defects. */
 function step(stage, body) {
@@ -21,9 +27,13 @@ function step(stage, body) {
     return "ok";
   } catch (error) {
     // the interpreter wraps what an operator throws: a TypeError below it is still a hole
-    const wrapped = error.cause instanceof TypeError || error.cause instanceof ReferenceError || /(^|\W)internal: /.test(error.message ?? "");
+    const wrapped =
+      error.cause instanceof TypeError ||
+      error.cause instanceof ReferenceError ||
+      /(^|\W)internal: /.test(error.message ?? "");
     if (error instanceof TorchScriptError && !wrapped) return error.name;
-    if (wrapped) throw Object.assign(new Error(`${stage}: wrapped ${error.cause?.stack ?? error.stack}`), { defect: true });
+    if (wrapped)
+      throw Object.assign(new Error(`${stage}: wrapped ${error.cause?.stack ?? error.stack}`), { defect: true });
     throw Object.assign(new Error(`${stage}: ${error?.stack ?? error}`), { defect: true });
   }
 }
@@ -31,8 +41,13 @@ function step(stage, body) {
 function runCase(bytes, random) {
   let model;
   step("inspect", () => inspect(new MemorySource(bytes)));
-  if (random(4) === 0) step("verify", () => { for (const finding of verify(new MemorySource(bytes))) if (!finding.message) throw new Error("empty finding"); });
-  const outcome = step("load", () => { model = jit.load(bytes, { verifyCrc: false, limits: LIMITS, maxSteps: MAX_STEPS }); });
+  if (random(4) === 0)
+    step("verify", () => {
+      for (const finding of verify(new MemorySource(bytes))) if (!finding.message) throw new Error("empty finding");
+    });
+  const outcome = step("load", () => {
+    model = jit.load(bytes, { verifyCrc: false, limits: LIMITS, maxSteps: MAX_STEPS });
+  });
   if (!model) return outcome;
   step("str", () => String(model));
   for (const name of model.methodNames().slice(0, 4)) {
@@ -53,7 +68,10 @@ parentPort.on("message", (seed) => {
   try {
     mutated = mutateArchive(api, bytes, random);
   } catch (error) {
-    parentPort.postMessage({ outcome: "not made", defect: error instanceof TorchScriptError ? undefined : `mutator: ${error.stack}` });
+    parentPort.postMessage({
+      outcome: "not made",
+      defect: error instanceof TorchScriptError ? undefined : `mutator: ${error.stack}`,
+    });
     return;
   }
   parentPort.postMessage({ stage: "mutated", bytes: mutated });

@@ -10,7 +10,12 @@ const DIST = process.env["TSARCHIVE_DIST"] ?? join(ROOT, "dist");
 const folder = mkdtempSync(join(tmpdir(), "tsarchive-docs-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const documents = ["README.md", ...readdirSync(join(ROOT, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)];
+const documents = [
+  "README.md",
+  ...readdirSync(join(ROOT, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+];
 const textOf = (name: string): string => readFileSync(join(ROOT, name), "utf8");
 
 describe.each(documents)("%s", (name) => {
@@ -20,7 +25,12 @@ describe.each(documents)("%s", (name) => {
       copyFileSync(join(ROOT, "test/fixtures/models/intro_wrapped_rnn/model.pt"), join(folder, "model.zip"));
       const file = join(folder, `example_${i}.mjs`);
       // the types are taken off as TypeScript would: examples have few
-      writeFileSync(file, code.replaceAll(/from (["'])tsarchive\1/g, `from ${JSON.stringify(join(DIST, "node/index.js"))}`).replaceAll(/ as \w+/g, ""));
+      writeFileSync(
+        file,
+        code
+          .replaceAll(/from (["'])tsarchive\1/g, `from ${JSON.stringify(join(DIST, "node/index.js"))}`)
+          .replaceAll(/ as \w+/g, ""),
+      );
       const { status, stderr } = spawnSync(process.execPath, [file], { cwd: folder, encoding: "utf8" });
       expect(stderr).toBe("");
       expect(status).toBe(0);
@@ -45,6 +55,7 @@ function readdirOrFile(path: string): void {
 test("the commands that the documentation names exist", () => {
   const { scripts } = JSON.parse(textOf("package.json")) as { scripts: Record<string, string> };
   for (const name of documents) {
-    for (const [, script] of textOf(name).matchAll(/npm run ([\w:]+)/g)) expect(Object.keys(scripts), `${name}: npm run ${script!}`).toContain(script);
+    for (const [, script] of textOf(name).matchAll(/npm run ([\w:]+)/g))
+      expect(Object.keys(scripts), `${name}: npm run ${script!}`).toContain(script);
   }
 });

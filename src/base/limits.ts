@@ -18,7 +18,7 @@ export const LIMITS = {
   /** Values of one graph while it is compiled: nested subscripts and remainders multiply. */
   maxGraphValues: 1_000_000,
   /** Values of one graph with its calls inlined: functions that call each other twice make 2^depth of them. */
-  maxInlinedValues: 200_000,
+  maxInlinedValues: 1_000_000,
   /** Elements of one tensor. */
   maxNumel: 2 ** 48,
   /** Dimensions of one tensor. */

@@ -29,13 +29,28 @@ function names(all: readonly string[], most: number): string {
 }
 
 function writeFacts(summary: ArchiveSummary): void {
-  const { records, deflated, aligned: [aligned, looked] } = summary;
-  const alignment = looked === 0 ? "" : aligned === looked ? ", storages aligned to 64 bytes" : `, ${looked - aligned} of ${looked} storages not aligned`;
+  const {
+    records,
+    deflated,
+    aligned: [aligned, looked],
+  } = summary;
+  const alignment =
+    looked === 0
+      ? ""
+      : aligned === looked
+        ? ", storages aligned to 64 bytes"
+        : `, ${looked - aligned} of ${looked} storages not aligned`;
   row("file", `${paint.bold(summary.file ?? "(bytes)")}  ${formatBytes(summary.nbytes)}`);
   row("format", `version ${summary.version}: ${summary.versionMeaning}`);
   row("written by", `${summary.producer}${summary.byteorder === undefined ? "" : `, ${summary.byteorder} endian`}`);
-  row("container", `${plural(records.length, "record")} in "${summary.rootName}/": ${records.length - deflated} stored, ${deflated} deflated${alignment}`);
-  row("code", `${plural(summary.codeFiles.length, "file")}, ${summary.hasDebugRecords ? "with debug records" : "without debug records"}${summary.hasBytecode ? ", with mobile bytecode" : ""}`);
+  row(
+    "container",
+    `${plural(records.length, "record")} in "${summary.rootName}/": ${records.length - deflated} stored, ${deflated} deflated${alignment}`,
+  );
+  row(
+    "code",
+    `${plural(summary.codeFiles.length, "file")}, ${summary.hasDebugRecords ? "with debug records" : "without debug records"}${summary.hasBytecode ? ", with mobile bytecode" : ""}`,
+  );
   if (summary.extraFiles.length > 0) row("extra files", names(summary.extraFiles, MAX_NAMES));
 }
 
@@ -64,7 +79,9 @@ function writeLines(lines: readonly Line[]): void {
     }
     const pad = " ".repeat(Math.max(0, widths[0]! - branch.length - name.length));
     const columns = cells.map((cell, i) => (i === 2 ? cell.padStart(widths[i + 1]!) : cell.padEnd(widths[i + 1]!)));
-    write(`${head}${paint.green(name)}${pad}  ${columns[0]!}  ${columns[1]!}  ${paint.dim(`${columns[2]!}  ${columns[3]!}`)}${notes}`.trimEnd());
+    write(
+      `${head}${paint.green(name)}${pad}  ${columns[0]!}  ${columns[1]!}  ${paint.dim(`${columns[2]!}  ${columns[3]!}`)}${notes}`.trimEnd(),
+    );
   }
 }
 
@@ -72,13 +89,24 @@ function collect(module: ModuleSummary, first: string, rest: string, storages: S
   const short = module.className.slice(module.className.lastIndexOf(".") + 1);
   const label = module.name ? `${paint.bold(module.name)}: ${paint.cyan(short)}` : paint.bold(paint.cyan(short));
   const same = module.sameAs === undefined ? "" : paint.yellow(`  the same object as ${module.sameAs || "the root"}`);
-  lines.push({ branch: first, name: label, kind: "module", cells: [], notes: `  ${paint.dim(module.className)}${same}` });
+  lines.push({
+    branch: first,
+    name: label,
+    kind: "module",
+    cells: [],
+    notes: `  ${paint.dim(module.className)}${same}`,
+  });
   const attributes = module.attributes.filter(([key]) => !HIDDEN.has(key));
   const count = module.tensors.length + attributes.length + module.children.length;
   let at = 0;
-  const branches = (): [string, string] => (++at === count ? [`${rest}└─ `, `${rest}   `] : [`${rest}├─ `, `${rest}│  `]);
-  for (const tensor of module.tensors) lines.push(tensorLine(tensor, tensor.path.slice(module.path ? module.path.length + 1 : 0), branches()[0], storages));
-  for (const [key, text] of attributes) lines.push({ branch: branches()[0], name: key, kind: "attribute", cells: [], notes: ` = ${text}` });
+  const branches = (): [string, string] =>
+    ++at === count ? [`${rest}└─ `, `${rest}   `] : [`${rest}├─ `, `${rest}│  `];
+  for (const tensor of module.tensors)
+    lines.push(
+      tensorLine(tensor, tensor.path.slice(module.path ? module.path.length + 1 : 0), branches()[0], storages),
+    );
+  for (const [key, text] of attributes)
+    lines.push({ branch: branches()[0], name: key, kind: "attribute", cells: [], notes: ` = ${text}` });
   for (const child of module.children) {
     const [own, below] = branches();
     collect(child, own, below, storages, lines);
@@ -95,9 +123,17 @@ function tensorLine(tensor: TensorSummary, name: string, branch: string, storage
   if (tensor.note !== undefined) notes.push(tensor.note);
   if (tensor.device !== "cpu") notes.push(`on ${tensor.device}`);
   if (storage && storage.usedBy.length > 1) notes.push(paint.yellow("shared"));
-  if (storage && storage.recordNbytes === null && storage.numel > 0 && storage.device !== "meta") notes.push(paint.red("record missing"));
-  else if (storage && storage.recordNbytes !== null && storage.recordNbytes < storage.nbytes) notes.push(paint.red(`record has only ${formatBytes(storage.recordNbytes)}`));
-  return { branch, name, kind: "tensor", cells: [tensor.dtype, list(tensor.shape), formatBytes(tensor.nbytes), tensor.record], notes: notes.length > 0 ? `  ${notes.join(", ")}` : "" };
+  if (storage && storage.recordNbytes === null && storage.numel > 0 && storage.device !== "meta")
+    notes.push(paint.red("record missing"));
+  else if (storage && storage.recordNbytes !== null && storage.recordNbytes < storage.nbytes)
+    notes.push(paint.red(`record has only ${formatBytes(storage.recordNbytes)}`));
+  return {
+    branch,
+    name,
+    kind: "tensor",
+    cells: [tensor.dtype, list(tensor.shape), formatBytes(tensor.nbytes), tensor.record],
+    notes: notes.length > 0 ? `  ${notes.join(", ")}` : "",
+  };
 }
 
 /** Whether strides need no mention: row-major, whatever stands in dimensions of size 1. */
@@ -114,19 +150,24 @@ function isContiguous({ shape, strides }: TensorSummary): boolean {
 function writeConstants({ constants }: ArchiveSummary, storages: Storages): void {
   if (constants.length === 0) return;
   write(`\n${paint.bold("constants of the code")}`);
-  const lines: Line[] = constants.slice(0, MAX_NAMES).flatMap(({ name, text, tensors }): Line[] =>
-    tensors.length > 0
-      ? tensors.map((t) => tensorLine(t, t.path, "", storages))
-      : [{ branch: "", name, kind: "attribute", cells: [], notes: ` = ${text}` }],
-  );
+  const lines: Line[] = constants
+    .slice(0, MAX_NAMES)
+    .flatMap(({ name, text, tensors }): Line[] =>
+      tensors.length > 0
+        ? tensors.map((t) => tensorLine(t, t.path, "", storages))
+        : [{ branch: "", name, kind: "attribute", cells: [], notes: ` = ${text}` }],
+    );
   writeLines(lines);
-  if (constants.length > MAX_NAMES) write(paint.dim(`and ${formatCount(constants.length - MAX_NAMES)} more: --constants`));
+  if (constants.length > MAX_NAMES)
+    write(paint.dim(`and ${formatCount(constants.length - MAX_NAMES)} more: --constants`));
 }
 
 function writeTotals({ totals, storages }: ArchiveSummary): void {
   row("parameters", `${formatCount(totals.parameters)}  ${paint.dim(formatBytes(totals.parameterBytes))}`);
   row("buffers", `${formatCount(totals.buffers)}  ${paint.dim(formatBytes(totals.bufferBytes))}`);
-  if (totals.constants > 0) row("constants", `${formatCount(totals.constants)}  ${paint.dim(formatBytes(totals.constantBytes))}`);
+  if (totals.constants > 0)
+    row("constants", `${formatCount(totals.constants)}  ${paint.dim(formatBytes(totals.constantBytes))}`);
   row("storages", `${formatCount(storages.length)}  ${paint.dim(formatBytes(totals.storageBytes))}`);
-  for (const { record, usedBy } of storages) if (usedBy.length > 1) row("shared", `${paint.yellow(record)}: ${names(usedBy, MAX_SHARED_NAMES)}`);
+  for (const { record, usedBy } of storages)
+    if (usedBy.length > 1) row("shared", `${paint.yellow(record)}: ${names(usedBy, MAX_SHARED_NAMES)}`);
 }

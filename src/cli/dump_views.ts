@@ -29,7 +29,8 @@ export interface View {
   readonly data: (reader: ArchiveReader, options: DumpOptions) => unknown;
 }
 
-const given = (option: string | boolean | undefined): string | undefined => (typeof option === "string" ? option : undefined);
+const given = (option: string | boolean | undefined): string | undefined =>
+  typeof option === "string" ? option : undefined;
 
 /** The compiler is loaded for the views that need it only. */
 async function programOf(reader: ArchiveReader): Promise<Program> {
@@ -46,7 +47,10 @@ function recordOrFail(reader: ArchiveReader, name: string, folder = ""): string 
   // a path is as good as its end when that is clear
   if (match !== undefined && matches.length === 1) return match;
   const near = matches.length > 0 ? matches : all.filter((r) => r.toLowerCase() === name.toLowerCase());
-  const hint = near.length > 0 ? `; did you mean "${near[0]!}"?` : `; it has: ${all.slice(0, 20).join(", ")}${all.length > 20 ? ", ..." : ""}`;
+  const hint =
+    near.length > 0
+      ? `; did you mean "${near[0]!}"?`
+      : `; it has: ${all.slice(0, 20).join(", ")}${all.length > 20 ? ", ..." : ""}`;
   throw new UsageError(`no record "${name}" in the archive${hint}`);
 }
 
@@ -84,9 +88,16 @@ function definition(text: string, path: readonly string[]): string | undefined {
   let lines = text.split("\n");
   for (const [depth, name] of path.entries()) {
     const indent = "  ".repeat(depth);
-    const start = lines.findIndex((l) => l.startsWith(`${indent}class ${name}(`) || l.startsWith(`${indent}class ${name}:`) || l.startsWith(`${indent}def ${name}(`));
+    const start = lines.findIndex(
+      (l) =>
+        l.startsWith(`${indent}class ${name}(`) ||
+        l.startsWith(`${indent}class ${name}:`) ||
+        l.startsWith(`${indent}def ${name}(`),
+    );
     if (start < 0) return undefined;
-    const end = lines.findIndex((l, i) => i > start && l.trim() !== "" && l.startsWith(indent) && !l.startsWith(`${indent} `));
+    const end = lines.findIndex(
+      (l, i) => i > start && l.trim() !== "" && l.startsWith(indent) && !l.startsWith(`${indent} `),
+    );
     lines = lines.slice(start, end < 0 ? undefined : end);
   }
   return `${lines.join("\n").trimEnd()}\n`;
@@ -105,9 +116,28 @@ function statisticsText(s: TensorStatistics | null): string[] {
 }
 
 function showTensors(reader: ArchiveReader, { stats }: DumpOptions): void {
-  const head = ["tensor", "kind", "dtype", "shape", "strides", "offset", "record", "bytes", ...(stats ? ["min", "max", "mean", "zeros", "non-finite"] : [])];
+  const head = [
+    "tensor",
+    "kind",
+    "dtype",
+    "shape",
+    "strides",
+    "offset",
+    "record",
+    "bytes",
+    ...(stats ? ["min", "max", "mean", "zeros", "non-finite"] : []),
+  ];
   const rows = allTensors(reader).map((t) => [
-    ...cleanDeep([t.path, t.kind, t.dtype, list(t.shape), list(t.strides), String(t.storageOffset), t.record, String(t.nbytes)]),
+    ...cleanDeep([
+      t.path,
+      t.kind,
+      t.dtype,
+      list(t.shape),
+      list(t.strides),
+      String(t.storageOffset),
+      t.record,
+      String(t.nbytes),
+    ]),
     ...(stats ? statisticsText(tensorStatistics(reader, t)) : []),
   ]);
   writeTable([head, ...rows]);
@@ -133,24 +163,43 @@ interface RecordRow {
 function recordRows(reader: ArchiveReader): RecordRow[] {
   return reader.recordNames().map((record) => {
     const { name, size, compressedSize, method, crc32, headerOffset, dataOffset, aligned } = reader.stat(record);
-    return { name, nbytes: size, compressedNbytes: compressedSize, compression: method === 0 ? "stored" : "deflated", crc32, headerOffset, dataOffset, aligned };
+    return {
+      name,
+      nbytes: size,
+      compressedNbytes: compressedSize,
+      compression: method === 0 ? "stored" : "deflated",
+      crc32,
+      headerOffset,
+      dataOffset,
+      aligned,
+    };
   });
 }
 
 function showRecords(reader: ArchiveReader): void {
   const rows = recordRows(reader).map((r) => [
-    cleanDeep(r.name), String(r.nbytes), String(r.compressedNbytes), r.compression, r.crc32.toString(16).padStart(8, "0"), String(r.dataOffset), r.aligned ? "64" : "-",
+    cleanDeep(r.name),
+    String(r.nbytes),
+    String(r.compressedNbytes),
+    r.compression,
+    r.crc32.toString(16).padStart(8, "0"),
+    String(r.dataOffset),
+    r.aligned ? "64" : "-",
   ]);
   writeTable([["record", "bytes", "in file", "compression", "crc32", "data at", "aligned"], ...rows]);
 }
 
 /** `--debug FILE[:LINE]`: the original source of lines of archived code. */
-async function debugLines(reader: ArchiveReader, at: string): Promise<{ record: string; line: number; text: string; origin: string | null }[]> {
+async function debugLines(
+  reader: ArchiveReader,
+  at: string,
+): Promise<{ record: string; line: number; text: string; origin: string | null }[]> {
   const [, file = "", number] = /^(.*?)(?::(\d+))?$/s.exec(at)!;
   const record = recordOrFail(reader, file, FOLDER.code);
   const lines = reader.readText(record).split("\n");
   const wanted = number === undefined ? lines.map((_, i) => i + 1) : [Number(number)];
-  if (wanted[0]! < 1 || wanted[0]! > lines.length) throw new UsageError(`"${record}" has ${lines.length} lines, line ${wanted[0]!} is asked for`);
+  if (wanted[0]! < 1 || wanted[0]! > lines.length)
+    throw new UsageError(`"${record}" has ${lines.length} lines, line ${wanted[0]!} is asked for`);
   const program = await programOf(reader);
   return wanted
     .filter((line) => number !== undefined || lines[line - 1]!.trim() !== "")
@@ -180,7 +229,11 @@ function showExtra(reader: ArchiveReader, { extra }: DumpOptions): void {
   const name = given(extra);
   if (name === undefined) {
     if (names.length === 0) write("no extra files");
-    else writeTable([["extra file", "bytes"], ...names.map((n) => [cleanDeep(n), String(reader.sizeOf(`${FOLDER.extra}${n}`))])]);
+    else
+      writeTable([
+        ["extra file", "bytes"],
+        ...names.map((n) => [cleanDeep(n), String(reader.sizeOf(`${FOLDER.extra}${n}`))]),
+      ]);
     return;
   }
   const bytes = reader.read(recordOrFail(reader, name, FOLDER.extra));
@@ -190,7 +243,8 @@ function showExtra(reader: ArchiveReader, { extra }: DumpOptions): void {
 
 function extraData(reader: ArchiveReader, { extra }: DumpOptions): unknown {
   const name = given(extra);
-  if (name === undefined) return reader.extraFileNames().map((n) => ({ name: n, nbytes: reader.sizeOf(`${FOLDER.extra}${n}`) }));
+  if (name === undefined)
+    return reader.extraFileNames().map((n) => ({ name: n, nbytes: reader.sizeOf(`${FOLDER.extra}${n}`) }));
   const bytes = reader.read(recordOrFail(reader, name, FOLDER.extra));
   return { name, nbytes: bytes.length, base64: Buffer.from(bytes).toString("base64") };
 }
@@ -201,14 +255,28 @@ function showConstants(reader: ArchiveReader): void {
   const rows = constants.map(({ name, text, tensors }) => {
     const [tensor] = tensors;
     const isTensor = tensors.length === 1 && tensor?.path === name;
-    return isTensor ? [name, tensor.dtype, list(tensor.shape), formatBytes(tensor.nbytes), cleanDeep(`${tensor.record}${tensor.note === undefined ? "" : `  ${tensor.note}`}`)] : [name, cleanDeep(text)];
+    return isTensor
+      ? [
+          name,
+          tensor.dtype,
+          list(tensor.shape),
+          formatBytes(tensor.nbytes),
+          cleanDeep(`${tensor.record}${tensor.note === undefined ? "" : `  ${tensor.note}`}`),
+        ]
+      : [name, cleanDeep(text)];
   });
   if (rows.length > 0) for (const line of table(rows).split("\n")) write(line);
 }
 
 /** Every view, in the order in which they are shown. */
 export const VIEWS: readonly View[] = [
-  { name: "tensors", isAsked: (o) => o.tensors === true || o.stats === true, show: showTensors, data: (reader, { stats }) => allTensors(reader).map((t) => (stats ? { ...t, stats: tensorStatistics(reader, t) } : t)) },
+  {
+    name: "tensors",
+    isAsked: (o) => o.tensors === true || o.stats === true,
+    show: showTensors,
+    data: (reader, { stats }) =>
+      allTensors(reader).map((t) => (stats ? { ...t, stats: tensorStatistics(reader, t) } : t)),
+  },
   { name: "records", isAsked: (o) => o.records === true, show: showRecords, data: recordRows },
   {
     name: "pickle",
@@ -216,12 +284,19 @@ export const VIEWS: readonly View[] = [
     show: (reader, { pickle }) => {
       const record = pickleRecord(reader, pickle!);
       for (const { byteOffset, name, argument, depth } of disassemble(reader.read(record), record)) {
-        write(`${paint.dim(String(byteOffset).padStart(7))}: ${"  ".repeat(Math.min(depth, 40))}${paint.cyan(name)}${argument ? ` ${cleanDeep(argument)}` : ""}`);
+        write(
+          `${paint.dim(String(byteOffset).padStart(7))}: ${"  ".repeat(Math.min(depth, 40))}${paint.cyan(name)}${argument ? ` ${cleanDeep(argument)}` : ""}`,
+        );
       }
     },
     data: (reader, { pickle }) => {
       const record = pickleRecord(reader, pickle!);
-      return [...disassemble(reader.read(record), record)].map(({ byteOffset, name, argument, depth }) => ({ byteOffset, opcode: name, argument, depth }));
+      return [...disassemble(reader.read(record), record)].map(({ byteOffset, name, argument, depth }) => ({
+        byteOffset,
+        opcode: name,
+        argument,
+        depth,
+      }));
     },
   },
   {
@@ -229,7 +304,8 @@ export const VIEWS: readonly View[] = [
     isAsked: (o) => o.code !== undefined,
     show: (reader, { code }) => {
       const texts = Object.entries(codeOf(reader, given(code)));
-      for (const [name, text] of texts) write(`${texts.length > 1 ? `${paint.bold(paint.dim(`# ${cleanDeep(name)}`))}\n` : ""}${clean(text)}`);
+      for (const [name, text] of texts)
+        write(`${texts.length > 1 ? `${paint.bold(paint.dim(`# ${cleanDeep(name)}`))}\n` : ""}${clean(text)}`);
     },
     data: (reader, { code }) => codeOf(reader, given(code)),
   },
@@ -239,7 +315,17 @@ export const VIEWS: readonly View[] = [
     show: async (reader, { graph }) => write(clean(await graphOf(reader, given(graph) ?? "forward"))),
     data: (reader, { graph }) => graphOf(reader, given(graph) ?? "forward"),
   },
-  { name: "constants", isAsked: (o) => o.constants === true, show: showConstants, data: (reader) => inspectConstants(reader) },
-  { name: "debug", isAsked: (o) => o.debug !== undefined, show: showDebug, data: (reader, { debug }) => debugLines(reader, debug!) },
+  {
+    name: "constants",
+    isAsked: (o) => o.constants === true,
+    show: showConstants,
+    data: (reader) => inspectConstants(reader),
+  },
+  {
+    name: "debug",
+    isAsked: (o) => o.debug !== undefined,
+    show: showDebug,
+    data: (reader, { debug }) => debugLines(reader, debug!),
+  },
   { name: "extra", isAsked: (o) => o.extra !== undefined, show: showExtra, data: extraData },
 ];

@@ -33,15 +33,21 @@ const MAX_COLUMN = 60;
 /** Widths of columns, two blanks between them not included. */
 export function columnWidths(rows: readonly (readonly string[])[]): number[] {
   const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, Math.min(MAX_COLUMN, cell.length))));
+  for (const row of rows)
+    row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, Math.min(MAX_COLUMN, cell.length))));
   return widths;
 }
 
 /** Columns padded to the widest cell, numbers to the right; the first row is the head. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = columnWidths(rows);
-  const isNumeric = widths.map((_, i) => rows.length > 1 && rows.slice(1).every((row) => /^-?[\d,.]*(e[+-]?\d+)?$|^-$/.test(row[i] ?? "")));
+  const isNumeric = widths.map(
+    (_, i) => rows.length > 1 && rows.slice(1).every((row) => /^-?[\d,.]*(e[+-]?\d+)?$|^-$/.test(row[i] ?? "")),
+  );
   const line = (row: readonly string[]): string =>
-    row.map((cell, i) => (isNumeric[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join("  ").trimEnd();
+    row
+      .map((cell, i) => (isNumeric[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+      .join("  ")
+      .trimEnd();
   return rows.map(line).join("\n");
 }

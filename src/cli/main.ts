@@ -31,7 +31,10 @@ function exitCodeOf(error: unknown): number {
   throw error;
 }
 
-const program = new Command("tsarchive").description("Open, run, inspect and check TorchScript archives, without Python").exitOverride().showHelpAfterError();
+const program = new Command("tsarchive")
+  .description("Open, run, inspect and check TorchScript archives, without Python")
+  .exitOverride()
+  .showHelpAfterError();
 const asked = process.argv.find((argument) => Object.hasOwn(COMMANDS, argument));
 try {
   for (const [name, load] of Object.entries(COMMANDS)) {

@@ -53,7 +53,13 @@ export function tensorStatistics(reader: ArchiveReader, tensor: TensorSummary): 
   if (tensor.shape.includes(0)) return accumulator.result();
   const { itemsize } = dtype;
   const last = tensor.shape.reduce((sum, size, d) => sum + (size - 1) * tensor.strides[d]!, tensor.storageOffset);
-  if (tensor.storageOffset < 0 || tensor.strides.some((s) => s < 0) || tensor.strides.length !== tensor.shape.length || (last + 1) * itemsize > reader.sizeOf(tensor.record)) return null;
+  if (
+    tensor.storageOffset < 0 ||
+    tensor.strides.some((s) => s < 0) ||
+    tensor.strides.length !== tensor.shape.length ||
+    (last + 1) * itemsize > reader.sizeOf(tensor.record)
+  )
+    return null;
   const numel = tensor.shape.reduce((n, s) => n * s, 1);
   const isDense = last + 1 - tensor.storageOffset === numel && hasDistinctElements(tensor);
   const read = pieceReader(reader, tensor.record);
@@ -75,7 +81,10 @@ export function tensorStatistics(reader: ArchiveReader, tensor: TensorSummary): 
 
 /** Strides of a permutation of a contiguous tensor. */
 function hasDistinctElements({ shape, strides }: TensorSummary): boolean {
-  const dims = shape.map((_, d) => d).filter((d) => shape[d] !== 1).sort((a, b) => strides[a]! - strides[b]!);
+  const dims = shape
+    .map((_, d) => d)
+    .filter((d) => shape[d] !== 1)
+    .sort((a, b) => strides[a]! - strides[b]!);
   let expected = 1;
   for (const d of dims) {
     if (strides[d] !== expected) return false;
@@ -85,7 +94,8 @@ function hasDistinctElements({ shape, strides }: TensorSummary): boolean {
 }
 
 function pieceReader(reader: ArchiveReader, record: string): (byteOffset: number, nbytes: number) => Uint8Array {
-  if (reader.stat(record).method === METHOD.stored) return (byteOffset, nbytes) => reader.readSlice(record, byteOffset, nbytes);
+  if (reader.stat(record).method === METHOD.stored)
+    return (byteOffset, nbytes) => reader.readSlice(record, byteOffset, nbytes);
   const whole = reader.read(record);
   return (byteOffset, nbytes) => whole.subarray(byteOffset, byteOffset + nbytes);
 }

@@ -24,7 +24,10 @@ export const paint = createColors(wantsColor(process.env));
 /** Names and values of an archive as they may stand on a terminal: escape sequences in them would be obeyed. */
 export function clean(text: string): string {
   // oxlint-disable-next-line no-control-regex -- the control characters are the point
-  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return text.replaceAll(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** A copy of plain data with every string cleaned. */

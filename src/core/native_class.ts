@@ -122,11 +122,15 @@ function roundedScales(quantizer: Quantizer | undefined): Quantizer | undefined 
 
 const MAX_ONEDNN_GROUPS = 100;
 
+/** Whether PyTorch's x86 engine gives the convolution to oneDNN. */
+export function isConvForOneDnn({ weight, groups, outputPadding }: ConvParams): boolean {
+  return isForOneDnn(weight) && groups <= MAX_ONEDNN_GROUPS && outputPadding.every((p) => p === 0);
+}
+
 /** Channels last; a transposed convolution's weight has its first two dimensions exchanged afterwards. */
-function unpackedConvWeight({ weight, transpose, groups, outputPadding }: ConvParams): Tensor {
-  if (isForOneDnn(weight) && groups <= MAX_ONEDNN_GROUPS && outputPadding.every((p) => p === 0)) {
-    return unpackedWeight(weight, contiguousStrides(weight.sizes));
-  }
+function unpackedConvWeight(params: ConvParams): Tensor {
+  const { weight, transpose } = params;
+  if (isConvForOneDnn(params)) return unpackedWeight(weight, contiguousStrides(weight.sizes));
   if (!transpose) return unpackedWeight(weight, channelsLastStrides(weight.sizes));
   const [inputs = 0, outputs = 0, ...window] = weight.sizes;
   const [first = 0, second = 0, ...rest] = channelsLastStrides([outputs, inputs, ...window]);

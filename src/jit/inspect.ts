@@ -1,5 +1,15 @@
 /** @file inspect: what an archive holds, read from its directory and pickles only; no storage is read and no code runs. Upstream: torch/utils/model_dump. Spec: spec/records.md. */
-import { ArchiveReader, FOLDER, METHOD, PickleObject, PickleTuple, RECORD, describeVersion, unpickle, type ByteSource } from "../archive/index.ts";
+import {
+  ArchiveReader,
+  FOLDER,
+  METHOD,
+  PickleObject,
+  PickleTuple,
+  RECORD,
+  describeVersion,
+  unpickle,
+  type ByteSource,
+} from "../archive/index.ts";
 import { guardStack } from "../base/stack_guard.ts";
 import { PickleInspector, shortText } from "./inspect_values.ts";
 
@@ -132,11 +142,18 @@ function sumOf(tensors: readonly TensorSummary[], kind: TensorSummary["kind"]): 
 }
 
 /** The constants table as its pickle states it; no type is looked up and no storage read. */
-export function inspectConstants(reader: ArchiveReader, inspector = new PickleInspector(reader, FOLDER.constants)): ConstantSummary[] {
+export function inspectConstants(
+  reader: ArchiveReader,
+  inspector = new PickleInspector(reader, FOLDER.constants),
+): ConstantSummary[] {
   return guardStack("constants", () => {
     const table = unpickle(reader.read(RECORD.constants), { record: RECORD.constants });
     const items = table instanceof PickleTuple ? table.items : [];
-    return items.map((value, i) => ({ name: `c${i}`, text: shortText(value), tensors: inspector.constant(value, `c${i}`) }));
+    return items.map((value, i) => ({
+      name: `c${i}`,
+      text: shortText(value),
+      tensors: inspector.constant(value, `c${i}`),
+    }));
   });
 }
 
@@ -153,16 +170,31 @@ function summarize(reader: ArchiveReader): ArchiveSummary {
   const version = reader.checkTorchScript();
   const root = unpickle(reader.read(RECORD.data), { record: RECORD.data });
   const inspector = new PickleInspector(reader, FOLDER.data);
-  const notModule: ModuleSummary = { name: "", path: "", className: "(not a module)", tensors: [], attributes: [["value", shortText(root)]], children: [] };
+  const notModule: ModuleSummary = {
+    name: "",
+    path: "",
+    className: "(not a module)",
+    tensors: [],
+    attributes: [["value", shortText(root)]],
+    children: [],
+  };
   const hierarchy = root instanceof PickleObject ? inspector.module(root, "", "") : notModule;
   const constantInspector = new PickleInspector(reader, FOLDER.constants);
   const constants = inspectConstants(reader, constantInspector);
   const names = reader.recordNames();
   const records: RecordSummary[] = names.map((name) => {
     const entry = reader.entry(name);
-    return { name, nbytes: entry.size, compressedNbytes: entry.compressedSize, compression: compressionName(entry.method), crc32: entry.crc32 };
+    return {
+      name,
+      nbytes: entry.size,
+      compressedNbytes: entry.compressedSize,
+      compression: compressionName(entry.method),
+      crc32: entry.crc32,
+    };
   });
-  const sample = names.filter((n) => n.startsWith(FOLDER.data) || n.startsWith(FOLDER.constants)).slice(0, ALIGNMENT_SAMPLE);
+  const sample = names
+    .filter((n) => n.startsWith(FOLDER.data) || n.startsWith(FOLDER.constants))
+    .slice(0, ALIGNMENT_SAMPLE);
   const known = describeVersion(version);
   const storages = [...inspector.storages.values(), ...constantInspector.storages.values()];
   const [parameters, parameterBytes] = sumOf(inspector.tensors, "parameter");
@@ -189,7 +221,10 @@ function summarize(reader: ArchiveReader): ArchiveSummary {
     constants,
     storages,
     totals: {
-      parameters, parameterBytes, buffers, bufferBytes,
+      parameters,
+      parameterBytes,
+      buffers,
+      bufferBytes,
       constants: constantElements,
       constantBytes,
       storageBytes: storages.reduce((n, s) => n + s.nbytes, 0),

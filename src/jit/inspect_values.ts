@@ -1,6 +1,16 @@
 /** @file What pickled values hold, as summaries: modules, tensors, storages, short texts. Upstream: torch/utils/model_dump. Spec: spec/types.md. */
 import {
-  FOLDER, PersistentId, PickleDict, PickleFloat, PickleGlobal, PickleList, PickleObject, PickleReduce, PickleTuple, type ArchiveReader, type PickleValue,
+  FOLDER,
+  PersistentId,
+  PickleDict,
+  PickleFloat,
+  PickleGlobal,
+  PickleList,
+  PickleObject,
+  PickleReduce,
+  PickleTuple,
+  type ArchiveReader,
+  type PickleValue,
 } from "../archive/index.ts";
 import { dtypeFromStorageName } from "../tensor/dtype.ts";
 import type { ModuleSummary, StorageSummary, TensorSummary } from "./inspect.ts";
@@ -18,7 +28,10 @@ const MAX_TEXT_DEPTH = 3;
 /** Elements that share one byte of a packed dtype. */
 const PER_BYTE: Readonly<Record<string, number>> = { quint4x2: 2, quint2x4: 4 };
 /** Parts of a sparse tensor by layout number. */
-const SPARSE_PARTS: Readonly<Record<number, readonly string[]>> = { 1: ["indices", "values"], 2: ["crow_indices", "col_indices", "values"] };
+const SPARSE_PARTS: Readonly<Record<number, readonly string[]>> = {
+  1: ["indices", "values"],
+  2: ["crow_indices", "col_indices", "values"],
+};
 
 /** Walks the values of one pickle. Nothing is looked up or called. */
 export class PickleInspector {
@@ -47,7 +60,8 @@ export class PickleInspector {
     const attributes: [string, string][] = [];
     const parameters = this.parameterNames(className);
     const { state } = object;
-    const entries: readonly (readonly [PickleValue, PickleValue])[] = state instanceof PickleDict ? state.entries : state === undefined ? [] : [["(state)", state]];
+    const entries: readonly (readonly [PickleValue, PickleValue])[] =
+      state instanceof PickleDict ? state.entries : state === undefined ? [] : [["(state)", state]];
     for (const [given, value] of entries) {
       const key = typeof given === "string" ? given : shortText(given);
       const before = found.tensors.length + found.children.length;
@@ -72,12 +86,29 @@ export class PickleInspector {
       return;
     }
     if (value instanceof PickleReduce && this.tensor(value, path, kind, found)) return;
-    if (!(value instanceof PickleReduce || value instanceof PickleList || value instanceof PickleTuple || value instanceof PickleDict)) return;
+    if (
+      !(
+        value instanceof PickleReduce ||
+        value instanceof PickleList ||
+        value instanceof PickleTuple ||
+        value instanceof PickleDict
+      )
+    )
+      return;
     if (this.walked.has(value)) return;
     this.walked.add(value);
     const inner = kind === "constant" ? kind : "attribute";
-    if (value instanceof PickleReduce) this.walk(value.args instanceof PickleTuple ? (value.args.items[0] ?? null) : value.args, name, path, kind, found);
-    else if (value instanceof PickleDict) for (const [k, v] of value.entries) this.walk(v, `${name}[${shortText(k)}]`, `${path}[${shortText(k)}]`, inner, found);
+    if (value instanceof PickleReduce)
+      this.walk(
+        value.args instanceof PickleTuple ? (value.args.items[0] ?? null) : value.args,
+        name,
+        path,
+        kind,
+        found,
+      );
+    else if (value instanceof PickleDict)
+      for (const [k, v] of value.entries)
+        this.walk(v, `${name}[${shortText(k)}]`, `${path}[${shortText(k)}]`, inner, found);
     else value.items.forEach((item, i) => this.walk(item, `${name}[${i}]`, `${path}[${i}]`, inner, found));
   }
 
@@ -94,7 +125,9 @@ export class PickleInspector {
         const scheme = args[4] instanceof PickleTuple ? args[4].items : [];
         const isPerTensor = !(scheme[1] instanceof PickleReduce);
         const name = scheme[0] instanceof PickleGlobal ? scheme[0].name : "quantized";
-        const note = isPerTensor ? `${name} scale=${shortText(scheme[1] ?? null)} zero_point=${shortText(scheme[2] ?? null)}` : `${name} axis=${shortText(scheme[3] ?? null)}`;
+        const note = isPerTensor
+          ? `${name} scale=${shortText(scheme[1] ?? null)} zero_point=${shortText(scheme[2] ?? null)}`
+          : `${name} axis=${shortText(scheme[3] ?? null)}`;
         const isTensorCall = this.strided(args, path, kind, args[5] === true, note, found);
         if (!isPerTensor) {
           part(scheme[1], "scales");
@@ -110,13 +143,23 @@ export class PickleInspector {
       case "_rebuild_parameter":
         return args[0] instanceof PickleReduce && this.tensor(args[0], path, kind, found);
       case "_rebuild_from_type_v2":
-        return args[2] !== undefined && this.tensor(new PickleReduce(args[0] ?? null, args[2], 0, call.byteOffset), path, kind, found);
+        return (
+          args[2] !== undefined &&
+          this.tensor(new PickleReduce(args[0] ?? null, args[2], 0, call.byteOffset), path, kind, found)
+        );
       default:
         return false;
     }
   }
 
-  private strided(args: readonly PickleValue[], path: string, kind: Kind, requiresGrad: boolean, note: string | undefined, found: Found): boolean {
+  private strided(
+    args: readonly PickleValue[],
+    path: string,
+    kind: Kind,
+    requiresGrad: boolean,
+    note: string | undefined,
+    found: Found,
+  ): boolean {
     const [id, offset, sizes, strides] = args;
     if (!(id instanceof PersistentId) || !(id.value instanceof PickleTuple)) return false;
     const storage = this.storage(id.value.items);
@@ -125,7 +168,8 @@ export class PickleInspector {
     const dtype = dtypeFromStorageName(`${storage.storageName}`);
     const elements = shape.reduce((n, s) => n * s, 1);
     const summary: TensorSummary = {
-      path, kind,
+      path,
+      kind,
       dtype: storage.dtype,
       shape,
       strides: counts(strides),
@@ -141,7 +185,9 @@ export class PickleInspector {
     return true;
   }
 
-  private storage([, type, key, device, numel]: readonly PickleValue[]): StorageSummary & { readonly usedBy: string[] } {
+  private storage([, type, key, device, numel]: readonly PickleValue[]): StorageSummary & {
+    readonly usedBy: string[];
+  } {
     const record = `${this.folder}${typeof key === "string" ? key : shortText(key ?? null)}`;
     const known = this.storages.get(record);
     if (known) return known;
@@ -149,7 +195,8 @@ export class PickleInspector {
     const dtype = dtypeFromStorageName(storageName);
     const elements = countOf(numel);
     const storage = {
-      record, storageName,
+      record,
+      storageName,
       dtype: dtype?.name ?? (storageName || "unknown"),
       numel: elements,
       nbytes: elements * (dtype?.itemsize ?? 1),
@@ -166,7 +213,13 @@ export class PickleInspector {
     const dot = className.lastIndexOf(".");
     const record = `${FOLDER.code}${className.slice(0, Math.max(dot, 0)).replaceAll(".", "/")}.py`;
     let classes = this.parameters.get(record);
-    if (!classes) this.parameters.set(record, (classes = this.reader.has(record) ? parameterLists(this.reader.readText(record)) : new Map<string, Set<string>>()));
+    if (!classes)
+      this.parameters.set(
+        record,
+        (classes = this.reader.has(record)
+          ? parameterLists(this.reader.readText(record))
+          : new Map<string, Set<string>>()),
+      );
     return classes.get(className.slice(dot + 1)) ?? new Set();
   }
 }
@@ -178,7 +231,8 @@ function parameterLists(text: string): Map<string, Set<string>> {
     const name = /^class (\w+)/.exec(line)?.[1];
     if (name !== undefined) classes.set(name, (current = new Set()));
     const list = /^ {2}__parameters__ = \[(.*)\]$/.exec(line)?.[1];
-    if (list !== undefined && current) for (const [, parameter] of list.matchAll(/"((?:[^"\\]|\\.)*)"/g)) current.add(parameter!);
+    if (list !== undefined && current)
+      for (const [, parameter] of list.matchAll(/"((?:[^"\\]|\\.)*)"/g)) current.add(parameter!);
   }
   return classes;
 }
@@ -186,7 +240,11 @@ function parameterLists(text: string): Map<string, Set<string>> {
 /** The rebuild function that a call names, or undefined. */
 function tensorCall(call: PickleReduce): string | undefined {
   const { callable } = call;
-  return callable instanceof PickleGlobal && callable.module.startsWith("torch._") && callable.name.startsWith("_rebuild_") ? callable.name : undefined;
+  return callable instanceof PickleGlobal &&
+    callable.module.startsWith("torch._") &&
+    callable.name.startsWith("_rebuild_")
+    ? callable.name
+    : undefined;
 }
 
 function isTensor(value: PickleValue): boolean {
@@ -217,7 +275,10 @@ export function shortText(value: PickleValue): string {
 }
 
 function itemsText(items: readonly PickleValue[], depth: number): string {
-  const shown = items.slice(0, MAX_ITEMS).map((item) => longText(item, depth + 1)).join(", ");
+  const shown = items
+    .slice(0, MAX_ITEMS)
+    .map((item) => longText(item, depth + 1))
+    .join(", ");
   return items.length > MAX_ITEMS ? `${shown}, …` : shown;
 }
 
@@ -234,7 +295,9 @@ function longText(value: PickleValue, depth: number): string {
   if (value instanceof PickleList) return `[${itemsText(value.items, depth)}]`;
   if (value instanceof PickleTuple) return `(${itemsText(value.items, depth)}${value.items.length === 1 ? "," : ""})`;
   if (value instanceof PickleDict) {
-    const shown = value.entries.slice(0, MAX_ITEMS).map(([k, v]) => `${longText(k, depth + 1)}: ${longText(v, depth + 1)}`);
+    const shown = value.entries
+      .slice(0, MAX_ITEMS)
+      .map(([k, v]) => `${longText(k, depth + 1)}: ${longText(v, depth + 1)}`);
     return `{${shown.join(", ")}${value.entries.length > MAX_ITEMS ? ", …" : ""}}`;
   }
   if (value instanceof PickleReduce) {

@@ -35,7 +35,9 @@ function methodOf(type: ClassType, path: string): ScriptFunction {
   }
   const fn = owner.findMethod(method);
   if (!(fn instanceof ScriptFunction)) {
-    throw new ScriptError(`${owner.name.qualifiedName} has no method "${method}"; it has: ${[...owner.methods.keys()].join(", ") || "none"}`);
+    throw new ScriptError(
+      `${owner.name.qualifiedName} has no method "${method}"; it has: ${[...owner.methods.keys()].join(", ") || "none"}`,
+    );
   }
   return fn;
 }

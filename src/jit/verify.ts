@@ -26,7 +26,12 @@ const PREFIX = /^Cannot (?:read|unpickle|disassemble) (?:[a-z ]+)?(?:"[^"]*")?(?
 
 /** The first line without what the finding says anyway: file, record, offset. Some of PyTorch's texts begin with a line feed. */
 function firstLine(text: string): string {
-  return text.trim().split("\n")[0]!.replace(PREFIX, "").replace(/ \(byte \d+\)$/, "").replace(/:$/, "");
+  return text
+    .trim()
+    .split("\n")[0]!
+    .replace(PREFIX, "")
+    .replace(/ \(byte \d+\)$/, "")
+    .replace(/:$/, "");
 }
 
 /** The finding that an error is; `record` where the error names none. */
@@ -35,7 +40,8 @@ function findingOf(error: TorchScriptError, record: string | undefined, severity
   const ownRecord = error instanceof ArchiveError || error instanceof PickleError ? error.record : undefined;
   const name = ownRecord ?? record;
   if (name !== undefined) where.record = name;
-  if ((error instanceof ArchiveError || error instanceof PickleError) && error.byteOffset !== undefined) where.byteOffset = error.byteOffset;
+  if ((error instanceof ArchiveError || error instanceof PickleError) && error.byteOffset !== undefined)
+    where.byteOffset = error.byteOffset;
   let message = firstLine(error.message);
   if (error instanceof ScriptError) {
     message = firstLine(error.reason);
@@ -66,7 +72,10 @@ export function* verify(source: ByteSource): Generator<Finding> {
   const seen = new Set<string>();
   for (const finding of checks(source)) {
     // one fault shows in several checks: the first names it best
-    const key = finding.line === undefined && finding.severity === "error" ? (finding.record ?? finding.message) : JSON.stringify(finding);
+    const key =
+      finding.line === undefined && finding.severity === "error"
+        ? (finding.record ?? finding.message)
+        : JSON.stringify(finding);
     if (seen.has(key)) continue;
     seen.add(key);
     yield finding;
@@ -79,7 +88,11 @@ function* checks(source: ByteSource): Generator<Finding> {
   if (!opened) return;
   const prefix = `${opened.rootName}/`;
   for (const { record, ...finding } of verifyContainer(opened)) {
-    yield { ...finding, message: firstLine(finding.message), ...(record === undefined ? {} : { record: record.startsWith(prefix) ? record.slice(prefix.length) : record }) };
+    yield {
+      ...finding,
+      message: firstLine(finding.message),
+      ...(record === undefined ? {} : { record: record.startsWith(prefix) ? record.slice(prefix.length) : record }),
+    };
   }
   // the container has been checked: what it holds is looked at all the same
   const reader = ArchiveReader.open(source, { verifyCrc: false });
@@ -99,7 +112,10 @@ function* checks(source: ByteSource): Generator<Finding> {
   }
   if (!isReadable) return;
   yield* storageFindings(reader);
-  yield* caught(RECORD.data, () => void loadModuleArchive(reader, { runMethod: undefined, lazy: true, findNativeClass }));
+  yield* caught(
+    RECORD.data,
+    () => void loadModuleArchive(reader, { runMethod: undefined, lazy: true, findNativeClass }),
+  );
   yield* codeFindings(reader);
 }
 
@@ -113,16 +129,32 @@ function* storageFindings(reader: ArchiveReader): Generator<Finding> {
     yield* storageFinding(storage);
   }
   for (const record of [...reader.recordNames(FOLDER.data), ...reader.recordNames(FOLDER.constants)]) {
-    if (!used.has(record) && reader.sizeOf(record) > 0) yield { severity: "warning", record, message: "no tensor uses this storage" };
+    if (!used.has(record) && reader.sizeOf(record) > 0)
+      yield { severity: "warning", record, message: "no tensor uses this storage" };
   }
 }
 
-function* storageFinding({ record, numel, nbytes, recordNbytes, dtype, device, usedBy }: StorageSummary): Generator<Finding> {
+function* storageFinding({
+  record,
+  numel,
+  nbytes,
+  recordNbytes,
+  dtype,
+  device,
+  usedBy,
+}: StorageSummary): Generator<Finding> {
   if (numel === 0 || device === "meta") return; // neither has bytes
   const first = usedBy[0] ?? "?";
-  if (recordNbytes === null) yield { severity: "error", record, message: `record is missing, "${first}" needs ${nbytes} bytes of it` };
-  else if (recordNbytes < nbytes) yield { severity: "error", record, message: `record has ${recordNbytes} bytes, ${numel} ${dtype} elements of "${first}" need ${nbytes}` };
-  else if (recordNbytes > nbytes) yield { severity: "warning", record, message: `record has ${recordNbytes} bytes, the pickle names ${nbytes}` };
+  if (recordNbytes === null)
+    yield { severity: "error", record, message: `record is missing, "${first}" needs ${nbytes} bytes of it` };
+  else if (recordNbytes < nbytes)
+    yield {
+      severity: "error",
+      record,
+      message: `record has ${recordNbytes} bytes, ${numel} ${dtype} elements of "${first}" need ${nbytes}`,
+    };
+  else if (recordNbytes > nbytes)
+    yield { severity: "warning", record, message: `record has ${recordNbytes} bytes, the pickle names ${nbytes}` };
 }
 
 function* codeFindings(reader: ArchiveReader): Generator<Finding> {
@@ -133,6 +165,7 @@ function* codeFindings(reader: ArchiveReader): Generator<Finding> {
     if (record.endsWith(".py")) yield* caught(record, () => program!.loadRecord(record));
   }
   for (const { qualname, compile } of program.functions()) {
-    for (const finding of caught(undefined, compile)) yield finding.record === undefined ? { ...finding, message: `${qualname}: ${finding.message}` } : finding;
+    for (const finding of caught(undefined, compile))
+      yield finding.record === undefined ? { ...finding, message: `${qualname}: ${finding.message}` } : finding;
   }
 }

@@ -5,6 +5,7 @@ import { cloneTensor, convertTensor } from "../tensor/clone.ts";
 import { assertNoInternalOverlap, assertNoOverlap, copyInto, writeOutResult } from "../tensor/copy.ts";
 import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
+import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
 import { offsetsOf, selectElements, trueIndices } from "../tensor/kernels/advanced_index.ts";
 import { doublesOf, fromDoubles, fromIndices, indicesOf, maskOf, wideScalar } from "../tensor/kernels/data.ts";
@@ -64,9 +65,15 @@ op("aten::index.Tensor_hacked_twin(Tensor self, Tensor[] indices) -> Tensor", in
 op("aten::_unsafe_index.Tensor(Tensor self, Tensor?[] indices) -> Tensor", indexTensor);
 op("aten::_unsafe_index.Tensor_hacked_twin(Tensor self, Tensor[] indices) -> Tensor", indexTensor);
 
+/** a + scale * b, rounded to the dtype where a sum over many indices has no wide accumulator: index_put, put and index_add, but not scatter. */
+export function stepwiseSum(dtype: DType, scale = 1): (a: number, b: number) => number {
+  const round = dtype === DTYPES.float16 ? roundToHalf : dtype === DTYPES.bfloat16 ? roundToBfloat16 : undefined;
+  return round ? (a, b) => round(a + scale * b) : (a, b) => a + scale * b;
+}
+
 /** self[to[i]] += source[i], in the arithmetic of the dtype; `self` is contiguous. */
-export function accumulateElements(self: Tensor, to: ArrayLike<number>, source: Tensor, scale = 1): void {
-  copyInto(self, combineElements(self, to, source, (a, b) => a + scale * b));
+export function accumulateElements(self: Tensor, to: ArrayLike<number>, source: Tensor): void {
+  copyInto(self, combineElements(self, to, source, stepwiseSum(self.dtype)));
 }
 
 /** A tensor like `self` whose element to[i] was combined with source[i], one after another. Complex only for sums and products. */

@@ -105,6 +105,10 @@ const sub = (a: Tensor, b: Tensor): Tensor => call("aten::sub.Tensor", [a, b, 1]
 const neg = (a: Tensor): Tensor => call("aten::neg", [a]);
 const clampMin = (a: Tensor): Tensor => call("aten::clamp_min", [a, 0]);
 
+function isNarrow(t: Tensor): boolean {
+  return t.dtype === DTYPES.float16 || t.dtype === DTYPES.bfloat16;
+}
+
 function reduceTensor(loss: Tensor, reduction: number): Tensor {
   return reduction === 1 ? call("aten::mean", [loss, null]) : reduction === 2 ? call("aten::sum", [loss, null]) : loss;
 }
@@ -119,7 +123,7 @@ function logitsBySteps(self: Tensor, target: Tensor, weight: Tensor | null, posW
 
 export const binary_cross_entropy_with_logits = op("aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor", (self, target, weight, posWeight, reduction) => {
   const inputs = [self, target, ...(weight ? [weight] : []), ...(posWeight ? [posWeight] : [])];
-  if (inputs.some((t) => t.dtype === DTYPES.float16 || t.dtype === DTYPES.bfloat16)) return logitsBySteps(self, target, weight, posWeight, reduction);
+  if (inputs.some(isNarrow)) return logitsBySteps(self, target, weight, posWeight, reduction);
   const { sizes, values } = broadcastColumns(inputs);
   const [x, y] = values as [Float64Array, Float64Array];
   const w = weight ? values[2] : undefined;
@@ -147,7 +151,20 @@ export const kl_div = op("aten::kl_div(Tensor self, Tensor target, int reduction
   return reduceLoss(out, sizes, dtype, reduction, [self, target]);
 });
 
+function poissonBySteps(input: Tensor, target: Tensor, logInput: boolean, full: boolean, eps: number): Tensor {
+  const log = (t: Tensor): Tensor => call("aten::log", [t]);
+  const loss = logInput
+    ? sub(call("aten::exp", [input]), mul(target, input))
+    : sub(input, mul(target, log(call("aten::add.Scalar", [input, new Float(eps), 1]))));
+  if (!full) return loss;
+  // Stirling's approximation, for counts above one
+  const half = call("aten::mul.Scalar", [log(call("aten::mul.Scalar", [target, new Float(2 * Math.PI)])), new Float(0.5)]);
+  const term = call("aten::add.Tensor", [sub(mul(target, log(target)), target), half, 1]);
+  return call("aten::add.Tensor", [loss, call("aten::masked_fill.Scalar", [term, call("aten::le.Scalar", [target, 1]), 0]), 1]);
+}
+
 op("aten::poisson_nll_loss(Tensor input, Tensor target, bool log_input, bool full, float eps, int reduction) -> Tensor", (input, target, logInput, full, eps, reduction) => {
+  if (isNarrow(input) || isNarrow(target)) return reduceTensor(poissonBySteps(input, target, logInput, full, eps), reduction);
   const { sizes, values } = broadcastColumns([target, input]);
   const y = values[0]!;
   const out = values[1]!.map((x, i) => {
@@ -161,6 +178,13 @@ op("aten::poisson_nll_loss(Tensor input, Tensor target, bool log_input, bool ful
 });
 
 op("aten::hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor", (self, target, margin, reduction) => {
+  if (isNarrow(self)) {
+    const zero = call("aten::zeros_like", [self, null, null, null, null, null]);
+    const gap = clampMin(call("aten::rsub.Scalar", [self, new Float(margin), 1]));
+    const apart = call("aten::where.self", [call("aten::ne.Scalar", [target, 1]), gap, zero]);
+    const near = call("aten::where.self", [call("aten::ne.Scalar", [target, -1]), self, zero]);
+    return reduceTensor(call("aten::add.Tensor", [apart, near, 1]), reduction);
+  }
   const { sizes, values } = broadcastColumns([self, target]);
   const y = values[1]!;
   // PyTorch makes a tensor of self's dtype of the margin: integer inputs truncate it and stay integers

@@ -3,8 +3,9 @@ import { specializeKernel } from "../core/operator_registry.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { doublesOf, fromDoubles } from "../tensor/kernels/data.ts";
-import { fromIntegers, integerDtype, integersOf, integersView, parametersOf, quantizeChannels, quantizeValue } from "../tensor/kernels/quantized.ts";
+import { fromIntegers, integerDtype, integersOf, integersView, parametersOf, quantizeChannels, quantizeScalar } from "../tensor/kernels/quantized.ts";
 import { roundHalfEven } from "../tensor/kernels/unary.ts";
+import { erf } from "../tensor/math/erf.ts";
 import { scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { Tensor, type Quantizer } from "../tensor/tensor.ts";
 import { dequantizeTensor } from "./quantized.ts";
@@ -58,13 +59,12 @@ for (const name of ["cat", "stack", "concat", "hstack", "vstack"]) {
 }
 
 /** Runs a float operator on (integer - zero point) and rounds back: averages keep the scale. */
-function averaged(self: Tensor, isLegacy: boolean, run: (x: Tensor) => unknown): Tensor {
+function averaged(self: Tensor, run: (x: Tensor) => unknown): Tensor {
   const q = affineOf(self, "mean");
   const out = run(fromDoubles(integersOf(self).map((v) => v - q.zeroPoint), self.sizes, DTYPES.float64)) as Tensor;
   const [min, max] = self.dtype === DTYPES.qint8 ? [-128, 127] : self.dtype === DTYPES.quint8 ? [0, 255] : [-2147483648, 2147483647];
-  // whether the zero point is added before rounding decides ties
-  const round = (v: number): number => (isLegacy ? roundHalfEven(Math.fround(v + q.zeroPoint)) : roundHalfEven(v) + q.zeroPoint);
-  const integers = doublesOf(out).map((v) => Math.max(min, Math.min(max, round(Math.fround(v)))));
+  // the zero point is added before rounding, which decides ties
+  const integers = doublesOf(out).map((v) => Math.max(min, Math.min(max, roundHalfEven(Math.fround(Math.fround(v) + q.zeroPoint)))));
   return fromIntegers(integers, out.sizes, self.dtype, q);
 }
 
@@ -73,7 +73,7 @@ const AVERAGES = [
   "_adaptive_avg_pool3d", "upsample_bilinear2d", "upsample_bilinear2d.vec",
 ];
 for (const name of AVERAGES) {
-  specializeKernel(`aten::${name}`, isQuantized, (plain) => (self, ...rest) => averaged(self as Tensor, !name.startsWith("upsample"), (x) => plain(x, ...rest)));
+  specializeKernel(`aten::${name}`, isQuantized, (plain) => (self, ...rest) => averaged(self as Tensor, (x) => plain(x, ...rest)));
 }
 
 /** Applies a function to real values, keeping the parameters. */
@@ -104,16 +104,24 @@ special("aten::hardtanh", (self: Tensor, min: Scalar, max: Scalar) => clampQuant
 special("aten::clamp", (self: Tensor, min: Scalar | null, max: Scalar | null) => clampQuantized(self, min === null ? null : scalarToNumber(min), max === null ? null : scalarToNumber(max)));
 special("aten::threshold", (self: Tensor, threshold: Scalar, value: Scalar) => mapped(self, (x) => (x > scalarToNumber(threshold) ? x : scalarToNumber(value))));
 special("aten::leaky_relu", (self: Tensor, slope: Scalar) => mapped(self, (x) => (x > 0 ? x : x * Math.fround(scalarToNumber(slope)))));
+specializeKernel("aten::gelu", isQuantized, () => (self) => mapped(self as Tensor, (x) => (x * (1 + erf(x * Math.SQRT1_2))) / 2));
+/** A quantized tensor of the same sizes whose elements stand for one number. */
+function filledLike(self: Tensor, value: number): Tensor {
+  const q = self.quantizer!;
+  return quantizeChannels(new Float64Array(self.numel).fill(value), self.sizes, self.dtype, q);
+}
+special("aten::ones_like", (self: Tensor) => filledLike(self, 1));
+special("aten::full_like", (self: Tensor, value: Scalar) => filledLike(self, scalarToNumber(value)));
 special("aten::masked_fill.Scalar", (self: Tensor, mask: Tensor, value: Scalar) => {
   const q = affineOf(self, "masked_fill");
-  const fill = quantizeValue(scalarToNumber(value), q.scale, q.zeroPoint, self.dtype);
+  const fill = quantizeScalar(scalarToNumber(value), q.scale, q.zeroPoint, self.dtype);
   const m = doublesOf(mask);
   return fromIntegers(integersOf(self).map((v, i) => (m[i % m.length] ? fill : v)), self.sizes, self.dtype, q);
 });
 specializeKernel("aten::constant_pad_nd", isQuantized, (plain) => (selfIn, pad, value) => {
   const self = selfIn as Tensor;
   const q = affineOf(self, "constant_pad_nd");
-  return requalified(plain(integersView(self), pad, quantizeValue(scalarToNumber(value as Scalar), q.scale, q.zeroPoint, self.dtype)), self);
+  return requalified(plain(integersView(self), pad, quantizeScalar(scalarToNumber(value as Scalar), q.scale, q.zeroPoint, self.dtype)), self);
 });
 
 /** In-place writes of real values: quantized with the target's parameters. */

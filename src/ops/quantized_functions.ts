@@ -1,13 +1,15 @@
 /** @file Elementwise functions, normalisations and matrix products of the `quantized` namespace. Upstream: aten/src/ATen/native/quantized/cpu/qadd.cpp, qmul.cpp, qnormalization.cpp, qmatmul.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { callOperator, op } from "../core/operator_registry.ts";
+import { emptyStrided } from "../tensor/clone.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { toFloat64Array } from "../tensor/data.ts";
-import type { DType } from "../tensor/dtype.ts";
+import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { doublesOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { broadcastColumns } from "../tensor/kernels/loss.ts";
-import { dequantized, fromIntegers, integerRange, integersOf, integersView, mapElementwise, quantizeScalar, quantizeValue, quantizeValues } from "../tensor/kernels/quantized.ts";
+import { dequantized, fromIntegers, integerRange, integersOf, integersView, mapElementwise, quantizeFused, quantizeScalar, quantizeValue, quantizeValues } from "../tensor/kernels/quantized.ts";
 import { roundHalfEven } from "../tensor/kernels/unary.ts";
+import { channelsLastStrides, isChannelsLastContiguous } from "../tensor/memory_format.ts";
 import { scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import type { Quantizer, Tensor } from "../tensor/tensor.ts";
 import { max_pool2d } from "./pooling.ts";
@@ -65,7 +67,7 @@ function mul(a: Tensor, b: Tensor, scale: number, zeroPoint: number, relu: boole
   const [min, max] = integerRange(a.dtype);
   const low = relu ? Math.max(min, zeroPoint) : min;
   const out = x.map((v, i) => {
-    const q = zeroPoint + roundHalfEven(f(multiplier * f((v - qa.zeroPoint) * (y[i]! - qb.zeroPoint))));
+    const q = zeroPoint + roundHalfEven(f(multiplier * f(Math.imul(v - qa.zeroPoint, y[i]! - qb.zeroPoint))));
     return Math.max(low, Math.min(max, q));
   });
   return fromIntegers(out, sizes, a.dtype, { scheme: "per_tensor_affine", scale, zeroPoint });
@@ -106,7 +108,7 @@ function addNumber(a: Tensor, b: number, relu: boolean): Tensor {
     const isLow = zeroPoint < min;
     scale = ((isLow ? max - zeroPoint : zeroPoint - min) / (max - min)) * q.scale;
     zeroPoint = isLow ? min : max;
-    const multiplier = f(q.scale / scale);
+    const multiplier = f(f(q.scale) * f(1 / f(scale)));
     out = integers.map((v) => Math.max(min, Math.min(max, zeroPoint + roundHalfEven(f(f(v - q.zeroPoint + c) * multiplier)))));
   } else out = integers;
   if (relu) out = out.map((v) => Math.max(v, zeroPoint));
@@ -147,6 +149,7 @@ for (const [name, run, relu] of [["add", addNumber, false], ["add_relu", addNumb
 }
 
 op("quantized::matmul(Tensor qa, Tensor qb, float scale, int zero_point) -> Tensor qc", (a, b, scale, zeroPoint) => {
+  if (a.dtype === DTYPES.qint32) throw new OperatorError("MatMul operands should use QInt8 or QUInt8 data types.");
   checkPair(a, b, "MatMul");
   return requantized(matmul(floatsOfQuantized(a), floatsOfQuantized(b)), a.dtype, scale, zeroPoint);
 });
@@ -161,12 +164,43 @@ function concatenate(tensors: readonly Tensor[], dim: number, scaleIn: number | 
   }
   const scale = scaleIn ?? q.scale;
   const zeroPoint = zeroPointIn ?? q.zeroPoint;
+  if (dim === 1 && first.ndim === 4 && tensors.every((t) => isChannelsLastContiguous(t))) return concatenateChannels(tensors, scale, zeroPoint, relu);
   const mapped = tensors.map((t) => {
-    const values = dequantized(t).map((x) => quantizeScalar(relu ? Math.max(x, 0) : x, scale, zeroPoint, t.dtype));
+    const values = dequantized(t).map((x) => quantizeFused(relu ? Math.max(x, 0) : x, scale, zeroPoint, t.dtype));
     return fromDoubles(values, t.sizes);
   });
   const joined = cat(mapped, dim);
   return fromIntegers(doublesOf(joined), joined.sizes, first.dtype, { scheme: "per_tensor_affine", scale, zeroPoint });
+}
+
+/** Channels that fill registers are mapped by vector code, which rounds differently. */
+const FLOAT_LANES = 16;
+
+/** Joins channels-last tensors pixel by pixel: equal parameters copy integers, others are mapped as the elementwise kernels do. */
+function concatenateChannels(tensors: readonly Tensor[], scale: number, zeroPoint: number, relu: boolean): Tensor {
+  const { dtype } = tensors[0]!;
+  const mapped = tensors.map((t) => {
+    const q = affineOf(t, "cat");
+    const integers = integersOf(t);
+    if (!relu && q.scale === scale && q.zeroPoint === zeroPoint) return fromDoubles(integers, t.sizes);
+    const channels = t.sizes[1]!;
+    const inVectors = channels - (channels % FLOAT_LANES);
+    const plane = t.sizes[2]! * t.sizes[3]!;
+    const s = f(q.scale);
+    const shift = f(s * -q.zeroPoint);
+    const values = integers.map((v, i) => {
+      const isVector = Math.floor(i / plane) % channels < inVectors;
+      const real = isVector ? f(s * v + shift) : f(s * (v - q.zeroPoint));
+      return (isVector && dtype.itemsize === 1 ? quantizeValue : quantizeScalar)(relu ? Math.max(real, 0) : real, scale, zeroPoint, dtype);
+    });
+    return fromDoubles(values, t.sizes);
+  });
+  const joined = cat(mapped, 1);
+  const out = fromIntegers(doublesOf(joined), joined.sizes, dtype, { scheme: "per_tensor_affine", scale, zeroPoint });
+  const strided = emptyStrided(out.sizes, channelsLastStrides(out.sizes), dtype);
+  copyInto(integersView(strided), integersView(out));
+  strided.quantizer = out.quantizer;
+  return strided;
 }
 
 op("quantized::cat(Tensor[] qx, int dim, float? scale, int? zero_point) -> Tensor", (tensors, dim, scale, zeroPoint) => concatenate(tensors, dim, scale, zeroPoint, false));
@@ -197,7 +231,7 @@ op("quantized::celu(Tensor self, float output_scale, int output_zero_point, Scal
 op("quantized::sigmoid(Tensor qx, float output_scale, int output_zero_point) -> Tensor", (x, scale, zeroPoint) => mapQuantized(x, scale, zeroPoint, sigmoid));
 op("quantized::relu6(Tensor qx, bool inplace=False) -> Tensor", (x) => {
   const q = affineOf(x, "relu6");
-  const six = quantizeValue(6, q.scale, q.zeroPoint, x.dtype);
+  const six = quantizeScalar(6, q.scale, q.zeroPoint, x.dtype);
   return fromIntegers(integersOf(x).map((v) => Math.min(Math.max(v, q.zeroPoint), six)), x.sizes, x.dtype, q);
 });
 op("quantized::threshold(Tensor qx, Scalar threshold, Scalar value) -> Tensor qy", (x, threshold, value) => {
@@ -210,8 +244,8 @@ op("quantized::clamp(Tensor qx, Scalar? min=None, Scalar? max=None) -> Tensor qy
 /** Clamps in the integer domain. */
 export function clampQuantized(x: Tensor, min: number | null, max: number | null): Tensor {
   const q = affineOf(x, "clamp");
-  const low = min === null || min === undefined ? -Infinity : quantizeValue(min, q.scale, q.zeroPoint, x.dtype);
-  const high = max === null || max === undefined ? Infinity : quantizeValue(max, q.scale, q.zeroPoint, x.dtype);
+  const low = min === null || min === undefined ? -Infinity : quantizeScalar(min, q.scale, q.zeroPoint, x.dtype);
+  const high = max === null || max === undefined ? Infinity : quantizeScalar(max, q.scale, q.zeroPoint, x.dtype);
   return fromIntegers(integersOf(x).map((v) => Math.min(Math.max(v, low), high)), x.sizes, x.dtype, q);
 }
 

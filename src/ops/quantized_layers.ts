@@ -5,13 +5,13 @@
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { ScriptObject } from "../core/ivalue.ts";
-import { makeNative, nativeState, NativeMethod, type ConvParams, type LinearParams } from "../core/native_class.ts";
+import { isConvForOneDnn, makeNative, nativeState, NativeMethod, type ConvParams, type LinearParams } from "../core/native_class.ts";
 import { emptyStrided } from "../tensor/clone.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { toFloat64Array } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { doublesOf, fromDoubles } from "../tensor/kernels/data.ts";
-import { dequantized, integersOf, integersView, parametersOf, quantizeDynamic, quantizeValue } from "../tensor/kernels/quantized.ts";
+import { dequantized, integersOf, integersView, parametersOf, quantizeDynamic, quantizeFused, quantizeValue } from "../tensor/kernels/quantized.ts";
 import { rowProductFor } from "../tensor/kernels/gemm.ts";
 import { roundToHalf } from "../tensor/half.ts";
 import { isChannelsLastContiguous, channelsLastStrides } from "../tensor/memory_format.ts";
@@ -60,7 +60,27 @@ function linearSums(x: Float64Array, sizes: readonly number[], scale: number, { 
   };
 }
 
-/** Scales sums to a quantized tensor. */
+/** PyTorch hands oneDNN reciprocals of scales, as float32. */
+const reciprocal = (scale: number): number => f(1 / f(1 / scale));
+
+/** Scales sums to a quantized tensor as oneDNN's convolutions do: scale by scale, and the bias in real units. */
+function requantizeByDnn({ sums, sizes, bias, channel }: Sums, inScale: number, weights: Float64Array, outScale: number, zeroPoint: number, relu: boolean): Tensor {
+  const out = emptyTensor(sizes, DTYPES.quint8);
+  const bytes = out.storage.segment.u8;
+  const low = relu ? zeroPoint : 0;
+  const input = reciprocal(inScale);
+  const output = f(1 / reciprocal(outScale));
+  for (let i = 0; i < sums.length; i++) {
+    const c = channel(i);
+    const real = f(f(f(sums[i]!) * input) * weights[c]!);
+    const q = quantizeScaled(f(f((bias ? f(real + bias[c]!) : real) * output) + zeroPoint), 0);
+    bytes[out.base0 + i] = q < low ? low : q;
+  }
+  out.quantizer = { scheme: "per_tensor_affine", scale: outScale, zeroPoint };
+  return out;
+}
+
+/** Scales sums to a quantized tensor as fbgemm does: in units of the accumulator, with one multiplication. */
 function requantize({ sums, sizes, scales, bias, channel }: Sums, outScale: number, zeroPoint: number, relu: boolean): Tensor {
   const out = emptyTensor(sizes, DTYPES.quint8);
   const bytes = out.storage.segment.u8;
@@ -157,7 +177,7 @@ op("quantized::linear_with_input_q_dq_qweight_dq_output_fp32(Tensor X, float X_s
 op("quantized::linear_with_input_q_dq_qweight_dq_relu_output_fp32(Tensor X, float X_scale, int X_zero_point, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack) -> Tensor Y", (x, scale, zeroPoint, packed) => linearWithQuantizedInput(x, scale, zeroPoint, packed, true));
 
 function linearWithQuantizedInput(x: Tensor, scale: number, zeroPoint: number, packed: unknown, relu: boolean): Tensor {
-  const values = doublesOf(x).map((v) => quantizeValue(v, scale, zeroPoint, DTYPES.quint8) - zeroPoint);
+  const values = doublesOf(x).map((v) => quantizeFused(v, scale, zeroPoint, DTYPES.quint8) - zeroPoint);
   return scaledFloats(linearSums(values, x.sizes, scale, nativeState<LinearParams>(packed)), relu);
 }
 
@@ -217,7 +237,10 @@ function channelsLast(t: Tensor): Tensor {
 
 function convQuantized(x: Tensor, packed: unknown, scale: number, zeroPoint: number, relu: boolean): Tensor {
   const input = activations(x, "conv");
-  return channelsLast(requantize(convSums(input.values, x, input.scale, nativeState<ConvParams>(packed)), scale, zeroPoint, relu));
+  const p = nativeState<ConvParams>(packed);
+  const sums = convSums(input.values, x, input.scale, p);
+  const out = isConvForOneDnn(p) ? requantizeByDnn(sums, input.scale, convScales(p, sums.sizes[1]!), scale, zeroPoint, relu) : requantize(sums, scale, zeroPoint, relu);
+  return channelsLast(out);
 }
 
 /** One-dimensional layers are stored as two-dimensional ones of height 1. */

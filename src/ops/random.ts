@@ -1,8 +1,8 @@
 /** @file Random operators with PyTorch's CPU sequences. Upstream: aten/src/ATen/native/Distributions.cpp, DistributionTemplates.h. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
-import { builtin, op } from "../core/operator_registry.ts";
+import { builtin, callOperator, op } from "../core/operator_registry.ts";
 import { emptyLike } from "../tensor/clone.ts";
-import { copyInto } from "../tensor/copy.ts";
+import { copyInto, writeOutResult } from "../tensor/copy.ts";
 import { fromData, toFloat64Array } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { Generator, defaultGenerator } from "../tensor/generator.ts";
@@ -308,6 +308,11 @@ op("aten::binomial(Tensor count, Tensor prob, Generator? generator=None) -> Tens
   return fromData(Array.from(counts, (n, i) => sampleBinomial(n, probs[i]!, generatorOr(g))), sizes, count.dtype);
 });
 
+op("aten::multinomial.out(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)", (self, count, replacement, generator, out) => {
+  if (out.dtype !== DTYPES.int64) throw new OperatorError(`multinomial expects Long tensor out, got: ${out.dtype.cppName}`);
+  writeOutResult(out, callOperator("aten::multinomial", [self, count, replacement, generator]) as Tensor);
+  return out;
+});
 op("aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor", (self, count, replacement, generator) => {
   const { ndim } = self;
   if (ndim < 1 || ndim > 2) throw new OperatorError("prob_dist must be 1 or 2 dim");
@@ -315,6 +320,8 @@ op("aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *
   if (count <= 0) throw new OperatorError("cannot sample n_sample <= 0 samples");
   const categories = self.sizes[ndim - 1]!;
   if (!replacement && count > categories) throw new OperatorError("cannot sample n_sample > prob_dist.size(-1) samples without replacement");
+  // consecutive integers must be exact in float32
+  if (categories > 2 ** 24) throw new OperatorError("number of categories cannot exceed 2^24");
   const values = toFloat64Array(self);
   const wrong = values.find((v) => !(v >= 0) || v === Infinity);
   if (wrong !== undefined) {

@@ -13,7 +13,7 @@ import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/s
 import { broadcastShapes, contiguousStrides, wrapDim } from "../tensor/strides.ts";
 import { viewOf, type Tensor } from "../tensor/tensor.ts";
 import { formatList, narrowView } from "../tensor/view_geometry.ts";
-import { combineElements, dimOffsets, expandedScalar } from "./indexing.ts";
+import { combineElements, dimOffsets, expandedScalar, stepwiseSum } from "./indexing.ts";
 import { reshapeTensor } from "./views.ts";
 
 function indexDtype(index: Tensor, name: string): void {
@@ -283,7 +283,7 @@ export const index_add = op("aten::index_add(Tensor self, int dim, Tensor index,
   const out = cloneTensor(self, 0);
   const offsets = sliceOffsets(self, dim, at);
   if (scaled === null) throw new OperatorError("index_add_() does not take a complex alpha here");
-  return combineElements(out, offsets, cloneTensor(source, 0), (a, b) => a + scaled * b);
+  return combineElements(out, offsets, cloneTensor(source, 0), stepwiseSum(self.dtype, scaled));
 });
 
 op("aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor", (self, dimIn, index, source) => {

@@ -2,15 +2,35 @@
 import { internalAssert } from "../base/errors.ts";
 import { checkLimit } from "../base/limits.ts";
 import { ScriptFunction } from "../ir/function.ts";
-import type { Block, Graph, InlinedCall, Node, Value } from "../ir/graph.ts";
+import { allNodes, type Block, type Graph, type InlinedCall, type Node, type Value } from "../ir/graph.ts";
 import { autocast } from "./autocast.ts";
 import { constantPooling } from "./constant_pooling.ts";
 import { constantPropagationImmutableTypes, type PropagationOptions } from "./constant_propagation.ts";
 import { peepholeOptimize } from "./peephole.ts";
 
-/** Inlines every call whose target is known, bodies simplified as the executor would. */
+/** Inlines every call whose target is known, bodies simplified as the executor would. Throws LimitError for code that multiplies. */
 export function inline(graph: Graph, options: PropagationOptions = {}): boolean {
+  // counted before anything is copied: a chain of functions that call each other twice doubles at every step
+  checkLimit("maxInlinedValues", inlinedSize(graph), "a graph with its calls inlined");
   return inlineBlock(graph.block, options);
+}
+
+const inlinedSizes = new WeakMap<Graph, number>();
+
+/** Values of a graph and of all that it calls, once for each call. Linear in the program. */
+function inlinedSize(graph: Graph): number {
+  const known = inlinedSizes.get(graph);
+  if (known !== undefined) return known;
+  let size = graph.nextUnique;
+  for (const node of allNodes(graph.block)) {
+    if (node.kind !== "prim::CallFunction" && node.kind !== "prim::CallMethod") continue;
+    const callee = calleeOf(node);
+    if (!callee) continue;
+    callee.ensureDefined();
+    size += inlinedSize(callee.graph);
+  }
+  inlinedSizes.set(graph, size);
+  return size;
 }
 
 /** A copy of a method's graph without calls: what `inlined_graph` shows. */
@@ -74,7 +94,6 @@ function inlineCall(call: Node, callee: ScriptFunction, options: PropagationOpti
   const { graph } = call;
   const body = optimizedGraph(callee, options);
   // functions that call each other twice make graphs of 2^depth nodes
-  checkLimit("maxInlinedValues", graph.nextUnique + body.nextUnique, "a graph with its calls inlined");
   const map = new Map<Value, Value>();
   const find = (value: Value): Value => {
     const found = map.get(value);

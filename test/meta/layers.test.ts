@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   jit: BELOW_JIT,
   backends: [...BELOW_JIT, "jit"],
   index: [...BELOW_JIT, "jit", "backends"],
-  node: ["index", "archive", "base"],
+  node: ["index", "archive", "base", "tensor"],
   // not through the index alone: dump starts without the operator table, which costs more than the dump
   cli: ["index", "node", "conformance", "base", "archive", "tensor", "jit"],
   server: ["index", "node"],

@@ -40,7 +40,9 @@ test("the entry names every document", () => {
 });
 
 test("the prefixes of the documents differ", () => {
-  const prefixes = documents.map((name) => [name, [...new Set(clausesOf(textOf(name)).map((c) => c.split("-")[0]))]] as const).filter(([, p]) => p.length > 0);
+  const prefixes = documents
+    .map((name) => [name, [...new Set(clausesOf(textOf(name)).map((c) => c.split("-")[0]))]] as const)
+    .filter(([, p]) => p.length > 0);
   const all = prefixes.flatMap(([, p]) => p);
   expect(new Set(all).size).toBe(all.length);
 });

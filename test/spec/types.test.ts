@@ -26,11 +26,16 @@ const relations = rows(/^\| `([^`]+)` \| `([^`]+)` \| (yes|no) \|$/gm);
 
 /** The object of `class M` with attributes `x` of the types, pickled as given. */
 function load(code: string, root: Pickled, run = runFunction): ScriptObject {
-  const archive = makeArchive({ "data.pkl": pickleOf(root), "code/__torch__.py": code, "constants.pkl": pickleOf(tuple()) });
+  const archive = makeArchive({
+    "data.pkl": pickleOf(root),
+    "code/__torch__.py": code,
+    "constants.pkl": pickleOf(tuple()),
+  });
   return loadModuleArchive(ArchiveReader.open(archive), { runMethod: (fn, args) => run(fn, args) }).root;
 }
 const moduleCode = (attributes: string): string => `class M(Module):\n  __parameters__ = []\n${attributes}`;
-const valueOf = (typeText: string, value: Pickled, more = ""): unknown => load(moduleCode(`  x : ${typeText}\n`) + more, object("__torch__ M", { x: value })).getAttr("x");
+const valueOf = (typeText: string, value: Pickled, more = ""): unknown =>
+  load(moduleCode(`  x : ${typeText}\n`) + more, object("__torch__ M", { x: value })).getAttr("x");
 
 test("the tables are there", () => {
   expect(texts.length).toBeGreaterThan(20);
@@ -57,7 +62,9 @@ test("TYP-3: unions are flat, sorted and without subtypes", () => {
 
 test("TYP-4: what a graph knows of a tensor", () => {
   const detail = { scalarType: "Float", sizes: [2, 3], strides: [3, 1], requiresGrad: false, device: "cpu" };
-  expect(T.typeStr({ kind: "Tensor", detail } as T.Type)).toBe("Float(2, 3, strides=[3, 1], requires_grad=0, device=cpu)");
+  expect(T.typeStr({ kind: "Tensor", detail } as T.Type)).toBe(
+    "Float(2, 3, strides=[3, 1], requires_grad=0, device=cpu)",
+  );
 });
 
 test.each(relations)("TYP-5: %s under %s: %s", (a, b, answer) => {
@@ -102,13 +109,17 @@ test("TYP-10: a member of an enum is known by its value", () => {
   const value = valueOf("__torch__.Color", { call: "__torch__ Color", args: 2 }, color);
   expect(value).toBeInstanceOf(EnumValue);
   expect((value as EnumValue).name).toBe("BLUE");
-  expect(() => valueOf("__torch__.Color", { call: "__torch__ Color", args: 3 }, color)).toThrow("3 is no value of the enum __torch__.Color");
+  expect(() => valueOf("__torch__.Color", { call: "__torch__ Color", args: 3 }, color)).toThrow(
+    "3 is no value of the enum __torch__.Color",
+  );
 });
 
 test("TYP-11: attributes are those that the class declares", () => {
   const code = moduleCode("  a : int\n");
   expect(load(code, object("__torch__ M", { b: 2, a: 1 })).slots).toEqual([1]);
-  expect(() => load(code, object("__torch__ M", { b: 2 }))).toThrow('object of __torch__.M has no attribute "a", expected int');
+  expect(() => load(code, object("__torch__ M", { b: 2 }))).toThrow(
+    'object of __torch__.M has no attribute "a", expected int',
+  );
 });
 
 test("TYP-12: __setstate__ builds the object", () => {
@@ -126,7 +137,9 @@ test("TYP-13: what the memo shares stays shared", () => {
 });
 
 test("TYP-14: arguments of schemas", () => {
-  const schema = parseSchema('ns::op.over(Tensor self, int[2] size=1, *, bool? flag=None, str mode="a", int kind=long) -> (Tensor out, int)');
+  const schema = parseSchema(
+    'ns::op.over(Tensor self, int[2] size=1, *, bool? flag=None, str mode="a", int kind=long) -> (Tensor out, int)',
+  );
   expect(schema.args.map((a) => [a.name, a.kwargOnly, a.hasDefault])).toEqual([
     ["self", false, false],
     ["size", false, true],
@@ -138,7 +151,11 @@ test("TYP-14: arguments of schemas", () => {
 });
 
 test("TYP-15: aliases", () => {
-  const [written, viewed, held] = ["(Tensor(a!) self) -> Tensor(a!)", "(Tensor(a) self) -> Tensor(a)", "(t[](a!) self, t(b -> *) el) -> t[](a!)"].map((s) => parseSchema(`ns::op${s}`));
+  const [written, viewed, held] = [
+    "(Tensor(a!) self) -> Tensor(a!)",
+    "(Tensor(a) self) -> Tensor(a)",
+    "(t[](a!) self, t(b -> *) el) -> t[](a!)",
+  ].map((s) => parseSchema(`ns::op${s}`));
   expect(written!.args[0]!.aliasInfo?.isWrite).toBe(true);
   expect(viewed!.args[0]!.aliasInfo?.isWrite).toBe(false);
   expect(schemaText(held!)).toBe("ns::op(t[](a!) self, t(b -> *) el) -> t[](a!)");
@@ -159,6 +176,8 @@ test("TYP-17: overloads without conversions come first", () => {
     fn!.ensureDefined();
     return graphText(fn!.graph);
   };
-  expect(graph("def f(x: Tensor, n: int) -> Tensor:\n  return torch.add(x, n)\n")).toMatch(/aten::add\(%x\.?\d*, %n\.?\d*, %/);
+  expect(graph("def f(x: Tensor, n: int) -> Tensor:\n  return torch.add(x, n)\n")).toMatch(
+    /aten::add\(%x\.?\d*, %n\.?\d*, %/,
+  );
   expect(graph("def f(n: int) -> float:\n  return math.sqrt(n)\n".replace("math.", "torch."))).toContain("aten::sqrt");
 });

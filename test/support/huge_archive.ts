@@ -14,7 +14,16 @@ function dataPickle(count: number, numel: number): Uint8Array {
   for (let i = 0; i < count; i++) {
     parts.push(
       str(`w${i}`),
-      le("ctorch._utils\n_rebuild_tensor_v2\n((", str("storage"), "ctorch\nFloatStorage\n", str(String(i)), str("cpu"), int(numel), "tQ", int(0)),
+      le(
+        "ctorch._utils\n_rebuild_tensor_v2\n((",
+        str("storage"),
+        "ctorch\nFloatStorage\n",
+        str(String(i)),
+        str("cpu"),
+        int(numel),
+        "tQ",
+        int(0),
+      ),
       le(int(numel), [1, 0x85], int(1), [1, 0x85], [1, 0x88], "ccollections\nOrderedDict\n)RtR"),
     );
   }
@@ -45,10 +54,40 @@ export function writeHugeArchive(path: string, count: number, nbytes: number): v
     const crc = typeof data === "number" ? 0 : crc32Portable(data);
     const zip64 = le([2, 1], [2, 24], u8(size), u8(size), u8(at));
     directory.push(
-      le("PK\x01\x02", [2, 45], [2, 45], [2, 0], [2, 0], [4, 0], [4, crc], [4, 0xffffffff], [4, 0xffffffff], [2, name.length], [2, zip64.length]),
+      le(
+        "PK\x01\x02",
+        [2, 45],
+        [2, 45],
+        [2, 0],
+        [2, 0],
+        [4, 0],
+        [4, crc],
+        [4, 0xffffffff],
+        [4, 0xffffffff],
+        [2, name.length],
+        [2, zip64.length],
+      ),
       le([2, 0], [2, 0], [2, 0], [4, 0], [4, 0xffffffff], name, zip64),
     );
-    put(le("PK\x03\x04", [2, 45], [2, 0], [2, 0], [4, 0], [4, crc], [4, 0xffffffff], [4, 0xffffffff], [2, name.length], [2, 20], name, [2, 1], [2, 16], u8(size), u8(size)));
+    put(
+      le(
+        "PK\x03\x04",
+        [2, 45],
+        [2, 0],
+        [2, 0],
+        [4, 0],
+        [4, crc],
+        [4, 0xffffffff],
+        [4, 0xffffffff],
+        [2, name.length],
+        [2, 20],
+        name,
+        [2, 1],
+        [2, 16],
+        u8(size),
+        u8(size),
+      ),
+    );
     if (typeof data === "number") at += data;
     else put(data);
   }

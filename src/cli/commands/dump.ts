@@ -36,14 +36,20 @@ export const command: CliCommand = {
       .description("show what an archive holds: facts, hierarchy, parameters, totals; runs no model code")
       .argument("<file>", "archive of torch.jit.save")
       .option("--code [qualname]", "the archived code, or that of one file, class, method or function")
-      .option("--graph [method]", "the graph of a method of the root module (default forward; PATH.METHOD for a submodule)")
+      .option(
+        "--graph [method]",
+        "the graph of a method of the root module (default forward; PATH.METHOD for a submodule)",
+      )
       .option("--tensors", "a table of all tensors")
       .option("--stats", "with --tensors: read the values and show minimum, maximum, mean, zeros, non-finite")
       .option("--records", "the records of the container")
       .option("--pickle <record>", "disassemble a pickle record with byte offsets, e.g. data.pkl")
       .option("--extra [name]", "list the extra files, or print one")
       .option("--constants", "the constants table")
-      .option("--debug <file:line>", "the original source of archived code, e.g. __torch__/net.py:12, or of a whole file")
+      .option(
+        "--debug <file:line>",
+        "the original source of archived code, e.g. __torch__/net.py:12, or of a whole file",
+      )
       .option("--json", "as JSON: the default view, or the views that are asked for (schema: docs/cli.md)")
       .action(dump);
   },

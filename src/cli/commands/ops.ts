@@ -17,7 +17,11 @@ function ops({ missing = false, grep, json }: OpsOptions): void {
   if (json) write(JSON.stringify(shown, null, 1));
   else {
     for (const { schema, reason } of shown) write(`${schema}${reason === undefined ? "" : paint.dim(`  # ${reason}`)}`);
-    write(paint.bold(`${formatCount(shown.length)} of ${formatCount(all.length)} schemas ${missing ? "missing" : "supported"}`));
+    write(
+      paint.bold(
+        `${formatCount(shown.length)} of ${formatCount(all.length)} schemas ${missing ? "missing" : "supported"}`,
+      ),
+    );
   }
 }
 

@@ -49,8 +49,14 @@ function inputsOf(path: string, method: string): unknown[] {
 function show(value: unknown, name = ""): void {
   if (Array.isArray(value) && value.length > 0) value.forEach((v, i) => show(v, `${name}[${i}]`));
   else if (value instanceof Map && value.size > 0) for (const [k, v] of value) show(v, `${name}[${JSON.stringify(k)}]`);
-  else if (value instanceof Tensor) write(`${name === "" ? "" : `${paint.bold(name)}  `}${paint.dim(`${value.dtype.name} ${list(value.sizes)}`)}\n${String(value)}`);
-  else write(`${name === "" ? "" : `${paint.bold(name)}  `}${clean(typeof value === "string" ? JSON.stringify(value) : value === null || value === undefined ? "None" : Array.isArray(value) ? "[]" : value instanceof Map ? "{}" : String(value))}`);
+  else if (value instanceof Tensor)
+    write(
+      `${name === "" ? "" : `${paint.bold(name)}  `}${paint.dim(`${value.dtype.name} ${list(value.sizes)}`)}\n${String(value)}`,
+    );
+  else
+    write(
+      `${name === "" ? "" : `${paint.bold(name)}  `}${clean(typeof value === "string" ? JSON.stringify(value) : value === null || value === undefined ? "None" : Array.isArray(value) ? "[]" : value instanceof Map ? "{}" : String(value))}`,
+    );
 }
 
 /** The tensors of a result, by path. */
@@ -68,7 +74,11 @@ function writeOutput(path: string, result: unknown): void {
     ? [[path, writeNpz(new Map(tensors))]]
     : tensors.map(([, tensor], i) => [i === 0 ? path : path.replace(/(\.npy)?$/, `.${i}.npy`), writeNpy(tensor)]);
   for (const [file, bytes] of files) writeFileSync(file, bytes);
-  tensors.forEach(([name, tensor], i) => write(`${files[path.endsWith(".npz") ? 0 : i]![0]}: ${path.endsWith(".npz") ? `${name} ` : ""}${tensor.dtype.name} ${list(tensor.sizes)}`));
+  tensors.forEach(([name, tensor], i) =>
+    write(
+      `${files[path.endsWith(".npz") ? 0 : i]![0]}: ${path.endsWith(".npz") ? `${name} ` : ""}${tensor.dtype.name} ${list(tensor.sizes)}`,
+    ),
+  );
 }
 
 function maxStepsOf(text: string | undefined): { maxSteps?: number } {
@@ -80,7 +90,9 @@ function maxStepsOf(text: string | undefined): { maxSteps?: number } {
 
 function call(model: ScriptModule, method: string, inputs: readonly unknown[]): unknown {
   if (!model.methodNames().includes(method)) {
-    throw new UsageError(`${model.originalName} has no method "${method}"; it has: ${model.methodNames().join(", ") || "none"}`);
+    throw new UsageError(
+      `${model.originalName} has no method "${method}"; it has: ${model.methodNames().join(", ") || "none"}`,
+    );
   }
   try {
     return method === "forward" ? model.callWith(inputs) : model.invoke(method, inputs);
@@ -108,8 +120,14 @@ export const command: CliCommand = {
       .description("call a method of an archive on arrays from files")
       .argument("<file>", "archive of torch.jit.save")
       .option("--method <name>", "the method", "forward")
-      .option("--input <file...>", "positional inputs: .npy (one), .npz (all arrays in order), case.json (its first call)")
-      .option("--output <file>", "write the result to a .npy (further tensors to FILE.1.npy, ...) or a .npz instead of printing it")
+      .option(
+        "--input <file...>",
+        "positional inputs: .npy (one), .npz (all arrays in order), case.json (its first call)",
+      )
+      .option(
+        "--output <file>",
+        "write the result to a .npy (further tensors to FILE.1.npy, ...) or a .npz instead of printing it",
+      )
       .option("--max-steps <n>", "stop after so many instructions: for files that you do not trust")
       .action(run);
   },

@@ -6,7 +6,10 @@ import { plural } from "../format.ts";
 import { cleanDeep, flush, paint, write } from "../terminal.ts";
 
 function place({ record, line, byteOffset }: Finding): string {
-  const parts = [line === undefined ? record : `${record ?? ""}:${line}`, byteOffset === undefined ? undefined : `byte ${byteOffset}`];
+  const parts = [
+    line === undefined ? record : `${record ?? ""}:${line}`,
+    byteOffset === undefined ? undefined : `byte ${byteOffset}`,
+  ];
   const text = parts.filter((part) => part !== undefined && part !== "").join(", ");
   return text === "" ? "" : `${paint.bold(cleanDeep(text))}: `;
 }
@@ -23,8 +26,12 @@ function run(path: string, options: { readonly json?: boolean }): void {
   }
   source.close();
   const errors = findings.filter((f) => f.severity === "error").length;
-  if (options.json) write(JSON.stringify({ file: path, errors, warnings: findings.length - errors, findings }, null, 2));
-  else write(`${cleanDeep(path)}: ${errors === 0 ? paint.green("sound") : paint.red(plural(errors, "error"))}${findings.length > errors ? `, ${plural(findings.length - errors, "warning")}` : ""}`);
+  if (options.json)
+    write(JSON.stringify({ file: path, errors, warnings: findings.length - errors, findings }, null, 2));
+  else
+    write(
+      `${cleanDeep(path)}: ${errors === 0 ? paint.green("sound") : paint.red(plural(errors, "error"))}${findings.length > errors ? `, ${plural(findings.length - errors, "warning")}` : ""}`,
+    );
   if (errors > 0) process.exitCode = EXIT.findings;
 }
 
@@ -34,7 +41,9 @@ export const command: CliCommand = {
   register(program: Command) {
     program
       .command("verify")
-      .description("check container, CRCs, pickles, storage bounds and code; runs nothing; exit code 3 where something is wrong")
+      .description(
+        "check container, CRCs, pickles, storage bounds and code; runs nothing; exit code 3 where something is wrong",
+      )
       .argument("<file>", "archive of torch.jit.save")
       .option("--json", "findings as JSON (schema: docs/cli.md)")
       .action(run);

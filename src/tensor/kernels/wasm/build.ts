@@ -16,7 +16,7 @@ export interface Kernels {
   gemm(a: number, b: number, tileStride: number, offsets: number, k: number, panels: number, tiles: number, c: number, ldc: number, adds: number, scratch: number): void;
   dots(x: number, w: number, ldw: number, k: number, rows: number, y: number): void;
   depthwise(x: number, offsets: number, w: number, taps: number, steps: number, out: number): void;
-  copyRows(to: number, toStride: number, from: number, fromStride: number, rows: number, bytes: number): void;
+  copyRows(to: number, toStride: number, from: number, fromStride: number, rows: number, bytes: number, step: number): void;
   interleave(to: number, step: number, from: number, stride: number, k: number): void;
 }
 
@@ -55,7 +55,9 @@ function compile(build: Exclude<KernelBuild, "reference">): Kernels | undefined 
 }
 
 let chosen: KernelBuild | undefined;
-let compiled: Kernels | undefined;
+/** Kept when the build changes: compiling again would start in the engine's slow tier. */
+const compiled = new Map<KernelBuild, Kernels | undefined>([["reference", undefined]]);
+let current: Kernels | undefined;
 let isReady = false;
 
 /** The build in use: the best supported one unless chosen otherwise. */
@@ -70,7 +72,6 @@ export function setKernelBuild(build: KernelBuild): void {
     throw new UnsupportedError("kernels", `Cannot use kernel build "${build}": this platform has ${supported.join(", ")}`);
   }
   chosen = build;
-  compiled = undefined;
   isReady = false;
 }
 
@@ -79,7 +80,8 @@ export function wasmKernels(): Kernels | undefined {
   if (!isReady) {
     isReady = true;
     const build = kernelBuild();
-    compiled = build === "reference" ? undefined : compile(build);
+    if (build !== "reference" && !compiled.has(build)) compiled.set(build, compile(build));
+    current = compiled.get(build);
   }
-  return compiled;
+  return current;
 }

@@ -67,7 +67,7 @@ function phasePlan(g: ConvGeometry): PhasePlan {
   return { axes, phase, channel: (Math.ceil(elements / 16) | 1) * 16, taps };
 }
 
-/** Fills the phase planes of `channels` channels at byte address `to`; rows of dense phases pass through `staging`. */
+/** Fills the phase planes of `channels` channels at byte address `to`; the input passes through `staging`. */
 function fillPlanes(kernels: Kernels, plan: PhasePlan, to: number, staging: number, x: Float32Array, source: number, channels: number, input: Triple): void {
   const { f32 } = kernels.memory;
   const [az, ay, ax] = plan.axes;
@@ -79,8 +79,7 @@ function fillPlanes(kernels: Kernels, plan: PhasePlan, to: number, staging: numb
     return;
   }
   f32.fill(0, to / 4, to / 4 + channels * plan.channel);
-  const isDense = ax.stride === 1;
-  if (isDense) copyElements32(f32, staging / 4, x, source, channels * plane);
+  copyElements32(f32, staging / 4, x, source, channels * plane);
   for (let c = 0; c < channels; c++) {
     let at = to / 4 + c * plan.channel;
     for (const z0 of az.starts) {
@@ -92,14 +91,8 @@ function fillPlanes(kernels: Kernels, plan: PhasePlan, to: number, staging: numb
             const iz = z0 + z * az.stride;
             if (iz < 0 || iz >= id || rows.count <= 0 || columns.count <= 0) continue;
             const first = at + rows.start * ax.length + columns.start;
-            const from = c * plane + (iz * ih + y0 + rows.start * ay.stride) * iw + x0 + columns.start * ax.stride;
-            if (isDense) {
-              kernels.copyRows(4 * first, 4 * ax.length, staging + 4 * from, 4 * ay.stride * iw, rows.count, 4 * columns.count);
-            } else {
-              for (let r = 0, o = first, i = source + from; r < rows.count; r++, o += ax.length, i += ay.stride * iw) {
-                for (let e = 0, q = i; e < columns.count; e++, q += ax.stride) f32[o + e] = x[q]!;
-              }
-            }
+            const from = staging + 4 * (c * plane + (iz * ih + y0 + rows.start * ay.stride) * iw + x0 + columns.start * ax.stride);
+            kernels.copyRows(4 * first, 4 * ax.length, from, 4 * ay.stride * iw, rows.count, 4 * columns.count, 4 * ax.stride);
           }
         }
       }
@@ -132,7 +125,7 @@ export function wasmConvolve(x: Float32Array, w: Float32Array, out: Float32Array
   const inPlane = g.input[0] * g.input[1] * g.input[2];
   const rowsPerPass = Math.max(1, Math.min(g.output[1], Math.floor(RESULT_ELEMENTS / (outPer * ax.length))));
   const width = Math.ceil((rowsPerPass * ax.length) / COLUMNS) * COLUMNS;
-  const elements = [packedElements(outPer, k), inPer * plan.channel, Math.ceil(outPer / ROWS) * ROWS * width, k * COLUMNS];
+  const elements = [packedElements(outPer, k), inPer * plan.channel, Math.ceil(outPer / ROWS) * ROWS * width, k * COLUMNS, inPer * inPlane];
   if (elements.some((n) => n > MAX_AREA)) return false;
   const layout = new KernelLayout();
   const offsets = layout.area(k);
@@ -171,7 +164,7 @@ export function wasmConvolve(x: Float32Array, w: Float32Array, out: Float32Array
 /** Copies the first `columns` elements of every row, `stride` elements apart, out of the kernels' memory. */
 function keepRows(kernels: Kernels, from: number, stride: number, kept: number, out: Float32Array, to: number, rows: number, columns: number): void {
   if (stride !== columns) {
-    kernels.copyRows(kept, 4 * columns, from, 4 * stride, rows, 4 * columns);
+    kernels.copyRows(kept, 4 * columns, from, 4 * stride, rows, 4 * columns, 4);
     from = kept;
   }
   copyElements32(out, to, kernels.memory.f32, from / 4, rows * columns);
@@ -187,7 +180,7 @@ function depthwise(kernels: Kernels, plan: PhasePlan, x: Float32Array, w: Float3
   const outPlane = od * oh * ow;
   const steps = Math.ceil((((od - 1) * ay.length + oh - 1) * ax.length + ow) / DEPTHWISE_STEP);
   const width = steps * DEPTHWISE_STEP;
-  if (plan.channel > MAX_AREA || width > MAX_AREA) return false;
+  if (Math.max(plan.channel, width, inPlane, g.outChannels * taps) > MAX_AREA) return false;
   const some = Math.max(1, Math.min(g.groups, Math.floor(DEPTHWISE_ELEMENTS / plan.channel)));
   const layout = new KernelLayout();
   const offsets = layout.area(taps);
@@ -209,7 +202,7 @@ function depthwise(kernels: Kernels, plan: PhasePlan, x: Float32Array, w: Float3
         const plane = planes + 4 * Math.floor(o / perGroup) * plan.channel;
         kernels.depthwise(plane, offsets, weights + 4 * (c0 * perGroup + o) * taps, taps, steps, result);
         for (let z = 0; z < od; z++, to += 4 * oh * ow) {
-          kernels.copyRows(to, 4 * ow, result + 4 * z * ay.length * ax.length, 4 * ax.length, oh, 4 * ow);
+          kernels.copyRows(to, 4 * ow, result + 4 * z * ay.length * ax.length, 4 * ax.length, oh, 4 * ow, 4);
         }
       }
       copyElements32(out, (n * g.outChannels + c0 * perGroup) * outPlane, f32, kept / 4, count * perGroup * outPlane);

@@ -143,24 +143,25 @@ export function depthwiseProgram(fused: boolean): FunctionBuilder {
   return f;
 }
 
-/** copyRows(to, toStride, from, fromStride, rows, bytes): `rows` rows of `bytes` bytes (a multiple of 4, at least 4). */
+/** copyRows(to, toStride, from, fromStride, rows, bytes, step): `rows` rows of `bytes` bytes (a multiple of 4, at least 4), of
+ * elements that lie `step` bytes apart where they come from and side by side where they go. */
 export function copyRowsProgram(): FunctionBuilder {
-  const f = new FunctionBuilder("copyRows", new Array<"i32">(6).fill("i32"));
-  const [to, toStride, from, fromStride, rows, bytes] = f.params.map((_, i) => i) as [number, number, number, number, number, number];
-  const [i, wide] = [f.local("i32"), f.local("i32")];
-  f.get(bytes).i32(-16).op("i32.and").set(wide);
+  const f = new FunctionBuilder("copyRows", new Array<"i32">(7).fill("i32"));
+  const [to, toStride, from, fromStride, rows, bytes, step] = f.params.map((_, i) => i) as [number, number, number, number, number, number, number];
+  const [i, wide, source] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  f.get(step).i32(4).op("i32.ne").op("i32.eqz").when(() => f.get(bytes).i32(-16).op("i32.and").set(wide));
   f.loop(() => {
-    f.i32(0).set(i);
+    f.i32(0).set(i).get(from).set(source);
     f.get(wide).when(() => {
       f.loop(() => {
-        f.get(to).get(i).op("i32.add").get(from).get(i).op("i32.add").memory("v128.load").memory("v128.store");
-        f.increase(i, { by: 16 }).get(i).get(wide).op("i32.ne");
+        f.get(to).get(i).op("i32.add").get(source).memory("v128.load").memory("v128.store");
+        f.increase(source, { by: 16 }).increase(i, { by: 16 }).get(i).get(wide).op("i32.ne");
       });
     });
     f.get(i).get(bytes).op("i32.ne").when(() => {
       f.loop(() => {
-        f.get(to).get(i).op("i32.add").get(from).get(i).op("i32.add").memory("f32.load").memory("f32.store");
-        f.increase(i, { by: 4 }).get(i).get(bytes).op("i32.ne");
+        f.get(to).get(i).op("i32.add").get(source).memory("f32.load").memory("f32.store");
+        f.increase(source, { byLocal: step }).increase(i, { by: 4 }).get(i).get(bytes).op("i32.ne");
       });
     });
     f.increase(to, { byLocal: toStride }).increase(from, { byLocal: fromStride });

@@ -1,0 +1,289 @@
+/** @file Losses. Upstream: torch/nn/modules/loss.py. Spec: none. */
+import type { Tensor } from "../tensor/tensor.ts";
+import * as F from "./functional_loss.ts";
+import type { ClassLossOptions, DistanceFunction, Reduction, ReductionOptions, TripletOptions, WeightedOptions } from "./functional_loss.ts";
+import { Module } from "./module.ts";
+
+/** What all losses share. */
+abstract class Loss extends Module {
+  static readonly constants: readonly string[] = ["reduction"];
+  readonly reduction: Reduction;
+  constructor(options: ReductionOptions = {}) {
+    super();
+    this.reduction = options.reduction ?? "mean";
+  }
+}
+
+/** A loss with a buffer of weights. */
+abstract class WeightedLoss extends Loss {
+  declare weight: Tensor | null;
+  constructor(options: WeightedOptions = {}) {
+    super(options);
+    this.registerBuffer("weight", options.weight ?? null);
+  }
+}
+
+/** |input - target|. */
+export class L1Loss extends Loss {
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.l1_loss(input, target, { reduction: this.reduction });
+  }
+}
+
+/** (input - target)^2. */
+export class MSELoss extends Loss {
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.mse_loss(input, target, { reduction: this.reduction });
+  }
+}
+
+/** Squares near 0, absolute values beyond `beta`. */
+export class SmoothL1Loss extends Loss {
+  static override readonly constants: readonly string[] = ["beta", "reduction"];
+  readonly beta: number;
+  constructor(options: ReductionOptions & { readonly beta?: number } = {}) {
+    super(options);
+    this.beta = options.beta ?? 1;
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.smooth_l1_loss(input, target, { beta: this.beta, reduction: this.reduction });
+  }
+}
+
+/** Squares near 0, absolute values times `delta` beyond. */
+export class HuberLoss extends Loss {
+  static override readonly constants: readonly string[] = ["delta", "reduction"];
+  readonly delta: number;
+  constructor(options: ReductionOptions & { readonly delta?: number } = {}) {
+    super(options);
+    this.delta = options.delta ?? 1;
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.huber_loss(input, target, { delta: this.delta, reduction: this.reduction });
+  }
+}
+
+/** Negative log likelihood of log-probabilities. */
+export class NLLLoss extends WeightedLoss {
+  static override readonly constants: readonly string[] = ["ignore_index", "reduction"];
+  readonly ignore_index: number;
+  constructor(options: ClassLossOptions = {}) {
+    super(options);
+    this.ignore_index = options.ignoreIndex ?? -100;
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.nll_loss(input, target, { weight: this.weight, ignoreIndex: this.ignore_index, reduction: this.reduction });
+  }
+}
+
+/** Cross entropy of logits with classes or probabilities. */
+export class CrossEntropyLoss extends WeightedLoss {
+  static override readonly constants: readonly string[] = ["ignore_index", "label_smoothing", "reduction"];
+  readonly ignore_index: number;
+  readonly label_smoothing: number;
+  constructor(options: ClassLossOptions & { readonly labelSmoothing?: number } = {}) {
+    super(options);
+    this.ignore_index = options.ignoreIndex ?? -100;
+    this.label_smoothing = options.labelSmoothing ?? 0;
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.cross_entropy(input, target, { weight: this.weight, ignoreIndex: this.ignore_index, labelSmoothing: this.label_smoothing, reduction: this.reduction });
+  }
+}
+
+/** Binary cross entropy of probabilities. */
+export class BCELoss extends WeightedLoss {
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.binary_cross_entropy(input, target, { weight: this.weight, reduction: this.reduction });
+  }
+}
+
+/** Binary cross entropy of logits. */
+export class BCEWithLogitsLoss extends WeightedLoss {
+  declare pos_weight: Tensor | null;
+  constructor(options: WeightedOptions & { readonly posWeight?: Tensor | null } = {}) {
+    super(options);
+    this.registerBuffer("pos_weight", options.posWeight ?? null);
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.binary_cross_entropy_with_logits(input, target, { weight: this.weight, posWeight: this.pos_weight, reduction: this.reduction });
+  }
+}
+
+/** Kullback-Leibler divergence of log-probabilities from targets. */
+export class KLDivLoss extends Module {
+  static readonly constants: readonly string[] = ["reduction"];
+  readonly reduction: Reduction | "batchmean";
+  readonly log_target: boolean;
+  constructor(options: { readonly reduction?: Reduction | "batchmean"; readonly logTarget?: boolean } = {}) {
+    super();
+    this.reduction = options.reduction ?? "mean";
+    this.log_target = options.logTarget ?? false;
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.kl_div(input, target, { reduction: this.reduction, logTarget: this.log_target });
+  }
+}
+
+/** Connectionist temporal classification. */
+export class CTCLoss extends Loss {
+  static override readonly constants: readonly string[] = ["blank", "reduction"];
+  readonly blank: number;
+  readonly zero_infinity: boolean;
+  constructor(options: ReductionOptions & { readonly blank?: number; readonly zeroInfinity?: boolean } = {}) {
+    super(options);
+    this.blank = options.blank ?? 0;
+    this.zero_infinity = options.zeroInfinity ?? false;
+  }
+  forward(logProbs: Tensor, targets: Tensor, inputLengths: Tensor | readonly number[], targetLengths: Tensor | readonly number[]): Tensor {
+    return F.ctc_loss(logProbs, targets, inputLengths, targetLengths, { blank: this.blank, reduction: this.reduction, zeroInfinity: this.zero_infinity });
+  }
+}
+
+/** TripletMarginLoss with another distance. */
+export class TripletMarginWithDistanceLoss extends Loss {
+  static override readonly constants: readonly string[] = ["margin", "swap", "reduction"];
+  readonly distance_function: DistanceFunction | null;
+  readonly margin: number;
+  readonly swap: boolean;
+  constructor(options: ReductionOptions & { readonly distanceFunction?: DistanceFunction | null; readonly margin?: number; readonly swap?: boolean } = {}) {
+    super(options);
+    this.distance_function = options.distanceFunction ?? null;
+    this.margin = options.margin ?? 1;
+    this.swap = options.swap ?? false;
+  }
+  forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
+    return F.triplet_margin_with_distance_loss(anchor, positive, negative, {
+      distanceFunction: this.distance_function,
+      margin: this.margin,
+      swap: this.swap,
+      reduction: this.reduction,
+    });
+  }
+}
+
+/** Negative log likelihood of a Poisson distribution. */
+export class PoissonNLLLoss extends Loss {
+  static override readonly constants: readonly string[] = ["log_input", "full", "eps", "reduction"];
+  readonly log_input: boolean;
+  readonly full: boolean;
+  readonly eps: number;
+  constructor(options: ReductionOptions & { readonly logInput?: boolean; readonly full?: boolean; readonly eps?: number } = {}) {
+    super(options);
+    this.log_input = options.logInput ?? true;
+    this.full = options.full ?? false;
+    this.eps = options.eps ?? 1e-8;
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.poisson_nll_loss(input, target, { logInput: this.log_input, full: this.full, eps: this.eps, reduction: this.reduction });
+  }
+}
+
+/** Negative log likelihood of a Gaussian with the given variance. */
+export class GaussianNLLLoss extends Loss {
+  static override readonly constants: readonly string[] = ["full", "eps", "reduction"];
+  readonly full: boolean;
+  readonly eps: number;
+  constructor(options: ReductionOptions & { readonly full?: boolean; readonly eps?: number } = {}) {
+    super(options);
+    this.full = options.full ?? false;
+    this.eps = options.eps ?? 1e-6;
+  }
+  forward(input: Tensor, target: Tensor, variance: Tensor | number): Tensor {
+    return F.gaussian_nll_loss(input, target, variance, { full: this.full, eps: this.eps, reduction: this.reduction });
+  }
+}
+
+/** Distance for target 1, margin minus distance for -1. */
+export class HingeEmbeddingLoss extends Loss {
+  static override readonly constants: readonly string[] = ["margin", "reduction"];
+  readonly margin: number;
+  constructor(options: ReductionOptions & { readonly margin?: number } = {}) {
+    super(options);
+    this.margin = options.margin ?? 1;
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.hinge_embedding_loss(input, target, { margin: this.margin, reduction: this.reduction });
+  }
+}
+
+/** Hinge loss between all pairs of a true and a false class. */
+export class MultiLabelMarginLoss extends Loss {
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.multilabel_margin_loss(input, target, { reduction: this.reduction });
+  }
+}
+
+/** log(1 + exp(-target * input)). */
+export class SoftMarginLoss extends Loss {
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.soft_margin_loss(input, target, { reduction: this.reduction });
+  }
+}
+
+/** Mean binary cross entropy of logits over classes. */
+export class MultiLabelSoftMarginLoss extends WeightedLoss {
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.multilabel_soft_margin_loss(input, target, { weight: this.weight, reduction: this.reduction });
+  }
+}
+
+/** 1 - cos for target 1, cos beyond the margin for -1. */
+export class CosineEmbeddingLoss extends Loss {
+  static override readonly constants: readonly string[] = ["margin", "reduction"];
+  readonly margin: number;
+  constructor(options: ReductionOptions & { readonly margin?: number } = {}) {
+    super(options);
+    this.margin = options.margin ?? 0;
+  }
+  forward(input1: Tensor, input2: Tensor, target: Tensor): Tensor {
+    return F.cosine_embedding_loss(input1, input2, target, { margin: this.margin, reduction: this.reduction });
+  }
+}
+
+/** How far the wrong one of two inputs ranks higher. */
+export class MarginRankingLoss extends Loss {
+  static override readonly constants: readonly string[] = ["margin", "reduction"];
+  readonly margin: number;
+  constructor(options: ReductionOptions & { readonly margin?: number } = {}) {
+    super(options);
+    this.margin = options.margin ?? 0;
+  }
+  forward(input1: Tensor, input2: Tensor, target: Tensor): Tensor {
+    return F.margin_ranking_loss(input1, input2, target, { margin: this.margin, reduction: this.reduction });
+  }
+}
+
+/** Hinge loss of one true class against all others. */
+export class MultiMarginLoss extends WeightedLoss {
+  static override readonly constants: readonly string[] = ["p", "margin", "reduction"];
+  readonly p: number;
+  readonly margin: number;
+  constructor(options: WeightedOptions & { readonly p?: number; readonly margin?: number } = {}) {
+    super(options);
+    this.p = options.p ?? 1;
+    this.margin = options.margin ?? 1;
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.multi_margin_loss(input, target, { p: this.p, margin: this.margin, weight: this.weight, reduction: this.reduction });
+  }
+}
+
+/** How much nearer the anchor is to the negative than to the positive. */
+export class TripletMarginLoss extends Loss {
+  static override readonly constants: readonly string[] = ["margin", "p", "eps", "swap", "reduction"];
+  readonly margin: number;
+  readonly p: number;
+  readonly eps: number;
+  readonly swap: boolean;
+  constructor(options: TripletOptions = {}) {
+    super(options);
+    this.margin = options.margin ?? 1;
+    this.p = options.p ?? 2;
+    this.eps = options.eps ?? 1e-6;
+    this.swap = options.swap ?? false;
+  }
+  forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
+    return F.triplet_margin_loss(anchor, positive, negative, { margin: this.margin, p: this.p, eps: this.eps, swap: this.swap, reduction: this.reduction });
+  }
+}

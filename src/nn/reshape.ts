@@ -1,0 +1,111 @@
+/** @file Changes of shape, and distances. Upstream: torch/nn/modules/flatten.py, fold.py, distance.py. Spec: none. */
+import type { Tensor } from "../tensor/tensor.ts";
+import { aten, pairsText, sizeText, tupleText, type Size } from "./aten.ts";
+import { cosine_similarity, fold, pairwise_distance, unfold, type FoldFunctionOptions } from "./functional_vision.ts";
+import { Module } from "./module.ts";
+
+/** Makes a range of dimensions one. */
+export class Flatten extends Module {
+  static readonly constants: readonly string[] = ["start_dim", "end_dim"];
+  readonly start_dim: number;
+  readonly end_dim: number;
+  constructor(startDim = 1, endDim = -1) {
+    super();
+    this.start_dim = startDim;
+    this.end_dim = endDim;
+  }
+  forward(input: Tensor): Tensor {
+    return aten("flatten", input, this.start_dim, this.end_dim);
+  }
+  override extraRepr(): string {
+    return `start_dim=${this.start_dim}, end_dim=${this.end_dim}`;
+  }
+}
+
+/** Makes one dimension several. */
+export class Unflatten extends Module {
+  static readonly constants: readonly string[] = ["dim", "unflattened_size"];
+  readonly dim: number;
+  readonly unflattened_size: readonly number[];
+  constructor(dim: number, unflattenedSize: readonly number[]) {
+    super();
+    this.dim = dim;
+    this.unflattened_size = unflattenedSize;
+  }
+  forward(input: Tensor): Tensor {
+    return aten("unflatten", input, this.dim, this.unflattened_size);
+  }
+  override extraRepr(): string {
+    return `dim=${this.dim}, unflattened_size=${tupleText(this.unflattened_size)}`;
+  }
+}
+
+/** Sliding blocks as columns. */
+export class Unfold extends Module {
+  static readonly constants: readonly string[] = ["kernel_size", "dilation", "padding", "stride"];
+  readonly kernel_size: Size;
+  readonly dilation: Size;
+  readonly padding: Size;
+  readonly stride: Size;
+  constructor(kernelSize: Size, options: FoldFunctionOptions = {}) {
+    super();
+    this.kernel_size = kernelSize;
+    this.dilation = options.dilation ?? 1;
+    this.padding = options.padding ?? 0;
+    this.stride = options.stride ?? 1;
+  }
+  forward(input: Tensor): Tensor {
+    return unfold(input, this.kernel_size, { dilation: this.dilation, padding: this.padding, stride: this.stride });
+  }
+  override extraRepr(): string {
+    return pairsText({ kernel_size: sizeText(this.kernel_size), dilation: sizeText(this.dilation), padding: sizeText(this.padding), stride: sizeText(this.stride) });
+  }
+}
+
+/** Sums columns back into sliding blocks. */
+export class Fold extends Unfold {
+  static override readonly constants: readonly string[] = ["output_size", "kernel_size", "dilation", "padding", "stride"];
+  readonly output_size: Size;
+  constructor(outputSize: Size, kernelSize: Size, options: FoldFunctionOptions = {}) {
+    super(kernelSize, options);
+    this.output_size = outputSize;
+  }
+  override forward(input: Tensor): Tensor {
+    return fold(input, this.output_size, this.kernel_size, { dilation: this.dilation, padding: this.padding, stride: this.stride });
+  }
+  override extraRepr(): string {
+    return `output_size=${sizeText(this.output_size)}, ${super.extraRepr()}`;
+  }
+}
+
+/** Norm of the difference of rows. */
+export class PairwiseDistance extends Module {
+  static readonly constants: readonly string[] = ["norm", "eps", "keepdim"];
+  readonly norm: number;
+  readonly eps: number;
+  readonly keepdim: boolean;
+  constructor(options: { readonly p?: number; readonly eps?: number; readonly keepdim?: boolean } = {}) {
+    super();
+    this.norm = options.p ?? 2;
+    this.eps = options.eps ?? 1e-6;
+    this.keepdim = options.keepdim ?? false;
+  }
+  forward(x1: Tensor, x2: Tensor): Tensor {
+    return pairwise_distance(x1, x2, this.norm, this.eps, this.keepdim);
+  }
+}
+
+/** Cosine of the angle between vectors along a dimension. */
+export class CosineSimilarity extends Module {
+  static readonly constants: readonly string[] = ["dim", "eps"];
+  readonly dim: number;
+  readonly eps: number;
+  constructor(options: { readonly dim?: number; readonly eps?: number } = {}) {
+    super();
+    this.dim = options.dim ?? 1;
+    this.eps = options.eps ?? 1e-8;
+  }
+  forward(x1: Tensor, x2: Tensor): Tensor {
+    return cosine_similarity(x1, x2, this.dim, this.eps);
+  }
+}

@@ -1,0 +1,359 @@
+/** @file Attention and transformers. Upstream: torch/nn/modules/activation.py MultiheadAttention, torch/nn/modules/transformer.py. Spec: none. */
+import { OperatorError } from "../base/errors.ts";
+import { toNumbers } from "../tensor/data.ts";
+import type { DType } from "../tensor/dtype.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { aten, emptyParameter, float, type FactoryOptions } from "./aten.ts";
+import { ModuleList } from "./containers.ts";
+import { deepcopy } from "./copy.ts";
+import { Dropout } from "./dropout.ts";
+import { gelu, relu } from "./functional_activation.ts";
+import { canonicalMask, multi_head_attention_forward } from "./functional_attention.ts";
+import { constant_, xavier_normal_, xavier_uniform_ } from "./init.ts";
+import { Linear, NonDynamicallyQuantizableLinear } from "./linear.ts";
+import { Module } from "./module.ts";
+import { LayerNorm } from "./normalization.ts";
+import type { Parameter } from "./parameter.ts";
+
+/** Options of MultiheadAttention. */
+export interface MultiheadAttentionOptions extends FactoryOptions {
+  readonly dropout?: number;
+  readonly bias?: boolean;
+  readonly addBiasKv?: boolean;
+  readonly addZeroAttn?: boolean;
+  /** Features of keys, where not `embedDim`. */
+  readonly kdim?: number | null;
+  /** Features of values, where not `embedDim`. */
+  readonly vdim?: number | null;
+  /** Whether inputs are (N, L, E) instead of (L, N, E). */
+  readonly batchFirst?: boolean;
+}
+
+/** Attention of several heads. */
+export class MultiheadAttention extends Module {
+  static readonly constants: readonly string[] = ["batch_first"];
+  readonly embed_dim: number;
+  readonly kdim: number;
+  readonly vdim: number;
+  readonly _qkv_same_embed_dim: boolean;
+  readonly num_heads: number;
+  readonly dropout: number;
+  readonly batch_first: boolean;
+  readonly head_dim: number;
+  declare in_proj_weight: Parameter | null;
+  declare q_proj_weight: Parameter | null;
+  declare k_proj_weight: Parameter | null;
+  declare v_proj_weight: Parameter | null;
+  declare in_proj_bias: Parameter | null;
+  declare out_proj: NonDynamicallyQuantizableLinear;
+  declare bias_k: Parameter | null;
+  declare bias_v: Parameter | null;
+  declare readonly add_zero_attn: boolean;
+
+  constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
+    if (embedDim <= 0 || numHeads <= 0) {
+      throw new OperatorError(`embed_dim and num_heads must be greater than 0, got embed_dim=${embedDim} and num_heads=${numHeads} instead`);
+    }
+    super();
+    const { bias = true } = options;
+    this.embed_dim = embedDim;
+    this.kdim = options.kdim ?? embedDim;
+    this.vdim = options.vdim ?? embedDim;
+    this._qkv_same_embed_dim = this.kdim === embedDim && this.vdim === embedDim;
+    this.num_heads = numHeads;
+    this.dropout = options.dropout ?? 0;
+    this.batch_first = options.batchFirst ?? false;
+    this.head_dim = Math.floor(embedDim / numHeads);
+    if (this.head_dim * numHeads !== embedDim) throw new OperatorError("embed_dim must be divisible by num_heads");
+    const separate = (features: number): Parameter | null => (this._qkv_same_embed_dim ? null : emptyParameter([embedDim, features], options));
+    const packed = this._qkv_same_embed_dim ? emptyParameter([3 * embedDim, embedDim], options) : null;
+    if (packed) this.registerParameter("in_proj_weight", packed);
+    this.registerParameter("q_proj_weight", separate(embedDim));
+    this.registerParameter("k_proj_weight", separate(this.kdim));
+    this.registerParameter("v_proj_weight", separate(this.vdim));
+    if (!packed) this.registerParameter("in_proj_weight", null);
+    this.registerParameter("in_proj_bias", bias ? emptyParameter([3 * embedDim], options) : null);
+    this.out_proj = new NonDynamicallyQuantizableLinear(embedDim, embedDim, { ...options, bias });
+    this.bias_k = options.addBiasKv ? emptyParameter([1, 1, embedDim], options) : null;
+    this.bias_v = options.addBiasKv ? emptyParameter([1, 1, embedDim], options) : null;
+    this.add_zero_attn = options.addZeroAttn ?? false;
+    this.resetParameters();
+  }
+
+  /** Draws the default initial values. */
+  resetParameters(): void {
+    for (const weight of [this.in_proj_weight, this.q_proj_weight, this.k_proj_weight, this.v_proj_weight]) if (weight) xavier_uniform_(weight);
+    if (this.in_proj_bias) {
+      constant_(this.in_proj_bias, 0);
+      constant_(this.out_proj.bias!, 0);
+    }
+    if (this.bias_k) xavier_normal_(this.bias_k);
+    if (this.bias_v) xavier_normal_(this.bias_v);
+  }
+
+  /** The attended values and, where `needWeights`, the attention weights (their mean over heads, or each). */
+  forward(
+    query: Tensor, key: Tensor, value: Tensor, keyPaddingMask: Tensor | null = null, needWeights = true,
+    attnMask: Tensor | null = null, averageAttnWeights = true, isCausal = false,
+  ): [output: Tensor, weights: Tensor | null] {
+    const turned = new Map<Tensor, Tensor>();
+    const turn = (x: Tensor): Tensor => {
+      if (!this.batch_first || query.ndim !== 3) return x;
+      const known = turned.get(x) ?? aten("transpose", x, 1, 0);
+      turned.set(x, known);
+      return known;
+    };
+    const padding = canonicalMask(keyPaddingMask, "key_padding_mask", query.dtype, { dtype: attnMask?.dtype, name: "attn_mask" });
+    const mask = canonicalMask(attnMask, "attn_mask", query.dtype, null);
+    const [output, weights] = multi_head_attention_forward(turn(query), turn(key), turn(value), {
+      embedDim: this.embed_dim,
+      numHeads: this.num_heads,
+      inProjWeight: this.in_proj_weight,
+      separateWeights: this._qkv_same_embed_dim ? null : [this.q_proj_weight!, this.k_proj_weight!, this.v_proj_weight!],
+      inProjBias: this.in_proj_bias,
+      biasK: this.bias_k,
+      biasV: this.bias_v,
+      addZeroAttn: this.add_zero_attn,
+      dropoutP: this.dropout,
+      outProjWeight: this.out_proj.weight,
+      outProjBias: this.out_proj.bias,
+      training: this.training,
+      keyPaddingMask: padding,
+      needWeights,
+      attnMask: mask,
+      averageAttnWeights,
+      isCausal,
+    });
+    return [this.batch_first && query.ndim === 3 ? aten("transpose", output, 1, 0) : output, weights];
+  }
+}
+
+/** An activation: by name, as a function, or as a module. */
+export type ActivationLike = "relu" | "gelu" | ((input: Tensor) => Tensor);
+
+function activationOf(given: ActivationLike): (input: Tensor) => Tensor {
+  if (typeof given === "function") return given;
+  if (given === "relu") return relu;
+  if (given === "gelu") return gelu;
+  throw new OperatorError(`activation should be relu/gelu, not ${String(given)}`);
+}
+
+/** Options of the transformer layers. */
+export interface TransformerLayerOptions extends FactoryOptions {
+  readonly dimFeedforward?: number;
+  readonly dropout?: number;
+  readonly activation?: ActivationLike;
+  readonly layerNormEps?: number;
+  readonly batchFirst?: boolean;
+  /** Whether inputs are normalised before attention and feed-forward instead of after. */
+  readonly normFirst?: boolean;
+  readonly bias?: boolean;
+}
+
+/** Self-attention and feed-forward. */
+export class TransformerEncoderLayer extends Module {
+  static readonly constants: readonly string[] = ["norm_first"];
+  self_attn: MultiheadAttention;
+  linear1: Linear;
+  dropout: Dropout;
+  linear2: Linear;
+  readonly norm_first: boolean;
+  norm1: LayerNorm;
+  norm2: LayerNorm;
+  dropout1: Dropout;
+  dropout2: Dropout;
+  // in PyTorch an activation that is a module is one of the children
+  activation: (input: Tensor) => Tensor;
+
+  constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
+    super();
+    const { dimFeedforward = 2048, dropout = 0.1, layerNormEps: eps = 1e-5, batchFirst = false, bias = true } = options;
+    const factory = options.dtype ? { bias, dtype: options.dtype } : { bias };
+    this.self_attn = new MultiheadAttention(dModel, nhead, { ...factory, dropout, batchFirst });
+    this.linear1 = new Linear(dModel, dimFeedforward, factory);
+    this.dropout = new Dropout(dropout);
+    this.linear2 = new Linear(dimFeedforward, dModel, factory);
+    this.norm_first = options.normFirst ?? false;
+    this.norm1 = new LayerNorm(dModel, { ...factory, eps });
+    this.norm2 = new LayerNorm(dModel, { ...factory, eps });
+    this.dropout1 = new Dropout(dropout);
+    this.dropout2 = new Dropout(dropout);
+    this.activation = activationOf(options.activation ?? "relu");
+  }
+
+  forward(src: Tensor, srcMask: Tensor | null = null, srcKeyPaddingMask: Tensor | null = null, isCausal = false): Tensor {
+    const padding = canonicalMask(srcKeyPaddingMask, "src_key_padding_mask", src.dtype, { dtype: srcMask?.dtype, name: "src_mask" });
+    const mask = canonicalMask(srcMask, "src_mask", src.dtype, null);
+    const attend = (x: Tensor): Tensor => this.dropout1(this.self_attn(x, x, x, padding, false, mask, true, isCausal)[0]);
+    const feed = (x: Tensor): Tensor => this.dropout2(this.linear2(this.dropout(this.activation(this.linear1(x)))));
+    if (this.norm_first) {
+      const x = aten("add", src, attend(this.norm1(src)));
+      return aten("add", x, feed(this.norm2(x)));
+    }
+    const x = this.norm1(aten("add", src, attend(src)));
+    return this.norm2(aten("add", x, feed(x)));
+  }
+}
+
+/** Self-attention, attention to a memory, and feed-forward. */
+export class TransformerDecoderLayer extends Module {
+  static readonly constants: readonly string[] = ["norm_first"];
+  self_attn: MultiheadAttention;
+  multihead_attn: MultiheadAttention;
+  linear1: Linear;
+  dropout: Dropout;
+  linear2: Linear;
+  readonly norm_first: boolean;
+  norm1: LayerNorm;
+  norm2: LayerNorm;
+  norm3: LayerNorm;
+  dropout1: Dropout;
+  dropout2: Dropout;
+  dropout3: Dropout;
+  activation: (input: Tensor) => Tensor;
+
+  constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
+    super();
+    const { dimFeedforward = 2048, dropout = 0.1, layerNormEps: eps = 1e-5, batchFirst = false, bias = true } = options;
+    const factory = options.dtype ? { bias, dtype: options.dtype } : { bias };
+    this.self_attn = new MultiheadAttention(dModel, nhead, { ...factory, dropout, batchFirst });
+    this.multihead_attn = new MultiheadAttention(dModel, nhead, { ...factory, dropout, batchFirst });
+    this.linear1 = new Linear(dModel, dimFeedforward, factory);
+    this.dropout = new Dropout(dropout);
+    this.linear2 = new Linear(dimFeedforward, dModel, factory);
+    this.norm_first = options.normFirst ?? false;
+    this.norm1 = new LayerNorm(dModel, { ...factory, eps });
+    this.norm2 = new LayerNorm(dModel, { ...factory, eps });
+    this.norm3 = new LayerNorm(dModel, { ...factory, eps });
+    this.dropout1 = new Dropout(dropout);
+    this.dropout2 = new Dropout(dropout);
+    this.dropout3 = new Dropout(dropout);
+    this.activation = activationOf(options.activation ?? "relu");
+  }
+
+  forward(
+    tgt: Tensor, memory: Tensor, tgtMask: Tensor | null = null, memoryMask: Tensor | null = null,
+    tgtKeyPaddingMask: Tensor | null = null, memoryKeyPaddingMask: Tensor | null = null, tgtIsCausal = false, memoryIsCausal = false,
+  ): Tensor {
+    const attend = (x: Tensor): Tensor => this.dropout1(this.self_attn(x, x, x, tgtKeyPaddingMask, false, tgtMask, true, tgtIsCausal)[0]);
+    const recall = (x: Tensor): Tensor => this.dropout2(this.multihead_attn(x, memory, memory, memoryKeyPaddingMask, false, memoryMask, true, memoryIsCausal)[0]);
+    const feed = (x: Tensor): Tensor => this.dropout3(this.linear2(this.dropout(this.activation(this.linear1(x)))));
+    if (this.norm_first) {
+      let x = aten("add", tgt, attend(this.norm1(tgt)));
+      x = aten("add", x, recall(this.norm2(x)));
+      return aten("add", x, feed(this.norm3(x)));
+    }
+    let x = this.norm1(aten("add", tgt, attend(tgt)));
+    x = this.norm2(aten("add", x, recall(x)));
+    return this.norm3(aten("add", x, feed(x)));
+  }
+}
+
+function clones<M extends Module>(layer: M, count: number): ModuleList<M> {
+  return new ModuleList(Array.from({ length: count }, () => deepcopy(layer)));
+}
+
+/** Whether a mask is the causal one, where that is not said. */
+function isCausalMask(mask: Tensor | null, given: boolean | null, layer: { readonly batch_first: boolean }, source: Tensor): boolean {
+  if (given !== null || !mask) return given === true;
+  const length = source.sizes[source.ndim === 3 && layer.batch_first ? 1 : 0]!;
+  const causal = Transformer.generateSquareSubsequentMask(length, mask.dtype);
+  return mask.sizes.join() === causal.sizes.join() && toNumbers(aten("all", aten("eq", mask, causal)))[0] !== 0;
+}
+
+/** A stack of encoder layers. */
+export class TransformerEncoder extends Module {
+  static readonly constants: readonly string[] = ["norm"];
+  layers: ModuleList<TransformerEncoderLayer>;
+  readonly num_layers: number;
+  norm: LayerNorm | null;
+
+  constructor(layer: TransformerEncoderLayer, numLayers: number, norm: LayerNorm | null = null) {
+    super();
+    this.layers = clones(layer, numLayers);
+    this.num_layers = numLayers;
+    this.norm = norm;
+  }
+
+  forward(src: Tensor, mask: Tensor | null = null, srcKeyPaddingMask: Tensor | null = null, isCausal: boolean | null = null): Tensor {
+    const padding = canonicalMask(srcKeyPaddingMask, "src_key_padding_mask", src.dtype, { dtype: mask?.dtype, name: "mask" });
+    const added = canonicalMask(mask, "mask", src.dtype, null);
+    const causal = isCausalMask(added, isCausal, this.layers.at(0).self_attn, src);
+    let output = src;
+    for (const layer of this.layers) output = layer(output, added, padding, causal);
+    return this.norm ? this.norm(output) : output;
+  }
+}
+
+/** A stack of decoder layers. */
+export class TransformerDecoder extends Module {
+  static readonly constants: readonly string[] = ["norm"];
+  layers: ModuleList<TransformerDecoderLayer>;
+  readonly num_layers: number;
+  norm: LayerNorm | null;
+
+  constructor(layer: TransformerDecoderLayer, numLayers: number, norm: LayerNorm | null = null) {
+    super();
+    this.layers = clones(layer, numLayers);
+    this.num_layers = numLayers;
+    this.norm = norm;
+  }
+
+  forward(
+    tgt: Tensor, memory: Tensor, tgtMask: Tensor | null = null, memoryMask: Tensor | null = null,
+    tgtKeyPaddingMask: Tensor | null = null, memoryKeyPaddingMask: Tensor | null = null, tgtIsCausal: boolean | null = null, memoryIsCausal = false,
+  ): Tensor {
+    const causal = isCausalMask(tgtMask, tgtIsCausal, this.layers.at(0).self_attn, tgt);
+    let output = tgt;
+    for (const layer of this.layers) output = layer(output, memory, tgtMask, memoryMask, tgtKeyPaddingMask, memoryKeyPaddingMask, causal, memoryIsCausal);
+    return this.norm ? this.norm(output) : output;
+  }
+}
+
+/** Options of Transformer. */
+export interface TransformerOptions extends TransformerLayerOptions {
+  readonly dModel?: number;
+  readonly nhead?: number;
+  readonly numEncoderLayers?: number;
+  readonly numDecoderLayers?: number;
+}
+
+/** Encoder and decoder. */
+export class Transformer extends Module {
+  encoder: TransformerEncoder;
+  decoder: TransformerDecoder;
+  readonly d_model: number;
+  readonly nhead: number;
+  readonly batch_first: boolean;
+
+  constructor(options: TransformerOptions = {}) {
+    super();
+    const { dModel = 512, nhead = 8, numEncoderLayers = 6, numDecoderLayers = 6, layerNormEps: eps = 1e-5, bias = true } = options;
+    const normOptions = options.dtype ? { eps, bias, dtype: options.dtype } : { eps, bias };
+    this.encoder = new TransformerEncoder(new TransformerEncoderLayer(dModel, nhead, options), numEncoderLayers, new LayerNorm(dModel, normOptions));
+    this.decoder = new TransformerDecoder(new TransformerDecoderLayer(dModel, nhead, options), numDecoderLayers, new LayerNorm(dModel, normOptions));
+    for (const parameter of this.parameters()) if (parameter.ndim > 1) xavier_uniform_(parameter);
+    this.d_model = dModel;
+    this.nhead = nhead;
+    this.batch_first = options.batchFirst ?? false;
+  }
+
+  /** A mask that lets every position attend to itself and what is before it. */
+  static generateSquareSubsequentMask(size: number, dtype?: DType): Tensor {
+    return aten("triu", aten("full", [size, size], float(-Infinity), dtype ? { dtype } : {}), 1);
+  }
+
+  forward(
+    src: Tensor, tgt: Tensor, srcMask: Tensor | null = null, tgtMask: Tensor | null = null, memoryMask: Tensor | null = null,
+    srcKeyPaddingMask: Tensor | null = null, tgtKeyPaddingMask: Tensor | null = null, memoryKeyPaddingMask: Tensor | null = null,
+    srcIsCausal: boolean | null = null, tgtIsCausal: boolean | null = null, memoryIsCausal = false,
+  ): Tensor {
+    const batchDim = this.batch_first ? 0 : 1;
+    if (src.ndim === 3 && src.sizes[batchDim] !== tgt.sizes[batchDim]) throw new OperatorError("the batch number of src and tgt must be equal");
+    if (src.sizes.at(-1) !== this.d_model || tgt.sizes.at(-1) !== this.d_model) {
+      throw new OperatorError("the feature number of src and tgt must be equal to d_model");
+    }
+    const memory = this.encoder(src, srcMask, srcKeyPaddingMask, srcIsCausal);
+    return this.decoder(tgt, memory, tgtMask, memoryMask, tgtKeyPaddingMask, memoryKeyPaddingMask, tgtIsCausal, memoryIsCausal);
+  }
+}
