@@ -225,6 +225,15 @@ _IMAGE = lambda: {"pixel_values": torch.rand(2, 3, 32, 32)}
 _SEQ2SEQ = lambda: {"input_ids": _ids(), "attention_mask": _mask(), "decoder_input_ids": _ids(5)}
 _BART = dict(vocab_size=99, d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4, encoder_ffn_dim=37, decoder_ffn_dim=37, max_position_embeddings=64)
 _T5 = dict(vocab_size=99, d_model=32, d_kv=8, d_ff=37, num_layers=2, num_heads=4)
+_SPEECH = dict(_ENC, conv_dim=[16, 16], conv_stride=[5, 2], conv_kernel=[10, 3], num_feat_extract_layers=2, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2)
+_WAVE = lambda: {"input_values": torch.rand(2, 400)}
+_SERIES = lambda: {
+    "past_values": torch.rand(2, 8),
+    "past_time_features": torch.rand(2, 8, 1),
+    "past_observed_mask": torch.ones(2, 8),
+    "future_values": torch.rand(2, 4),
+    "future_time_features": torch.rand(2, 4, 1),
+}
 _NO_CACHE = {"use_cache": False}
 _CLIP = lambda: {"input_ids": _ids(), "pixel_values": torch.rand(2, 3, 32, 32), "attention_mask": torch.ones(2, 7, dtype=torch.long)}
 
@@ -254,7 +263,7 @@ _TRANSFORMERS = {
     "BART": ("BartForConditionalGeneration", "BartConfig", _BART, _SEQ2SEQ, _NO_CACHE),
     "Marian": ("MarianMTModel", "MarianConfig", dict(_BART, pad_token_id=1), _SEQ2SEQ, _NO_CACHE),
     "Whisper": ("WhisperForConditionalGeneration", "WhisperConfig", dict({k: v for k, v in _BART.items() if k != "max_position_embeddings"}, num_mel_bins=16, max_source_positions=15, max_target_positions=32, pad_token_id=0, bos_token_id=1, eos_token_id=2, decoder_start_token_id=1, suppress_tokens=None, begin_suppress_tokens=None), lambda: {"input_features": torch.rand(2, 16, 30), "decoder_input_ids": _ids(5)}, _NO_CACHE),
-    "Wav2Vec2": ("Wav2Vec2Model", "Wav2Vec2Config", dict(_ENC, conv_dim=[16, 16], conv_stride=[5, 2], conv_kernel=[10, 3], num_feat_extract_layers=2, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2), lambda: {"input_values": torch.rand(2, 400)}, {}),
+    "Wav2Vec2": ("Wav2Vec2Model", "Wav2Vec2Config", _SPEECH, _WAVE, {}),
     "ViT": ("ViTForImageClassification", "ViTConfig", _VIS, _IMAGE, {}),
     "DeiT": ("DeiTModel", "DeiTConfig", _VIS, _IMAGE, {}),
     "BEiT": ("BeitModel", "BeitConfig", dict(_VIS, use_relative_position_bias=True), _IMAGE, {}),
@@ -265,6 +274,38 @@ _TRANSFORMERS = {
     "SegFormer": ("SegformerForSemanticSegmentation", "SegformerConfig", dict(depths=[1, 1, 1, 1], hidden_sizes=[8, 8, 16, 16], num_attention_heads=[1, 1, 2, 2], decoder_hidden_size=16), lambda: {"pixel_values": torch.rand(1, 3, 64, 64)}, {}),
     "CLIP": ("CLIPModel", "CLIPConfig", dict(text_config=dict(_ENC, eos_token_id=98), vision_config=_VIS, projection_dim=16), _CLIP, {}),
     "SigLIP": ("SiglipModel", "SiglipConfig", dict(text_config=dict(_ENC, max_position_embeddings=7), vision_config=_VIS), _CLIP, {}),
+    "CamemBERT": ("CamembertForSequenceClassification", "CamembertConfig", _ENC, _TEXT, {}),
+    "BERT-QA": ("BertForQuestionAnswering", "BertConfig", _ENC, _TEXT, {}),
+    "BigBird": ("BigBirdModel", "BigBirdConfig", dict(_ENC, attention_type="original_full"), _TEXT, {}),
+    "ConvBERT": ("ConvBertModel", "ConvBertConfig", dict(_ENC, embedding_size=32, head_ratio=2), _TEXT, {}),
+    "DeBERTa": ("DebertaModel", "DebertaConfig", dict(_ENC, relative_attention=True, pos_att_type=["p2c", "c2p"]), _TEXT, {}),
+    "FNet": ("FNetModel", "FNetConfig", dict(vocab_size=99, hidden_size=32, num_hidden_layers=2, intermediate_size=37, max_position_embeddings=64), lambda: {"input_ids": _ids()}, {}),
+    "Funnel": ("FunnelModel", "FunnelConfig", dict(vocab_size=99, block_sizes=[1, 1], d_model=32, n_head=4, d_head=8, d_inner=37, num_decoder_layers=1), _TEXT, {}),
+    "Longformer": ("LongformerModel", "LongformerConfig", dict(_ENC, attention_window=4), lambda: {"input_ids": _ids(8)}, {}),
+    "MobileBERT": ("MobileBertModel", "MobileBertConfig", dict(_ENC, embedding_size=32, intra_bottleneck_size=32, true_hidden_size=32, num_feedforward_networks=2), _TEXT, {}),
+    "ModernBERT": ("ModernBertModel", "ModernBertConfig", dict(_ENC, pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2), _TEXT, {}),
+    "RoFormer": ("RoFormerModel", "RoFormerConfig", _ENC, _TEXT, {}),
+    "SqueezeBERT": ("SqueezeBertModel", "SqueezeBertConfig", dict(_ENC, embedding_size=32), _TEXT, {}),
+    "XLNet": ("XLNetModel", "XLNetConfig", dict(vocab_size=99, d_model=32, n_layer=2, n_head=4, d_inner=37), _TEXT, {"use_mems": False}),
+    "GPT-J": ("GPTJForCausalLM", "GPTJConfig", dict(vocab_size=99, n_embd=32, n_layer=2, n_head=4, rotary_dim=4, n_positions=64), _CAUSAL, _NO_CACHE),
+    "Gemma2": ("Gemma2ForCausalLM", "Gemma2Config", dict(_DEC, head_dim=8, sliding_window=4), _CAUSAL, _NO_CACHE),
+    "Gemma3": ("Gemma3ForCausalLM", "Gemma3TextConfig", dict(_DEC, head_dim=8, sliding_window=4), _CAUSAL, _NO_CACHE),
+    "Granite": ("GraniteForCausalLM", "GraniteConfig", _DEC, _CAUSAL, _NO_CACHE),
+    "OLMo2": ("Olmo2ForCausalLM", "Olmo2Config", _DEC, _CAUSAL, _NO_CACHE),
+    "Phi3": ("Phi3ForCausalLM", "Phi3Config", dict(_DEC, pad_token_id=0), _CAUSAL, _NO_CACHE),
+    "Qwen3": ("Qwen3ForCausalLM", "Qwen3Config", dict(_DEC, head_dim=8), _CAUSAL, _NO_CACHE),
+    "StableLM": ("StableLmForCausalLM", "StableLmConfig", _DEC, _CAUSAL, _NO_CACHE),
+    "mBART": ("MBartForConditionalGeneration", "MBartConfig", dict(_BART, pad_token_id=1), _SEQ2SEQ, _NO_CACHE),
+    "Pegasus": ("PegasusForConditionalGeneration", "PegasusConfig", _BART, _SEQ2SEQ, _NO_CACHE),
+    "mT5": ("MT5ForConditionalGeneration", "MT5Config", _T5, _SEQ2SEQ, _NO_CACHE),
+    "HuBERT": ("HubertModel", "HubertConfig", _SPEECH, _WAVE, {}),
+    "Data2VecAudio": ("Data2VecAudioModel", "Data2VecAudioConfig", dict(_SPEECH, conv_pos_kernel_size=5, num_conv_pos_embeddings=2), _WAVE, {}),
+    "AST": ("ASTModel", "ASTConfig", dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=37, patch_size=4, max_length=24, num_mel_bins=16, frequency_stride=4, time_stride=4), lambda: {"input_values": torch.rand(2, 24, 16)}, {}),
+    "EnCodec": ("EncodecModel", "EncodecConfig", dict(num_filters=8, hidden_size=16, codebook_size=32, upsampling_ratios=[4, 2], num_lstm_layers=1, codebook_dim=16), lambda: {"input_values": torch.rand(1, 1, 320)}, {}),
+    "DPT": ("DPTForDepthEstimation", "DPTConfig", dict(_VIS, backbone_out_indices=[0, 1, 1, 1], neck_hidden_sizes=[16, 16, 32, 32], fusion_hidden_size=16), _IMAGE, {}),
+    "MobileViT-hf": ("MobileViTModel", "MobileViTConfig", dict(image_size=32, patch_size=2, hidden_sizes=[12, 16, 20], neck_hidden_sizes=[8, 8, 16, 16, 32, 32, 32], num_attention_heads=2), lambda: {"pixel_values": torch.rand(1, 3, 64, 64)}, {}),
+    "YOLOS": ("YolosModel", "YolosConfig", dict(_VIS, image_size=[32, 32], num_detection_tokens=5), _IMAGE, {}),
+    "TimeSeries": ("TimeSeriesTransformerModel", "TimeSeriesTransformerConfig", dict(prediction_length=4, context_length=6, lags_sequence=[1, 2], num_time_features=1, d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16), _SERIES, _NO_CACHE),
     "Mamba": ("MambaForCausalLM", "MambaConfig", dict(vocab_size=99, hidden_size=16, num_hidden_layers=2, state_size=8, expand=2), lambda: {"input_ids": _ids()}, _NO_CACHE),
 }
 

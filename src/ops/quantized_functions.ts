@@ -173,8 +173,8 @@ function concatenate(tensors: readonly Tensor[], dim: number, scaleIn: number | 
   return fromIntegers(doublesOf(joined), joined.sizes, first.dtype, { scheme: "per_tensor_affine", scale, zeroPoint });
 }
 
-/** Channels that fill registers are mapped by vector code, which rounds differently. */
-const FLOAT_LANES = 16;
+/** Channels that fill registers (AVX2) are mapped by vector code, which rounds differently. */
+const FLOAT_LANES = 8;
 
 /** Joins channels-last tensors pixel by pixel: equal parameters copy integers, others are mapped as the elementwise kernels do. */
 function concatenateChannels(tensors: readonly Tensor[], scale: number, zeroPoint: number, relu: boolean): Tensor {
@@ -188,10 +188,12 @@ function concatenateChannels(tensors: readonly Tensor[], scale: number, zeroPoin
     const plane = t.sizes[2]! * t.sizes[3]!;
     const s = f(q.scale);
     const shift = f(s * -q.zeroPoint);
+    const inverse = f(1 / scale);
     const values = integers.map((v, i) => {
       const isVector = Math.floor(i / plane) % channels < inVectors;
       const real = isVector ? f(s * v + shift) : f(s * (v - q.zeroPoint));
-      return (isVector && dtype.itemsize === 1 ? quantizeValue : quantizeScalar)(relu ? Math.max(real, 0) : real, scale, zeroPoint, dtype);
+      const kept = relu ? Math.max(real, 0) : real;
+      return isVector && dtype.itemsize === 1 ? quantizeValue(f(kept * inverse), 1, zeroPoint, dtype) : quantizeScalar(kept, scale, zeroPoint, dtype);
     });
     return fromDoubles(values, t.sizes);
   });

@@ -4,7 +4,14 @@ import { UnsupportedError } from "../../src/base/errors.ts";
 import { convolve, type ConvGeometry, type Triple } from "../../src/tensor/kernels/convolution.ts";
 import { denseProduct, rowProductFor } from "../../src/tensor/kernels/gemm.ts";
 import { encodeModule, FunctionBuilder } from "../../src/tensor/kernels/wasm/assembler.ts";
-import { kernelBuild, kernelModuleBytes, setKernelBuild, supportedKernelBuilds, wasmKernels, type KernelBuild } from "../../src/tensor/kernels/wasm/build.ts";
+import {
+  kernelBuild,
+  kernelModuleBytes,
+  setKernelBuild,
+  supportedKernelBuilds,
+  wasmKernels,
+  type KernelBuild,
+} from "../../src/tensor/kernels/wasm/build.ts";
 import { wasmConvolve } from "../../src/tensor/kernels/wasm/convolution.ts";
 import { wasmProduct } from "../../src/tensor/kernels/wasm/product.ts";
 
@@ -48,16 +55,47 @@ function compareProducts(build: KernelBuild, m: number, n: number, k: number): v
   const [lda, ldb, ldc] = [k + integer(0, 3), k + integer(0, 3), n + integer(0, 3)];
   const [a, b] = [random(aAt + m * lda), random(bAt + n * ldb)];
   const size = cAt + m * ldc;
-  const product = (x: Float32Array, y: Float32Array) => (out: Float32Array) => rowProductFor(out)(x, aAt, lda, y, bAt, ldb, out, cAt, ldc, m, n, k);
-  expectClose(under(build, size, product(a, b)), under("reference", size, product(a, b)), under("reference", size, product(absolute(a), absolute(b))));
+  const product = (x: Float32Array, y: Float32Array) => (out: Float32Array) =>
+    rowProductFor(out)(x, aAt, lda, y, bAt, ldb, out, cAt, ldc, m, n, k);
+  expectClose(
+    under(build, size, product(a, b)),
+    under("reference", size, product(a, b)),
+    under("reference", size, product(absolute(a), absolute(b))),
+  );
   const [x, y] = [random(m * k), random(k * n)];
   const dense = (u: Float32Array, v: Float32Array) => (out: Float32Array) => denseProduct(u, 0, v, 0, out, 0, m, n, k);
-  expectClose(under(build, m * n, dense(x, y)), under("reference", m * n, dense(x, y)), under("reference", m * n, dense(absolute(x), absolute(y))));
+  expectClose(
+    under(build, m * n, dense(x, y)),
+    under("reference", m * n, dense(x, y)),
+    under("reference", m * n, dense(absolute(x), absolute(y))),
+  );
 }
 
-function geometry(batch: number, inChannels: number, outChannels: number, groups: number, input: Triple, kernel: Triple, stride: Triple, padding: Triple, dilation: Triple): ConvGeometry {
-  const size = (d: 0 | 1 | 2): number => Math.floor((input[d] + 2 * padding[d] - dilation[d] * (kernel[d] - 1) - 1) / stride[d]) + 1;
-  return { batch, inChannels, outChannels, groups, input, kernel, stride, padding, dilation, output: [size(0), size(1), size(2)] };
+function geometry(
+  batch: number,
+  inChannels: number,
+  outChannels: number,
+  groups: number,
+  input: Triple,
+  kernel: Triple,
+  stride: Triple,
+  padding: Triple,
+  dilation: Triple,
+): ConvGeometry {
+  const size = (d: 0 | 1 | 2): number =>
+    Math.floor((input[d] + 2 * padding[d] - dilation[d] * (kernel[d] - 1) - 1) / stride[d]) + 1;
+  return {
+    batch,
+    inChannels,
+    outChannels,
+    groups,
+    input,
+    kernel,
+    stride,
+    padding,
+    dilation,
+    output: [size(0), size(1), size(2)],
+  };
 }
 
 const volume = (t: Triple): number => t[0] * t[1] * t[2];
@@ -67,7 +105,11 @@ function compareConvolutions(build: KernelBuild, g: ConvGeometry): void {
   const w = random((g.outChannels * g.inChannels * volume(g.kernel)) / g.groups);
   const size = g.batch * g.outChannels * volume(g.output);
   const run = (u: Float32Array, v: Float32Array) => (out: Float32Array) => convolve(u, v, out, g);
-  expectClose(under(build, size, run(x, w)), under("reference", size, run(x, w)), under("reference", size, run(absolute(x), absolute(w))));
+  expectClose(
+    under(build, size, run(x, w)),
+    under("reference", size, run(x, w)),
+    under("reference", size, run(absolute(x), absolute(w))),
+  );
 }
 
 describe("encodeModule()", () => {
@@ -79,16 +121,21 @@ describe("encodeModule()", () => {
     (exports["store"] as (at: number, value: number) => void)(8, 1000);
     expect(new Int32Array(memory.buffer)[2]).toBe(700);
   });
-  test.each(["simd", "relaxed"] as const)("keeps the %s kernels below the 4 KiB that browsers compile synchronously", (build) => {
-    expect(kernelModuleBytes(build).length).toBeLessThan(4096);
-  });
+  test.each(["simd", "relaxed"] as const)(
+    "keeps the %s kernels below the 4 KiB that browsers compile synchronously",
+    (build) => {
+      expect(kernelModuleBytes(build).length).toBeLessThan(4096);
+    },
+  );
 });
 
 describe("setKernelBuild()", () => {
   test("switches to the reference kernels", () => {
     setKernelBuild("reference");
     expect(wasmKernels()).toBeUndefined();
-    expect(wasmProduct(random(4096), 0, 64, random(4096), 0, 64, true, new Float32Array(4096), 0, 64, 64, 64, 64)).toBe(false);
+    expect(wasmProduct(random(4096), 0, 64, random(4096), 0, 64, true, new Float32Array(4096), 0, 64, 64, 64, 64)).toBe(
+      false,
+    );
   });
   test("refuses a build that the platform lacks", () => {
     expect(() => setKernelBuild("mmx" as KernelBuild)).toThrow(UnsupportedError);
@@ -99,7 +146,9 @@ describe.each(fast)("%s kernels", (build) => {
   test("compile and take the work", () => {
     setKernelBuild(build);
     expect(wasmKernels()).toBeDefined();
-    expect(wasmProduct(random(4096), 0, 64, random(4096), 0, 64, true, new Float32Array(4096), 0, 64, 64, 64, 64)).toBe(true);
+    expect(wasmProduct(random(4096), 0, 64, random(4096), 0, 64, true, new Float32Array(4096), 0, 64, 64, 64, 64)).toBe(
+      true,
+    );
     const g = geometry(1, 8, 8, 1, [1, 16, 16], [1, 3, 3], [1, 1, 1], [0, 1, 1], [1, 1, 1]);
     expect(wasmConvolve(random(2048), random(576), new Float32Array(2048), g)).toBe(true);
   });
@@ -126,19 +175,41 @@ describe.each(fast)("%s kernels", (build) => {
     b[7 * k + 2] = -Infinity;
     b[20 * k + 66] = NaN;
     const run = (out: Float32Array): void => rowProductFor(out)(a, 0, k, b, 0, k, out, 0, n, m, n, k);
-    const kind = (values: Float32Array): string[] => Array.from(values, (v) => (Number.isFinite(v) ? "finite" : String(v)));
+    const kind = (values: Float32Array): string[] =>
+      Array.from(values, (v) => (Number.isFinite(v) ? "finite" : String(v)));
     expect(kind(under(build, m * n, run))).toEqual(kind(under("reference", m * n, run)));
   });
   test("convolve random geometries as the reference does", () => {
     for (let i = 0; i < 80; i++) {
       const groups = integer(1, 3);
-      const three = (low: number, high: number): Triple => [i % 4 === 0 ? integer(low, high) : low === 0 ? 0 : 1, integer(low, high), integer(low, high)];
+      const three = (low: number, high: number): Triple => [
+        i % 4 === 0 ? integer(low, high) : low === 0 ? 0 : 1,
+        integer(low, high),
+        integer(low, high),
+      ];
       const kernel = three(1, 4);
       const stride = three(1, 3);
       const dilation = three(1, 3);
       const padding = three(0, 3);
-      const input: Triple = [kernel[0] * dilation[0] + integer(0, 3), kernel[1] * dilation[1] + integer(0, 12), kernel[2] * dilation[2] + integer(0, 12)];
-      compareConvolutions(build, geometry(integer(1, 2), groups * integer(1, 5), groups * integer(1, 9), groups, input, kernel, stride, padding, dilation));
+      const input: Triple = [
+        kernel[0] * dilation[0] + integer(0, 3),
+        kernel[1] * dilation[1] + integer(0, 12),
+        kernel[2] * dilation[2] + integer(0, 12),
+      ];
+      compareConvolutions(
+        build,
+        geometry(
+          integer(1, 2),
+          groups * integer(1, 5),
+          groups * integer(1, 9),
+          groups,
+          input,
+          kernel,
+          stride,
+          padding,
+          dilation,
+        ),
+      );
     }
   });
   test("convolve channel by channel as the reference does", () => {
@@ -147,7 +218,20 @@ describe.each(fast)("%s kernels", (build) => {
       const kernel: Triple = [integer(1, 2), integer(1, 5), integer(1, 5)];
       const stride: Triple = [1, integer(1, 3), integer(1, 3)];
       const input: Triple = [kernel[0] + integer(0, 2), kernel[1] + integer(0, 20), kernel[2] + integer(0, 20)];
-      compareConvolutions(build, geometry(integer(1, 2), groups, groups * integer(1, 2), groups, input, kernel, stride, [0, integer(0, 2), integer(0, 2)], [1, 1, 1]));
+      compareConvolutions(
+        build,
+        geometry(
+          integer(1, 2),
+          groups,
+          groups * integer(1, 2),
+          groups,
+          input,
+          kernel,
+          stride,
+          [0, integer(0, 2), integer(0, 2)],
+          [1, 1, 1],
+        ),
+      );
     }
   });
   test("convolve without padding and stride by whole planes", () => {

@@ -13,10 +13,30 @@ export type KernelBuild = "reference" | "simd" | "relaxed";
 /** The compiled kernels and their memory. All arguments are addresses, byte strides or counts: see programs.ts. */
 export interface Kernels {
   readonly memory: KernelMemory;
-  gemm(a: number, b: number, tileStride: number, offsets: number, k: number, panels: number, tiles: number, c: number, ldc: number, adds: number, scratch: number): void;
+  gemm(
+    a: number,
+    b: number,
+    tileStride: number,
+    offsets: number,
+    k: number,
+    panels: number,
+    tiles: number,
+    c: number,
+    ldc: number,
+    adds: number,
+    scratch: number,
+  ): void;
   dots(x: number, w: number, ldw: number, k: number, rows: number, y: number): void;
   depthwise(x: number, offsets: number, w: number, taps: number, steps: number, out: number): void;
-  copyRows(to: number, toStride: number, from: number, fromStride: number, rows: number, bytes: number, step: number): void;
+  copyRows(
+    to: number,
+    toStride: number,
+    from: number,
+    fromStride: number,
+    rows: number,
+    bytes: number,
+    step: number,
+  ): void;
   interleave(to: number, step: number, from: number, stride: number, k: number): void;
 }
 
@@ -39,7 +59,13 @@ export function supportedKernelBuilds(): readonly KernelBuild[] {
 /** The bytes of the kernels' module. */
 export function kernelModuleBytes(build: Exclude<KernelBuild, "reference">): Uint8Array<ArrayBuffer> {
   const fused = build === "relaxed";
-  return encodeModule([gemmProgram(fused), dotsProgram(fused), depthwiseProgram(fused), copyRowsProgram(), interleaveProgram()]);
+  return encodeModule([
+    gemmProgram(fused),
+    dotsProgram(fused),
+    depthwiseProgram(fused),
+    copyRowsProgram(),
+    interleaveProgram(),
+  ]);
 }
 
 function compile(build: Exclude<KernelBuild, "reference">): Kernels | undefined {
@@ -69,7 +95,10 @@ export function kernelBuild(): KernelBuild {
 export function setKernelBuild(build: KernelBuild): void {
   const supported = supportedKernelBuilds();
   if (!supported.includes(build)) {
-    throw new UnsupportedError("kernels", `Cannot use kernel build "${build}": this platform has ${supported.join(", ")}`);
+    throw new UnsupportedError(
+      "kernels",
+      `Cannot use kernel build "${build}": this platform has ${supported.join(", ")}`,
+    );
   }
   chosen = build;
   isReady = false;

@@ -50,30 +50,54 @@ function phaseAxis(kernel: number, stride: number, padding: number, dilation: nu
     if (phase < 0) phase = residues.push(residue) - 1;
     return { phase, shift: Math.floor((t * dilation) / stride) };
   });
-  return { stride, starts: residues.map((r) => r - padding), length: output + Math.floor((dilation * (kernel - 1)) / stride), taps };
+  return {
+    stride,
+    starts: residues.map((r) => r - padding),
+    length: output + Math.floor((dilation * (kernel - 1)) / stride),
+    taps,
+  };
 }
 
 function phasePlan(g: ConvGeometry): PhasePlan {
-  const axis = (d: 0 | 1 | 2): PhaseAxis => phaseAxis(g.kernel[d], g.stride[d], g.padding[d], g.dilation[d], g.output[d]);
+  const axis = (d: 0 | 1 | 2): PhaseAxis =>
+    phaseAxis(g.kernel[d], g.stride[d], g.padding[d], g.dilation[d], g.output[d]);
   const axes = [axis(0), axis(1), axis(2)] as const;
   const [z, y, x] = axes;
   const phase = z.length * y.length * x.length;
-  const taps = z.taps.flatMap((a) => y.taps.flatMap((b) => x.taps.map((c) => {
-    const at = (a.phase * y.starts.length + b.phase) * x.starts.length + c.phase;
-    return 4 * (at * phase + (a.shift * y.length + b.shift) * x.length + c.shift);
-  })));
+  const taps = z.taps.flatMap((a) =>
+    y.taps.flatMap((b) =>
+      x.taps.map((c) => {
+        const at = (a.phase * y.starts.length + b.phase) * x.starts.length + c.phase;
+        return 4 * (at * phase + (a.shift * y.length + b.shift) * x.length + c.shift);
+      }),
+    ),
+  );
   const elements = phase * z.starts.length * y.starts.length * x.starts.length;
   // an odd number of cache lines between channels, or they fall on the same few sets of the cache
   return { axes, phase, channel: (Math.ceil(elements / 16) | 1) * 16, taps };
 }
 
 /** Fills the phase planes of `channels` channels at byte address `to`; the input passes through `staging`. */
-function fillPlanes(kernels: Kernels, plan: PhasePlan, to: number, staging: number, x: Float32Array, source: number, channels: number, input: Triple): void {
+function fillPlanes(
+  kernels: Kernels,
+  plan: PhasePlan,
+  to: number,
+  staging: number,
+  x: Float32Array,
+  source: number,
+  channels: number,
+  input: Triple,
+): void {
   const { f32 } = kernels.memory;
   const [az, ay, ax] = plan.axes;
   const [id, ih, iw] = input;
   const plane = id * ih * iw;
-  const isWhole = plan.phase === plane && az.starts.length * ay.starts.length * ax.starts.length === 1 && az.starts[0] === 0 && ay.starts[0] === 0 && ax.starts[0] === 0;
+  const isWhole =
+    plan.phase === plane &&
+    az.starts.length * ay.starts.length * ax.starts.length === 1 &&
+    az.starts[0] === 0 &&
+    ay.starts[0] === 0 &&
+    ax.starts[0] === 0;
   if (isWhole && az.stride * ay.stride * ax.stride === 1) {
     for (let c = 0; c < channels; c++) copyElements32(f32, to / 4 + c * plan.channel, x, source + c * plane, plane);
     return;
@@ -91,8 +115,17 @@ function fillPlanes(kernels: Kernels, plan: PhasePlan, to: number, staging: numb
             const iz = z0 + z * az.stride;
             if (iz < 0 || iz >= id || rows.count <= 0 || columns.count <= 0) continue;
             const first = at + rows.start * ax.length + columns.start;
-            const from = staging + 4 * (c * plane + (iz * ih + y0 + rows.start * ay.stride) * iw + x0 + columns.start * ax.stride);
-            kernels.copyRows(4 * first, 4 * ax.length, from, 4 * ay.stride * iw, rows.count, 4 * columns.count, 4 * ax.stride);
+            const from =
+              staging + 4 * (c * plane + (iz * ih + y0 + rows.start * ay.stride) * iw + x0 + columns.start * ax.stride);
+            kernels.copyRows(
+              4 * first,
+              4 * ax.length,
+              from,
+              4 * ay.stride * iw,
+              rows.count,
+              4 * columns.count,
+              4 * ax.stride,
+            );
           }
         }
       }
@@ -125,7 +158,13 @@ export function wasmConvolve(x: Float32Array, w: Float32Array, out: Float32Array
   const inPlane = g.input[0] * g.input[1] * g.input[2];
   const rowsPerPass = Math.max(1, Math.min(g.output[1], Math.floor(RESULT_ELEMENTS / (outPer * ax.length))));
   const width = Math.ceil((rowsPerPass * ax.length) / COLUMNS) * COLUMNS;
-  const elements = [packedElements(outPer, k), inPer * plan.channel, Math.ceil(outPer / ROWS) * ROWS * width, k * COLUMNS, inPer * inPlane];
+  const elements = [
+    packedElements(outPer, k),
+    inPer * plan.channel,
+    Math.ceil(outPer / ROWS) * ROWS * width,
+    k * COLUMNS,
+    inPer * inPlane,
+  ];
   if (elements.some((n) => n > MAX_AREA)) return false;
   const layout = new KernelLayout();
   const offsets = layout.area(k);
@@ -149,7 +188,18 @@ export function wasmConvolve(x: Float32Array, w: Float32Array, out: Float32Array
           const tiles = Math.ceil(((rows - 1) * ax.length + g.output[2]) / COLUMNS);
           const ldc = tiles * COLUMNS;
           const b = planes + 4 * (z * ay.length + y) * ax.length;
-          runPacked(kernels, { a: weights, m: outPer, k, b, tileStride: 4 * COLUMNS, offsets, scratch, tiles, c: result, ldc });
+          runPacked(kernels, {
+            a: weights,
+            m: outPer,
+            k,
+            b,
+            tileStride: 4 * COLUMNS,
+            offsets,
+            scratch,
+            tiles,
+            c: result,
+            ldc,
+          });
           for (let o = 0; o < outPer; o++) {
             const to = target + o * outPlane + (z * g.output[1] + y) * g.output[2];
             keepRows(kernels, result + 4 * o * ldc, ax.length, kept, out, to, rows, g.output[2]);
@@ -162,7 +212,16 @@ export function wasmConvolve(x: Float32Array, w: Float32Array, out: Float32Array
 }
 
 /** Copies the first `columns` elements of every row, `stride` elements apart, out of the kernels' memory. */
-function keepRows(kernels: Kernels, from: number, stride: number, kept: number, out: Float32Array, to: number, rows: number, columns: number): void {
+function keepRows(
+  kernels: Kernels,
+  from: number,
+  stride: number,
+  kept: number,
+  out: Float32Array,
+  to: number,
+  rows: number,
+  columns: number,
+): void {
   if (stride !== columns) {
     kernels.copyRows(kept, 4 * columns, from, 4 * stride, rows, 4 * columns, 4);
     from = kept;
@@ -171,7 +230,14 @@ function keepRows(kernels: Kernels, from: number, stride: number, kept: number, 
 }
 
 /** One input channel for every one or two output channels; as many channels at a time as fit the cache. */
-function depthwise(kernels: Kernels, plan: PhasePlan, x: Float32Array, w: Float32Array, out: Float32Array, g: ConvGeometry): boolean {
+function depthwise(
+  kernels: Kernels,
+  plan: PhasePlan,
+  x: Float32Array,
+  w: Float32Array,
+  out: Float32Array,
+  g: ConvGeometry,
+): boolean {
   const [, ay, ax] = plan.axes;
   const [od, oh, ow] = g.output;
   const perGroup = g.outChannels / g.groups;

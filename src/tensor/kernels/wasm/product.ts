@@ -26,14 +26,30 @@ export function innerStep(k: number): number {
 }
 
 /** Copies `count` elements; both ways, so small counts avoid the two subarrays. */
-export function copyElements32(to: Float32Array, toAt: number, from: Float32Array, fromAt: number, count: number): void {
+export function copyElements32(
+  to: Float32Array,
+  toAt: number,
+  from: Float32Array,
+  fromAt: number,
+  count: number,
+): void {
   if (count < MIN_SET) for (let i = 0; i < count; i++) to[toAt + i] = from[fromAt + i]!;
   else to.set(from.subarray(fromAt, fromAt + count), toAt);
 }
 
 /** Interleaves rows: panels of `width` rows (6 or 8), in every panel one element of each row after the other, rows beyond the
  * last zero. They pass through `staging`, STAGING_ELEMENTS or 8 rows large, on the way. `toAt` is a byte address. */
-function packPanels(kernels: Kernels, toAt: number, staging: number, from: Float32Array, fromAt: number, ld: number, rows: number, k: number, width: number): void {
+function packPanels(
+  kernels: Kernels,
+  toAt: number,
+  staging: number,
+  from: Float32Array,
+  fromAt: number,
+  ld: number,
+  rows: number,
+  k: number,
+  width: number,
+): void {
   const { f32 } = kernels.memory;
   const group = Math.max(1, Math.floor(STAGING_ELEMENTS / (width * k))) * width;
   for (let r0 = 0; r0 < rows; r0 += group) {
@@ -62,7 +78,16 @@ export function packedElements(m: number, k: number): number {
 }
 
 /** Packs the rows of the left operand to a byte address, pass by pass of the inner dimension. */
-export function packLeft(kernels: Kernels, to: number, staging: number, a: Float32Array, aAt: number, lda: number, m: number, k: number): void {
+export function packLeft(
+  kernels: Kernels,
+  to: number,
+  staging: number,
+  a: Float32Array,
+  aAt: number,
+  lda: number,
+  m: number,
+  k: number,
+): void {
   const step = innerStep(k);
   for (let k0 = 0; k0 < k; k0 += step) {
     const count = Math.min(step, k - k0);
@@ -99,7 +124,19 @@ export function runPacked(kernels: Kernels, p: PackedProduct): void {
     for (let panel = 0; panel < panels; panel += PASS_PANELS) {
       const some = Math.min(PASS_PANELS, panels - panel);
       const c = p.c + 4 * panel * ROWS * p.ldc;
-      kernels.gemm(a + 4 * panel * ROWS * count, b, p.tileStride, offsets, count, some, p.tiles, c, 4 * p.ldc, k0, p.scratch);
+      kernels.gemm(
+        a + 4 * panel * ROWS * count,
+        b,
+        p.tileStride,
+        offsets,
+        count,
+        some,
+        p.tiles,
+        c,
+        4 * p.ldc,
+        k0,
+        p.scratch,
+      );
     }
     a += 4 * panels * ROWS * count;
   }
@@ -107,10 +144,19 @@ export function runPacked(kernels: Kernels, p: PackedProduct): void {
 
 /** c = a b, with b as rows of its transpose (`isTransposed`) or as it is. Returns false where the reference kernel is to run. */
 export function wasmProduct(
-  a: Float32Array, aAt: number, lda: number,
-  b: Float32Array, bAt: number, ldb: number, isTransposed: boolean,
-  c: Float32Array, cAt: number, ldc: number,
-  m: number, n: number, k: number,
+  a: Float32Array,
+  aAt: number,
+  lda: number,
+  b: Float32Array,
+  bAt: number,
+  ldb: number,
+  isTransposed: boolean,
+  c: Float32Array,
+  cAt: number,
+  ldc: number,
+  m: number,
+  n: number,
+  k: number,
 ): boolean {
   const work = m * n * k;
   if (work < MIN_SKINNY_WORK) return false;
@@ -152,7 +198,15 @@ export function wasmProduct(
       const some = Math.ceil(columns / COLUMNS);
       const width = some * COLUMNS;
       runPacked(kernels, {
-        a: left, m: rows, k, b: right, tiles: some, c: result, ldc: width, offsets, scratch,
+        a: left,
+        m: rows,
+        k,
+        b: right,
+        tiles: some,
+        c: result,
+        ldc: width,
+        offsets,
+        scratch,
         tileStride: 4 * COLUMNS * (isTransposed ? k : 1),
       });
       copyResult(f32, result / 4, width, c, cAt + i * ldc + j, ldc, rows, columns);
@@ -161,7 +215,16 @@ export function wasmProduct(
   return true;
 }
 
-function copyResult(from: Float32Array, fromAt: number, width: number, to: Float32Array, toAt: number, ldc: number, rows: number, columns: number): void {
+function copyResult(
+  from: Float32Array,
+  fromAt: number,
+  width: number,
+  to: Float32Array,
+  toAt: number,
+  ldc: number,
+  rows: number,
+  columns: number,
+): void {
   if (width === columns && ldc === columns) {
     copyElements32(to, toAt, from, fromAt, rows * columns);
     return;
@@ -172,10 +235,19 @@ function copyResult(from: Float32Array, fromAt: number, width: number, to: Float
 /** c[i * ci + j * cj] = the dot product of row i of x (few rows) and row j of w. */
 function dotProducts(
   kernels: Kernels,
-  x: Float32Array, xAt: number, ldx: number,
-  w: Float32Array, wAt: number, ldw: number,
-  c: Float32Array, cAt: number, ci: number, cj: number,
-  few: number, rows: number, k: number,
+  x: Float32Array,
+  xAt: number,
+  ldx: number,
+  w: Float32Array,
+  wAt: number,
+  ldw: number,
+  c: Float32Array,
+  cAt: number,
+  ci: number,
+  cj: number,
+  few: number,
+  rows: number,
+  k: number,
 ): boolean {
   const padded = Math.ceil(k / 4) * 4;
   const some = Math.min(rows, Math.max(4, Math.floor(AREA_ELEMENTS / padded)));
@@ -199,7 +271,16 @@ function dotProducts(
 }
 
 /** Copies rows of k elements to rows of `padded`, with zeros behind them. */
-function copyPadded(to: Float32Array, toAt: number, padded: number, from: Float32Array, fromAt: number, ld: number, rows: number, k: number): void {
+function copyPadded(
+  to: Float32Array,
+  toAt: number,
+  padded: number,
+  from: Float32Array,
+  fromAt: number,
+  ld: number,
+  rows: number,
+  k: number,
+): void {
   if (padded === k && ld === k) {
     copyElements32(to, toAt, from, fromAt, rows * k);
     return;

@@ -32,8 +32,28 @@ function accumulate(f: FunctionBuilder, fused: boolean, acc: number, x: () => vo
  * Where `adds` is not zero the product is added to C. k, panels and tiles are at least 1. */
 export function gemmProgram(fused: boolean): FunctionBuilder {
   const f = new FunctionBuilder("gemm", new Array<"i32">(11).fill("i32"));
-  const [a, b, tileStride, offsets, k, panels, tiles, c, ldc, adds, scratch] = f.params.map((_, i) => i) as [number, number, number, number, number, number, number, number, number, number, number];
-  const [panel, ap, aEnd, bp, tile, row, from] = Array.from({ length: 7 }, () => f.local("i32")) as [number, number, number, number, number, number, number];
+  const [a, b, tileStride, offsets, k, panels, tiles, c, ldc, adds, scratch] = f.params.map((_, i) => i) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const [panel, ap, aEnd, bp, tile, row, from] = Array.from({ length: 7 }, () => f.local("i32")) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const acc = Array.from({ length: ROWS * 2 }, () => f.local("v128"));
   const [b0, b1, x] = [f.local("v128"), f.local("v128"), f.local("v128")];
   f.loop(() => {
@@ -52,13 +72,32 @@ export function gemmProgram(fused: boolean): FunctionBuilder {
     f.loop(() => {
       for (const r of acc) f.zeros().set(r);
       f.get(tile).set(bp);
-      f.get(ap).get(k).i32(4 * ROWS).op("i32.mul").op("i32.add").set(aEnd);
+      f.get(ap)
+        .get(k)
+        .i32(4 * ROWS)
+        .op("i32.mul")
+        .op("i32.add")
+        .set(aEnd);
       f.loop(() => {
         f.get(bp).memory("v128.load").set(b0).get(bp).memory("v128.load", 16).set(b1);
         for (let r = 0; r < ROWS; r++) {
-          f.get(ap).memory("v128.load32_splat", 4 * r).set(x);
-          accumulate(f, fused, acc[2 * r]!, () => f.get(x), () => f.get(b0));
-          accumulate(f, fused, acc[2 * r + 1]!, () => f.get(x), () => f.get(b1));
+          f.get(ap)
+            .memory("v128.load32_splat", 4 * r)
+            .set(x);
+          accumulate(
+            f,
+            fused,
+            acc[2 * r]!,
+            () => f.get(x),
+            () => f.get(b0),
+          );
+          accumulate(
+            f,
+            fused,
+            acc[2 * r + 1]!,
+            () => f.get(x),
+            () => f.get(b1),
+          );
         }
         f.increase(bp, { by: 4 * COLUMNS }).increase(ap, { by: 4 * ROWS });
         f.get(ap).get(aEnd).op("i32.ne");
@@ -66,12 +105,20 @@ export function gemmProgram(fused: boolean): FunctionBuilder {
       f.get(adds).when(() => {
         f.get(row).set(from);
         for (let r = 0; r < ROWS; r++) {
-          for (const half of [0, 1]) f.get(acc[2 * r + half]!).get(from).memory("v128.load", 16 * half).op("f32x4.add").set(acc[2 * r + half]!);
+          for (const half of [0, 1])
+            f.get(acc[2 * r + half]!)
+              .get(from)
+              .memory("v128.load", 16 * half)
+              .op("f32x4.add")
+              .set(acc[2 * r + half]!);
           f.increase(from, { byLocal: ldc });
         }
       });
       for (let r = 0; r < ROWS; r++) {
-        for (const half of [0, 1]) f.get(row).get(acc[2 * r + half]!).memory("v128.store", 16 * half);
+        for (const half of [0, 1])
+          f.get(row)
+            .get(acc[2 * r + half]!)
+            .memory("v128.store", 16 * half);
         f.increase(row, { byLocal: ldc });
       }
       f.get(panel).i32(1).op("i32.sub").set(panel).get(panel);
@@ -94,12 +141,22 @@ export function dotsProgram(fused: boolean): FunctionBuilder {
   f.get(x).get(k).i32(2).op("i32.shl").op("i32.add").set(xEnd);
   f.loop(() => {
     f.get(x).set(xp).get(w).set(at[0]!);
-    for (let r = 1; r < 4; r++) f.get(at[r - 1]!).get(ldw).op("i32.add").set(at[r]!);
+    for (let r = 1; r < 4; r++)
+      f.get(at[r - 1]!)
+        .get(ldw)
+        .op("i32.add")
+        .set(at[r]!);
     for (const r of acc) f.zeros().set(r);
     f.loop(() => {
       f.get(xp).memory("v128.load").set(v);
       for (let r = 0; r < 4; r++) {
-        accumulate(f, fused, acc[r]!, () => f.get(v), () => f.get(at[r]!).memory("v128.load"));
+        accumulate(
+          f,
+          fused,
+          acc[r]!,
+          () => f.get(v),
+          () => f.get(at[r]!).memory("v128.load"),
+        );
         f.increase(at[r]!, { by: 16 });
       }
       f.increase(xp, { by: 16 }).get(xp).get(xEnd).op("i32.ne");
@@ -110,7 +167,10 @@ export function dotsProgram(fused: boolean): FunctionBuilder {
       lane(0);
       lane(1).op("f32.add");
       lane(2);
-      lane(3).op("f32.add").op("f32.add").memory("f32.store", 4 * r);
+      lane(3)
+        .op("f32.add")
+        .op("f32.add")
+        .memory("f32.store", 4 * r);
     }
     f.get(w).get(ldw).i32(2).op("i32.shl").op("i32.add").set(w).increase(y, { by: 16 });
     f.get(rows).i32(4).op("i32.sub").set(rows).get(rows);
@@ -122,7 +182,14 @@ export function dotsProgram(fused: boolean): FunctionBuilder {
  * DEPTHWISE_STEP * steps outputs. taps and steps are at least 1. */
 export function depthwiseProgram(fused: boolean): FunctionBuilder {
   const f = new FunctionBuilder("depthwise", new Array<"i32">(6).fill("i32"));
-  const [x, offsets, w, taps, steps, out] = f.params.map((_, i) => i) as [number, number, number, number, number, number];
+  const [x, offsets, w, taps, steps, out] = f.params.map((_, i) => i) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const [from, wp, wEnd, at] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
   const acc = Array.from({ length: DEPTHWISE_STEP / 4 }, () => f.local("v128"));
   const v = f.local("v128");
@@ -133,10 +200,23 @@ export function depthwiseProgram(fused: boolean): FunctionBuilder {
     f.loop(() => {
       f.get(from).memory("i32.load").get(x).op("i32.add").set(at);
       f.get(wp).memory("v128.load32_splat").set(v);
-      acc.forEach((r, i) => accumulate(f, fused, r, () => f.get(v), () => f.get(at).memory("v128.load", 16 * i)));
+      acc.forEach((r, i) =>
+        accumulate(
+          f,
+          fused,
+          r,
+          () => f.get(v),
+          () => f.get(at).memory("v128.load", 16 * i),
+        ),
+      );
       f.increase(from, { by: 4 }).increase(wp, { by: 4 }).get(wp).get(wEnd).op("i32.ne");
     });
-    acc.forEach((r, i) => f.get(out).get(r).memory("v128.store", 16 * i));
+    acc.forEach((r, i) =>
+      f
+        .get(out)
+        .get(r)
+        .memory("v128.store", 16 * i),
+    );
     f.increase(x, { by: 4 * DEPTHWISE_STEP }).increase(out, { by: 4 * DEPTHWISE_STEP });
     f.get(steps).i32(1).op("i32.sub").set(steps).get(steps);
   });
@@ -147,9 +227,21 @@ export function depthwiseProgram(fused: boolean): FunctionBuilder {
  * elements that lie `step` bytes apart where they come from and side by side where they go. */
 export function copyRowsProgram(): FunctionBuilder {
   const f = new FunctionBuilder("copyRows", new Array<"i32">(7).fill("i32"));
-  const [to, toStride, from, fromStride, rows, bytes, step] = f.params.map((_, i) => i) as [number, number, number, number, number, number, number];
+  const [to, toStride, from, fromStride, rows, bytes, step] = f.params.map((_, i) => i) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const [i, wide, source] = [f.local("i32"), f.local("i32"), f.local("i32")];
-  f.get(step).i32(4).op("i32.ne").op("i32.eqz").when(() => f.get(bytes).i32(-16).op("i32.and").set(wide));
+  f.get(step)
+    .i32(4)
+    .op("i32.ne")
+    .op("i32.eqz")
+    .when(() => f.get(bytes).i32(-16).op("i32.and").set(wide));
   f.loop(() => {
     f.i32(0).set(i).get(from).set(source);
     f.get(wide).when(() => {
@@ -158,12 +250,15 @@ export function copyRowsProgram(): FunctionBuilder {
         f.increase(source, { by: 16 }).increase(i, { by: 16 }).get(i).get(wide).op("i32.ne");
       });
     });
-    f.get(i).get(bytes).op("i32.ne").when(() => {
-      f.loop(() => {
-        f.get(to).get(i).op("i32.add").get(source).memory("f32.load").memory("f32.store");
-        f.increase(source, { byLocal: step }).increase(i, { by: 4 }).get(i).get(bytes).op("i32.ne");
+    f.get(i)
+      .get(bytes)
+      .op("i32.ne")
+      .when(() => {
+        f.loop(() => {
+          f.get(to).get(i).op("i32.add").get(source).memory("f32.load").memory("f32.store");
+          f.increase(source, { byLocal: step }).increase(i, { by: 4 }).get(i).get(bytes).op("i32.ne");
+        });
       });
-    });
     f.increase(to, { byLocal: toStride }).increase(from, { byLocal: fromStride });
     f.get(rows).i32(1).op("i32.sub").set(rows).get(rows);
   });
@@ -179,30 +274,58 @@ export function interleaveProgram(): FunctionBuilder {
   const at = [from, f.local("i32"), f.local("i32"), f.local("i32")];
   const rows = Array.from({ length: 4 }, () => f.local("v128"));
   const pairs = Array.from({ length: 4 }, () => f.local("v128"));
-  for (let r = 1; r < 4; r++) f.get(at[r - 1]!).get(stride).op("i32.add").set(at[r]!);
+  for (let r = 1; r < 4; r++)
+    f.get(at[r - 1]!)
+      .get(stride)
+      .op("i32.add")
+      .set(at[r]!);
   f.get(from).get(k).i32(2).op("i32.shl").op("i32.add").set(end);
   f.get(from).get(k).i32(-4).op("i32.and").i32(2).op("i32.shl").op("i32.add").set(wideEnd);
-  f.get(from).get(wideEnd).op("i32.ne").when(() => {
-    f.loop(() => {
-      at.forEach((row, r) => f.get(row).memory("v128.load").set(rows[r]!).increase(row, { by: 16 }));
-      for (const half of [0, 1]) {
-        const [low, high] = [2 * half, 2 * half + 1];
-        f.get(rows[0]!).get(rows[1]!).shuffle(low, 4 + low, high, 4 + high).set(pairs[low]!);
-        f.get(rows[2]!).get(rows[3]!).shuffle(low, 4 + low, high, 4 + high).set(pairs[high]!);
-      }
-      for (let p = 0; p < 4; p++) {
-        const [even, odd] = [pairs[p & 2]!, pairs[(p & 2) + 1]!];
-        const lane = 2 * (p & 1);
-        f.get(to).get(even).get(odd).shuffle(lane, lane + 1, 4 + lane, 5 + lane).memory("v128.store").increase(to, { byLocal: step });
-      }
-      f.get(from).get(wideEnd).op("i32.ne");
+  f.get(from)
+    .get(wideEnd)
+    .op("i32.ne")
+    .when(() => {
+      f.loop(() => {
+        at.forEach((row, r) => f.get(row).memory("v128.load").set(rows[r]!).increase(row, { by: 16 }));
+        for (const half of [0, 1]) {
+          const [low, high] = [2 * half, 2 * half + 1];
+          f.get(rows[0]!)
+            .get(rows[1]!)
+            .shuffle(low, 4 + low, high, 4 + high)
+            .set(pairs[low]!);
+          f.get(rows[2]!)
+            .get(rows[3]!)
+            .shuffle(low, 4 + low, high, 4 + high)
+            .set(pairs[high]!);
+        }
+        for (let p = 0; p < 4; p++) {
+          const [even, odd] = [pairs[p & 2]!, pairs[(p & 2) + 1]!];
+          const lane = 2 * (p & 1);
+          f.get(to)
+            .get(even)
+            .get(odd)
+            .shuffle(lane, lane + 1, 4 + lane, 5 + lane)
+            .memory("v128.store")
+            .increase(to, { byLocal: step });
+        }
+        f.get(from).get(wideEnd).op("i32.ne");
+      });
     });
-  });
-  f.get(from).get(end).op("i32.ne").when(() => {
-    f.loop(() => {
-      at.forEach((row, r) => f.get(to).get(row).memory("f32.load").memory("f32.store", 4 * r).increase(row, { by: 4 }));
-      f.increase(to, { byLocal: step }).get(from).get(end).op("i32.ne");
+  f.get(from)
+    .get(end)
+    .op("i32.ne")
+    .when(() => {
+      f.loop(() => {
+        at.forEach((row, r) =>
+          f
+            .get(to)
+            .get(row)
+            .memory("f32.load")
+            .memory("f32.store", 4 * r)
+            .increase(row, { by: 4 }),
+        );
+        f.increase(to, { byLocal: step }).get(from).get(end).op("i32.ne");
+      });
     });
-  });
   return f;
 }
