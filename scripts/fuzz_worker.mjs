@@ -1,5 +1,4 @@
 // One mutated archive per message: load, print, code, graph, run, save; see fuzz.mjs.
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { mutateArchive, seededRandom } from "./fuzz_mutate.mjs";

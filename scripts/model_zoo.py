@@ -285,7 +285,7 @@ _TRANSFORMERS = {
     "MobileBERT": ("MobileBertModel", "MobileBertConfig", dict(_ENC, embedding_size=32, intra_bottleneck_size=32, true_hidden_size=32, num_feedforward_networks=2), _TEXT, {}),
     "ModernBERT": ("ModernBertModel", "ModernBertConfig", dict(_ENC, pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2), _TEXT, {}),
     "RoFormer": ("RoFormerModel", "RoFormerConfig", _ENC, _TEXT, {}),
-    "SqueezeBERT": ("SqueezeBertModel", "SqueezeBertConfig", dict(_ENC, embedding_size=32), _TEXT, {}),
+    "SqueezeBERT": ("SqueezeBertModel", "SqueezeBertConfig", dict(_ENC, embedding_size=32, intermediate_size=64), _TEXT, {}),
     "XLNet": ("XLNetModel", "XLNetConfig", dict(vocab_size=99, d_model=32, n_layer=2, n_head=4, d_inner=37), _TEXT, {"use_mems": False}),
     "GPT-J": ("GPTJForCausalLM", "GPTJConfig", dict(vocab_size=99, n_embd=32, n_layer=2, n_head=4, rotary_dim=4, n_positions=64), _CAUSAL, _NO_CACHE),
     "Gemma2": ("Gemma2ForCausalLM", "Gemma2Config", dict(_DEC, head_dim=8, sliding_window=4), _CAUSAL, _NO_CACHE),
@@ -302,7 +302,7 @@ _TRANSFORMERS = {
     "Data2VecAudio": ("Data2VecAudioModel", "Data2VecAudioConfig", dict(_SPEECH, conv_pos_kernel_size=5, num_conv_pos_embeddings=2), _WAVE, {}),
     "AST": ("ASTModel", "ASTConfig", dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=37, patch_size=4, max_length=24, num_mel_bins=16, frequency_stride=4, time_stride=4), lambda: {"input_values": torch.rand(2, 24, 16)}, {}),
     "EnCodec": ("EncodecModel", "EncodecConfig", dict(num_filters=8, hidden_size=16, codebook_size=32, upsampling_ratios=[4, 2], num_lstm_layers=1, codebook_dim=16), lambda: {"input_values": torch.rand(1, 1, 320)}, {}),
-    "DPT": ("DPTForDepthEstimation", "DPTConfig", dict(_VIS, backbone_out_indices=[0, 1, 1, 1], neck_hidden_sizes=[16, 16, 32, 32], fusion_hidden_size=16), _IMAGE, {}),
+    "DPT": ("DPTForDepthEstimation", "DPTConfig", dict(_VIS, num_hidden_layers=4, backbone_out_indices=[0, 1, 2, 3], neck_hidden_sizes=[16, 16, 32, 32], fusion_hidden_size=16), _IMAGE, {}),
     "MobileViT-hf": ("MobileViTModel", "MobileViTConfig", dict(image_size=32, patch_size=2, hidden_sizes=[12, 16, 20], neck_hidden_sizes=[8, 8, 16, 16, 32, 32, 32], num_attention_heads=2), lambda: {"pixel_values": torch.rand(1, 3, 64, 64)}, {}),
     "YOLOS": ("YolosModel", "YolosConfig", dict(_VIS, image_size=[32, 32], num_detection_tokens=5), _IMAGE, {}),
     "TimeSeries": ("TimeSeriesTransformerModel", "TimeSeriesTransformerConfig", dict(prediction_length=4, context_length=6, lags_sequence=[1, 2], num_time_features=1, d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16), _SERIES, _NO_CACHE),
@@ -311,7 +311,10 @@ _TRANSFORMERS = {
 
 
 # these have one attention implementation only
-_EAGER_ONLY = {"DeBERTa-v2", "MPNet", "GPT-Neo", "BLOOM", "ConvNeXt", "ResNet", "Mamba"}
+_EAGER_ONLY = {
+    *("BigBird", "BLOOM", "ConvBERT", "ConvNeXt", "DeBERTa", "DeBERTa-v2", "EnCodec", "FNet", "Funnel", "GPT-J", "GPT-Neo", "Longformer"),
+    *("Mamba", "MobileViT-hf", "MPNet", "ResNet", "RoFormer", "SqueezeBERT", "TimeSeries", "XLNet"),
+}
 
 
 def _transformer(transformers, model, config, args, inputs, fixed, attention):

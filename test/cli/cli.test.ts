@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { ArchiveReader } from "../../src/archive/index.ts";
+import type { ArchiveSummary } from "../../src/jit/inspect.ts";
 import { makeArchive, recordsOf } from "../support/archive.ts";
 import { writeHugeArchive } from "../support/huge_archive.ts";
 import { object, pickleOf, storage, tensor, tuple } from "../support/pickle.ts";
@@ -150,14 +151,14 @@ describe("dump", () => {
 
   test("--json has the documented fields and nothing undocumented", () => {
     const documented = readFileSync(join(ROOT, "docs/cli.md"), "utf8");
-    const summary = json("dump", ATTRIBUTES, "--json") as Record<string, any>;
+    const summary = json("dump", ATTRIBUTES, "--json") as ArchiveSummary;
     const fields = [
       ...Object.keys(summary),
-      ...Object.keys(summary["root"]),
-      ...Object.keys(summary["root"].tensors[0]),
-      ...Object.keys(summary["storages"][0]),
-      ...Object.keys(summary["records"][0]),
-      ...Object.keys(summary["totals"]),
+      ...Object.keys(summary.root),
+      ...Object.keys(summary.root.tensors[0]!),
+      ...Object.keys(summary.storages[0]!),
+      ...Object.keys(summary.records[0]!),
+      ...Object.keys(summary.totals),
     ];
     expect(
       fields.filter((field) => !documented.includes(`\`${field}\``) && !documented.includes(`\`${field}[]\``)),
@@ -169,7 +170,7 @@ describe("dump", () => {
       producer: "PyTorch 2.1 or later",
       totals: { parameters: 12, storageBytes: 103 },
     });
-    expect(summary["storages"][0]).toMatchObject({
+    expect(summary.storages[0]!).toMatchObject({
       record: "data/0",
       numel: 12,
       recordNbytes: 48,

@@ -316,7 +316,7 @@ export function logsumexpFold(): RealFold {
     fold: (x, from, to) => {
       for (let i = from; i < to; i++) {
         const v = x[i]!;
-        if (v !== v) {
+        if (v !== v || sum !== sum) {
           sum = NaN;
         } else if (v <= max) {
           if (v !== -Infinity) sum += max === Infinity ? (v === Infinity ? 1 : 0) : Math.exp(v - max);
