@@ -11,7 +11,9 @@ for (const [name, atLeast] of Object.entries(rates)) {
   const all = passed[name] + failed[name];
   const rate = all === 0 ? 0 : passed[name] / all;
   const fell = rate < atLeast;
-  console.log(`${fell ? "FELL" : "ok  "} ${name.padEnd(7)} ${(100 * rate).toFixed(2)} % of ${all} (on record ${(100 * atLeast).toFixed(2)} %)`);
+  console.log(
+    `${fell ? "FELL" : "ok  "} ${name.padEnd(7)} ${(100 * rate).toFixed(2)} % of ${all} (on record ${(100 * atLeast).toFixed(2)} %)`,
+  );
   bad ||= fell;
 }
 process.exitCode = bad ? 1 : 0;

@@ -47,10 +47,15 @@ indent(`saved ${statSync(copy).size} bytes; the copy answers ${String(again)}`);
 indent(same ? pc.green("the same answer") : pc.red("A DIFFERENT ANSWER"));
 
 title("5. Look inside: npx tsarchive dump copy.zip");
-const dump = spawnSync(process.execPath, [join(root, "dist/cli/main.js"), "dump", copy], { encoding: "utf8", env: { ...process.env, ...(process.stdout.isTTY ? { FORCE_COLOR: "1" } : {}) } });
+const dump = spawnSync(process.execPath, [join(root, "dist/cli/main.js"), "dump", copy], {
+  encoding: "utf8",
+  env: { ...process.env, ...(process.stdout.isTTY ? { FORCE_COLOR: "1" } : {}) },
+});
 indent(dump.stdout || dump.stderr);
 rmSync(folder, { recursive: true });
 
 title("Next");
-indent("npm test                        the test suite\nnpx tsarchive dump FILE         any .pt or .zip that torch.jit.save wrote");
+indent(
+  "npm test                        the test suite\nnpx tsarchive dump FILE         any .pt or .zip that torch.jit.save wrote",
+);
 process.exitCode = same && dump.status === 0 ? 0 : 1;

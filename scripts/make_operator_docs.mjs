@@ -9,7 +9,13 @@ const { listOperators } = await import(join(root, "dist/node/index.js"));
 const indexPath = process.argv[2] ?? join(root, "../shared/conformance/ops/INDEX.json");
 
 // dtype groups of the corpus' self-checking archives
-const GROUPS = { f32: "float32", fp: "float64 float16 bfloat16", int: "int64 int32 uint8 bool", c64: "complex64", seeded: "float32" };
+const GROUPS = {
+  f32: "float32",
+  fp: "float64 float16 bfloat16",
+  int: "int64 int32 uint8 bool",
+  c64: "complex64",
+  seeded: "float32",
+};
 const covered = new Map();
 if (existsSync(indexPath)) {
   for (const { file, aten_ops: names, dtype, n_cases: cases } of JSON.parse(readFileSync(indexPath, "utf8"))) {
@@ -51,10 +57,17 @@ const lines = [
 ];
 for (const [name, schemas] of [...byName].sort(([a], [b]) => (a < b ? -1 : 1))) {
   const entry = covered.get(name);
-  const tests = [entry ? `${entry.cases} cases in ${entry.files} corpus archives` : "", ...(own.get(name) ?? [])].filter(Boolean);
+  const tests = [
+    entry ? `${entry.cases} cases in ${entry.files} corpus archives` : "",
+    ...(own.get(name) ?? []),
+  ].filter(Boolean);
   lines.push(`## ${name}`, "");
   for (const schema of schemas) lines.push(`    ${schema}`);
-  lines.push("", `dtypes tested: ${entry ? [...entry.dtypes].join(", ") || "-" : "-"}; derivative: no; tests: ${tests.join(", ") || "language corpus only"}`, "");
+  lines.push(
+    "",
+    `dtypes tested: ${entry ? [...entry.dtypes].join(", ") || "-" : "-"}; derivative: no; tests: ${tests.join(", ") || "language corpus only"}`,
+    "",
+  );
 }
 writeFileSync(join(root, "docs/operators.md"), `${lines.join("\n")}`);
 console.log(`docs/operators.md: ${byName.size} operators, ${supported.length} schemas`);

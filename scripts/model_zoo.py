@@ -66,14 +66,23 @@ def _segmentation(models, name):
 
 
 def _video(models, name):
-    args, shape = {}, (4, 32, 32)
+    shape = (4, 32, 32)
     if name.startswith("mvit"):
-        args, shape = {"spatial_size": (64, 64), "temporal_size": 4}, (4, 64, 64)
-    elif name == "s3d":
+        # its builders fix 16 frames of 224 x 224; the class does not
+        from torchvision.models.video import mvit
+
+        shape, build = (4, 64, 64), mvit._mvit
+        sizes = {"temporal_size": 4, "spatial_size": (64, 64)}
+        mvit._mvit = lambda *args, **kwargs: build(*args, **{**kwargs, **sizes})
+        try:
+            return models.get_model(name, weights=None).eval(), [(torch.rand(1, 3, *shape),)]
+        finally:
+            mvit._mvit = build
+    if name == "s3d":
         shape = (16, 224, 224)
     elif name.startswith("swin3d"):
         shape = (4, 64, 64)
-    return models.get_model(name, weights=None, **args).eval(), [(torch.rand(1, 3, *shape),)]
+    return models.get_model(name, weights=None).eval(), [(torch.rand(1, 3, *shape),)]
 
 
 def torchvision_entries():

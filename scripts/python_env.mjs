@@ -21,10 +21,14 @@ function has(modules) {
 /** Installs what is missing with one pip call per group; returns the reason where it cannot be had. */
 function install(requirements) {
   try {
-    execFileSync(python, ["-m", "pip", "install", "--quiet", "--retries", "1", ...requirements], { stdio: ["ignore", "inherit", "pipe"] });
+    execFileSync(python, ["-m", "pip", "install", "--quiet", "--retries", "1", ...requirements], {
+      stdio: ["ignore", "inherit", "pipe"],
+    });
     return undefined;
   } catch (error) {
-    const lines = String(error.stderr ?? error.message).trim().split("\n");
+    const lines = String(error.stderr ?? error.message)
+      .trim()
+      .split("\n");
     return lines.findLast((line) => line.startsWith("ERROR")) ?? lines.at(-1);
   }
 }

@@ -35,7 +35,9 @@ mkdirSync(models, { recursive: true });
 
 /** Lines of JSON from make_models.py, as they come. */
 async function* make(args) {
-  const child = spawn(python, [join(root, "scripts/make_models.py"), ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(python, [join(root, "scripts/make_models.py"), ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const ended = new Promise((resolve) => child.on("close", resolve));
   for await (const line of createInterface({ input: child.stdout })) if (line.startsWith("{")) yield JSON.parse(line);
   const code = await ended;
@@ -58,7 +60,9 @@ function check(folder) {
       const seconds = (Date.now() - started) / 1000;
       if (existsSync(json)) resolve({ ...JSON.parse(readFileSync(json, "utf8")), seconds });
       else {
-        const why = signal ? `no answer within ${options.seconds} s` : `the runner ended with ${code}: ${stderr.slice(-300)}`;
+        const why = signal
+          ? `no answer within ${options.seconds} s`
+          : `the runner ended with ${code}: ${stderr.slice(-300)}`;
         resolve({ passed: {}, failed: { load: 1 }, failures: [{ check: "load", detail: "", why }], seconds });
       }
       rmSync(json, { force: true });
@@ -78,7 +82,8 @@ const wanted = [];
 for await (const line of make(["--list", ...packages])) {
   if (line.missing) missing[line.missing] ??= line.why;
   else if (options.only && line.package !== options.only) continue;
-  else if (options.names.length === 0 || options.names.some((n) => line.name === n || line.family === n)) wanted.push(line);
+  else if (options.names.length === 0 || options.names.some((n) => line.name === n || line.family === n))
+    wanted.push(line);
 }
 for (const [name, why] of Object.entries(missing)) console.log(`SKIPPED PACKAGE ${name}: ${why}`);
 console.log(`${wanted.length} models\n`);
@@ -106,12 +111,17 @@ for (let at = 0; at < wanted.length; at += BATCH) {
     if (!result.failed.load && !result.failed.run) group.run++;
     if (failed === 0) group.all++;
     tally[failed === 0 ? "passed" : "failed"]++;
-    console.log(`${label.padEnd(52)} ${CHECKS.map((c) => cell(result, c).padStart(7)).join("")}  ${result.seconds.toFixed(1).padStart(7)}`);
+    console.log(
+      `${label.padEnd(52)} ${CHECKS.map((c) => cell(result, c).padStart(7)).join("")}  ${result.seconds.toFixed(1).padStart(7)}`,
+    );
     for (const f of result.failures.slice(0, 4)) {
-      console.log(`    FAIL ${f.check}${f.detail ? ` [${f.detail}]` : ""}: ${f.why.replaceAll("\n", " ⏎ ").slice(0, 400)}`);
+      console.log(
+        `    FAIL ${f.check}${f.detail ? ` [${f.detail}]` : ""}: ${f.why.replaceAll("\n", " ⏎ ").slice(0, 400)}`,
+      );
     }
     if (failed > 0) failing.push(label);
-    if (!options.keep && statSync(join(line.folder, "model.pt")).size > KEPT_BYTES) rmSync(line.folder, { recursive: true });
+    if (!options.keep && statSync(join(line.folder, "model.pt")).size > KEPT_BYTES)
+      rmSync(line.folder, { recursive: true });
   }
 }
 
@@ -119,7 +129,9 @@ if (notMade.length > 0) console.log(`\nPyTorch itself cannot make or run ${notMa
 for (const line of notMade) console.log(`  ${line}`);
 console.log(`\n${"".padEnd(28)} archives  outputs equal  every check  not to be had from PyTorch`);
 for (const [name, g] of Object.entries(groups)) {
-  console.log(`${name.padEnd(28)} ${String(g.models).padStart(8)} ${String(g.run).padStart(14)} ${String(g.all).padStart(12)} ${String(g.impossible).padStart(28)}`);
+  console.log(
+    `${name.padEnd(28)} ${String(g.models).padStart(8)} ${String(g.run).padStart(14)} ${String(g.all).padStart(12)} ${String(g.impossible).padStart(28)}`,
+  );
 }
 for (const [name, why] of Object.entries(missing)) console.log(`SKIPPED PACKAGE ${name}: ${why}`);
 if (failing.length > 0) console.log(`failing: ${failing.join(", ")}`);

@@ -24,5 +24,7 @@ for (const folder of folders) {
   }
 }
 writeFileSync(join(out, "pairs.json"), JSON.stringify(pairs));
-const run = spawnSync(python, [join(root, "scripts/check_round_trip.py"), join(out, "pairs.json")], { stdio: "inherit" });
+const run = spawnSync(python, [join(root, "scripts/check_round_trip.py"), join(out, "pairs.json")], {
+  stdio: "inherit",
+});
 process.exitCode = run.status ?? 1;

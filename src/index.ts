@@ -38,7 +38,16 @@ export { EnumValue, Future, ScriptObject, dynamicTypeOf, tagDynamicType } from "
 export { ClassType, annotationStr, tupleOf, typeStr, type Type } from "./core/type.ts";
 export { Graph, Node, Value, Block } from "./ir/graph.ts";
 export { setPrintSink, setWarningSink, type PrintSink, type ScriptWarning, type WarningSink } from "./base/sinks.ts";
-export { inspect, inspectConstants, type ArchiveSummary, type ConstantSummary, type ModuleSummary, type RecordSummary, type StorageSummary, type TensorSummary } from "./jit/inspect.ts";
+export {
+  inspect,
+  inspectConstants,
+  type ArchiveSummary,
+  type ConstantSummary,
+  type ModuleSummary,
+  type RecordSummary,
+  type StorageSummary,
+  type TensorSummary,
+} from "./jit/inspect.ts";
 export { listOperators, type OperatorSupport } from "./jit/operators.ts";
 export { openProgram, type Program } from "./jit/program.ts";
 export { verify, type Finding } from "./jit/verify.ts";

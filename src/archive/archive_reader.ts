@@ -75,12 +75,8 @@ export class ArchiveReader {
   }
 
   /** Opens an archive; reads the first bytes and the directory. */
-  static open(
-    source: ByteSource | ArrayBuffer | Uint8Array,
-    options: ArchiveReaderOptions = {},
-  ): ArchiveReader {
-    const bytes =
-      source instanceof Uint8Array || source instanceof ArrayBuffer ? new MemorySource(source) : source;
+  static open(source: ByteSource | ArrayBuffer | Uint8Array, options: ArchiveReaderOptions = {}): ArchiveReader {
+    const bytes = source instanceof Uint8Array || source instanceof ArrayBuffer ? new MemorySource(source) : source;
     refuseOtherFormats(bytes);
     return new ArchiveReader(new ZipReader(bytes, options));
   }
@@ -115,11 +111,7 @@ export class ArchiveReader {
     // torch's lookup ignores case; a name that only differs in it is refused here, but worth a hint
     const near = this.recordNames().find((other) => other.toLowerCase() === folded);
     const hint = near === undefined ? "" : `; there is "${near}"`;
-    throw this.archiveError(
-      `PytorchStreamReader failed locating file ${name}: file not found${hint}`,
-      undefined,
-      name,
-    );
+    throw this.archiveError(`PytorchStreamReader failed locating file ${name}: file not found${hint}`, undefined, name);
   }
 
   /** Whether tsarchive wrote the archive and nothing has changed since: the serialization id is the hash of the records. */
@@ -244,9 +236,7 @@ export class ArchiveReader {
       );
     const missing = this.has(RECORD.data) ? RECORD.constants : RECORD.data;
     const hint =
-      missing === RECORD.constants
-        ? "; a file of torch.save has no such record, torch.jit.save writes it"
-        : "";
+      missing === RECORD.constants ? "; a file of torch.save has no such record, torch.jit.save writes it" : "";
     throw this.archiveError(
       `PytorchStreamReader failed locating file ${missing}: file not found${hint}`,
       undefined,

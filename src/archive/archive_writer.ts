@@ -2,13 +2,7 @@
 import { internalAssert } from "../base/errors.ts";
 import { concatBytes, encodeUtf8 } from "../base/bytes.ts";
 import type { ByteSink } from "./byte_source.ts";
-import {
-  BUFFER_ROOT_NAME,
-  RECORD,
-  SerializationId,
-  isRecordCompressed,
-  versionRecordName,
-} from "./records.ts";
+import { BUFFER_ROOT_NAME, RECORD, SerializationId, isRecordCompressed, versionRecordName } from "./records.ts";
 import { PRODUCED_ARCHIVE_VERSION } from "./versions.ts";
 import { type WrittenEntry, ZipWriter } from "./zip_writer.ts";
 

@@ -1,13 +1,7 @@
 /** @file Asynchronous sources: Blob, HTTP ranges, streams, and any synchronous source. Upstream: none. Spec: spec/container.md. */
 import { ArchiveError } from "../base/errors.ts";
 import { concatBytes } from "../base/bytes.ts";
-import {
-  type AsyncByteSource,
-  type ByteSource,
-  MemorySource,
-  checkRange,
-  describeSource,
-} from "./byte_source.ts";
+import { type AsyncByteSource, type ByteSource, MemorySource, checkRange, describeSource } from "./byte_source.ts";
 
 /** What `openAsyncSource` takes. */
 export type AsyncInput =
@@ -24,14 +18,12 @@ export type AsyncInput =
 export async function openAsyncSource(input: AsyncInput): Promise<AsyncByteSource> {
   if (input instanceof URL) return HttpRangeSource.open(input);
   if (typeof Blob !== "undefined" && input instanceof Blob) return new BlobSource(input);
-  if (typeof ReadableStream !== "undefined" && input instanceof ReadableStream)
-    return StreamSource.collect(input);
+  if (typeof ReadableStream !== "undefined" && input instanceof ReadableStream) return StreamSource.collect(input);
   if (typeof Response !== "undefined" && input instanceof Response) {
     if (!input.ok)
-      throw new ArchiveError(
-        `Cannot read archive "${input.url}": HTTP status ${input.status}, expected 200`,
-        { file: input.url },
-      );
+      throw new ArchiveError(`Cannot read archive "${input.url}": HTTP status ${input.status}, expected 200`, {
+        file: input.url,
+      });
     return new SyncAsAsyncSource(new MemorySource(await input.arrayBuffer(), input.url));
   }
   if (input instanceof ArrayBuffer || input instanceof Uint8Array)
@@ -160,11 +152,7 @@ export class HttpRangeSource implements AsyncByteSource {
   }
 }
 
-async function request(
-  fetchFunction: FetchFunction,
-  url: URL,
-  headers: Record<string, string>,
-): Promise<Response> {
+async function request(fetchFunction: FetchFunction, url: URL, headers: Record<string, string>): Promise<Response> {
   try {
     return await fetchFunction(url, { headers });
   } catch (cause) {

@@ -52,17 +52,14 @@ const NAMES: ArgumentKind<[string, string]> = {
 /** A Python long: little-endian two's complement of any length; no bytes mean 0. */
 export function twosComplement(bytes: Uint8Array): number | bigint {
   if (bytes.length === 0) return 0;
-  if (bytes.length === 8)
-    return normalizeInt(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigInt64(0, true));
+  if (bytes.length === 8) return normalizeInt(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigInt64(0, true));
   const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).toReversed();
   return normalizeInt(BigInt.asIntN(bytes.length * 8, BigInt(`0x${digits.join("")}`)));
 }
 
 /** An int as a `number` while it is safe. */
 export function normalizeInt(value: bigint): number | bigint {
-  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
-    ? Number(value)
-    : value;
+  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 }
 
 interface Facts {

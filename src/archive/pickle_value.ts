@@ -51,8 +51,7 @@ export class PickleDict {
 
   /** The value last set for a string key, or undefined. Linear. */
   get(key: string): PickleValue | undefined {
-    for (let i = this.entries.length - 1; i >= 0; i--)
-      if (this.entries[i]![0] === key) return this.entries[i]![1];
+    for (let i = this.entries.length - 1; i >= 0; i--) if (this.entries[i]![0] === key) return this.entries[i]![1];
     return undefined;
   }
 }
@@ -156,8 +155,7 @@ export function pickleTypeName(value: PickleValue | undefined): string {
 
 /** The values directly inside a value, in the order they were pickled. */
 export function pickleChildren(value: PickleValue): readonly PickleValue[] {
-  if (value instanceof PickleTuple || value instanceof PickleList || value instanceof PickleSet)
-    return value.items;
+  if (value instanceof PickleTuple || value instanceof PickleList || value instanceof PickleSet) return value.items;
   if (value instanceof PickleDict) return value.entries.flat();
   if (value instanceof PickleReduce)
     return [value.callable, value.args, value.items, value.state].filter((child) => child !== undefined);

@@ -171,8 +171,7 @@ function coalesce(ranges: readonly Range[], maxGap: number): Range[] {
   const out: Range[] = [];
   for (const range of ranges) {
     const last = out.at(-1);
-    if (last && range.start - last.end <= maxGap && range.end - last.start <= MAX_REQUEST)
-      last.end = range.end;
+    if (last && range.start - last.end <= maxGap && range.end - last.start <= MAX_REQUEST) last.end = range.end;
     else out.push({ ...range });
   }
   return out;

@@ -95,14 +95,11 @@ export class PickleMachine {
       this.opcode = reader.u1();
       const spec = OPCODES_BY_CODE[this.opcode];
       if (!spec || (this.torchOnly && !spec.torch)) {
-        this.fail(
-          `Unknown opcode for unpickling at 0x${this.opcode.toString(16).padStart(2, "0")}: ${this.opcode}`,
-        );
+        this.fail(`Unknown opcode for unpickling at 0x${this.opcode.toString(16).padStart(2, "0")}: ${this.opcode}`);
       }
       spec.run(this, spec.argument.read(reader));
     }
-    if (this.stack.length !== 1)
-      this.fail(`Unpickler expected 1 element on the stack, but found ${this.stack.length}`);
+    if (this.stack.length !== 1) this.fail(`Unpickler expected 1 element on the stack, but found ${this.stack.length}`);
     const value = this.stack[0]!;
     const problem = checkNesting(value, this.limits);
     if (problem !== undefined) this.fail(problem);
@@ -117,9 +114,7 @@ export class PickleMachine {
   private failAt(message: string, byteOffset: number): never {
     const name = OPCODE_NAMES[this.opcode];
     const at =
-      name === undefined
-        ? `byte ${byteOffset}`
-        : `byte ${byteOffset}, opcode ${name} at byte ${this.opcodeOffset}`;
+      name === undefined ? `byte ${byteOffset}` : `byte ${byteOffset}, opcode ${name} at byte ${this.opcodeOffset}`;
     throw new PickleError(`Cannot unpickle ${describe(this.record)}: ${message} (${at})`, {
       record: this.record,
       byteOffset,
@@ -205,9 +200,7 @@ export class PickleMachine {
   recall(id: number): void {
     const value = id < this.memo.length ? this.memo[id] : this.sparseMemo.get(id);
     if (value === undefined) {
-      this.fail(
-        `Parsing error: out of bounds access at ${id} to memo_table_ which is of size ${this.memoSize}`,
-      );
+      this.fail(`Parsing error: out of bounds access at ${id} to memo_table_ which is of size ${this.memoSize}`);
     }
     this.push(value);
   }
@@ -215,16 +208,14 @@ export class PickleMachine {
   /** torch reads longs of 8 bytes only; Python's writer makes them as short as they can be. */
   long(bytes: Uint8Array): void {
     if (this.torchOnly && bytes.length !== 8) this.fail(`Expected length to be 8, got ${bytes.length}`);
-    if (bytes.length > MAX_LONG_NBYTES)
-      this.fail(`int has ${bytes.length} bytes, at most ${MAX_LONG_NBYTES} are read`);
+    if (bytes.length > MAX_LONG_NBYTES) this.fail(`int has ${bytes.length} bytes, at most ${MAX_LONG_NBYTES} are read`);
     this.push(twosComplement(bytes));
   }
 
   // Text forms of protocol 0
 
   decimal(text: string): number {
-    if (!/^\d{1,10}$/.test(text))
-      this.fail(`memo id is ${JSON.stringify(text.slice(0, 40))}, expected decimal digits`);
+    if (!/^\d{1,10}$/.test(text)) this.fail(`memo id is ${JSON.stringify(text.slice(0, 40))}, expected decimal digits`);
     return Number(text);
   }
 
@@ -247,8 +238,7 @@ export class PickleMachine {
 
   append(items: PickleValue[]): void {
     const list = this.top();
-    if (!(list instanceof PickleList))
-      this.fail(`items are appended to ${pickleTypeName(list)}, expected a list`);
+    if (!(list instanceof PickleList)) this.fail(`items are appended to ${pickleTypeName(list)}, expected a list`);
     if (list.items.length === 0) {
       // The first batch is by far the most frequent case, and may be large: no spread, which overflows the call stack.
       for (let i = 0; i < items.length; i++) list.items[i] = items[i]!;
@@ -265,14 +255,12 @@ export class PickleMachine {
     const target = this.top();
     // OrderedDict() is a REDUCE result that SETITEMS fills, in pickles of Python (torch.save).
     if (target instanceof PickleReduce) return this.fillDict((target.items ??= new PickleDict()), items);
-    if (!(target instanceof PickleDict))
-      this.fail(`items are set in ${pickleTypeName(target)}, expected a dict`);
+    if (!(target instanceof PickleDict)) this.fail(`items are set in ${pickleTypeName(target)}, expected a dict`);
     this.fillDict(target, items);
   }
 
   private fillDict(dict: PickleDict, items: PickleValue[]): void {
-    if (items.length % 2 !== 0)
-      this.fail(`dict has ${items.length} keys and values, expected an even number`);
+    if (items.length % 2 !== 0) this.fail(`dict has ${items.length} keys and values, expected an even number`);
     for (let i = 0; i < items.length; i += 2) dict.entries.push([items[i]!, items[i + 1]!]);
   }
 
@@ -296,9 +284,7 @@ export class PickleMachine {
   stackGlobal(): void {
     const [module, name] = this.popMany(2);
     if (typeof module !== "string" || typeof name !== "string") {
-      this.fail(
-        `global is named by ${pickleTypeName(module)} and ${pickleTypeName(name)}, expected str and str`,
-      );
+      this.fail(`global is named by ${pickleTypeName(module)} and ${pickleTypeName(name)}, expected str and str`);
     }
     this.global(module, name);
   }
@@ -314,15 +300,13 @@ export class PickleMachine {
 
   newObject(): void {
     const [cls, args] = this.popMany(2);
-    if (!(cls instanceof PickleGlobal))
-      this.fail(`object is made of ${pickleTypeName(cls)}, expected a global`);
+    if (!(cls instanceof PickleGlobal)) this.fail(`object is made of ${pickleTypeName(cls)}, expected a global`);
     this.push(new PickleObject(cls, args!, this.opcodeOffset));
   }
 
   newObjectWithKeywords(): void {
     const [cls, args, keywords] = this.popMany(3);
-    if (!(cls instanceof PickleGlobal))
-      this.fail(`object is made of ${pickleTypeName(cls)}, expected a global`);
+    if (!(cls instanceof PickleGlobal)) this.fail(`object is made of ${pickleTypeName(cls)}, expected a global`);
     this.push(new PickleObject(cls, new PickleTuple([args!, keywords!]), this.opcodeOffset));
   }
 
@@ -337,8 +321,7 @@ export class PickleMachine {
     if (!(target instanceof PickleObject) && !(target instanceof PickleReduce)) {
       this.fail(`state is given to ${pickleTypeName(target)}, expected an object`);
     }
-    if (target.state !== undefined)
-      this.fail(`state is given to ${pickleTypeName(target)} twice, expected once`);
+    if (target.state !== undefined) this.fail(`state is given to ${pickleTypeName(target)} twice, expected once`);
     target.state = state;
     if (target instanceof PickleObject) {
       target.order = this.operations.length;

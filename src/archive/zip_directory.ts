@@ -94,8 +94,7 @@ function findEnd(source: ByteSource): { endOffset: number; tail: Uint8Array; tai
   const tailOffset = source.size - nbytes;
   const tail = source.read(tailOffset, nbytes);
   for (let at = nbytes - NBYTES.end; at >= 0; at--) {
-    if (tail[at] !== 0x50 || tail[at + 1] !== 0x4b || tail[at + 2] !== 0x05 || tail[at + 3] !== 0x06)
-      continue;
+    if (tail[at] !== 0x50 || tail[at + 1] !== 0x4b || tail[at + 2] !== 0x05 || tail[at + 3] !== 0x06) continue;
     const commentLength = tail[at + 20]! | (tail[at + 21]! << 8);
     // The signature can occur by chance, in a comment for example: its own comment must then fit.
     if (at + NBYTES.end + commentLength <= nbytes) return { endOffset: tailOffset + at, tail, tailOffset };
@@ -140,15 +139,11 @@ function readZip64End(
   }
   reader.u8(); // size of this record
   reader.bytes(4); // versions made by and needed
-  if (reader.u4() !== 0 || reader.u4() !== 0)
-    throw error("archive is split over disks, expected one", byteOffset);
+  if (reader.u4() !== 0 || reader.u4() !== 0) throw error("archive is split over disks, expected one", byteOffset);
   const countHere = reader.u8();
   const record = { count: reader.u8(), nbytes: reader.u8(), byteOffset: reader.u8() };
   if (countHere !== record.count)
-    throw error(
-      `archive is split over disks (${countHere} of ${record.count} entries), expected one`,
-      byteOffset,
-    );
+    throw error(`archive is split over disks (${countHere} of ${record.count} entries), expected one`, byteOffset);
   return { record, byteOffset };
 }
 
@@ -165,12 +160,7 @@ function checkAgreement(classic: EndRecord, zip64: EndRecord, endOffset: number,
   }
 }
 
-function readCentralHeaders(
-  source: ByteSource,
-  stated: EndRecord,
-  gap: number,
-  error: MakeError,
-): ZipEntry[] {
+function readCentralHeaders(source: ByteSource, stated: EndRecord, gap: number, error: MakeError): ZipEntry[] {
   const base = stated.byteOffset;
   const reader = new ByteReader(source.read(base, stated.nbytes), (message, at) => {
     throw error(`directory: ${message}`, base + at);
@@ -203,8 +193,7 @@ function readCentralHeaders(
     const name = decodeUtf8(reader.bytes(nameLength));
     const extra = reader.bytes(extraLength);
     reader.bytes(commentLength);
-    if (disk !== 0 && disk !== U16_MAX)
-      throw error(`directory entry "${name}" lies on disk ${disk}, expected 0`, at);
+    if (disk !== 0 && disk !== U16_MAX) throw error(`directory entry "${name}" lies on disk ${disk}, expected 0`, at);
     const wide = readZip64Extra(extra, { uncompressed, compressed, offset }, name, at, error);
     entries.push({
       name,
@@ -226,15 +215,8 @@ interface Widened {
 }
 
 /** Replaces saturated 32-bit fields by those of the zip64 extra field, which holds only these, in this order. */
-function readZip64Extra(
-  extra: Uint8Array,
-  fields: Widened,
-  name: string,
-  at: number,
-  error: MakeError,
-): Widened {
-  if (fields.uncompressed !== U32_MAX && fields.compressed !== U32_MAX && fields.offset !== U32_MAX)
-    return fields;
+function readZip64Extra(extra: Uint8Array, fields: Widened, name: string, at: number, error: MakeError): Widened {
+  if (fields.uncompressed !== U32_MAX && fields.compressed !== U32_MAX && fields.offset !== U32_MAX) return fields;
   const fail = (message: string): never => {
     throw error(`directory entry "${name}", extra field: ${message}`, at);
   };
@@ -277,7 +259,6 @@ function checkOverlaps(entries: readonly ZipEntry[], directoryOffset: number, er
 }
 
 function isSorted(entries: readonly ZipEntry[]): boolean {
-  for (let i = 1; i < entries.length; i++)
-    if (entries[i]!.headerOffset < entries[i - 1]!.headerOffset) return false;
+  for (let i = 1; i < entries.length; i++) if (entries[i]!.headerOffset < entries[i - 1]!.headerOffset) return false;
   return true;
 }

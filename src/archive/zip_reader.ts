@@ -135,11 +135,7 @@ export class ZipReader {
         );
       }
     } else {
-      throw this.error(
-        entry,
-        `compression method is ${entry.method}, expected 0 (stored) or 8 (deflated)`,
-        at,
-      );
+      throw this.error(entry, `compression method is ${entry.method}, expected 0 (stored) or 8 (deflated)`, at);
     }
   }
 

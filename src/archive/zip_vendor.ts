@@ -34,11 +34,7 @@ function expectSize(bytes: Uint8Array, size: number): Uint8Array {
  * Inflates raw deflate data that arrives in chunks, and hands on what it gives; throws when that is not `size` bytes.
  * Memory is bounded by one chunk's output.
  */
-export function inflateChunks(
-  compressed: Iterable<Uint8Array>,
-  size: number,
-  take: (part: Uint8Array) => void,
-): void {
+export function inflateChunks(compressed: Iterable<Uint8Array>, size: number, take: (part: Uint8Array) => void): void {
   let filled = 0;
   const stream = new Inflate((part) => {
     filled += part.length;

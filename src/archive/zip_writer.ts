@@ -49,9 +49,7 @@ export class ZipWriter {
   constructor(sink: ByteSink, options: ZipWriterOptions = {}) {
     const alignment = options.alignment ?? DEFAULT_ALIGNMENT;
     if (!(alignment >= 1 && alignment <= 32768 && (alignment & (alignment - 1)) === 0)) {
-      throw new RangeError(
-        `Cannot write archive: alignment is ${alignment}, expected a power of two from 1 to 32768`,
-      );
+      throw new RangeError(`Cannot write archive: alignment is ${alignment}, expected a power of two from 1 to 32768`);
     }
     this.sink = sink;
     this.alignment = alignment;
@@ -71,12 +69,7 @@ export class ZipWriter {
    * Writes an entry of `size` bytes, whose data may come in chunks; nothing is kept of it.
    * With `compress` the data is deflated, which needs all of it at once.
    */
-  writeEntry(
-    name: string,
-    data: Uint8Array | Iterable<Uint8Array>,
-    size: number,
-    compress: boolean,
-  ): WrittenEntry {
+  writeEntry(name: string, data: Uint8Array | Iterable<Uint8Array>, size: number, compress: boolean): WrittenEntry {
     const nameBytes = encodeUtf8(name);
     if (nameBytes.length === 0 || nameBytes.length > U16_MAX) {
       throw new ArchiveError(
@@ -84,8 +77,7 @@ export class ZipWriter {
         { record: name },
       );
     }
-    if (this.names.has(name))
-      throw new ArchiveError(`Tried to serialize file twice: ${name}`, { record: name });
+    if (this.names.has(name)) throw new ArchiveError(`Tried to serialize file twice: ${name}`, { record: name });
     this.names.add(name);
     const headerOffset = this.position;
     const method = compress ? METHOD.deflated : METHOD.stored;

@@ -31,8 +31,7 @@ export function toByteString(text: string): string {
           0x80 | ((point >> 6) & 63),
           0x80 | (point & 63),
         );
-      } else
-        out += String.fromCharCode(0xe0 | (point >> 12), 0x80 | ((point >> 6) & 63), 0x80 | (point & 63));
+      } else out += String.fromCharCode(0xe0 | (point >> 12), 0x80 | ((point >> 6) & 63), 0x80 | (point & 63));
     }
   }
   return out;
@@ -44,8 +43,7 @@ export function fromByteString(bytes: string): string {
   let out = "";
   for (let i = 0; i < bytes.length;) {
     const b = bytes.charCodeAt(i);
-    const length =
-      b < 0x80 ? 1 : b >= 0xc2 && b < 0xe0 ? 2 : b >= 0xe0 && b < 0xf0 ? 3 : b >= 0xf0 && b < 0xf5 ? 4 : 0;
+    const length = b < 0x80 ? 1 : b >= 0xc2 && b < 0xe0 ? 2 : b >= 0xe0 && b < 0xf0 ? 3 : b >= 0xf0 && b < 0xf5 ? 4 : 0;
     let point = length === 1 ? b : b & (0xff >> (length + 1));
     let good = length > 0 && i + length <= bytes.length;
     for (let k = 1; good && k < length; k++) {

@@ -14,7 +14,12 @@ export class ArchiveError extends TorchScriptError {
   readonly byteOffset: number | undefined;
   constructor(
     message: string,
-    where: { file?: string | undefined; record?: string | undefined; byteOffset?: number | undefined; cause?: unknown } = {},
+    where: {
+      file?: string | undefined;
+      record?: string | undefined;
+      byteOffset?: number | undefined;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, where.cause === undefined ? undefined : { cause: where.cause });
     this.file = where.file;
@@ -31,7 +36,12 @@ export class PickleError extends TorchScriptError {
   readonly opcode: number | undefined;
   constructor(
     message: string,
-    where: { record?: string | undefined; byteOffset?: number | undefined; opcode?: number | undefined; cause?: unknown } = {},
+    where: {
+      record?: string | undefined;
+      byteOffset?: number | undefined;
+      opcode?: number | undefined;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, where.cause === undefined ? undefined : { cause: where.cause });
     this.record = where.record;

@@ -27,8 +27,7 @@ export function formatFixed(value: number, decimals: number): string {
   const sign = value < 0 || Object.is(value, -0) ? "-" : "";
   const size = Math.abs(value);
   if (size === 0) return `${sign}${decimals > 0 ? `0.${"0".repeat(decimals)}` : "0"}`;
-  if (size >= 1e21)
-    return `${sign}${BigInt(size).toString()}${decimals > 0 ? `.${"0".repeat(decimals)}` : ""}`;
+  if (size >= 1e21) return `${sign}${BigInt(size).toString()}${decimals > 0 ? `.${"0".repeat(decimals)}` : ""}`;
   const exponent = Number(size.toExponential().split("e")[1]);
   if (exponent + decimals + 1 < 0) return `${sign}${decimals > 0 ? `0.${"0".repeat(decimals)}` : "0"}`;
   const exact = size.toFixed(Math.min(100, decimals + 30));

@@ -38,9 +38,7 @@ export type SaveSink = (value: unknown, filename: string) => void;
 
 // a script that somebody else wrote must not write files
 let saveSink: SaveSink = (_value, filename) =>
-  emitWarning(
-    `The script asked to save a value to "${filename}": ignored, scripts may not write files (setSaveSink)`,
-  );
+  emitWarning(`The script asked to save a value to "${filename}": ignored, scripts may not write files (setSaveSink)`);
 
 /** Replaces the receiver of `torch.save` in scripts; gives back the old one. */
 export function setSaveSink(sink: SaveSink): SaveSink {

@@ -183,7 +183,11 @@ export class SourceRange {
     const { source, start } = this;
     if (source.filename === undefined) return undefined;
     const line = source.lineOf(start);
-    return [source.filename, source.fileLine(line), source.byteOffset(start) - source.byteOffset(source.offsetOfLine(line))];
+    return [
+      source.filename,
+      source.fileLine(line),
+      source.byteOffset(start) - source.byteOffset(source.offsetOfLine(line)),
+    ];
   }
 
   /** The range of the original source that this range of archived code was printed from. */

@@ -3,7 +3,11 @@ import { LimitError } from "./errors.ts";
 
 /** V8 and JavaScriptCore: RangeError "Maximum call stack size exceeded"; SpiderMonkey: InternalError "too much recursion". */
 function isStackOverflow(error: unknown): boolean {
-  return error instanceof Error && (error.name === "RangeError" || error.name === "InternalError") && /call stack|recursion/.test(error.message);
+  return (
+    error instanceof Error &&
+    (error.name === "RangeError" || error.name === "InternalError") &&
+    /call stack|recursion/.test(error.message)
+  );
 }
 
 /** Runs what recurses over untrusted input; nesting that the limits allow may still be too much for a small stack. */

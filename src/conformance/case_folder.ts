@@ -1,7 +1,15 @@
 /** @file Runs one case folder: model.pt and what PyTorch said of it in case.json. Upstream: none. Spec: none (shared/conformance/README.md). */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ScriptRuntimeError, TorchScriptError, jit, setPrintSink, setWarningSink, torch, type ScriptModule } from "../node/index.ts";
+import {
+  ScriptRuntimeError,
+  TorchScriptError,
+  jit,
+  setPrintSink,
+  setWarningSink,
+  torch,
+  type ScriptModule,
+} from "../node/index.ts";
 import { decode, difference, type CaseValue, type Tolerance } from "./values.ts";
 import { Checks } from "./checks.ts";
 import { checkSaving, type SavedRecord } from "./saving.ts";
@@ -52,7 +60,8 @@ export function textDifference(actual: string, expected: string): string | undef
   const a = actual.replaceAll(WARN_ID, "warn_id=N").split("\n");
   const b = expected.replaceAll(WARN_ID, "warn_id=N").split("\n");
   for (let i = 0; i < Math.max(a.length, b.length); i++) {
-    if (a[i] !== b[i]) return `line ${i + 1} is ${JSON.stringify(a[i] ?? "(end)")}, expected ${JSON.stringify(b[i] ?? "(end)")}`;
+    if (a[i] !== b[i])
+      return `line ${i + 1} is ${JSON.stringify(a[i] ?? "(end)")}, expected ${JSON.stringify(b[i] ?? "(end)")}`;
   }
   return undefined;
 }
@@ -81,10 +90,13 @@ export function runCaseFolder(folder: string, checks: Checks): void {
   }
   let module: ScriptModule | undefined;
   checks.run("load", () => {
-    const extraFiles = new Map<string, Uint8Array | null>(Object.keys(document.extra_files ?? {}).map((k) => [k, null]));
+    const extraFiles = new Map<string, Uint8Array | null>(
+      Object.keys(document.extra_files ?? {}).map((k) => [k, null]),
+    );
     module = jit.load(path, { extraFiles });
     for (const [name, base64] of Object.entries(document.extra_files ?? {})) {
-      if (Buffer.compare(extraFiles.get(name) ?? new Uint8Array(), Buffer.from(base64, "base64")) !== 0) return `extra file "${name}" differs`;
+      if (Buffer.compare(extraFiles.get(name) ?? new Uint8Array(), Buffer.from(base64, "base64")) !== 0)
+        return `extra file "${name}" differs`;
     }
     return stateDifference(module, document);
   });
@@ -106,7 +118,13 @@ export function runCaseFolder(folder: string, checks: Checks): void {
   // saving may not change the module, but the calls start from the archive's state all the same
   const running = (document.calls?.length ?? 0) > 0 || document.calls_by_method ? jit.load(path) : loaded;
   for (const [method, calls] of groups) {
-    calls.forEach((call, i) => checks.run("run", () => runCall(running, call.method ?? method, call, tolerance), `${call.method ?? method} #${i}`));
+    calls.forEach((call, i) =>
+      checks.run(
+        "run",
+        () => runCall(running, call.method ?? method, call, tolerance),
+        `${call.method ?? method} #${i}`,
+      ),
+    );
   }
 }
 
@@ -118,34 +136,42 @@ function stateDifference(module: ScriptModule, document: CaseDocument): string |
   for (const [name, expected] of Object.entries(document.state_dict)) {
     const tensor = state.get(name);
     if (!tensor) return `state "${name}" is missing`;
-    if (describe(tensor) !== JSON.stringify(expected)) return `state "${name}" is ${describe(tensor)}, expected ${JSON.stringify(expected)}`;
+    if (describe(tensor) !== JSON.stringify(expected))
+      return `state "${name}" is ${describe(tensor)}, expected ${JSON.stringify(expected)}`;
   }
   return undefined;
 }
 
 function checkCode(module: ScriptModule, document: CaseDocument, checks: Checks): void {
   const main = document.method ?? "forward";
-  if (typeof document.code === "string") checks.run("code", () => textDifference(module.method(main).code, document.code!), main);
+  if (typeof document.code === "string")
+    checks.run("code", () => textDifference(module.method(main).code, document.code!), main);
   for (const [name, { code }] of Object.entries(document.methods ?? {})) {
     if (typeof code === "string") checks.run("code", () => textDifference(module.method(name).code, code), name);
   }
   if (!document.codes) return;
   const modules = new Map(module.namedModules());
   for (const [path, expected] of Object.entries(document.codes)) {
-    checks.run("code", () => {
-      const dot = path.lastIndexOf(".");
-      const owner = modules.get(path.slice(0, Math.max(dot, 0)));
-      if (!owner) return `no module "${path.slice(0, Math.max(dot, 0))}"`;
-      return textDifference(owner.method(path.slice(dot + 1)).code, expected);
-    }, path);
+    checks.run(
+      "code",
+      () => {
+        const dot = path.lastIndexOf(".");
+        const owner = modules.get(path.slice(0, Math.max(dot, 0)));
+        if (!owner) return `no module "${path.slice(0, Math.max(dot, 0))}"`;
+        return textDifference(owner.method(path.slice(dot + 1)).code, expected);
+      },
+      path,
+    );
   }
 }
 
 function checkGraphs(module: ScriptModule, document: CaseDocument, checks: Checks): void {
   const method = document.method ?? "forward";
   const { graph, inlined_graph: inlined } = document;
-  if (typeof graph === "string") checks.run("graph", () => textDifference(String(module.method(method).graph), graph), method);
-  if (typeof inlined === "string") checks.run("graph", () => textDifference(String(module.method(method).inlinedGraph), inlined), `${method} inlined`);
+  if (typeof graph === "string")
+    checks.run("graph", () => textDifference(String(module.method(method).graph), graph), method);
+  if (typeof inlined === "string")
+    checks.run("graph", () => textDifference(String(module.method(method).inlinedGraph), inlined), `${method} inlined`);
 }
 
 function runCall(module: ScriptModule, method: string, call: Call, tolerance: Tolerance): string | undefined {
@@ -158,23 +184,27 @@ function runCall(module: ScriptModule, method: string, call: Call, tolerance: To
   const printSink = setPrintSink((text) => (printed += text));
   const warningSink = setWarningSink((warning) => warned.push(warning.message));
   try {
-    result = method === "forward" && !call.direct ? module.callWith(inputs, kwargs) : module.invoke(method, inputs, kwargs);
+    result =
+      method === "forward" && !call.direct ? module.callWith(inputs, kwargs) : module.invoke(method, inputs, kwargs);
   } catch (error) {
     if (call.raises === undefined) throw error;
     if (!(error instanceof TorchScriptError)) throw error;
     const reason = error instanceof ScriptRuntimeError ? error.reason : error.message;
     const last = reason.trimEnd().split("\n").at(-1) ?? "";
-    if (!reason.includes(call.raises) && !last.includes(call.raises)) return `raised ${JSON.stringify(reason.slice(0, 200))}, expected ${JSON.stringify(call.raises)}`;
+    if (!reason.includes(call.raises) && !last.includes(call.raises))
+      return `raised ${JSON.stringify(reason.slice(0, 200))}, expected ${JSON.stringify(call.raises)}`;
     return undefined;
   } finally {
     setPrintSink(printSink);
     setWarningSink(warningSink);
   }
   if (call.raises !== undefined) return `did not raise ${JSON.stringify(call.raises)}`;
-  if (call.stdout !== undefined && printed !== call.stdout) return `printed ${JSON.stringify(printed)}, expected ${JSON.stringify(call.stdout)}`;
+  if (call.stdout !== undefined && printed !== call.stdout)
+    return `printed ${JSON.stringify(printed)}, expected ${JSON.stringify(call.stdout)}`;
   for (const text of call.warnings ?? []) {
     // what PyTorch's C++ warns of on the way ("Triggered internally at FILE:LINE") is its own business
-    if (!text.includes("(Triggered internally") && !warned.includes(text)) return `did not warn ${JSON.stringify(text)}, warned ${JSON.stringify(warned)}`;
+    if (!text.includes("(Triggered internally") && !warned.includes(text))
+      return `did not warn ${JSON.stringify(text)}, warned ${JSON.stringify(warned)}`;
   }
   if (call.expected !== undefined && call.nondeterministic === undefined) {
     const why = difference(result, call.expected, tolerance);

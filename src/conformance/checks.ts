@@ -14,8 +14,26 @@ export interface Failure {
 
 /** Collects outcomes for one subject after the other. */
 export class Checks {
-  readonly passed: Record<CheckName, number> = { load: 0, str: 0, code: 0, graph: 0, run: 0, resave: 0, debug: 0, jitter: 0 };
-  readonly failed: Record<CheckName, number> = { load: 0, str: 0, code: 0, graph: 0, run: 0, resave: 0, debug: 0, jitter: 0 };
+  readonly passed: Record<CheckName, number> = {
+    load: 0,
+    str: 0,
+    code: 0,
+    graph: 0,
+    run: 0,
+    resave: 0,
+    debug: 0,
+    jitter: 0,
+  };
+  readonly failed: Record<CheckName, number> = {
+    load: 0,
+    str: 0,
+    code: 0,
+    graph: 0,
+    run: 0,
+    resave: 0,
+    debug: 0,
+    jitter: 0,
+  };
   readonly failures: Failure[] = [];
   subject = "";
 

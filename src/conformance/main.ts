@@ -66,13 +66,19 @@ async function main(): Promise<void> {
   }
   for (const { subject, check, detail, why } of total.failures) {
     const name = relative(process.cwd(), subject) || basename(subject);
-    console.log(`FAIL ${check.padEnd(6)} ${name}${detail ? ` [${detail}]` : ""}: ${why.replaceAll("\n", " ⏎ ").slice(0, 400)}`);
+    console.log(
+      `FAIL ${check.padEnd(6)} ${name}${detail ? ` [${detail}]` : ""}: ${why.replaceAll("\n", " ⏎ ").slice(0, 400)}`,
+    );
   }
   for (const name of CHECK_NAMES) {
     const all = total.passed[name] + total.failed[name];
     if (all > 0) console.log(`${name.padEnd(7)} ${total.passed[name]} of ${all}`);
   }
-  if (json) writeFileSync(json, JSON.stringify({ passed: total.passed, failed: total.failed, failures: total.failures }, null, 1));
+  if (json)
+    writeFileSync(
+      json,
+      JSON.stringify({ passed: total.passed, failed: total.failed, failures: total.failures }, null, 1),
+    );
   console.log(`${subjects.length} subjects in ${((Date.now() - started) / 1000).toFixed(1)} s`);
   console.log(`${total.totalPassed} passed, ${total.totalFailed} failed`);
   if (total.totalFailed > 0 || total.totalPassed === 0) process.exitCode = 1;

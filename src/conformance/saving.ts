@@ -24,7 +24,8 @@ function compare(actual: readonly SavedRecord[], expected: readonly SavedRecord[
   const names = (list: readonly SavedRecord[]): string => list.map(([name]) => name).join(", ");
   for (const [i, [name, size, hash]] of expected.entries()) {
     const own = actual[i];
-    if (own?.[0] !== name) return `record ${i} is ${own?.[0] ?? "missing"}, expected ${name} (have ${names(actual).slice(0, 300)})`;
+    if (own?.[0] !== name)
+      return `record ${i} is ${own?.[0] ?? "missing"}, expected ${name} (have ${names(actual).slice(0, 300)})`;
     if (hash === null) continue;
     if (own[1] !== size) return `record ${name} has ${own[1]} bytes, expected ${size}`;
     if (own[2] !== hash) return `record ${name} differs (same size ${size})`;
@@ -33,20 +34,35 @@ function compare(actual: readonly SavedRecord[], expected: readonly SavedRecord[
 }
 
 /** Runs `resave`, `debug` and `jitter`. */
-export function checkSaving(path: string, module: ScriptModule, expected: readonly SavedRecord[], checks: Checks): void {
+export function checkSaving(
+  path: string,
+  module: ScriptModule,
+  expected: readonly SavedRecord[],
+  checks: Checks,
+): void {
   let bytes: Uint8Array | undefined;
   let saved: SavedRecord[] = [];
   checks.run("resave", () => {
     bytes = module.saveToBuffer();
     saved = recordsOf(bytes);
-    return compare(saved.filter(([n]) => !isDebug(n)), expected.filter(([n]) => !isDebug(n)));
+    return compare(
+      saved.filter(([n]) => !isDebug(n)),
+      expected.filter(([n]) => !isDebug(n)),
+    );
   });
   if (expected.some(([n]) => isDebug(n))) {
-    checks.run("debug", () => compare(saved.filter(([n]) => isDebug(n)), expected.filter(([n]) => isDebug(n))));
+    checks.run("debug", () =>
+      compare(
+        saved.filter(([n]) => isDebug(n)),
+        expected.filter(([n]) => isDebug(n)),
+      ),
+    );
   }
   checks.run("jitter", () => {
     if (!bytes) return "the module could not be saved";
     const again = jit.load(bytes).saveToBuffer();
-    return Buffer.compare(bytes, again) === 0 ? undefined : `second save differs (${bytes.length} and ${again.length} bytes)`;
+    return Buffer.compare(bytes, again) === 0
+      ? undefined
+      : `second save differs (${bytes.length} and ${again.length} bytes)`;
   });
 }

@@ -1,7 +1,17 @@
 /** @file Runs one self-checking archive (`ops/*.pt`): cases on stored inputs, expected results, expected errors. Upstream: none. Spec: none. */
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { Complex, Float, ScriptRuntimeError, Tensor, TorchScriptError, jit, setPrintSink, setWarningSink, type ScriptModule } from "../node/index.ts";
+import {
+  Complex,
+  Float,
+  ScriptRuntimeError,
+  Tensor,
+  TorchScriptError,
+  jit,
+  setPrintSink,
+  setWarningSink,
+  type ScriptModule,
+} from "../node/index.ts";
 import type { Checks } from "./checks.ts";
 import { checkSaving, type SavedRecord } from "./saving.ts";
 import { tensorDifference, type Tolerance } from "./values.ts";
@@ -20,7 +30,12 @@ function resavedOf(path: string): readonly SavedRecord[] | undefined {
 }
 
 /** Why two IValues differ, or undefined. */
-function valueDifference(actual: unknown, expected: unknown, tolerance: Tolerance, path = "result"): string | undefined {
+function valueDifference(
+  actual: unknown,
+  expected: unknown,
+  tolerance: Tolerance,
+  path = "result",
+): string | undefined {
   const fail = (what: string): string => `${path}: ${what}`;
   if (expected instanceof Tensor) {
     const why = tensorDifference(actual, expected, tolerance);
@@ -29,14 +44,21 @@ function valueDifference(actual: unknown, expected: unknown, tolerance: Toleranc
   if (expected instanceof Float) return valueDifference(actual, expected.value, tolerance, path);
   if (actual instanceof Float) return valueDifference(actual.value, expected, tolerance, path);
   if (typeof expected === "number" && typeof actual === "number") {
-    const ok = actual === expected || (Number.isNaN(actual) && Number.isNaN(expected)) || Math.abs(actual - expected) <= tolerance.atol + tolerance.rtol * Math.abs(expected);
+    const ok =
+      actual === expected ||
+      (Number.isNaN(actual) && Number.isNaN(expected)) ||
+      Math.abs(actual - expected) <= tolerance.atol + tolerance.rtol * Math.abs(expected);
     return ok ? undefined : fail(`found ${actual}, expected ${expected}`);
   }
   if (expected instanceof Complex && actual instanceof Complex) {
-    return valueDifference(actual.re, expected.re, tolerance, `${path}.real`) ?? valueDifference(actual.im, expected.im, tolerance, `${path}.imag`);
+    return (
+      valueDifference(actual.re, expected.re, tolerance, `${path}.real`) ??
+      valueDifference(actual.im, expected.im, tolerance, `${path}.imag`)
+    );
   }
   if (Array.isArray(expected)) {
-    if (!Array.isArray(actual) || actual.length !== expected.length) return fail(`found ${String(actual)}, expected ${expected.length} elements`);
+    if (!Array.isArray(actual) || actual.length !== expected.length)
+      return fail(`found ${String(actual)}, expected ${expected.length} elements`);
     for (let i = 0; i < expected.length; i++) {
       const why = valueDifference(actual[i], expected[i], tolerance, `${path}[${i}]`);
       if (why !== undefined) return why;
@@ -51,7 +73,9 @@ function valueDifference(actual: unknown, expected: unknown, tolerance: Toleranc
     }
     return undefined;
   }
-  return actual === expected || String(actual) === String(expected) ? undefined : fail(`found ${String(actual)}, expected ${String(expected)}`);
+  return actual === expected || String(actual) === String(expected)
+    ? undefined
+    : fail(`found ${String(actual)}, expected ${String(expected)}`);
 }
 
 /** Whether a module checks itself. */
@@ -75,7 +99,9 @@ function runQuietly(path: string, checks: Checks): void {
   let module: ScriptModule | undefined;
   checks.run("load", () => {
     module = jit.load(path);
-    return isSelfChecking(module) ? undefined : "the archive has no attributes `names` and `tolerances`: no case folder and no self-checking archive";
+    return isSelfChecking(module)
+      ? undefined
+      : "the archive has no attributes `names` and `tolerances`: no case folder and no self-checking archive";
   });
   if (!module || !isSelfChecking(module)) return;
   const loaded = module;
@@ -85,30 +111,43 @@ function runQuietly(path: string, checks: Checks): void {
   const names = loaded.getattr("names") as string[];
   const tolerances = loaded.getattr("tolerances") as [number, number][];
   for (let k = 0; k < count; k++) {
-    checks.run("run", () => {
-      const [rtol, atol] = tolerances[k]!;
-      return valueDifference(loaded.invoke(`case_${k}`, []), loaded.getattr(`expected_${k}`), { rtol, atol });
-    }, `case_${k} ${names[k] ?? ""}`);
+    checks.run(
+      "run",
+      () => {
+        const [rtol, atol] = tolerances[k]!;
+        return valueDifference(loaded.invoke(`case_${k}`, []), loaded.getattr(`expected_${k}`), { rtol, atol });
+      },
+      `case_${k} ${names[k] ?? ""}`,
+    );
   }
   const errors = loaded.hasattr("n_errors") ? Number(loaded.getattr("n_errors")) : 0;
   for (let k = 0; k < errors; k++) {
-    checks.run("run", () => {
-      const pattern = String(loaded.getattr(`error_regex_${k}`));
-      try {
-        loaded.invoke(`error_${k}`, []);
-      } catch (error) {
-        if (!(error instanceof TorchScriptError)) throw error;
-        const message = error instanceof ScriptRuntimeError ? `${error.reason}\n${error.message}` : error.message;
-        return pythonRegExp(pattern).test(message) ? undefined : `raised ${JSON.stringify(message.slice(0, 200))}, expected a match of ${pattern}`;
-      }
-      return `did not raise ${pattern}`;
-    }, `error_${k}`);
+    checks.run(
+      "run",
+      () => {
+        const pattern = String(loaded.getattr(`error_regex_${k}`));
+        try {
+          loaded.invoke(`error_${k}`, []);
+        } catch (error) {
+          if (!(error instanceof TorchScriptError)) throw error;
+          const message = error instanceof ScriptRuntimeError ? `${error.reason}\n${error.message}` : error.message;
+          return pythonRegExp(pattern).test(message)
+            ? undefined
+            : `raised ${JSON.stringify(message.slice(0, 200))}, expected a match of ${pattern}`;
+        }
+        return `did not raise ${pattern}`;
+      },
+      `error_${k}`,
+    );
   }
 }
 
 /** A Python regular expression as JavaScript's: the few spellings that differ. */
 function pythonRegExp(pattern: string): RegExp {
   const flags = /^\(\?([ims]+)\)/.exec(pattern);
-  const body = (flags ? pattern.slice(flags[0].length) : pattern).replaceAll("\\A", "^").replaceAll("\\Z", "$").replaceAll("(?P<", "(?<");
+  const body = (flags ? pattern.slice(flags[0].length) : pattern)
+    .replaceAll("\\A", "^")
+    .replaceAll("\\Z", "$")
+    .replaceAll("(?P<", "(?<");
   return new RegExp(body, `${flags?.[1] ?? ""}`);
 }

@@ -1,5 +1,18 @@
 /** @file VALUEs of case.json: decoding to IValues and comparing. Upstream: none. Spec: none (shared/conformance/README.md). */
-import { Complex, DTYPES, Device, EnumValue, Float, ScriptObject, Tensor, dynamicTypeOf, tagDynamicType, torch, tupleOf, type DType } from "../index.ts";
+import {
+  Complex,
+  DTYPES,
+  Device,
+  EnumValue,
+  Float,
+  ScriptObject,
+  Tensor,
+  dynamicTypeOf,
+  tagDynamicType,
+  torch,
+  tupleOf,
+  type DType,
+} from "../index.ts";
 
 /** A VALUE as it stands in a case. */
 export interface CaseValue {
@@ -94,8 +107,19 @@ export function decode(value: CaseValue): unknown {
       return dtypeOf(String(value.v).replace("torch.", "")).id;
     case "sparse_coo": {
       const values = decode(value.values!) as Tensor;
-      const tensor = new Tensor(torch.fromBytes(new Uint8Array(0), [0], values.dtype).storage, values.dtype, value.shape!, value.shape!.map(() => 0), 0);
-      tensor.sparse = { layout: "sparse_coo", indices: decode(value.indices!) as Tensor, values, coalesced: value.coalesced === true };
+      const tensor = new Tensor(
+        torch.fromBytes(new Uint8Array(0), [0], values.dtype).storage,
+        values.dtype,
+        value.shape!,
+        value.shape!.map(() => 0),
+        0,
+      );
+      tensor.sparse = {
+        layout: "sparse_coo",
+        indices: decode(value.indices!) as Tensor,
+        values,
+        coalesced: value.coalesced === true,
+      };
       return tensor;
     }
     default:
@@ -127,7 +151,11 @@ export function tensorDifference(actual: unknown, expected: Tensor, tolerance: T
   }
   if (expected.quantizer?.scheme === "per_tensor_affine") {
     const q = actual.quantizer;
-    if (q?.scheme !== "per_tensor_affine" || !close(q.scale, expected.quantizer.scale, tolerance) || q.zeroPoint !== expected.quantizer.zeroPoint) {
+    if (
+      q?.scheme !== "per_tensor_affine" ||
+      !close(q.scale, expected.quantizer.scale, tolerance) ||
+      q.zeroPoint !== expected.quantizer.zeroPoint
+    ) {
       return "quantizer differs";
     }
   }
@@ -140,7 +168,12 @@ export function tensorDifference(actual: unknown, expected: Tensor, tolerance: T
   for (let i = 0; i < b.length; i++) {
     const x = a[i]!;
     const y = b[i]!;
-    const ok = typeof x === "bigint" || typeof y === "bigint" ? BigInt(x) === BigInt(y) : exact ? x === y : close(x, y, tolerance);
+    const ok =
+      typeof x === "bigint" || typeof y === "bigint"
+        ? BigInt(x) === BigInt(y)
+        : exact
+          ? x === y
+          : close(x, y, tolerance);
     if (ok) continue;
     count++;
     const by = Math.abs(Number(x) - Number(y));
@@ -162,7 +195,12 @@ function describe(value: unknown): string {
 }
 
 /** Why a result differs from the expected VALUE, or undefined. */
-export function difference(actual: unknown, expected: CaseValue, tolerance: Tolerance, path = "result"): string | undefined {
+export function difference(
+  actual: unknown,
+  expected: CaseValue,
+  tolerance: Tolerance,
+  path = "result",
+): string | undefined {
   const fail = (what: string): string => `${path}: ${what}`;
   switch (expected.t) {
     case "tensor": {
@@ -178,12 +216,17 @@ export function difference(actual: unknown, expected: CaseValue, tolerance: Tole
       );
     }
     case "int": {
-      const ok = (typeof actual === "number" || typeof actual === "bigint") && BigInt(Number.isInteger(actual) || typeof actual === "bigint" ? actual : 0) === BigInt(expected.v as string) && (typeof actual === "bigint" || Number.isInteger(actual));
+      const ok =
+        (typeof actual === "number" || typeof actual === "bigint") &&
+        BigInt(Number.isInteger(actual) || typeof actual === "bigint" ? actual : 0) === BigInt(expected.v as string) &&
+        (typeof actual === "bigint" || Number.isInteger(actual));
       return ok ? undefined : fail(`found ${describe(actual)}, expected int ${String(expected.v)}`);
     }
     case "float": {
       const n = actual instanceof Float ? actual.value : actual;
-      return typeof n === "number" && close(n, numberOf(expected.v), tolerance) ? undefined : fail(`found ${describe(actual)}, expected float ${String(expected.v)}`);
+      return typeof n === "number" && close(n, numberOf(expected.v), tolerance)
+        ? undefined
+        : fail(`found ${describe(actual)}, expected float ${String(expected.v)}`);
     }
     case "complex": {
       const [re, im] = (expected.v as unknown[]).map(numberOf);
@@ -192,13 +235,16 @@ export function difference(actual: unknown, expected: CaseValue, tolerance: Tole
     }
     case "bool":
     case "str":
-      return actual === expected.v ? undefined : fail(`found ${describe(actual)}, expected ${JSON.stringify(expected.v)}`);
+      return actual === expected.v
+        ? undefined
+        : fail(`found ${describe(actual)}, expected ${JSON.stringify(expected.v)}`);
     case "none":
       return actual === null || actual === undefined ? undefined : fail(`found ${describe(actual)}, expected None`);
     case "list":
     case "tuple": {
       const items = expected.v as CaseValue[];
-      if (!Array.isArray(actual) || actual.length !== items.length) return fail(`found ${describe(actual)}, expected ${items.length} elements`);
+      if (!Array.isArray(actual) || actual.length !== items.length)
+        return fail(`found ${describe(actual)}, expected ${items.length} elements`);
       for (let i = 0; i < items.length; i++) {
         const why = difference(actual[i], items[i]!, tolerance, `${path}[${i}]`);
         if (why !== undefined) return why;
@@ -207,7 +253,8 @@ export function difference(actual: unknown, expected: CaseValue, tolerance: Tole
     }
     case "dict": {
       const items = expected.v as [CaseValue, CaseValue][];
-      if (!(actual instanceof Map) || actual.size !== items.length) return fail(`found ${describe(actual)}, expected a dict of ${items.length}`);
+      if (!(actual instanceof Map) || actual.size !== items.length)
+        return fail(`found ${describe(actual)}, expected a dict of ${items.length}`);
       const have = [...(actual as Map<unknown, unknown>)];
       for (let i = 0; i < items.length; i++) {
         const [key, value] = items[i]!;
@@ -219,14 +266,20 @@ export function difference(actual: unknown, expected: CaseValue, tolerance: Tole
       return undefined;
     }
     case "device":
-      return String(actual) === String(expected.v) ? undefined : fail(`found ${describe(actual)}, expected device ${String(expected.v)}`);
+      return String(actual) === String(expected.v)
+        ? undefined
+        : fail(`found ${describe(actual)}, expected device ${String(expected.v)}`);
     case "dtype":
-      return actual === decode(expected) ? undefined : fail(`found ${describe(actual)}, expected ${String(expected.v)}`);
+      return actual === decode(expected)
+        ? undefined
+        : fail(`found ${describe(actual)}, expected ${String(expected.v)}`);
     case "layout":
     case "memory_format":
       return undefined;
     case "enum":
-      return actual instanceof EnumValue && actual.name === expected.name ? undefined : fail(`found ${describe(actual)}, expected enum ${expected.name}`);
+      return actual instanceof EnumValue && actual.name === expected.name
+        ? undefined
+        : fail(`found ${describe(actual)}, expected enum ${expected.name}`);
     default:
       return fail(`cannot compare a value of kind "${expected.t}"`);
   }

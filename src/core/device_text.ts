@@ -32,9 +32,7 @@ export function parseDevice(text: string): Device {
   if (!found) throw new OperatorError(`Invalid device string: '${text}'`);
   const type = found[1]!;
   if (!TYPES.includes(type)) {
-    throw new OperatorError(
-      `Expected one of ${TYPES.join(", ")} device type at start of device string: ${type}`,
-    );
+    throw new OperatorError(`Expected one of ${TYPES.join(", ")} device type at start of device string: ${type}`);
   }
   return new Device(type, found[2] === undefined ? undefined : Number(found[2]));
 }

@@ -146,13 +146,17 @@ export function needsCoercion(from: Type, to: Type): boolean {
   if (from === to) return false;
   if (isDynamicType(to)) {
     const inner = from.kind === "Optional" ? from.element : from;
-    return !isDynamicType(from) && (inner.kind === "Float" || inner.kind === "List" || inner.kind === "Dict" || inner.kind === "Tuple");
+    return (
+      !isDynamicType(from) &&
+      (inner.kind === "Float" || inner.kind === "List" || inner.kind === "Dict" || inner.kind === "Tuple")
+    );
   }
   if (isDynamicType(from)) return true;
   if (from.kind === "Optional" && to.kind === "Optional") return needsCoercion(from.element, to.element);
   if (to.kind === "Optional") return needsCoercion(from, to.element);
   if (from.kind === "Optional") return needsCoercion(from.element, to);
-  if (from.kind === "Tuple" && to.kind === "Tuple") return from.elements.some((f, i) => needsCoercion(f, to.elements[i] ?? f));
+  if (from.kind === "Tuple" && to.kind === "Tuple")
+    return from.elements.some((f, i) => needsCoercion(f, to.elements[i] ?? f));
   return false;
 }
 

@@ -30,9 +30,7 @@ export function printIValue(value: unknown, type: Type): string {
     case "bigint":
       return String(value);
     case "number":
-      return isFloatType(type) || (isDynamicType(type) && !isIntScalar(value))
-        ? floatText(value)
-        : String(value);
+      return isFloatType(type) || (isDynamicType(type) && !isIntScalar(value)) ? floatText(value) : String(value);
     default:
       break;
   }

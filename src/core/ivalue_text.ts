@@ -11,11 +11,7 @@ import type { Type } from "./type.ts";
 export type ValueFormatter = (value: unknown, type: Type) => string | undefined;
 
 /** The type that a value of static type `type` has of itself: None or T for an Optional, element types for a tuple. */
-export function valueType(
-  value: unknown,
-  type: Type,
-  tensorType: (tensor: Tensor) => Type = () => T.TensorT,
-): Type {
+export function valueType(value: unknown, type: Type, tensorType: (tensor: Tensor) => Type = () => T.TensorT): Type {
   if (value === null || value === undefined) return T.NoneT;
   if (type.kind === "Optional") return valueType(value, type.element, tensorType);
   if (isDynamicType(type)) {
@@ -33,12 +29,7 @@ export function valueType(
 
 /** Whether the elements of a list say its type; else the literal needs an annotation. */
 function canBeInferred(element: Type): boolean {
-  return (
-    element.kind !== "Union" &&
-    element.kind !== "Optional" &&
-    element.kind !== "Number" &&
-    element.kind !== "Any"
-  );
+  return element.kind !== "Union" && element.kind !== "Optional" && element.kind !== "Number" && element.kind !== "Any";
 }
 
 /**
@@ -73,16 +64,12 @@ export function valueLiteral(value: unknown, staticType: Type, format?: ValueFor
     case "List": {
       const items = plain as unknown[];
       const text = `[${items.map((v) => inner(v, type.element)).join(", ")}]`;
-      return items.length === 0 || !canBeInferred(type.element)
-        ? `annotate(${T.annotationStr(type)}, ${text})`
-        : text;
+      return items.length === 0 || !canBeInferred(type.element) ? `annotate(${T.annotationStr(type)}, ${text})` : text;
     }
     case "Dict": {
       const items = [...(plain as Map<unknown, unknown>)];
       const text = `{${items.map(([k, v]) => `${inner(k, type.key)}: ${inner(v, type.value)}`).join(", ")}}`;
-      return items.length === 0 || !canBeInferred(type.value)
-        ? `annotate(${T.annotationStr(type)},${text})`
-        : text;
+      return items.length === 0 || !canBeInferred(type.value) ? `annotate(${T.annotationStr(type)},${text})` : text;
     }
     case "Enum":
       return `${type.name.qualifiedName}.${(plain as EnumValue).name}`;

@@ -1,14 +1,6 @@
 /** @file Binding of a schema's type variables to the types of actual arguments. Upstream: aten/src/ATen/core/type.cpp (matchTypeVariables). Spec: none. */
 import { internalAssert } from "../base/errors.ts";
-import {
-  hasFreeVariables,
-  isSubtypeOf,
-  NoneT,
-  typeReprStr,
-  unifyTypeList,
-  unifyTypes,
-  type Type,
-} from "./type.ts";
+import { hasFreeVariables, isSubtypeOf, NoneT, typeReprStr, unifyTypeList, unifyTypes, type Type } from "./type.ts";
 
 /** Bindings of type variables by name. */
 export type TypeEnv = Map<string, Type>;
@@ -64,10 +56,7 @@ export function matchTypeVariables(formal: Type, actual: Type, env: TypeEnv): st
       return matchTypeVariables(formal.element, actual, env);
     case "Dict":
       if (actual.kind === "Dict")
-        return (
-          matchTypeVariables(formal.key, actual.key, env) ??
-          matchTypeVariables(formal.value, actual.value, env)
-        );
+        return matchTypeVariables(formal.key, actual.key, env) ?? matchTypeVariables(formal.value, actual.value, env);
       break;
     default:
       internalAssert(false, `type variable inside ${formal.kind}`);

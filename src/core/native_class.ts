@@ -107,7 +107,8 @@ function isForOneDnn({ quantizer }: Tensor): boolean {
 function unpackedWeight(weight: Tensor, strides: readonly number[]): Tensor {
   const out = emptyStrided(weight.sizes, strides, weight.dtype);
   // the integers are copied, not the numbers that they stand for
-  const raw = (t: Tensor): Tensor => (t.dtype === DTYPES.qint8 ? new Tensor(t.storage, DTYPES.int8, t.sizes, t.strides, t.storageOffset) : t);
+  const raw = (t: Tensor): Tensor =>
+    t.dtype === DTYPES.qint8 ? new Tensor(t.storage, DTYPES.int8, t.sizes, t.strides, t.storageOffset) : t;
   copyInto(raw(out), raw(weight));
   out.quantizer = isForOneDnn(weight) ? weight.quantizer : roundedScales(weight.quantizer);
   return out;
@@ -145,7 +146,10 @@ const CONV: Methods = {
   },
   "weight({C} _0) -> Tensor _0": ([self]) => nativeState<ConvParams>(self).weight,
   "bias({C} _0) -> Tensor? _0": ([self]) => nativeState<ConvParams>(self).bias,
-  "unpack({C} _0) -> ((Tensor, Tensor?) _0)": ([self]) => [unpackedConvWeight(nativeState(self)), nativeState<ConvParams>(self).bias],
+  "unpack({C} _0) -> ((Tensor, Tensor?) _0)": ([self]) => [
+    unpackedConvWeight(nativeState(self)),
+    nativeState<ConvParams>(self).bias,
+  ],
   "stride({C} _0) -> int[] _0": ([self]) => [...nativeState<ConvParams>(self).stride],
   "padding({C} _0) -> int[] _0": ([self]) => [...nativeState<ConvParams>(self).padding],
   "output_padding({C} _0) -> int[] _0": ([self]) => [...nativeState<ConvParams>(self).outputPadding],
@@ -156,7 +160,15 @@ const CONV: Methods = {
 
 /** Version 2: the geometry as an int16 tensor [dims, stride, padding, dilation, output padding, groups, transpose]. */
 function convState(p: ConvParams): [string, Tensor[], (Tensor | null)[]] {
-  const config = [p.stride.length, ...p.stride, ...p.padding, ...p.dilation, ...p.outputPadding, p.groups, p.transpose ? 1 : 0];
+  const config = [
+    p.stride.length,
+    ...p.stride,
+    ...p.padding,
+    ...p.dilation,
+    ...p.outputPadding,
+    p.groups,
+    p.transpose ? 1 : 0,
+  ];
   return ["2", [fromData(config, [config.length], DTYPES.int16), unpackedConvWeight(p)], [p.bias]];
 }
 
@@ -174,9 +186,25 @@ function parseConvState(state: unknown[]): ConvParams {
   // version 1: weight, bias, then one-element tensors, (stride..., padding..., dilation...), groups
   const numbers = (list: unknown): number[] => (list as Tensor[]).map((t) => Number(contiguousData(t)[0]));
   if (state.length >= 6) {
-    const [weight, bias, stride, padding, dilation, groups] = state as [Tensor, Tensor | null, unknown, unknown, unknown, Tensor];
+    const [weight, bias, stride, padding, dilation, groups] = state as [
+      Tensor,
+      Tensor | null,
+      unknown,
+      unknown,
+      unknown,
+      Tensor,
+    ];
     const dims = numbers(stride).length;
-    return { weight, bias, stride: numbers(stride), padding: numbers(padding), outputPadding: new Array<number>(dims).fill(0), dilation: numbers(dilation), groups: Number(contiguousData(groups)[0]), transpose: false };
+    return {
+      weight,
+      bias,
+      stride: numbers(stride),
+      padding: numbers(padding),
+      outputPadding: new Array<number>(dims).fill(0),
+      dilation: numbers(dilation),
+      groups: Number(contiguousData(groups)[0]),
+      transpose: false,
+    };
   }
   throw new OperatorError(`Unexpected serialized qconv version: ${String(version)}`);
 }
@@ -184,7 +212,16 @@ function parseConvState(state: unknown[]): ConvParams {
 function fromConfig(config: readonly number[], weight: Tensor, bias: Tensor | null): ConvParams {
   const dims = config[0] ?? 0;
   const part = (i: number): number[] => config.slice(1 + i * dims, 1 + (i + 1) * dims);
-  return { weight, bias, stride: part(0), padding: part(1), dilation: part(2), outputPadding: part(3), groups: config[1 + 4 * dims] ?? 1, transpose: config[2 + 4 * dims] === 1 };
+  return {
+    weight,
+    bias,
+    stride: part(0),
+    padding: part(1),
+    dilation: part(2),
+    outputPadding: part(3),
+    groups: config[1 + 4 * dims] ?? 1,
+    transpose: config[2 + 4 * dims] === 1,
+  };
 }
 
 const EMBEDDING: Methods = {
@@ -215,8 +252,12 @@ const NATIVE_CLASSES: Readonly<Record<string, Methods>> = {
   "quantized.Conv2dPackedParamsBase": CONV,
   "quantized.Conv3dPackedParamsBase": CONV,
   "quantized.EmbeddingPackedParamsBase": EMBEDDING,
-  "rnn.CellParamsBase": carried("(str, Tensor[], float[], int[], __torch__.torch.classes.quantized.LinearPackedParamsBase[])"),
-  "sparse.LinearPackedParamsBase": carried("(int, Tensor?, int, int, Tensor, Tensor, bool, Tensor, Tensor, Tensor, int, int)"),
+  "rnn.CellParamsBase": carried(
+    "(str, Tensor[], float[], int[], __torch__.torch.classes.quantized.LinearPackedParamsBase[])",
+  ),
+  "sparse.LinearPackedParamsBase": carried(
+    "(int, Tensor?, int, int, Tensor, Tensor, bool, Tensor, Tensor, Tensor, int, int)",
+  ),
 };
 
 const classes = new Map<string, ClassType>();

@@ -129,7 +129,11 @@ function isOrdinary(value: unknown): boolean {
  * Gives a registered operator another kernel for some arguments (`applies` sees the first two): quantized and sparse tensors. `make`
  * gets the plain kernel. Nothing happens where the operator is not registered.
  */
-export function specializeKernel(key: string, applies: SpecialKernel["applies"], make: (plain: (...args: unknown[]) => unknown) => SpecialKernel["kernel"]): void {
+export function specializeKernel(
+  key: string,
+  applies: SpecialKernel["applies"],
+  make: (plain: (...args: unknown[]) => unknown) => SpecialKernel["kernel"],
+): void {
   const entry = entries.get(key) as { kernel: Kernel } | undefined;
   if (!entry) return;
   const known = specials.get(entry);
@@ -141,7 +145,17 @@ export function specializeKernel(key: string, applies: SpecialKernel["applies"],
   const list: SpecialKernel[] = [{ applies, kernel: make(plain) }];
   specials.set(entry, list);
   // fixed arity: spreading arguments costs on the hot path
-  const kernel = (a: unknown, b: unknown, c: unknown, d: unknown, e: unknown, f: unknown, g: unknown, h: unknown, i: unknown): unknown => {
+  const kernel = (
+    a: unknown,
+    b: unknown,
+    c: unknown,
+    d: unknown,
+    e: unknown,
+    f: unknown,
+    g: unknown,
+    h: unknown,
+    i: unknown,
+  ): unknown => {
     if (isOrdinary(a) && isOrdinary(b)) return plain(a, b, c, d, e, f, g, h, i);
     for (const special of list) if (special.applies(a, b)) return special.kernel(a, b, c, d, e, f, g, h, i);
     return plain(a, b, c, d, e, f, g, h, i);
@@ -158,7 +172,9 @@ export type OpFunction<S extends string> = (...args: CallArgsOf<S>) => ReturnOf<
  */
 export function op<S extends string>(
   schema: S,
-  entry: ((...args: ArgsOf<S>) => ReturnOf<S>) | { kernel: (...args: ArgsOf<S>) => ReturnOf<S>; derivative?: Derivative },
+  entry:
+    | ((...args: ArgsOf<S>) => ReturnOf<S>)
+    | { kernel: (...args: ArgsOf<S>) => ReturnOf<S>; derivative?: Derivative },
 ): OpFunction<S> {
   const kernel = (typeof entry === "function" ? entry : entry.kernel) as unknown as Kernel;
   const registered = register(schema, kernel, typeof entry === "function" ? undefined : entry.derivative, false);
@@ -204,16 +220,22 @@ export function callOperator(key: string, args: unknown[]): unknown {
 
 function derive(schema: FunctionSchema): OperatorEntry | undefined {
   const key = operatorName(schema);
-  const alias = aliases.get(schema.name) ?? (schema.name.endsWith("_") ? withUnderscore(aliases.get(schema.name.slice(0, -1))) : undefined);
+  const alias =
+    aliases.get(schema.name) ??
+    (schema.name.endsWith("_") ? withUnderscore(aliases.get(schema.name.slice(0, -1))) : undefined);
   if (alias !== undefined) {
-    const target = schemasFor(alias).find((s) => sameArguments(s.args, schema.args)) ?? schemasFor(alias).find((s) => s.overloadName === schema.overloadName);
+    const target =
+      schemasFor(alias).find((s) => sameArguments(s.args, schema.args)) ??
+      schemasFor(alias).find((s) => s.overloadName === schema.overloadName);
     const entry = target && findOperator(target);
     if (entry) return { ...plain(entry), key, schema };
   }
   const outs = schema.args.filter(isOutArgument);
   if (outs.length > 0) {
     const inputs = schema.args.filter((a) => !isOutArgument(a));
-    const functional = schemasFor(schema.name).find((s) => !s.args.some(isOutArgument) && sameArguments(s.args, inputs));
+    const functional = schemasFor(schema.name).find(
+      (s) => !s.args.some(isOutArgument) && sameArguments(s.args, inputs),
+    );
     const entry = functional && findOperator(functional);
     if (!entry) return undefined;
     const count = inputs.length;

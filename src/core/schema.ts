@@ -2,15 +2,7 @@
 import { ScriptError } from "../base/errors.ts";
 import { floatLiteral, quotedString } from "../base/float_text.ts";
 import { Float, boxFloat } from "../tensor/scalar.ts";
-import {
-  annotationStr,
-  isSubtypeOf,
-  setSchemaSubtype,
-  typeStr,
-  typesEqual,
-  type Type,
-  type WhyNot,
-} from "./type.ts";
+import { annotationStr, isSubtypeOf, setSchemaSubtype, typeStr, typesEqual, type Type, type WhyNot } from "./type.ts";
 import * as T from "./type.ts";
 
 /** What `(a!)` says: which alias sets a value is in and whether it is written. */
@@ -272,7 +264,12 @@ class SchemaParser {
     return { before, after: after ?? before, isWrite };
   }
 
-  private type(): { type: Type; realType: string | undefined; aliasInfo: AliasInfo | undefined; fixedLength: number | undefined } {
+  private type(): {
+    type: Type;
+    realType: string | undefined;
+    aliasInfo: AliasInfo | undefined;
+    fixedLength: number | undefined;
+  } {
     let type: Type;
     let realType: string | undefined;
     let fixedLength: number | undefined;
@@ -327,7 +324,9 @@ class SchemaParser {
         if (digits !== undefined) fixedLength = Number(digits);
         const container = this.alias();
         if (aliasInfo !== undefined) {
-          aliasInfo = container ? { ...container, contained: aliasInfo } : { before: aliasInfo.before, after: aliasInfo.after, isWrite: false, contained: aliasInfo };
+          aliasInfo = container
+            ? { ...container, contained: aliasInfo }
+            : { before: aliasInfo.before, after: aliasInfo.after, isWrite: false, contained: aliasInfo };
         } else aliasInfo = container;
       } else if (this.text[this.at] === "?") {
         this.at++;
@@ -383,7 +382,8 @@ function defaultText(value: unknown, arg: Argument, type = arg.type): string {
   if (Array.isArray(value)) {
     const element = type.kind === "List" ? type.element : T.IntT;
     // int[2] stride=1 stays as it was written, SymInt[2] does not
-    if (element.kind === "Int" && arg.realType === undefined && value.length > 1 && value.every((v) => v === value[0])) return String(value[0]);
+    if (element.kind === "Int" && arg.realType === undefined && value.length > 1 && value.every((v) => v === value[0]))
+      return String(value[0]);
     return `[${value.map((v) => defaultText(v, arg, element)).join(", ")}]`;
   }
   if (type.kind === "Optional") return defaultText(value, arg, type.element);
@@ -421,7 +421,11 @@ export function isSchemaSubtypeOf(a: FunctionSchema, b: FunctionSchema, asMethod
     if (own.name !== other.name || own.kwargOnly !== other.kwargOnly) return false;
     // arguments are contravariant, returns covariant
     if (!isSubtypeOf(other.type, own.type, whyNot)) return false;
-    if (other.hasDefault && (!own.hasDefault || JSON.stringify(own.defaultValue) !== JSON.stringify(other.defaultValue))) return false;
+    if (
+      other.hasDefault &&
+      (!own.hasDefault || JSON.stringify(own.defaultValue) !== JSON.stringify(other.defaultValue))
+    )
+      return false;
   }
   return a.returns.every((r, i) => isSubtypeOf(r.type, b.returns[i]!.type, whyNot));
 }

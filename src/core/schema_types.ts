@@ -28,34 +28,46 @@ type ArgTypes<P extends readonly string[]> = P extends [infer H extends string, 
   ? H extends `Tensor(a -> *) ${string}`
     ? [Tensor, ...ArgTypes<R>]
     : H extends `${infer Ty} ${infer N}`
-    ? N extends `${string} ${string}`
-      ? [unknown, ...ArgTypes<R>]
-      : [TypeOf<Ty>, ...ArgTypes<R>]
-    : ArgTypes<R>
+      ? N extends `${string} ${string}`
+        ? [unknown, ...ArgTypes<R>]
+        : [TypeOf<Ty>, ...ArgTypes<R>]
+      : ArgTypes<R>
   : [];
 
 type ReturnedTypes<P extends readonly string[]> = P extends [infer H extends string, ...infer R extends string[]]
   ? [TypeOf<H extends `${infer Ty} ${string}` ? Ty : H>, ...ReturnedTypes<R>]
   : [];
 
-type Returned<R extends string> = R extends `(${infer Inner})` ? (Inner extends "" ? void : ReturnedTypes<Split<Inner, ", ">>) : TypeOf<R>;
+type Returned<R extends string> = R extends `(${infer Inner})`
+  ? Inner extends ""
+    ? void
+    : ReturnedTypes<Split<Inner, ", ">>
+  : TypeOf<R>;
 
 /** Like `ArgTypes`, with arguments that have a default optional. */
 type CallTypes<P extends readonly string[]> = P extends [infer H extends string, ...infer R extends string[]]
   ? H extends `Tensor(a -> *) ${string}`
     ? [Tensor, ...CallTypes<R>]
     : H extends `${infer Ty} ${infer N}`
-    ? N extends `${string}=${string}`
-      ? [_?: TypeOf<Ty>, ...rest: Partial<ArgTypes<R>>]
-      : [TypeOf<Ty>, ...CallTypes<R>]
-    : CallTypes<R>
+      ? N extends `${string}=${string}`
+        ? [_?: TypeOf<Ty>, ...rest: Partial<ArgTypes<R>>]
+        : [TypeOf<Ty>, ...CallTypes<R>]
+      : CallTypes<R>
   : [];
 
 /** Positional arguments of a schema. */
-export type ArgsOf<S extends string> = S extends `${string}(${infer A}) -> ${string}` ? (A extends "" ? [] : ArgTypes<Split<A, ", ">>) : never;
+export type ArgsOf<S extends string> = S extends `${string}(${infer A}) -> ${string}`
+  ? A extends ""
+    ? []
+    : ArgTypes<Split<A, ", ">>
+  : never;
 
 /** Result of a schema: a value, a tuple as an array, or nothing. */
 export type ReturnOf<S extends string> = S extends `${string}) -> ${infer R}` ? Returned<R> : never;
 
 /** Positional arguments of a call: those behind the first default may be left out. */
-export type CallArgsOf<S extends string> = S extends `${string}(${infer A}) -> ${string}` ? (A extends "" ? [] : CallTypes<Split<A, ", ">>) : never;
+export type CallArgsOf<S extends string> = S extends `${string}(${infer A}) -> ${string}`
+  ? A extends ""
+    ? []
+    : CallTypes<Split<A, ", ">>
+  : never;

@@ -1,13 +1,69 @@
 /** @file Relations of types: equality, unions, subtyping, unification, type variables. Upstream: aten/src/ATen/core/type.cpp, union_type.cpp. Spec: spec/types.md. */
 import type { FunctionSchema } from "./schema.ts";
-import { type TypeKind, type Type, type TensorDetail, type TensorType, type DictType, type UnionType, type TupleType, type WrapperType, type VarType, type FunctionType, ClassType, InterfaceType, EnumType, TensorT, IntT, FloatT, ComplexT, NumberT, NoneT, listOf, dictOf, optionalOf, tupleOf, futureOf, containedAlternatives, containedTypes } from "./type_kinds.ts";
+import {
+  type TypeKind,
+  type Type,
+  type TensorDetail,
+  type TensorType,
+  type DictType,
+  type UnionType,
+  type TupleType,
+  type WrapperType,
+  type VarType,
+  type FunctionType,
+  ClassType,
+  InterfaceType,
+  EnumType,
+  TensorT,
+  IntT,
+  FloatT,
+  ComplexT,
+  NumberT,
+  NoneT,
+  listOf,
+  dictOf,
+  optionalOf,
+  tupleOf,
+  futureOf,
+  containedAlternatives,
+  containedTypes,
+} from "./type_kinds.ts";
 import { typeStr, holdsNumber } from "./type_text.ts";
 
 /** Order of `c10::TypeKind`, by which the members of a union are sorted. */
 const KIND_ORDER: readonly TypeKind[] = [
-  "Any", "Enum", "AnyEnum", "Tensor", "Storage", "Tuple", "List", "Dict", "Number", "Float", "Complex", "Future", "Await", "RRef", "Int", "None",
-  "String", "Generator", "Bool", "Optional", "Var", "Device", "Stream", "Function", "Class", "Capsule", "Interface", "QScheme", "AnyList",
-  "AnyTuple", "AnyClass", "Union",
+  "Any",
+  "Enum",
+  "AnyEnum",
+  "Tensor",
+  "Storage",
+  "Tuple",
+  "List",
+  "Dict",
+  "Number",
+  "Float",
+  "Complex",
+  "Future",
+  "Await",
+  "RRef",
+  "Int",
+  "None",
+  "String",
+  "Generator",
+  "Bool",
+  "Optional",
+  "Var",
+  "Device",
+  "Stream",
+  "Function",
+  "Class",
+  "Capsule",
+  "Interface",
+  "QScheme",
+  "AnyList",
+  "AnyTuple",
+  "AnyClass",
+  "Union",
 ];
 
 function flattenUnion(type: Type, out: Type[]): void {
@@ -40,7 +96,11 @@ export function standardizeUnion(given: readonly Type[]): Type[] {
   }
   types.length = Math.max(0, end + 1);
   const text = new Map(types.map((t) => [t, typeStr(t)]));
-  return types.sort((a, b) => KIND_ORDER.indexOf(a.kind) - KIND_ORDER.indexOf(b.kind) || (text.get(a)! < text.get(b)! ? -1 : text.get(a)! > text.get(b)! ? 1 : 0));
+  return types.sort(
+    (a, b) =>
+      KIND_ORDER.indexOf(a.kind) - KIND_ORDER.indexOf(b.kind) ||
+      (text.get(a)! < text.get(b)! ? -1 : text.get(a)! > text.get(b)! ? 1 : 0),
+  );
 }
 
 /**
@@ -84,7 +144,10 @@ export function typesEqual(a: Type, b: Type): boolean {
       const other = b as TupleType;
       if (a.elements.length !== other.elements.length) return false;
       if ((a.fieldNames === undefined) !== (other.fieldNames === undefined)) return false;
-      if (a.fieldNames && (a.name?.qualifiedName !== other.name?.qualifiedName || a.fieldNames.some((f, i) => f !== other.fieldNames![i]))) {
+      if (
+        a.fieldNames &&
+        (a.name?.qualifiedName !== other.name?.qualifiedName || a.fieldNames.some((f, i) => f !== other.fieldNames![i]))
+      ) {
         return false;
       }
       return a.elements.every((t, i) => typesEqual(t, other.elements[i]!));
@@ -97,7 +160,10 @@ export function typesEqual(a: Type, b: Type): boolean {
     case "Interface":
       return false;
     case "Enum":
-      return a.name.qualifiedName === (b as EnumType).name.qualifiedName && typesEqual(a.valueType, (b as EnumType).valueType);
+      return (
+        a.name.qualifiedName === (b as EnumType).name.qualifiedName &&
+        typesEqual(a.valueType, (b as EnumType).valueType)
+      );
     case "Tensor":
       return JSON.stringify(a.detail) === JSON.stringify((b as TensorType).detail);
     default:
@@ -116,7 +182,7 @@ export function isSubtypeOf(a: Type, b: Type, whyNot?: WhyNot): boolean {
   switch (a.kind) {
     case "Union":
     case "Optional": {
-      if (a.kind === "Optional" && b.kind === "Optional") return isSubtypeOf(a.element, b.element, whyNot) ;
+      if (a.kind === "Optional" && b.kind === "Optional") return isSubtypeOf(a.element, b.element, whyNot);
       if (b.kind !== "Union" && b.kind !== "Optional" && !(a.kind === "Union" && b.kind === "Number")) return false;
       return containedAlternatives(a).every((m) => isSubtypeOf(m, b, whyNot));
     }
@@ -164,7 +230,9 @@ function tensorSubtype(a: TensorType, b: TensorType): boolean {
   const want = b.detail;
   if (!want) return true;
   const have = a.detail ?? {};
-  return (Object.keys(want) as (keyof TensorDetail)[]).every((k) => JSON.stringify(want[k]) === JSON.stringify(have[k]));
+  return (Object.keys(want) as (keyof TensorDetail)[]).every(
+    (k) => JSON.stringify(want[k]) === JSON.stringify(have[k]),
+  );
 }
 
 function tupleSubtype(a: TupleType, b: TupleType, whyNot?: WhyNot): boolean {
@@ -187,17 +255,20 @@ export function setSchemaSubtype(fn: typeof schemaSubtype): void {
 
 function classImplements(cls: ClassType, iface: InterfaceType, whyNot?: WhyNot): boolean {
   if (!cls.isModule && iface.isModule) {
-    if (whyNot) whyNot.text += `Class '${cls.name.qualifiedName}' is not a subtype of the module interface '${iface.name.qualifiedName}' , only ScriptModule class can be subtype of module interface.\n`;
+    if (whyNot)
+      whyNot.text += `Class '${cls.name.qualifiedName}' is not a subtype of the module interface '${iface.name.qualifiedName}' , only ScriptModule class can be subtype of module interface.\n`;
     return false;
   }
   for (const schema of iface.methods) {
     const method = cls.findMethod(schema.name);
     if (!method) {
-      if (whyNot) whyNot.text += `Class '${cls.name.qualifiedName}' does not have method '${schema.name}' but '${iface.name.qualifiedName}' does.\n`;
+      if (whyNot)
+        whyNot.text += `Class '${cls.name.qualifiedName}' does not have method '${schema.name}' but '${iface.name.qualifiedName}' does.\n`;
       return false;
     }
     if (!schemaSubtype(method.schema, schema, true, whyNot)) {
-      if (whyNot) whyNot.text += `Method on class '${cls.name.qualifiedName}' (1) is not compatible with interface '${iface.name.qualifiedName}' (2)\n`;
+      if (whyNot)
+        whyNot.text += `Method on class '${cls.name.qualifiedName}' (1) is not compatible with interface '${iface.name.qualifiedName}' (2)\n`;
       return false;
     }
   }

@@ -13,9 +13,31 @@ interface Base {
 }
 
 export type BinaryOperator =
-  | "and" | "or"
-  | "<" | ">" | "==" | "<=" | ">=" | "!=" | "is" | "is not" | "in" | "not in"
-  | "+" | "-" | "*" | "/" | "//" | "%" | "@" | "**" | "<<" | ">>" | "&" | "|" | "^";
+  | "and"
+  | "or"
+  | "<"
+  | ">"
+  | "=="
+  | "<="
+  | ">="
+  | "!="
+  | "is"
+  | "is not"
+  | "in"
+  | "not in"
+  | "+"
+  | "-"
+  | "*"
+  | "/"
+  | "//"
+  | "%"
+  | "@"
+  | "**"
+  | "<<"
+  | ">>"
+  | "&"
+  | "|"
+  | "^";
 export type UnaryOperator = "-" | "not" | "~";
 
 export type Expr =
@@ -30,16 +52,32 @@ export type Expr =
   /** `yes if condition else no`. */
   | ({ readonly kind: "Ternary"; readonly condition: Expr; readonly yes: Expr; readonly no: Expr } & Base)
   | ({ readonly kind: "Select"; readonly value: Expr; readonly selector: Ident } & Base)
-  | ({ readonly kind: "Apply"; readonly callee: Expr; readonly args: readonly Expr[]; readonly kwargs: readonly KeywordArgument[] } & Base)
+  | ({
+      readonly kind: "Apply";
+      readonly callee: Expr;
+      readonly args: readonly Expr[];
+      readonly kwargs: readonly KeywordArgument[];
+    } & Base)
   /** `*value` among arguments, elements or targets. */
   | ({ readonly kind: "Starred"; readonly value: Expr } & Base)
   | ({ readonly kind: "Subscript"; readonly value: Expr; readonly indices: readonly Expr[] } & Base)
-  | ({ readonly kind: "Slice"; readonly start: Expr | undefined; readonly end: Expr | undefined; readonly step: Expr | undefined } & Base)
+  | ({
+      readonly kind: "Slice";
+      readonly start: Expr | undefined;
+      readonly end: Expr | undefined;
+      readonly step: Expr | undefined;
+    } & Base)
   | ({ readonly kind: "List"; readonly elements: readonly Expr[] } & Base)
   | ({ readonly kind: "Tuple"; readonly elements: readonly Expr[] } & Base)
   | ({ readonly kind: "Dict"; readonly keys: readonly Expr[]; readonly values: readonly Expr[] } & Base)
   | ({ readonly kind: "ListComp"; readonly element: Expr; readonly target: Expr; readonly iter: Expr } & Base)
-  | ({ readonly kind: "DictComp"; readonly key: Expr; readonly value: Expr; readonly target: Expr; readonly iter: Expr } & Base);
+  | ({
+      readonly kind: "DictComp";
+      readonly key: Expr;
+      readonly value: Expr;
+      readonly target: Expr;
+      readonly iter: Expr;
+    } & Base);
 
 export interface KeywordArgument extends Base {
   readonly name: Ident;
@@ -49,12 +87,27 @@ export interface KeywordArgument extends Base {
 export type Stmt =
   | ({ readonly kind: "ExprStmt"; readonly expr: Expr } & Base)
   /** `a = b = value`; `value` is absent in `x: int`. */
-  | ({ readonly kind: "Assign"; readonly targets: readonly Expr[]; readonly value: Expr | undefined; readonly annotation: Expr | undefined } & Base)
+  | ({
+      readonly kind: "Assign";
+      readonly targets: readonly Expr[];
+      readonly value: Expr | undefined;
+      readonly annotation: Expr | undefined;
+    } & Base)
   /** `target op= value`, op without `=`. */
   | ({ readonly kind: "AugAssign"; readonly target: Expr; readonly op: BinaryOperator; readonly value: Expr } & Base)
   | ({ readonly kind: "Return"; readonly value: Expr } & Base)
-  | ({ readonly kind: "If"; readonly condition: Expr; readonly then: readonly Stmt[]; readonly otherwise: readonly Stmt[] } & Base)
-  | ({ readonly kind: "For"; readonly targets: readonly Expr[]; readonly iters: readonly Expr[]; readonly body: readonly Stmt[] } & Base)
+  | ({
+      readonly kind: "If";
+      readonly condition: Expr;
+      readonly then: readonly Stmt[];
+      readonly otherwise: readonly Stmt[];
+    } & Base)
+  | ({
+      readonly kind: "For";
+      readonly targets: readonly Expr[];
+      readonly iters: readonly Expr[];
+      readonly body: readonly Stmt[];
+    } & Base)
   | ({ readonly kind: "While"; readonly condition: Expr; readonly body: readonly Stmt[] } & Base)
   | ({ readonly kind: "Raise"; readonly value: Expr } & Base)
   | ({ readonly kind: "Assert"; readonly test: Expr; readonly message: Expr | undefined } & Base)

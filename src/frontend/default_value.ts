@@ -27,13 +27,23 @@ export function mismatchMessage(want: readonly Type[], found: readonly Type[]): 
  * The value of a literal, or undefined where the expression is none. `hint` is the type that is asked for: it decides
  * the type of empty lists, and int, float and container values come in its form.
  */
-export function evaluateLiteral(expr: Expr, hint: Type | undefined, parseType: (expr: Expr) => Type, constants?: ConstantLookup): TypedConstant | undefined {
+export function evaluateLiteral(
+  expr: Expr,
+  hint: Type | undefined,
+  parseType: (expr: Expr) => Type,
+  constants?: ConstantLookup,
+): TypedConstant | undefined {
   const found = literal(expr, hint, parseType, constants);
   if (!found || !hint || !isDynamicType(hint) || isDynamicType(found.type)) return found;
   return T.isSubtypeOf(found.type, hint) ? { value: toDynamic(found.value, found.type), type: hint } : found;
 }
 
-function literal(expr: Expr, hint: Type | undefined, parseType: (expr: Expr) => Type, constants: ConstantLookup | undefined): TypedConstant | undefined {
+function literal(
+  expr: Expr,
+  hint: Type | undefined,
+  parseType: (expr: Expr) => Type,
+  constants: ConstantLookup | undefined,
+): TypedConstant | undefined {
   const evaluate = (e: Expr, h?: Type): TypedConstant | undefined => evaluateLiteral(e, h, parseType, constants);
   const want = hint?.kind === "Optional" ? hint.element : hint;
   switch (expr.kind) {
@@ -44,13 +54,17 @@ function literal(expr: Expr, hint: Type | undefined, parseType: (expr: Expr) => 
     case "True":
     case "False":
       // a bool is an int in Python; the emitter converts it where an int is asked for
-      return want?.kind === "Int" ? { value: expr.kind === "True" ? 1 : 0, type: T.IntT } : { value: expr.kind === "True", type: T.BoolT };
+      return want?.kind === "Int"
+        ? { value: expr.kind === "True" ? 1 : 0, type: T.IntT }
+        : { value: expr.kind === "True", type: T.BoolT };
     case "None":
       return { value: null, type: T.NoneT };
     case "Unary":
       return expr.op === "-" ? negated(evaluate(expr.operand, want)) : undefined;
     case "Binary":
-      return expr.op === "+" || expr.op === "-" ? complexSum(expr.op, evaluate(expr.left), evaluate(expr.right)) : undefined;
+      return expr.op === "+" || expr.op === "-"
+        ? complexSum(expr.op, evaluate(expr.left), evaluate(expr.right))
+        : undefined;
     case "Tuple": {
       const hints = want?.kind === "Tuple" ? want.elements : [];
       const parts = complete(expr.elements.map((e, i) => evaluate(e, hints[i])));
@@ -61,7 +75,10 @@ function literal(expr: Expr, hint: Type | undefined, parseType: (expr: Expr) => 
       const element = want?.kind === "List" ? want.element : undefined;
       const parts = complete(expr.elements.map((e) => evaluate(e, element)));
       if (!parts) return undefined;
-      const type = parts.length === 0 || (element && parts.every((p) => T.isSubtypeOf(p.type, element))) ? element : T.unifyTypeList(parts.map((p) => p.type));
+      const type =
+        parts.length === 0 || (element && parts.every((p) => T.isSubtypeOf(p.type, element)))
+          ? element
+          : T.unifyTypeList(parts.map((p) => p.type));
       return { value: parts.map((p) => p.value), type: T.listOf(type ?? T.TensorT) };
     }
     case "Dict":
@@ -92,7 +109,8 @@ function numberConstant(text: string, want: Type | undefined, range: SourceRange
   if (number.kind === "complex") return { value: new Complex(0, number.imag), type: T.ComplexT };
   if (number.kind === "float") return { value: number.value, type: T.FloatT };
   // torch prints 1e10 as 10000000000 and then refuses to read it as the float it is: read it
-  if (want?.kind === "Float" && Math.abs(Number(number.value)) >= 1e10) return { value: Number(number.value), type: T.FloatT };
+  if (want?.kind === "Float" && Math.abs(Number(number.value)) >= 1e10)
+    return { value: Number(number.value), type: T.FloatT };
   return { value: number.value, type: T.IntT };
 }
 
@@ -105,13 +123,21 @@ function negated(found: TypedConstant | undefined): TypedConstant | undefined {
 }
 
 /** `1.5+2j`: how complex constants are printed. */
-function complexSum(op: "+" | "-", left: TypedConstant | undefined, right: TypedConstant | undefined): TypedConstant | undefined {
+function complexSum(
+  op: "+" | "-",
+  left: TypedConstant | undefined,
+  right: TypedConstant | undefined,
+): TypedConstant | undefined {
   if (typeof left?.value !== "number" || !(right?.value instanceof Complex)) return undefined;
   const sign = op === "-" ? -1 : 1;
   return { value: new Complex(left.value + sign * right.value.re, sign * right.value.im), type: T.ComplexT };
 }
 
-function dictConstant(expr: Expr & { kind: "Dict" }, want: Type | undefined, evaluate: Evaluate): TypedConstant | undefined {
+function dictConstant(
+  expr: Expr & { kind: "Dict" },
+  want: Type | undefined,
+  evaluate: Evaluate,
+): TypedConstant | undefined {
   const hint = want?.kind === "Dict" ? want : undefined;
   const keys = complete(expr.keys.map((k) => evaluate(k, hint?.key)));
   const values = complete(expr.values.map((v) => evaluate(v, hint?.value)));
@@ -119,12 +145,19 @@ function dictConstant(expr: Expr & { kind: "Dict" }, want: Type | undefined, eva
   const map = new Map(keys.map((k, i) => [dictKey(k.value), values[i]!.value]));
   if (keys.length === 0) return { value: map, type: T.dictOf(T.StringT, T.TensorT) };
   const key = T.unifyTypeList(keys.map((k) => k.type));
-  const value = hint && values.every((v) => T.isSubtypeOf(v.type, hint.value)) ? hint.value : T.unifyTypeList(values.map((v) => v.type));
+  const value =
+    hint && values.every((v) => T.isSubtypeOf(v.type, hint.value))
+      ? hint.value
+      : T.unifyTypeList(values.map((v) => v.type));
   return key && value ? { value: map, type: T.dictOf(key, value) } : undefined;
 }
 
 /** `annotate(T, literal)`, `torch.device("cpu")`. */
-function callConstant(expr: Expr & { kind: "Apply" }, parseType: (expr: Expr) => Type, evaluate: Evaluate): TypedConstant | undefined {
+function callConstant(
+  expr: Expr & { kind: "Apply" },
+  parseType: (expr: Expr) => Type,
+  evaluate: Evaluate,
+): TypedConstant | undefined {
   const callee = dottedName(expr.callee);
   const [first, second] = expr.args;
   if (expr.kwargs.length > 0 || !first) return undefined;
@@ -136,7 +169,9 @@ function callConstant(expr: Expr & { kind: "Apply" }, parseType: (expr: Expr) =>
   }
   if (callee === "torch.device" && first.kind === "String" && expr.args.length === 1) {
     const parts = /^([a-z_]+)(?::(\d+))?$/.exec(first.value);
-    return parts ? { value: new Device(parts[1]!, parts[2] === undefined ? undefined : Number(parts[2])), type: T.DeviceT } : undefined;
+    return parts
+      ? { value: new Device(parts[1]!, parts[2] === undefined ? undefined : Number(parts[2])), type: T.DeviceT }
+      : undefined;
   }
   return undefined;
 }

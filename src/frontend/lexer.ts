@@ -13,7 +13,8 @@ export interface Token {
 const TYPE_COMMENT = "# type:";
 const IDENT = /[A-Za-z_][A-Za-z0-9_]*/y;
 // what strtod takes, without a sign, `inf` and `nan`
-const NUMBER = /(?:0[xX](?:[0-9a-fA-F]+(?:\.[0-9a-fA-F]*)?|\.[0-9a-fA-F]+)(?:[pP][+-]?\d+)?|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)j?/y;
+const NUMBER =
+  /(?:0[xX](?:[0-9a-fA-F]+(?:\.[0-9a-fA-F]*)?|\.[0-9a-fA-F]+)(?:[pP][+-]?\d+)?|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)j?/y;
 const IDENT_CHAR = /[A-Za-z0-9_]/;
 
 /** Lexes lazily, so that an error in the grammar is reported before a bad token behind it. */

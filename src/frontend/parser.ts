@@ -112,7 +112,13 @@ export class Parser extends ExpressionParser {
     this.lexer.expect("# type:");
     const params = this.parseList("(", ",", ")", (): Param => {
       const type = this.parseExp();
-      return { name: { name: "", range: type.range }, type, defaultValue: undefined, kwargOnly: false, range: type.range };
+      return {
+        name: { name: "", range: type.range },
+        type,
+        defaultValue: undefined,
+        kwargOnly: false,
+        range: type.range,
+      };
     });
     const { returnType, range: returnRange } = this.parseReturnType();
     return { params: params.items, returnType, returnRange, range: widen(at, params, { range: returnRange }) };
@@ -174,7 +180,10 @@ export class Parser extends ExpressionParser {
   }
 
   /** A statement of one line that begins with a keyword, up to its end. */
-  private parseSimple(keyword: "return" | "raise" | "assert" | "break" | "continue" | "pass" | "del", at: SourceRange): Stmt {
+  private parseSimple(
+    keyword: "return" | "raise" | "assert" | "break" | "continue" | "pass" | "del",
+    at: SourceRange,
+  ): Stmt {
     switch (keyword) {
       case "return": {
         const value: Expr = this.kind() === "newline" ? { kind: "None", range: at } : this.parseExpOrTuple();
@@ -212,8 +221,15 @@ export class Parser extends ExpressionParser {
       lexer.next();
       const value = this.parseExpOrTuple();
       lexer.expect("newline");
-      if (left.kind === "Tuple") throw new ScriptError(" augmented assignment can only have one LHS expression", left.range);
-      return { kind: "AugAssign", target: left, op, value, range: widen(left.range, { range: lexer.rangeOf(operator) }, value) };
+      if (left.kind === "Tuple")
+        throw new ScriptError(" augmented assignment can only have one LHS expression", left.range);
+      return {
+        kind: "AugAssign",
+        target: left,
+        op,
+        value,
+        range: widen(left.range, { range: lexer.rangeOf(operator) }, value),
+      };
     }
     const targets = [left];
     let value: Expr | undefined;
@@ -223,10 +239,17 @@ export class Parser extends ExpressionParser {
         targets.push(value);
         value = this.parseExpOrTuple();
       }
-      if (type && targets.length > 1) throw new ScriptError("Annotated multiple assignment is not supported in python", type.range);
+      if (type && targets.length > 1)
+        throw new ScriptError("Annotated multiple assignment is not supported in python", type.range);
     } else if (!type) lexer.expected(tokenName("newline"));
     lexer.expect("newline");
-    return { kind: "Assign", targets, value, annotation: type, range: widen(widenAll(left.range, targets), value, { range: typeRange }) };
+    return {
+      kind: "Assign",
+      targets,
+      value,
+      annotation: type,
+      range: widen(widenAll(left.range, targets), value, { range: typeRange }),
+    };
   }
 
   private parseIf(expectIf: boolean): Stmt {
@@ -247,7 +270,13 @@ export class Parser extends ExpressionParser {
       this.leave();
       otherwise = { items: [stmt], range: widen(range, stmt) };
     }
-    return { kind: "If", condition, then: then.items, otherwise: otherwise.items, range: widen(at, condition, then, otherwise) };
+    return {
+      kind: "If",
+      condition,
+      then: then.items,
+      otherwise: otherwise.items,
+      range: widen(at, condition, then, otherwise),
+    };
   }
 
   private parseWhile(): Stmt {
@@ -265,7 +294,13 @@ export class Parser extends ExpressionParser {
     const targets = this.parseList(undefined, ",", "in", () => this.parseExp(LHS_PRECEDENCE));
     const iters = this.parseList(undefined, ",", ":", () => this.parseExp());
     const body = this.parseStatements(true);
-    return { kind: "For", targets: targets.items, iters: iters.items, body: body.items, range: widen(at, targets, iters, body) };
+    return {
+      kind: "For",
+      targets: targets.items,
+      iters: iters.items,
+      body: body.items,
+      range: widen(at, targets, iters, body),
+    };
   }
 
   private parseWith(): Stmt {

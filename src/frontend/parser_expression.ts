@@ -36,7 +36,22 @@ export interface RangedList<T> extends Ranged {
   readonly items: readonly T[];
 }
 
-const AFTER_TUPLE = new Set<TokenKind>(["+=", "-=", "*=", "/=", "%=", "|=", "&=", "^=", "<<=", ">>=", "**=", "newline", "=", ")"]);
+const AFTER_TUPLE = new Set<TokenKind>([
+  "+=",
+  "-=",
+  "*=",
+  "/=",
+  "%=",
+  "|=",
+  "&=",
+  "^=",
+  "<<=",
+  ">>=",
+  "**=",
+  "newline",
+  "=",
+  ")",
+]);
 
 /** Parses expressions; the base of `Parser`. */
 export class ExpressionParser {
@@ -52,7 +67,8 @@ export class ExpressionParser {
   /** Counts nesting: the parser and all who walk the tree recurse. */
   protected enter(levels = 1): void {
     this.depth += levels;
-    if (this.depth > (this.limits?.maxSourceDepth ?? LIMITS.maxSourceDepth)) checkLimit("maxSourceDepth", this.depth, "source: nested constructs", this.limits);
+    if (this.depth > (this.limits?.maxSourceDepth ?? LIMITS.maxSourceDepth))
+      checkLimit("maxSourceDepth", this.depth, "source: nested constructs", this.limits);
   }
   protected leave(levels = 1): void {
     this.depth -= levels;
@@ -263,7 +279,12 @@ export class ExpressionParser {
   private parseSubscript(value: Expr): Expr {
     const at = this.here();
     const { items: indices, range } = this.parseList("[", ",", "]", () => this.parseSubscriptItem());
-    return { kind: "Subscript", value, indices, range: widen(new SourceRange(at.source, at.start, range.end + 1), value) };
+    return {
+      kind: "Subscript",
+      value,
+      indices,
+      range: widen(new SourceRange(at.source, at.start, range.end + 1), value),
+    };
   }
 
   /** An index or one of `a:b`, `a:b:c` with any part left out. */
@@ -278,7 +299,12 @@ export class ExpressionParser {
   }
 
   /** Items up to `end`; undefined for `begin` or `end`: the list just starts, or stops where no separator follows. */
-  protected parseSequence(begin: TokenKind | undefined, separator: TokenKind, end: TokenKind | undefined, parse: () => void): void {
+  protected parseSequence(
+    begin: TokenKind | undefined,
+    separator: TokenKind,
+    end: TokenKind | undefined,
+    parse: () => void,
+  ): void {
     if (begin) this.lexer.expect(begin);
     while (this.kind() !== end) {
       parse();
@@ -290,7 +316,12 @@ export class ExpressionParser {
     if (end) this.lexer.expect(end);
   }
 
-  protected parseList<T extends Ranged>(begin: TokenKind | undefined, separator: TokenKind, end: TokenKind | undefined, parse: () => T): RangedList<T> {
+  protected parseList<T extends Ranged>(
+    begin: TokenKind | undefined,
+    separator: TokenKind,
+    end: TokenKind | undefined,
+    parse: () => T,
+  ): RangedList<T> {
     const at = this.here();
     const items: T[] = [];
     this.parseSequence(begin, separator, end, () => items.push(parse()));

@@ -14,7 +14,12 @@ export interface TypeResolver {
 }
 
 /** Computes default values that are no plain literals; see `setDefaultEvaluator`. */
-export type DefaultEvaluator = (parser: ScriptTypeParser, range: SourceRange, types: readonly Expr[], values: readonly Expr[]) => readonly unknown[];
+export type DefaultEvaluator = (
+  parser: ScriptTypeParser,
+  range: SourceRange,
+  types: readonly Expr[],
+  values: readonly Expr[],
+) => readonly unknown[];
 
 let evaluator: DefaultEvaluator | undefined;
 /**
@@ -25,7 +30,18 @@ export function setDefaultEvaluator(evaluate: DefaultEvaluator): void {
   evaluator = evaluate;
 }
 
-const TENSOR_NAMES = ["Tensor", "LongTensor", "FloatTensor", "DoubleTensor", "IntTensor", "ShortTensor", "HalfTensor", "CharTensor", "ByteTensor", "BoolTensor"];
+const TENSOR_NAMES = [
+  "Tensor",
+  "LongTensor",
+  "FloatTensor",
+  "DoubleTensor",
+  "IntTensor",
+  "ShortTensor",
+  "HalfTensor",
+  "CharTensor",
+  "ByteTensor",
+  "BoolTensor",
+];
 
 /** Types that need no resolver. Mirrors `basePythonTypes`. */
 const BASE_TYPES: ReadonlyMap<string, Type> = new Map<string, Type>([
@@ -121,7 +137,8 @@ export class ScriptTypeParser {
   private parseStringType(name: string, range: SourceRange): Type {
     let full = name;
     if (name.startsWith("torch.classes.")) full = `__torch__.${name}`;
-    else if (name.startsWith("torch.cuda.Stream") || name.startsWith("torch.cuda.Event")) full = `__torch__.torch.classes.cuda.${name.slice(11)}`;
+    else if (name.startsWith("torch.cuda.Stream") || name.startsWith("torch.cuda.Event"))
+      full = `__torch__.torch.classes.cuda.${name.slice(11)}`;
     const type = this.resolver?.resolveType(full, range) ?? BASE_TYPES.get(name);
     if (!type) throw new ScriptError(`Unknown type name '${name}'`, range);
     return type;
@@ -130,14 +147,16 @@ export class ScriptTypeParser {
   private parseSubscript(name: string, expr: Expr & { kind: "Subscript" }): Type {
     const { indices, range } = expr;
     const element = (): Type => {
-      if (indices.length !== 1) throw new ScriptError(` expected exactly one element type but found ${indices.length}`, range);
+      if (indices.length !== 1)
+        throw new ScriptError(` expected exactly one element type but found ${indices.length}`, range);
       return this.parseType(indices[0]!);
     };
     switch (PEP585[name] ?? name) {
       case "Tuple": {
         const [first] = indices;
         if (indices.length === 1 && first!.kind === "Tuple") {
-          if (first!.elements.length > 0) throw new ScriptError("Tuple literal in Tuple type annotation must not have any elements!", first!.range);
+          if (first!.elements.length > 0)
+            throw new ScriptError("Tuple literal in Tuple type annotation must not have any elements!", first!.range);
           return T.tupleOf([]);
         }
         return T.tupleOf(indices.map((e) => this.parseType(e)));
@@ -156,7 +175,8 @@ export class ScriptTypeParser {
       case "RRef":
         return T.rrefOf(element());
       case "Dict": {
-        if (indices.length !== 2) throw new ScriptError(` expected exactly 2 element types but found ${indices.length}`, range);
+        if (indices.length !== 2)
+          throw new ScriptError(` expected exactly 2 element types but found ${indices.length}`, range);
         const key = this.parseType(indices[0]!);
         const value = this.parseType(indices[1]!);
         if (!DICT_KEY_KINDS.has(key.kind)) {
@@ -195,9 +215,11 @@ export class ScriptTypeParser {
     const element = expr.indices[0]!;
     if (element.kind !== "Var") throw new ScriptError("Subscripted type must be a type identifier", expr.value.range);
     const elementName = element.name.name;
-    if (elementName !== "float" && elementName !== "int") throw new ScriptError("Broadcastable lists only supported for int or float", expr.value.range);
+    if (elementName !== "float" && elementName !== "int")
+      throw new ScriptError("Broadcastable lists only supported for int or float", expr.value.range);
     const digits = name.slice("BroadcastingList".length);
-    if (!/^\d*$/.test(digits)) throw new ScriptError("subscript of Broadcastable list must be a positive integer", subscriptRange(expr));
+    if (!/^\d*$/.test(digits))
+      throw new ScriptError("subscript of Broadcastable list must be a positive integer", subscriptRange(expr));
     return { type: T.listOf(BASE_TYPES.get(elementName)!), length: Number(digits) };
   }
 
@@ -206,12 +228,22 @@ export class ScriptTypeParser {
     const params = skipSelf ? def.params.slice(1) : def.params;
     const args = this.parseArguments(def, params);
     const returns = this.parseReturn(def.returnType);
-    const schema: FunctionSchema = { name: def.name.name, overloadName: "", args, returns, isVararg: false, isVarret: false };
+    const schema: FunctionSchema = {
+      name: def.name.name,
+      overloadName: "",
+      args,
+      returns,
+      isVararg: false,
+      isVarret: false,
+    };
     let seenDefault = false;
     for (const arg of args) {
       if (arg.hasDefault) seenDefault = true;
       else if (seenDefault && !arg.kwargOnly) {
-        throw new ScriptError(`Non-default positional argument follows default argument. Parameter ${arg.name} in ${schemaText(schema)}`, def.declRange);
+        throw new ScriptError(
+          `Non-default positional argument follows default argument. Parameter ${arg.name} in ${schemaText(schema)}`,
+          def.declRange,
+        );
       }
     }
     return schema;
@@ -221,11 +253,18 @@ export class ScriptTypeParser {
     const withDefault = params.filter((p) => p.defaultValue);
     for (const param of withDefault) {
       if (!param.type) {
-        throw new ScriptError("Keyword arguments with defaults need to be type-hinted (TorchScript C++ frontend)", param.range);
+        throw new ScriptError(
+          "Keyword arguments with defaults need to be type-hinted (TorchScript C++ frontend)",
+          param.range,
+        );
       }
     }
     const types = withDefault.map((p) => p.type!);
-    const values = this.evaluateDefaults(def.declRange, types, withDefault.map((p) => p.defaultValue!));
+    const values = this.evaluateDefaults(
+      def.declRange,
+      types,
+      withDefault.map((p) => p.defaultValue!),
+    );
     let next = 0;
     return params.map((param) => {
       const broadcast = param.type && this.parseBroadcastList(param.type);
@@ -240,7 +279,8 @@ export class ScriptTypeParser {
 
   private parseReturn(expr: Expr | undefined): Argument[] {
     if (!expr) return [];
-    if (this.parseBroadcastList(expr)) throw new ScriptError("Broadcastable lists cannot appear as a return type", expr.range);
+    if (this.parseBroadcastList(expr))
+      throw new ScriptError("Broadcastable lists cannot appear as a return type", expr.range);
     return [argument("", this.parseTypeFromExpr(expr))];
   }
 
@@ -248,12 +288,24 @@ export class ScriptTypeParser {
   evaluateDefaults(range: SourceRange, types: readonly Expr[], values: readonly Expr[]): readonly unknown[] {
     if (values.length === 0) return [];
     const want = types.map((t) => this.parseType(t));
-    const found = values.map((v, i): TypedConstant | undefined => evaluateLiteral(v, want[i], (e) => this.parseType(e), this.constants));
+    const found = values.map((v, i): TypedConstant | undefined =>
+      evaluateLiteral(v, want[i], (e) => this.parseType(e), this.constants),
+    );
     if (found.every((f, i) => f && T.isSubtypeOf(f.type, want[i]!))) return found.map((f) => f!.value);
     if (evaluator) return evaluator(this, range, types, values);
     const unknown = found.findIndex((f) => !f);
-    if (unknown >= 0) throw new ScriptError("Cannot evaluate default value: it is not a literal, expected a constant", values[unknown]!.range);
-    throw new ScriptError(mismatchMessage(want, found.map((f) => f!.type)), range);
+    if (unknown >= 0)
+      throw new ScriptError(
+        "Cannot evaluate default value: it is not a literal, expected a constant",
+        values[unknown]!.range,
+      );
+    throw new ScriptError(
+      mismatchMessage(
+        want,
+        found.map((f) => f!.type),
+      ),
+      range,
+    );
   }
 
   /** Value and type of `name : Final[T] = literal`. */
@@ -266,7 +318,8 @@ export class ScriptTypeParser {
     if (name === undefined) throw new ScriptError("Subscripted type must be a type identifier", annotation.value.range);
     if (name !== "Final") throw new ScriptError("Base type must be Final for class constant", annotation.range);
     const { indices } = annotation;
-    if (indices.length !== 1) throw new ScriptError(` expected exactly one element type but found ${indices.length}`, annotation.range);
+    if (indices.length !== 1)
+      throw new ScriptError(` expected exactly one element type but found ${indices.length}`, annotation.range);
     const [constant] = this.evaluateDefaults(value.range, indices, [value]);
     return { value: constant, type: this.parseType(indices[0]!) };
   }

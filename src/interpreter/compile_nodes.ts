@@ -90,9 +90,7 @@ export function compileOperator(c: Compiler, node: Node): void {
 function compileArithmetic(c: Compiler, node: Node): void {
   const [self, other, alpha] = node.inputs;
   const constant =
-    other?.type.kind === "Tensor" && other.node.kind === "prim::Constant"
-      ? toIValue(other)?.value
-      : undefined;
+    other?.type.kind === "Tensor" && other.node.kind === "prim::Constant" ? toIValue(other)?.value : undefined;
   const entry = findOperatorByKey(`${node.kind}.Scalar`);
   const isPlain =
     self?.type.kind === "Tensor" &&
@@ -173,11 +171,7 @@ function placeResults(
   results.forEach(([value, type, out], index) => {
     const { node } = value;
     if (node.owningBlock !== block || node === block.paramNode || node.kind === "prim::Constant") return;
-    if (
-      results.filter(([v]) => v === value).length !== 1 ||
-      converterFor(value.type, type) ||
-      !mayPlace(value, index)
-    )
+    if (results.filter(([v]) => v === value).length !== 1 || converterFor(value.type, type) || !mayPlace(value, index))
       return;
     c.place(value, out, true);
   });
@@ -212,9 +206,7 @@ function compileLoop(c: Compiler, node: Node): void {
   });
   c.store(params.map((param, i) => [node.inputs[i + 2]!, param.type, c.define(param)] as const));
   const results = body.outputs.map((v, i) =>
-    i === 0
-      ? ([v, BoolT, condition] as const)
-      : ([v, params[i - 1]!.type, c.define(params[i - 1]!)] as const),
+    i === 0 ? ([v, BoolT, condition] as const) : ([v, params[i - 1]!.type, c.define(params[i - 1]!)] as const),
   );
   const order = new BlockOrder(body);
   placeResults(c, body, results, (value, index) => {
@@ -392,12 +384,10 @@ export const NODE_COMPILERS: Readonly<Record<string, NodeCompiler>> = {
   },
   "prim::TupleIndex": (c, node) => {
     // the static type of a computed index is that of any element
-    inline(
-      c,
-      node,
-      (tuple: readonly unknown[], index: number) => tuple[index < 0 ? tuple.length + index : index],
-      [undefined, IntT],
-    );
+    inline(c, node, (tuple: readonly unknown[], index: number) => tuple[index < 0 ? tuple.length + index : index], [
+      undefined,
+      IntT,
+    ]);
   },
   "prim::TupleSlice": (c, node) => {
     const begin = Number(node.attr("beg", "i"));
@@ -445,16 +435,10 @@ export const NODE_COMPILERS: Readonly<Record<string, NodeCompiler>> = {
   },
   "prim::IfThenElse": (c, node) => {
     const { type } = node.output;
-    inline(c, node, (condition: boolean, yes: unknown, no: unknown) => (condition ? yes : no), [
-      undefined,
-      type,
-      type,
-    ]);
+    inline(c, node, (condition: boolean, yes: unknown, no: unknown) => (condition ? yes : no), [undefined, type, type]);
   },
   "prim::EnumValue": (c, node) => inline(c, node, (member: { value: unknown }) => member.value),
   "prim::ModuleContainerIndex": (c, node) => {
-    inline(c, node, (object: { getAttr(name: string): unknown }, index: unknown) =>
-      object.getAttr(String(index)),
-    );
+    inline(c, node, (object: { getAttr(name: string): unknown }, index: unknown) => object.getAttr(String(index)));
   },
 };

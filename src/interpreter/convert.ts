@@ -87,12 +87,7 @@ function boolFrom(value: unknown): boolean {
 
 function listFrom(value: unknown, element: Type): unknown[] {
   if (Array.isArray(value)) {
-    if (
-      element.kind === "Int" ||
-      element.kind === "Float" ||
-      element.kind === "Bool" ||
-      element.kind === "Tensor"
-    ) {
+    if (element.kind === "Int" || element.kind === "Float" || element.kind === "Bool" || element.kind === "Tensor") {
       // torch converts these as a whole: the list is at fault, not the element
       try {
         return value.map((v) => convert(v, element));
@@ -132,8 +127,7 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 function dictFrom(value: unknown, type: T.DictType): Map<unknown, unknown> {
   const out = new Map<unknown, unknown>();
   if (value instanceof Map) {
-    for (const [k, v] of value as Map<unknown, unknown>)
-      out.set(dictKey(convert(k, type.key)), convert(v, type.value));
+    for (const [k, v] of value as Map<unknown, unknown>) out.set(dictKey(convert(k, type.key)), convert(v, type.value));
     return out;
   }
   if (!isPlainObject(value)) return cannotCast(value);
@@ -201,9 +195,7 @@ function unionFrom(value: unknown, type: T.UnionType): unknown {
       if (!(error instanceof CastError)) throw error;
     }
   }
-  throw new CastError(
-    `Expected a member of ${T.annotationStr(type)} but instead found type ${T.annotationStr(own)}`,
-  );
+  throw new CastError(`Expected a member of ${T.annotationStr(type)} but instead found type ${T.annotationStr(own)}`);
 }
 
 /** The IValue, in static form, of a caller's value. Lists, tuples and dicts are copied. */
@@ -224,12 +216,7 @@ function convert(value: unknown, type: Type): unknown {
       return typeof value === "string" ? value : cannotCast(value);
     case "Number":
       if (typeof value === "boolean") return Number(value);
-      if (
-        typeof value === "number" ||
-        typeof value === "bigint" ||
-        value instanceof Float ||
-        value instanceof Complex
-      )
+      if (typeof value === "number" || typeof value === "bigint" || value instanceof Float || value instanceof Complex)
         return typeof value === "bigint" ? normalizeInt(value) : value;
       if (dtypes.has(value)) return (value as { id: number }).id;
       throw new CastError(`Cannot cast ${pythonRepr(value)} to Scalar`);

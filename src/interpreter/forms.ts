@@ -9,9 +9,7 @@ const box: Converter = (v) => (typeof v === "number" ? boxFloat(v) : v);
 const unbox: Converter = (v) => (v instanceof Float ? v.value : v);
 
 function mayBeFloat(type: Type): boolean {
-  return (
-    type.kind === "Float" || type.kind === "Var" || (type.kind === "Optional" && mayBeFloat(type.element))
-  );
+  return type.kind === "Float" || type.kind === "Var" || (type.kind === "Optional" && mayBeFloat(type.element));
 }
 
 /** The conversion of a value of type `from` for a place of type `to`, or undefined where its form is right already. */

@@ -6,10 +6,7 @@ import { Complex, Float } from "../tensor/scalar.ts";
 import { Device, Tensor } from "../tensor/tensor.ts";
 
 /** The named tuple that an array given for `type` stands for. */
-function namedTuple(
-  value: unknown,
-  type: Type | undefined,
-): { name: string; fields: readonly string[] } | undefined {
+function namedTuple(value: unknown, type: Type | undefined): { name: string; fields: readonly string[] } | undefined {
   const inner = type?.kind === "Optional" ? type.element : type;
   if (inner?.kind !== "Tuple" || !inner.fieldNames || !inner.name || !Array.isArray(value)) return undefined;
   return { name: inner.name.name, fields: inner.fieldNames };
@@ -82,14 +79,11 @@ export function pythonRepr(value: unknown, expected?: Type): string {
     return `(${String(value.re)}${value.im < 0 || Object.is(value.im, -0) ? "-" : "+"}${String(Math.abs(value.im))}j)`;
   if (value instanceof Device)
     return `device(type='${value.type}'${value.index === undefined ? "" : `, index=${value.index}`})`;
-  if (value instanceof EnumValue)
-    return `<${value.type.name.name}.${value.name}: ${pythonRepr(value.value)}>`;
+  if (value instanceof EnumValue) return `<${value.type.name.name}.${value.name}: ${pythonRepr(value.value)}>`;
   if (value instanceof ScriptObject) return `<torch.ScriptObject object of ${value.type.name.qualifiedName}>`;
   if (Array.isArray(value)) {
     const items = value.map((v) => pythonRepr(v));
-    return isTuple(expected)
-      ? `(${items.join(", ")}${items.length === 1 ? "," : ""})`
-      : `[${items.join(", ")}]`;
+    return isTuple(expected) ? `(${items.join(", ")}${items.length === 1 ? "," : ""})` : `[${items.join(", ")}]`;
   }
   switch (typeof value) {
     case "boolean":

@@ -41,9 +41,7 @@ function bind(formal: Type, actual: Type, env: Map<string, Type>): boolean {
       return element !== undefined && bind(formal.element, element, env);
     }
     case "Dict":
-      return (
-        actual.kind === "Dict" && bind(formal.key, actual.key, env) && bind(formal.value, actual.value, env)
-      );
+      return actual.kind === "Dict" && bind(formal.key, actual.key, env) && bind(formal.value, actual.value, env);
     case "Optional":
       if (actual.kind === "None") return true;
       return bind(formal.element, actual.kind === "Optional" ? actual.element : actual, env);

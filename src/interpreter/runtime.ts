@@ -107,8 +107,7 @@ export function locate(error: unknown, at: Origin | undefined, functionName: str
 function pushEntries(flight: InFlight, at: Origin | undefined, functionName: string): void {
   const calls: { name: string; range: StackEntry["range"] }[] = [];
   // from the innermost inlined call out
-  for (let call = at?.callstack; call; call = call.caller)
-    calls.push({ name: call.functionName, range: call.range });
+  for (let call = at?.callstack; call; call = call.caller) calls.push({ name: call.functionName, range: call.range });
   let range = at?.sourceRange;
   for (const call of calls) {
     flight.entries.push({ functionName: call.name, range });
@@ -143,11 +142,7 @@ export function runFrame(code: Code, frame: Frame, kind: CallKind = "frame"): un
     depth--;
   }
   const { outputs } = code;
-  return outputs.length === 1
-    ? frame[outputs[0]!]
-    : outputs.length === 0
-      ? null
-      : outputs.map((r) => frame[r]);
+  return outputs.length === 1 ? frame[outputs[0]!] : outputs.length === 0 ? null : outputs.map((r) => frame[r]);
 }
 
 /** Code of a callee that is compiled by now. */

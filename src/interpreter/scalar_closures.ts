@@ -77,10 +77,5 @@ export function scalarClosure(
   if (outs.length !== 1) return undefined;
   if (args.length === 1) return UNARY[key]?.(args[0]!, outs[0]!);
   if (args.length !== 2) return undefined;
-  return MAKERS[key]?.(
-    kernel as unknown as (a: unknown, b: unknown) => unknown,
-    args[0]!,
-    args[1]!,
-    outs[0]!,
-  );
+  return MAKERS[key]?.(kernel as unknown as (a: unknown, b: unknown) => unknown, args[0]!, args[1]!, outs[0]!);
 }

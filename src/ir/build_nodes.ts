@@ -42,13 +42,7 @@ export function createTupleIndex(graph: Graph, tuple: Value, index: Value, type:
 }
 
 /** Inserts the elements of a slice of a tuple and gives the (uninserted) new tuple. */
-export function createTupleSlice(
-  graph: Graph,
-  tuple: Value,
-  begin: number,
-  step: number,
-  count: number,
-): Node {
+export function createTupleSlice(graph: Graph, tuple: Value, begin: number, step: number, count: number): Node {
   internalAssert(tuple.type.kind === "Tuple", "slicing no tuple");
   const values: Value[] = [];
   for (let i = begin; values.length < count; i += step) {
@@ -181,14 +175,8 @@ export function insertFunctionCall(
 }
 
 /** `prim::CallMethod`; the first input is the object. */
-export function insertMethodCall(
-  graph: Graph,
-  name: string,
-  inputs: readonly Value[],
-  returned: Type,
-): Value {
-  return graph.insertNode(typed(graph, "prim::CallMethod", inputs, returned)).setAttr("name", "s", name)
-    .output;
+export function insertMethodCall(graph: Graph, name: string, inputs: readonly Value[], returned: Type): Value {
+  return graph.insertNode(typed(graph, "prim::CallMethod", inputs, returned)).setAttr("name", "s", name).output;
 }
 
 /** Copies the nodes of `callee` to the insert point, its inputs replaced by `inputs`; gives what its outputs became. */

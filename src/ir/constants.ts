@@ -127,16 +127,9 @@ function fillConstant(node: Node, value: unknown, type: Type): boolean {
 }
 
 /** Like `tryInsertConstant`. @throws UnsupportedError for values that cannot be constants. */
-export function insertConstant(
-  graph: Graph,
-  value: unknown,
-  type: Type,
-  range?: SourceRange,
-  scope?: Scope,
-): Value {
+export function insertConstant(graph: Graph, value: unknown, type: Type, range?: SourceRange, scope?: Scope): Value {
   const constant = tryInsertConstant(graph, value, type, range, scope);
-  if (!constant)
-    throw new UnsupportedError("constant", `Unsupported value kind: ${valueType(value, type).kind}`);
+  if (!constant) throw new UnsupportedError("constant", `Unsupported value kind: ${valueType(value, type).kind}`);
   return constant;
 }
 

@@ -38,9 +38,7 @@ export class ScriptFunction implements FunctionLike {
     // the graph of a failed attempt is half made: a second one must not build on it
     if (this.failure !== undefined) throw this.failure;
     if (this.running) {
-      throw new ScriptError(
-        `function '${this.name}' is called recursively. Recursive calls are not supported`,
-      );
+      throw new ScriptError(`function '${this.name}' is called recursively. Recursive calls are not supported`);
     }
     this.running = true;
     try {

@@ -107,8 +107,7 @@ export class Value {
   /** Like `replaceAllUsesWith`, for users after `node` in the order of the graph. */
   replaceAllUsesAfterNodeWith(node: Node, other: Value): void {
     // the list changes while the users do
-    for (const use of this.uses.filter(({ user }) => user.isAfter(node)))
-      use.user.replaceInput(use.offset, other);
+    for (const use of this.uses.filter(({ user }) => user.isAfter(node))) use.user.replaceInput(use.offset, other);
   }
 
   /** Like `replaceAllUsesWith`, for users that `node` dominates. */

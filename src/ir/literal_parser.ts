@@ -72,10 +72,7 @@ function parseNested(s: Scanner): Literal {
   }
   const complex = s.match(COMPLEX);
   if (complex !== undefined) {
-    const cut = Math.max(
-      complex.lastIndexOf("+", complex.search(/e[-+]\d+j$/) - 1 || undefined),
-      lastSign(complex),
-    );
+    const cut = Math.max(complex.lastIndexOf("+", complex.search(/e[-+]\d+j$/) - 1 || undefined), lastSign(complex));
     return { kind: "complex", re: numberOf(complex.slice(0, cut)), im: numberOf(complex.slice(cut, -1)) };
   }
   if (isTensorNext(s)) return { kind: "tensor", text: s.need(TENSOR, "a tensor") };
@@ -87,19 +84,14 @@ function parseNested(s: Scanner): Literal {
 
 /** Position of the sign between the parts of a complex number. */
 function lastSign(text: string): number {
-  for (let i = text.length - 2; i > 0; i--)
-    if ((text[i] === "+" || text[i] === "-") && text[i - 1] !== "e") return i;
+  for (let i = text.length - 2; i > 0; i--) if ((text[i] === "+" || text[i] === "-") && text[i - 1] !== "e") return i;
   return 0;
 }
 
 function isTensorNext(s: Scanner): boolean {
   s.skip();
   const rest = s.text.slice(s.at, s.text.indexOf("\n", s.at) < 0 ? undefined : s.text.indexOf("\n", s.at));
-  return (
-    rest.startsWith("<Tensor>") ||
-    rest.startsWith("{") ||
-    /^[-\d.e+\s*infa(),=Columst]*\[ \w*Type\{/.test(rest)
-  );
+  return rest.startsWith("<Tensor>") || rest.startsWith("{") || /^[-\d.e+\s*infa(),=Columst]*\[ \w*Type\{/.test(rest);
 }
 
 const ESCAPES: Readonly<Record<string, number>> = { a: 7, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13 };
@@ -175,9 +167,7 @@ export function valueFromLiteral(literal: Literal, type: Type): unknown {
     case "dict": {
       const own = type.kind === "Optional" ? type.element : type;
       const [key, value] = own.kind === "Dict" ? [own.key, own.value] : [T.AnyT, T.AnyT];
-      return new Map(
-        literal.items.map(([k, v]) => [dictKey(valueFromLiteral(k, key)), valueFromLiteral(v, value)]),
-      );
+      return new Map(literal.items.map(([k, v]) => [dictKey(valueFromLiteral(k, key)), valueFromLiteral(v, value)]));
     }
   }
 }
@@ -194,15 +184,12 @@ function tensorFromText(text: string): Tensor {
   if (text === "<Tensor>") return filled([11], DTYPES.float64, [++hiddenTensors]);
   if (text.startsWith("{")) {
     const value = numberOf(text.slice(1, -1));
-    return filled(
-      [],
-      formatG(value, 6) === String(value) && Number.isInteger(value) ? DTYPES.int64 : DTYPES.float64,
-      [value],
-    );
+    return filled([], formatG(value, 6) === String(value) && Number.isInteger(value) ? DTYPES.int64 : DTYPES.float64, [
+      value,
+    ]);
   }
   const found = /\[ (?:Quantized)?(?:CPU|CUDA|Meta)(\w+)Type\{([\d,]*)\}/.exec(text);
-  if (!found)
-    throw new ScriptError(`Cannot parse IR: found ${JSON.stringify(text.slice(0, 40))}, expected a tensor`);
+  if (!found) throw new ScriptError(`Cannot parse IR: found ${JSON.stringify(text.slice(0, 40))}, expected a tensor`);
   const dtype = Object.values(DTYPES).find((d) => d.cppName === found[1]) ?? DTYPES.float32;
   const sizes = found[2] ? found[2].split(",").map(Number) : [];
   let body = text.slice(0, found.index).replace(/\([\d,]+\.,\.\) = /g, " ");

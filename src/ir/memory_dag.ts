@@ -71,9 +71,7 @@ export class MemoryDag {
       }
       const pending = open.has(next)
         ? []
-        : [...next.pointsTo]
-            .map((i) => this.element(i))
-            .filter((e) => !this.locations.has(e) && !open.has(e));
+        : [...next.pointsTo].map((i) => this.element(i)).filter((e) => !this.locations.has(e) && !open.has(e));
       open.add(next);
       if (pending.length > 0) {
         stack.push(...pending);

@@ -101,9 +101,7 @@ export function sameValue(a: unknown, typeA: Type, b: unknown, typeB: Type): boo
       const [l, r] = [x as unknown[], y as unknown[]];
       return (
         l.length === r.length &&
-        l.every((v, i) =>
-          sameValue(v, left.element, r[i], right.kind === "List" ? right.element : left.element),
-        )
+        l.every((v, i) => sameValue(v, left.element, r[i], right.kind === "List" ? right.element : left.element))
       );
     }
     case "Tuple": {
@@ -111,12 +109,7 @@ export function sameValue(a: unknown, typeA: Type, b: unknown, typeB: Type): boo
       return (
         l.length === r.length &&
         l.every((v, i) =>
-          sameValue(
-            v,
-            left.elements[i]!,
-            r[i],
-            right.kind === "Tuple" ? right.elements[i]! : left.elements[i]!,
-          ),
+          sameValue(v, left.elements[i]!, r[i], right.kind === "Tuple" ? right.elements[i]! : left.elements[i]!),
         )
       );
     }
@@ -128,8 +121,7 @@ export function sameValue(a: unknown, typeA: Type, b: unknown, typeB: Type): boo
       return (
         l.length === r.length &&
         l.every(
-          ([k, v], i) =>
-            sameValue(k, left.key, r[i]![0], right.key) || sameValue(v, left.value, r[i]![1], right.value),
+          ([k, v], i) => sameValue(k, left.key, r[i]![0], right.key) || sameValue(v, left.value, r[i]![1], right.value),
         )
       );
     }
@@ -156,14 +148,9 @@ export function sameTensor(a: Tensor, b: Tensor): boolean {
     b.sparse
   )
     return false;
-  if (
-    a.storage === b.storage &&
-    a.storageOffset === b.storageOffset &&
-    a.strides.every((s, i) => s === b.strides[i])
-  )
+  if (a.storage === b.storage && a.storageOffset === b.storageOffset && a.strides.every((s, i) => s === b.strides[i]))
     return true;
-  if (a.quantizer && b.quantizer && JSON.stringify(quantizerKey(a)) !== JSON.stringify(quantizerKey(b)))
-    return false;
+  if (a.quantizer && b.quantizer && JSON.stringify(quantizerKey(a)) !== JSON.stringify(quantizerKey(b))) return false;
   const x = contiguousAs(a, a.dtype);
   const y = contiguousAs(b, b.dtype);
   const count = (x.numel * x.dtype.itemsize) / itemBytes(x.dtype.array);

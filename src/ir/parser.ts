@@ -76,8 +76,7 @@ class GraphParser {
         node(into);
       }
       s.expect("(");
-      for (const name of s.list(")", () => s.need(NAME, "a value")))
-        into.registerOutput(this.find(values, name));
+      for (const name of s.list(")", () => s.need(NAME, "a value"))) into.registerOutput(this.find(values, name));
     };
     const node = (into: Block): void => {
       const outputs = this.typedNames("=");
@@ -154,8 +153,7 @@ class GraphParser {
           "tys",
           s.list("]", () => (s.skip(), this.types.parse(s))),
         );
-      } else
-        setAttribute(node, name, parseLiteral(s), node.kind === "prim::Constant" ? outputType : undefined);
+      } else setAttribute(node, name, parseLiteral(s), node.kind === "prim::Constant" ? outputType : undefined);
     });
   }
 

@@ -22,8 +22,7 @@ const STREAM_PRECISION = 6;
 export function graphText(graph: Graph, options: GraphTextOptions = {}): string {
   const out: string[] = [`graph(${graph.inputs.map(valueWithType).join(",\n      ")}):\n`];
   const groups: Node[] = [];
-  for (const node of graph.block.nodes())
-    printNode(out, node, 1, groups, options.printSourceLocations ?? true);
+  for (const node of graph.block.nodes()) printNode(out, node, 1, groups, options.printSourceLocations ?? true);
   out.push(`  return (${refs(graph.outputs)})\n`);
   groups.forEach((node, i) => out.push(`with ${node.kind}_${i} = ${graphText(node.attr("Subgraph", "g"))}`));
   return out.join("");
@@ -36,13 +35,7 @@ export function nodeText(node: Node): string {
   return out.join("");
 }
 
-function printNode(
-  out: string[],
-  node: Node,
-  level: number,
-  groups: Node[] | undefined,
-  locations: boolean,
-): void {
+function printNode(out: string[], node: Node, level: number, groups: Node[] | undefined, locations: boolean): void {
   const indent = "  ".repeat(level);
   let line = `${indent}${node.outputs.map(valueWithType).join(", ")} = ${node.kind}`;
   const names = [...node.attributes.keys()];

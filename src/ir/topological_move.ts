@@ -27,11 +27,7 @@ class Dependencies {
   dependsOn(node: Node, forwards: boolean): boolean {
     if (this.nodes.length === 0) return false;
     const linked = forwards ? this.users.has(node) : this.nodes.some((n) => usersInBlock(node).has(n));
-    return (
-      linked ||
-      intersects(this.reads, this.db.writesOf(node)) ||
-      intersects(this.writes, this.db.readsOf(node))
-    );
+    return linked || intersects(this.reads, this.db.writesOf(node)) || intersects(this.writes, this.db.readsOf(node));
   }
 }
 
@@ -70,8 +66,7 @@ export function tryMove(db: AliasDb, node: Node, point: Node, side: MoveSide, dr
   // on its side already: the node stays there and only what depends on it must pass the point
   if ((!onSide && mover.dependsOn(point, forwards)) || rest.dependsOn(point, forwards)) return false;
   if (dryRun) return true;
-  const place = (n: Node, at: Node, where: MoveSide): void =>
-    where === "before" ? n.moveBefore(at) : n.moveAfter(at);
+  const place = (n: Node, at: Node, where: MoveSide): void => (where === "before" ? n.moveBefore(at) : n.moveAfter(at));
   place(node, point, side);
   let current = onSide ? point : node;
   const restSide: MoveSide = onSide ? (side === "before" ? "after" : "before") : side;

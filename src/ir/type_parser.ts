@@ -178,8 +178,7 @@ export class TypeParser {
 
   /** `Float(2, *, strides=[3, 1], requires_grad=0, device=cpu)`, `FloatTensor(device=cpu)`, `Tensor`. */
   private tensor(s: Scanner, scalarType: string | undefined, unranked: boolean): Type {
-    if (s.text[s.at] !== "(")
-      return scalarType === undefined ? T.TensorT : { kind: "Tensor", detail: { scalarType } };
+    if (s.text[s.at] !== "(") return scalarType === undefined ? T.TensorT : { kind: "Tensor", detail: { scalarType } };
     s.at++;
     const sizes: (number | null)[] = [];
     let strides: (number | null)[] | undefined;

@@ -20,9 +20,7 @@ export function graphTypeText(type: Type): string {
       const firstDefault = type.elements.length - fieldDefaults.length;
       const fields = type.elements.map((element, i) => {
         const text = `${fieldNames[i]!} : ${graphTypeText(element)}`;
-        return i < firstDefault
-          ? text
-          : `${text} = ${valueLiteral(fieldDefaults[i - firstDefault], element)}`;
+        return i < firstDefault ? text : `${text} = ${valueLiteral(fieldDefaults[i - firstDefault], element)}`;
       });
       return `NamedTuple(${fields.join(", ")})`;
     }
@@ -39,12 +37,7 @@ function tensorText(d: TensorDetail): string {
   const parts: string[] = [];
   if (d.sizes) {
     parts.push(...d.sizes.map((s) => (s === null ? "*" : String(s))));
-    if (
-      d.sizes.length > 0 &&
-      d.strides &&
-      d.strides.length === d.sizes.length &&
-      d.strides.every((s) => s !== null)
-    ) {
+    if (d.sizes.length > 0 && d.strides && d.strides.length === d.sizes.length && d.strides.every((s) => s !== null)) {
       parts.push(`strides=[${d.strides.join(", ")}]`);
     }
   }

@@ -14,8 +14,7 @@ export const INVARIANTS: Readonly<Record<string, Invariant>> = {
           return `input ${offset} of ${name(node)}`;
       }
       for (const output of node.outputs) {
-        if (output.uses.some((u) => u.user.inputs[u.offset] !== output))
-          return `uses of %${output.debugName()}`;
+        if (output.uses.some((u) => u.user.inputs[u.offset] !== output)) return `uses of %${output.debugName()}`;
       }
     }
     return undefined;
@@ -47,8 +46,7 @@ export const INVARIANTS: Readonly<Record<string, Invariant>> = {
   },
   "nodes of a block are linked and in order": (graph) => {
     for (const block of everyBlock(graph)) {
-      if (block.paramNode.inputs.length > 0 || block.returnNode.outputs.length > 0)
-        return "a parameter or return node";
+      if (block.paramNode.inputs.length > 0 || block.returnNode.outputs.length > 0) return "a parameter or return node";
       let previous = block.paramNode;
       for (let node = block.first; ; node = node.next!) {
         if (node.prev !== previous || node.owningBlock !== block || node.graph !== graph)
@@ -88,15 +86,13 @@ export const INVARIANTS: Readonly<Record<string, Invariant>> = {
   },
   "constants take nothing": (graph) => {
     for (const node of allNodes(graph.block))
-      if (node.kind === "prim::Constant" && (node.inputs.length > 0 || node.outputs.length !== 1))
-        return name(node);
+      if (node.kind === "prim::Constant" && (node.inputs.length > 0 || node.outputs.length !== 1)) return name(node);
     return undefined;
   },
   "graphs among the attributes are sound": (graph) => {
     for (const node of allNodes(graph.block)) {
       for (const attribute of node.attributes.values()) {
-        const inner =
-          attribute.kind === "g" ? [attribute.value] : attribute.kind === "gs" ? attribute.value : [];
+        const inner = attribute.kind === "g" ? [attribute.value] : attribute.kind === "gs" ? attribute.value : [];
         for (const g of inner) {
           const wrong = brokenInvariant(g);
           if (wrong !== undefined) return `in ${name(node)}: ${wrong}`;

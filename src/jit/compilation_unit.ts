@@ -85,7 +85,10 @@ export class CompilationUnit {
   /** A function by name. Throws ScriptError where there is none. */
   get(name: string): CompiledFunction {
     const fn = this.functions.findFunction(name);
-    if (!fn) throw new ScriptError(`'CompilationUnit' object has no attribute '${name}'; it has: ${this.functionNames().join(", ") || "none"}`);
+    if (!fn)
+      throw new ScriptError(
+        `'CompilationUnit' object has no attribute '${name}'; it has: ${this.functionNames().join(", ") || "none"}`,
+      );
     return makeCallable(fn);
   }
 }

@@ -1,5 +1,12 @@
 /** @file load: an archive to a ScriptModule. Upstream: torch/jit/_serialization.py, torch/csrc/jit/serialization/import.cpp. Spec: spec/container.md. */
-import { ArchiveReader, MemorySource, openAsyncSource, prefetch, type AsyncInput, type ByteSource } from "../archive/index.ts";
+import {
+  ArchiveReader,
+  MemorySource,
+  openAsyncSource,
+  prefetch,
+  type AsyncInput,
+  type ByteSource,
+} from "../archive/index.ts";
 import type { LimitOverrides } from "../base/limits.ts";
 import { findNativeClass } from "../core/native_class.ts";
 import { runFunction } from "../interpreter/run.ts";
@@ -40,7 +47,11 @@ export function load(input: LoadInput, options: LoadOptions = {}): ScriptModule 
     const limits = options.limits === undefined ? {} : { limits: options.limits };
     const reader = ArchiveReader.open(source, { verifyCrc: options.verifyCrc ?? true, ...limits });
     const budget = options.maxSteps === undefined ? {} : { maxSteps: options.maxSteps };
-    const { root, cu } = loadModuleArchive(reader, { runMethod: (fn, args) => runFunction(fn, args, budget), findNativeClass, ...limits });
+    const { root, cu } = loadModuleArchive(reader, {
+      runMethod: (fn, args) => runFunction(fn, args, budget),
+      findNativeClass,
+      ...limits,
+    });
     for (const name of options.extraFiles?.keys() ?? []) {
       if (reader.extraFileNames().includes(name)) options.extraFiles!.set(name, reader.readExtraFile(name));
     }
@@ -62,6 +73,7 @@ function neededToLoad(record: string): boolean {
 export async function loadAsync(input: string | AsyncInput, options: LoadOptions = {}): Promise<ScriptModule> {
   if (typeof input === "string" && !/^(https?|blob|data):/.test(input)) return load(input, options);
   const asynchronous = await openAsyncSource(typeof input === "string" ? new URL(input) : input);
-  const records = (name: string): boolean => neededToLoad(name) || (options.extraFiles?.has(name.replace(/^extra\//, "")) ?? false);
+  const records = (name: string): boolean =>
+    neededToLoad(name) || (options.extraFiles?.has(name.replace(/^extra\//, "")) ?? false);
   return load(await prefetch(asynchronous, { records, limits: options.limits }), options);
 }

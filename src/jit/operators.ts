@@ -18,6 +18,8 @@ export function listOperators(): OperatorSupport[] {
     .flatMap((name) => schemasFor(name))
     .map((schema) => {
       const text = schemaText(schema);
-      return findOperator(schema) ? { schema: text, supported: true } : { schema: text, supported: false, reason: reasonForMissing(text) };
+      return findOperator(schema)
+        ? { schema: text, supported: true }
+        : { schema: text, supported: false, reason: reasonForMissing(text) };
     });
 }

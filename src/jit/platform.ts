@@ -12,7 +12,10 @@ export interface Platform {
 
 const noFiles: Platform = {
   openFile(path) {
-    throw new ArchiveError(`Cannot open "${path}": this platform has no files, pass bytes, a Blob or a URL to jit.loadAsync`, { file: path });
+    throw new ArchiveError(
+      `Cannot open "${path}": this platform has no files, pass bytes, a Blob or a URL to jit.loadAsync`,
+      { file: path },
+    );
   },
   createFile(path) {
     throw new ArchiveError(`Cannot write "${path}": this platform has no files, use saveToBuffer()`, { file: path });

@@ -21,7 +21,12 @@ function writeTo(sink: ByteSink, rootName: string, root: ScriptObject, options: 
   try {
     const writer = new ArchiveWriter(sink, { rootName });
     const version = exportModule(root, writer, {
-      extraFiles: new Map(Object.entries(options.extraFiles ?? {}).map(([k, v]) => [k, typeof v === "string" ? new TextEncoder().encode(v) : v])),
+      extraFiles: new Map(
+        Object.entries(options.extraFiles ?? {}).map(([k, v]) => [
+          k,
+          typeof v === "string" ? new TextEncoder().encode(v) : v,
+        ]),
+      ),
       runMethod: runFunction,
     });
     writer.finish({ version });

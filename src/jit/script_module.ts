@@ -47,7 +47,11 @@ function createModule(object: ScriptObject, owner: ModuleOwner): ScriptModule {
   const module = callable as ScriptModule;
   for (const name of object.type.methods.keys()) {
     // exported methods are called as in Python: model.encode(x); the module's own members come first
-    if (!(name in module)) Object.defineProperty(callable, name, { value: (...args: unknown[]) => module.invoke(name, args), configurable: true });
+    if (!(name in module))
+      Object.defineProperty(callable, name, {
+        value: (...args: unknown[]) => module.invoke(name, args),
+        configurable: true,
+      });
   }
   return module;
 }
@@ -194,7 +198,8 @@ export abstract class ScriptModule {
     if (seen.has(this.object)) return;
     seen.add(this.object);
     yield [prefix, this];
-    for (const [name, child] of this.namedChildren()) yield* child.namedModules(prefix ? `${prefix}.${name}` : name, seen);
+    for (const [name, child] of this.namedChildren())
+      yield* child.namedModules(prefix ? `${prefix}.${name}` : name, seen);
   }
   modules(): ScriptModule[] {
     return [...this.namedModules()].map(([, module]) => module);
@@ -207,7 +212,8 @@ export abstract class ScriptModule {
       const value = this.object.slots[i];
       if (!(value instanceof Tensor)) continue;
       // torch: every attribute of type Tensor that is no parameter is a buffer
-      if (parameters ? attribute.isParameter : !attribute.isParameter && isSubtypeOf(attribute.type, TensorT)) yield [attribute.name, value];
+      if (parameters ? attribute.isParameter : !attribute.isParameter && isSubtypeOf(attribute.type, TensorT))
+        yield [attribute.name, value];
     }
   }
   private *tensors(parameters: boolean): Generator<[string, Tensor]> {
@@ -237,15 +243,20 @@ export abstract class ScriptModule {
   /** Parameters and buffers of this module and all below it, by dotted name, not copied. */
   stateDict(prefix = ""): Map<string, Tensor> {
     const state = new Map<string, Tensor>();
-    for (const parameters of [true, false]) for (const [name, tensor] of this.ownTensors(parameters)) state.set(prefix + name, tensor);
-    for (const [name, child] of this.namedChildren()) for (const [key, tensor] of child.stateDict(`${prefix}${name}.`)) state.set(key, tensor);
+    for (const parameters of [true, false])
+      for (const [name, tensor] of this.ownTensors(parameters)) state.set(prefix + name, tensor);
+    for (const [name, child] of this.namedChildren())
+      for (const [key, tensor] of child.stateDict(`${prefix}${name}.`)) state.set(key, tensor);
     return state;
   }
   /**
    * Copies values into parameters and buffers by name. With `strict` (the default) the names must be the same.
    * @throws ScriptError naming missing and unexpected keys and sizes that differ.
    */
-  loadStateDict(state: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>, options: { strict?: boolean } = {}): void {
+  loadStateDict(
+    state: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
+    options: { strict?: boolean } = {},
+  ): void {
     const given = state instanceof Map ? (state as ReadonlyMap<string, Tensor>) : new Map(Object.entries(state));
     const own = this.stateDict();
     const problems: string[] = [];
@@ -258,7 +269,11 @@ export abstract class ScriptModule {
     }
     for (const [name, tensor] of own) {
       const value = given.get(name);
-      if (value && (value.sizes.length !== tensor.sizes.length || value.sizes.some((s: number, i: number) => s !== tensor.sizes[i]))) {
+      if (
+        value &&
+        (value.sizes.length !== tensor.sizes.length ||
+          value.sizes.some((s: number, i: number) => s !== tensor.sizes[i]))
+      ) {
         const size = (t: Tensor): string => `torch.Size([${t.sizes.join(", ")}])`;
         problems.push(
           `size mismatch for ${name}: copying a param with shape ${size(value)} from checkpoint, the shape in current model is ${size(tensor)}.`,
@@ -291,7 +306,12 @@ export abstract class ScriptModule {
   }
   hasattr(name: string): boolean {
     const { type } = this.object;
-    return type.findSlot(name) !== undefined || type.constants.has(name) || type.methods.has(name) || type.findProperty(name) !== undefined;
+    return (
+      type.findSlot(name) !== undefined ||
+      type.constants.has(name) ||
+      type.methods.has(name) ||
+      type.findProperty(name) !== undefined
+    );
   }
   /** Sets an attribute; its type stays. Throws ScriptError where the name or the type does not fit. */
   setattr(name: string, value: unknown): void {
@@ -303,7 +323,9 @@ export abstract class ScriptModule {
         this.invoke(property.setter.name, [value]);
         return;
       }
-      throw new ScriptError(`'${this.originalName}' object has no attribute '${name}'; attributes cannot be added to a compiled module`);
+      throw new ScriptError(
+        `'${this.originalName}' object has no attribute '${name}'; attributes cannot be added to a compiled module`,
+      );
     }
     const attribute = type.attributes[slot]!;
     const own = value instanceof ScriptModule ? value.object : value;

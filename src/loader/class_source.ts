@@ -38,7 +38,8 @@ export function splitClass(def: ClassDef, qualifiedName: string, isModule: boole
     if (stmt.kind === "Def") defs.push(stmt.def);
     else if (stmt.kind === "Assign") splitAssign(stmt, isModule, qualifiedName, lists, attributes, constants);
     // torch: an internal assertion; an empty class prints no "pass", but people may
-    else if (stmt.kind !== "Pass") throw new ScriptError(`Unexpected statement kind in class body: ${stmt.kind}`, stmt.range);
+    else if (stmt.kind !== "Pass")
+      throw new ScriptError(`Unexpected statement kind in class body: ${stmt.kind}`, stmt.range);
   }
   const preHooks = lists.get("__forward_pre_hooks__")!;
   const hooks = lists.get("__forward_hooks__")!;
@@ -46,7 +47,11 @@ export function splitClass(def: ClassDef, qualifiedName: string, isModule: boole
   const byName = new Map(defs.map((d) => [d.name.name, d]));
   const find = (name: string): Def => {
     const hook = byName.get(name);
-    if (!hook) throw new ScriptError(`Cannot import class ${qualifiedName}: it lists the hook "${name}" and does not define it`, def.range);
+    if (!hook)
+      throw new ScriptError(
+        `Cannot import class ${qualifiedName}: it lists the hook "${name}" and does not define it`,
+        def.range,
+      );
     return hook;
   };
   return {
@@ -80,11 +85,13 @@ function splitAssign(
     attributes.push({ name: index.value, type });
     return;
   }
-  if (target.kind !== "Var" || stmt.targets.length !== 1) throw new ScriptError(`Unexpected statement kind in module metadata: ${target.kind}`, stmt.range);
+  if (target.kind !== "Var" || stmt.targets.length !== 1)
+    throw new ScriptError(`Unexpected statement kind in module metadata: ${target.kind}`, stmt.range);
   const name = target.name.name;
   const list = lists.get(name as ListName);
   if (list) {
-    if (!isModule) throw new ScriptError(`Assignments in class body only supported on modules right now: ${name}`, stmt.range);
+    if (!isModule)
+      throw new ScriptError(`Assignments in class body only supported on modules right now: ${name}`, stmt.range);
     list.push(...stringList(stmt, name));
   } else if (name === "__annotations__") {
     // only makes room for the subscripts above
@@ -99,10 +106,13 @@ function splitAssign(
 
 /** `["a", "b", ]`. */
 function stringList(stmt: Assign, name: string): string[] {
-  if (!stmt.value) throw new ScriptError(`Malformed assignment statement: missing values to assign in ${name}`, stmt.range);
-  if (stmt.value.kind !== "List") throw new ScriptError(`Malformed assignment statement: expected a list of names in ${name}`, stmt.range);
+  if (!stmt.value)
+    throw new ScriptError(`Malformed assignment statement: missing values to assign in ${name}`, stmt.range);
+  if (stmt.value.kind !== "List")
+    throw new ScriptError(`Malformed assignment statement: expected a list of names in ${name}`, stmt.range);
   return stmt.value.elements.map((e) => {
-    if (e.kind !== "String") throw new ScriptError(`Malformed assignment statement: expected a list of names in ${name}`, e.range);
+    if (e.kind !== "String")
+      throw new ScriptError(`Malformed assignment statement: expected a list of names in ${name}`, e.range);
     return e.value;
   });
 }

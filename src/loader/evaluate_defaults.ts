@@ -16,19 +16,40 @@ const MAX_STEPS = 100_000;
 /** `def defaults() -> Tuple[types]: return values`, all of it at `range`. */
 function defaultsFunction(range: SourceRange, types: readonly Expr[], values: readonly Expr[]): Def {
   const ident = (name: string): Ident => ({ name, range });
-  const returnType: Expr = { kind: "Subscript", value: { kind: "Var", name: ident("Tuple"), range }, indices: types, range };
+  const returnType: Expr = {
+    kind: "Subscript",
+    value: { kind: "Var", name: ident("Tuple"), range },
+    indices: types,
+    range,
+  };
   const value: Expr = { kind: "Tuple", elements: values, range };
-  return { name: ident("defaults"), params: [], returnType, body: [{ kind: "Return", value, range }], declRange: range, range };
+  return {
+    name: ident("defaults"),
+    params: [],
+    returnType,
+    body: [{ kind: "Return", value, range }],
+    declRange: range,
+    range,
+  };
 }
 
-function evaluateDefaults(parser: ScriptTypeParser, range: SourceRange, types: readonly Expr[], values: readonly Expr[]): readonly unknown[] {
+function evaluateDefaults(
+  parser: ScriptTypeParser,
+  range: SourceRange,
+  types: readonly Expr[],
+  values: readonly Expr[],
+): readonly unknown[] {
   const known: Partial<Resolver> = parser.resolver ?? {};
   const resolver: Resolver = {
     resolveValue: (name, fn, at) => known.resolveValue?.(name, fn, at),
     resolveType: (name, at) => known.resolveType?.(name, at),
   };
   const fn = new ScriptFunction(new QualifiedName("defaults"), undefined, (f) => {
-    defineFunction(f, defaultsFunction(range, types, values), resolver, undefined, { cu: new CompilationUnit(), cleanup: finishEmission, types: parser });
+    defineFunction(f, defaultsFunction(range, types, values), resolver, undefined, {
+      cu: new CompilationUnit(),
+      cleanup: finishEmission,
+      types: parser,
+    });
   });
   fn.ensureDefined();
   return runFunction(fn, [], { maxSteps: MAX_STEPS }) as readonly unknown[];

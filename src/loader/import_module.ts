@@ -43,7 +43,11 @@ export interface LoadedArchive extends LoadedProgram {
 }
 
 /** The code file of a qualifier, with its debug record. */
-export function sourceOfQualifier(reader: ArchiveReader, qualifier: string, limits?: LimitOverrides): Source | undefined {
+export function sourceOfQualifier(
+  reader: ArchiveReader,
+  qualifier: string,
+  limits?: LimitOverrides,
+): Source | undefined {
   return sourceFrom(reader, qualifier, limits);
 }
 
@@ -59,7 +63,13 @@ function sourceFrom(records: CodeRecords, qualifier: string, limits: LimitOverri
   const path = `${FOLDER.code}${qualifier.replaceAll(".", "/")}.py`;
   if (!records.has(path)) return undefined;
   const debugPath = `${path}.debug_pkl`;
-  const debug = records.has(debugPath) ? new DebugRecord(() => records.read(debugPath), limits, () => records.isOwn()) : undefined;
+  const debug = records.has(debugPath)
+    ? new DebugRecord(
+        () => records.read(debugPath),
+        limits,
+        () => records.isOwn(),
+      )
+    : undefined;
   return new Source(decodeUtf8(records.read(path)), path, 1, debug);
 }
 
@@ -89,7 +99,10 @@ function openCode(reader: ArchiveReader, options: Partial<LoadOptions>): LoadedP
   const importer = new SourceImporter(cu, constants, loadSource, version, { findNativeClass, limits });
   const table = openPickle(reader, RECORD.constants, FOLDER.constants, importer, options);
   if (!(table.value instanceof PickleTuple)) {
-    throw new PickleError(`Cannot unpickle "${RECORD.constants}": it is ${pickleTypeName(table.value)}, expected tuple`, { record: RECORD.constants });
+    throw new PickleError(
+      `Cannot unpickle "${RECORD.constants}": it is ${pickleTypeName(table.value)}, expected tuple`,
+      { record: RECORD.constants },
+    );
   }
   table.values.replay(table);
   table.value.items.forEach((item, i) => constants.push(table.values.typed(item, `constant ${i}`)));
@@ -97,16 +110,25 @@ function openCode(reader: ArchiveReader, options: Partial<LoadOptions>): LoadedP
 }
 
 /** Opens the code of an archive, for tools: nothing runs, and of data.pkl only the root's class is looked at. */
-export function loadProgram(reader: ArchiveReader, options: Omit<Partial<LoadOptions>, "runMethod">): LoadedProgram & { readonly rootClass: ClassType } {
+export function loadProgram(
+  reader: ArchiveReader,
+  options: Omit<Partial<LoadOptions>, "runMethod">,
+): LoadedProgram & { readonly rootClass: ClassType } {
   const program = guardStack("archive", () => openCode(reader, { lazy: true, ...options }));
-  const root = unpickleAll(reader.read(RECORD.data), { record: RECORD.data, limits: options.limits, torchOnly: true }).value;
+  const root = unpickleAll(reader.read(RECORD.data), {
+    record: RECORD.data,
+    limits: options.limits,
+    torchOnly: true,
+  }).value;
   const rootClass = root instanceof PickleObject ? program.importer.loadType(root.cls.qualifiedName) : undefined;
   if (rootClass?.kind !== "Class") throw rootError(pickleTypeName(root));
   return { ...program, rootClass };
 }
 
 function rootError(found: string): PickleError {
-  return new PickleError(`Cannot unpickle "${RECORD.data}": root is ${found}, expected a module`, { record: RECORD.data });
+  return new PickleError(`Cannot unpickle "${RECORD.data}": root is ${found}, expected a module`, {
+    record: RECORD.data,
+  });
 }
 
 /** Opens a TorchScript archive. Throws `ArchiveError`, `PickleError`, `ScriptError`, `LimitError` or what `runMethod` throws. */

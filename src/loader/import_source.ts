@@ -55,7 +55,13 @@ export class SourceImporter implements Resolver, Definitions {
   private depth = 0;
 
   /** @param constants may be filled later: it is looked at when code is compiled. */
-  constructor(cu: CompilationUnit, constants: readonly TypedConstant[], loadSource: SourceLoader, version: number, options: SourceImporterOptions = {}) {
+  constructor(
+    cu: CompilationUnit,
+    constants: readonly TypedConstant[],
+    loadSource: SourceLoader,
+    version: number,
+    options: SourceImporterOptions = {},
+  ) {
     this.cu = cu;
     this.constants = constants;
     this.loadSource = loadSource;
@@ -165,7 +171,9 @@ export class SourceImporter implements Resolver, Definitions {
       const { cu, version, types } = this;
       const options = { cu, version, types, cleanup: finishEmission };
       guardStack(`function ${name.qualifiedName}`, () =>
-        compileWithDotlessFloats(fn, def, (tree) => defineFunction(fn, tree, this, self && new SimpleSelf(self), options)),
+        compileWithDotlessFloats(fn, def, (tree) =>
+          defineFunction(fn, tree, this, self && new SimpleSelf(self), options),
+        ),
       );
       if (self?.isModule) rewriteQuantizedConvForBC(fn.graph);
     });
@@ -200,11 +208,17 @@ export class SourceImporter implements Resolver, Definitions {
       const isParameter = parts.parameters.has(attribute.name);
       const isBuffer = parts.buffers.has(attribute.name);
       if (cls.findSlot(attribute.name) !== undefined) {
-        throw new ScriptError(`Attribute ${attribute.name} is defined twice in class ${name.qualifiedName}, expected once`, attribute.type.range);
+        throw new ScriptError(
+          `Attribute ${attribute.name} is defined twice in class ${name.qualifiedName}, expected once`,
+          attribute.type.range,
+        );
       }
       if ((isParameter || isBuffer) && !T.isSubtypeOf(type, T.optionalOf(T.TensorT))) {
         const what = isParameter ? "parameter" : "buffer";
-        throw new ScriptError(`Expecting ${what} to have either None, Tensor or Optional[Tensor] type, but got: ${T.typeStr(type)}`, attribute.type.range);
+        throw new ScriptError(
+          `Expecting ${what} to have either None, Tensor or Optional[Tensor] type, but got: ${T.typeStr(type)}`,
+          attribute.type.range,
+        );
       }
       cls.addAttribute(attribute.name, type, isParameter, isBuffer);
     }
@@ -226,17 +240,20 @@ export class SourceImporter implements Resolver, Definitions {
 
   private defineMethod(cls: ClassType, def: Def): ScriptFunction {
     const name = cls.name.child(def.name.name);
-    if (this.cu.findFunction(name)) throw new ScriptError(`Can't redefine method: ${name.name} on class: ${cls.name.qualifiedName}`, def.range);
+    if (this.cu.findFunction(name))
+      throw new ScriptError(`Can't redefine method: ${name.name} on class: ${cls.name.qualifiedName}`, def.range);
     return this.cu.addFunction(this.makeFunction(name, def, cls));
   }
 
   private importInterface(name: QualifiedName, def: ClassDef, isModule: boolean): void {
     const type = new InterfaceType(name, isModule);
     for (const stmt of def.body) {
-      if (stmt.kind !== "Def") throw new ScriptError("interface declarations can only contain method definitions", stmt.range);
+      if (stmt.kind !== "Def")
+        throw new ScriptError("interface declarations can only contain method definitions", stmt.range);
       const method = stmt.def;
       const self = method.params[0];
-      if (!method.returnType || !self) throw new ScriptError("interface declarations must have a return type annotated.", method.range);
+      if (!method.returnType || !self)
+        throw new ScriptError("interface declarations must have a return type annotated.", method.range);
       const schema = this.types.parseSchemaFromDef(method, true);
       type.methods.push({ ...schema, args: [argument(self.name.name, type), ...schema.args] });
       const pass = method.body.findIndex((s) => s.kind === "Pass");
@@ -257,7 +274,10 @@ export class SourceImporter implements Resolver, Definitions {
       if (stmt.kind === "Pass") continue;
       const target = stmt.kind === "Assign" ? stmt.targets[0] : undefined;
       if (stmt.kind !== "Assign" || target?.kind !== "Var" || !stmt.annotation) {
-        throw new ScriptError("Unexpected statement in NamedTuple body: only attribute annotations are currently supported.", stmt.range);
+        throw new ScriptError(
+          "Unexpected statement in NamedTuple body: only attribute annotations are currently supported.",
+          stmt.range,
+        );
       }
       if (stmt.value) defaults.push(...this.types.evaluateDefaults(stmt.value.range, [stmt.annotation], [stmt.value]));
       fields.push(target.name.name);
@@ -272,12 +292,26 @@ export class SourceImporter implements Resolver, Definitions {
     for (const stmt of def.body) {
       const target = stmt.kind === "Assign" ? stmt.targets[0] : undefined;
       if (stmt.kind !== "Assign" || target?.kind !== "Var" || !stmt.value) {
-        throw new ScriptError("Unexpected statement in Enum class body: only enum attribute definitions are currently supported.", stmt.range);
+        throw new ScriptError(
+          "Unexpected statement in Enum class body: only enum attribute definitions are currently supported.",
+          stmt.range,
+        );
       }
-      const member = enumMember(stmt.value.kind === "String" ? stmt.value.value : stmt.value.kind === "Number" ? parseNumber(stmt.value.text, stmt.value.range) : undefined);
-      if (!member) throw new ScriptError(`Unsupported enum value type: ${stmt.value.kind}. Only Integers, Floats and Strings are supported.`, stmt.value.range);
+      const member = enumMember(
+        stmt.value.kind === "String"
+          ? stmt.value.value
+          : stmt.value.kind === "Number"
+            ? parseNumber(stmt.value.text, stmt.value.range)
+            : undefined,
+      );
+      if (!member)
+        throw new ScriptError(
+          `Unsupported enum value type: ${stmt.value.kind}. Only Integers, Floats and Strings are supported.`,
+          stmt.value.range,
+        );
       valueType ??= member.type;
-      if (valueType !== member.type) throw new ScriptError("Enum class with varying value types are not supported.", stmt.range);
+      if (valueType !== member.type)
+        throw new ScriptError("Enum class with varying value types are not supported.", stmt.range);
       members.push([target.name.name, member.value]);
     }
     if (!valueType) throw new ScriptError(`No enum values defined for ${name.qualifiedName}`, def.range);

@@ -4,7 +4,13 @@ import type { SourceRange } from "../base/source_range.ts";
 import { QualifiedName } from "../core/qualified_name.ts";
 import * as T from "../core/type.ts";
 import type { TypedConstant } from "../frontend/default_value.ts";
-import { BuiltinModule, ClassValue, FunctionValue, NamedTupleConstructor, SugaredEnumClass } from "../frontend/emit/sugared_callable.ts";
+import {
+  BuiltinModule,
+  ClassValue,
+  FunctionValue,
+  NamedTupleConstructor,
+  SugaredEnumClass,
+} from "../frontend/emit/sugared_callable.ts";
 import { SimpleValue, SpecialFormValue, SugaredValue } from "../frontend/emit/sugared_value.ts";
 import type { NamedType } from "../ir/compilation_unit.ts";
 import { insertConstant } from "../ir/constants.ts";
@@ -33,7 +39,11 @@ export function constantAt(constants: readonly TypedConstant[], field: string, r
   if (digits === undefined) throw new ScriptError(`invalid constant specifier: ${field}`, range);
   const index = Number(digits);
   const constant = constants[index];
-  if (!constant) throw new ScriptError(`constant index ${digits} is out of bounds (constant table has ${constants.length} entries)`, range);
+  if (!constant)
+    throw new ScriptError(
+      `constant index ${digits} is out of bounds (constant table has ${constants.length} entries)`,
+      range,
+    );
   return constant;
 }
 
@@ -107,7 +117,10 @@ export function nonFiniteLiteral(name: string): TypedConstant | undefined {
 }
 
 /** The names that all archived code sees. */
-export function importerEnvironment(constants: readonly TypedConstant[], definitions: Definitions): ReadonlyMap<string, SugaredValue> {
+export function importerEnvironment(
+  constants: readonly TypedConstant[],
+  definitions: Definitions,
+): ReadonlyMap<string, SugaredValue> {
   return new Map<string, SugaredValue>([
     ["torch", new BuiltinModule("aten")],
     ["ops", new OpsValue()],

@@ -1,7 +1,12 @@
 /** @file Rewrites calls of quantized convolutions in the form of PyTorch 1.5 and earlier. Upstream: torch/csrc/jit/serialization/import.cpp (rewriteQuantizedConvForBC). Spec: spec/versions.md. */
 import type { Block, Graph } from "../ir/graph.ts";
 
-const OPERATORS = new Set(["quantized::conv2d", "quantized::conv2d_relu", "quantized::conv3d", "quantized::conv3d_relu"]);
+const OPERATORS = new Set([
+  "quantized::conv2d",
+  "quantized::conv2d_relu",
+  "quantized::conv3d",
+  "quantized::conv3d_relu",
+]);
 const OLD_INPUTS = 8;
 const FIRST_DROPPED = 2;
 const LAST_DROPPED = 5;

@@ -47,7 +47,11 @@ export class StorageImporter {
 
   /** The storage that `('storage', FloatStorage, key, device, numel)` means. */
   resolve(id: PickleValue | undefined): StorageReference {
-    if (!(id instanceof PersistentId)) throw new PickleError(`Cannot unpickle "${this.pickle}": tensor is made of ${pickleTypeName(id)}, expected a storage`, { record: this.pickle });
+    if (!(id instanceof PersistentId))
+      throw new PickleError(
+        `Cannot unpickle "${this.pickle}": tensor is made of ${pickleTypeName(id)}, expected a storage`,
+        { record: this.pickle },
+      );
     const known = this.references.get(id);
     if (known) return known;
     const reference = this.read(id);
@@ -57,7 +61,10 @@ export class StorageImporter {
 
   private read(id: PersistentId): StorageReference {
     const fail = (message: string): never => {
-      throw new PickleError(`Cannot unpickle "${this.pickle}": ${message}`, { record: this.pickle, byteOffset: id.byteOffset });
+      throw new PickleError(`Cannot unpickle "${this.pickle}": ${message}`, {
+        record: this.pickle,
+        byteOffset: id.byteOffset,
+      });
     };
     const parts = id.value instanceof PickleTuple ? id.value.items : [];
     const [word, type, key, where, numel] = parts;
@@ -88,9 +95,14 @@ export class StorageImporter {
     const name = this.folder + key;
     const size = this.reader.sizeOf(name);
     if (size < nbytes) {
-      throw new ArchiveError(`Cannot read storage "${name}": record has ${size} bytes, ${numel} ${dtype.name} elements need ${nbytes}`, { record: name });
+      throw new ArchiveError(
+        `Cannot read storage "${name}": record has ${size} bytes, ${numel} ${dtype.name} elements need ${nbytes}`,
+        { record: name },
+      );
     }
-    return this.options.lazy ? lazyStorage(nbytes, (target) => this.fill(name, size, dtype, target)) : this.eager(name, size, dtype, nbytes);
+    return this.options.lazy
+      ? lazyStorage(nbytes, (target) => this.fill(name, size, dtype, target))
+      : this.eager(name, size, dtype, nbytes);
   }
 
   private eager(name: string, size: number, dtype: DType, nbytes: number): Storage {

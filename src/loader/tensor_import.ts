@@ -1,5 +1,13 @@
 /** @file Tensors from what pickles call to rebuild them: strided, quantized, sparse, with Python attributes. Upstream: torch/csrc/jit/serialization/unpickler.cpp (rebuildTensor). Spec: spec/records.md. */
-import { PickleDict, PickleFloat, PickleGlobal, PickleReduce, PickleTuple, pickleTypeName, type PickleValue } from "../archive/pickle_value.ts";
+import {
+  PickleDict,
+  PickleFloat,
+  PickleGlobal,
+  PickleReduce,
+  PickleTuple,
+  pickleTypeName,
+  type PickleValue,
+} from "../archive/pickle_value.ts";
 import { ArchiveError, PickleError, UnsupportedError } from "../base/errors.ts";
 import { checkLimit, type LimitOverrides } from "../base/limits.ts";
 import type { DType } from "../tensor/dtype.ts";
@@ -52,8 +60,12 @@ export class TensorImporter {
       case "torch._tensor._rebuild_from_type_v2": {
         // Python attributes are dropped, as in torch
         const [rebuild, , inner] = this.items(args, 4, at);
-        if (!(rebuild instanceof PickleGlobal)) return this.fail(`tensor is rebuilt by ${pickleTypeName(rebuild)}, expected a global`, at);
-        return this.apply(rebuild, inner!, at) ?? this.fail(`tensor is rebuilt by ${rebuild.qualifiedName}, which is not known`, at);
+        if (!(rebuild instanceof PickleGlobal))
+          return this.fail(`tensor is rebuilt by ${pickleTypeName(rebuild)}, expected a global`, at);
+        return (
+          this.apply(rebuild, inner!, at) ??
+          this.fail(`tensor is rebuilt by ${rebuild.qualifiedName}, which is not known`, at)
+        );
       }
       default:
         return undefined;
@@ -64,7 +76,8 @@ export class TensorImporter {
     throw new PickleError(`Cannot unpickle "${this.pickle}": ${message}`, { record: this.pickle, byteOffset });
   }
   private items(value: PickleValue | undefined, atLeast: number, at: number): readonly PickleValue[] {
-    if (!(value instanceof PickleTuple) || value.items.length < atLeast) return this.fail(`tensor is rebuilt from ${pickleTypeName(value)}, expected a tuple of ${atLeast}`, at);
+    if (!(value instanceof PickleTuple) || value.items.length < atLeast)
+      return this.fail(`tensor is rebuilt from ${pickleTypeName(value)}, expected a tuple of ${atLeast}`, at);
     return value.items;
   }
   private int(value: PickleValue | undefined, at: number): number {
@@ -116,7 +129,12 @@ export class TensorImporter {
         return { scheme, scale: this.float(parts[1], at), zeroPoint: this.int(parts[2], at) };
       case "per_channel_affine":
       case "per_channel_affine_float_qparams":
-        return { scheme, scales: this.tensor(parts[1], at), zeroPoints: this.tensor(parts[2], at), axis: this.int(parts[3], at) };
+        return {
+          scheme,
+          scales: this.tensor(parts[1], at),
+          zeroPoints: this.tensor(parts[2], at),
+          axis: this.int(parts[3], at),
+        };
       default:
         return this.fail(`Unsupported tensor quantization type in serialization ${pickleTypeName(parts[0])}`, at);
     }
@@ -135,10 +153,18 @@ export class TensorImporter {
       this.checkCoo(indices, values, sizes, at);
       tensor.sparse = { layout: "sparse_coo", indices, values, coalesced: false };
     } else if (layout === LAYOUT_SPARSE_CSR) {
-      const [compressedIndices, plainIndices, values] = [this.tensor(inner[0], at), this.tensor(inner[1], at), this.tensor(inner[2], at)];
+      const [compressedIndices, plainIndices, values] = [
+        this.tensor(inner[0], at),
+        this.tensor(inner[1], at),
+        this.tensor(inner[2], at),
+      ];
       tensor = sparseShell(sizes, values.dtype);
       tensor.sparse = { layout: "sparse_csr", compressedIndices, plainIndices, values };
-    } else throw new UnsupportedError("sparse layout", `Cannot unpickle "${this.pickle}": Unsupported sparse tensor layout type in serialization ${layout}`);
+    } else
+      throw new UnsupportedError(
+        "sparse layout",
+        `Cannot unpickle "${this.pickle}": Unsupported sparse tensor layout type in serialization ${layout}`,
+      );
     tensor.requiresGrad = requiresGrad;
     return tensor;
   }
@@ -147,7 +173,10 @@ export class TensorImporter {
     const [dims = 0, count = 0] = indices.sizes;
     const dense = values.sizes.length - 1;
     if (indices.ndim !== 2 || values.ndim < 1 || values.sizes[0] !== count || dims + dense !== sizes.length) {
-      this.fail(`sparse tensor has indices of shape [${indices.sizes.join(", ")}] and values of shape [${values.sizes.join(", ")}], expected them to fit shape [${sizes.join(", ")}]`, at);
+      this.fail(
+        `sparse tensor has indices of shape [${indices.sizes.join(", ")}] and values of shape [${values.sizes.join(", ")}], expected them to fit shape [${sizes.join(", ")}]`,
+        at,
+      );
     }
   }
 
@@ -169,8 +198,10 @@ export class TensorImporter {
     const offset = this.int(parts[1], at);
     const sizes = this.sizes(parts[2], at);
     const strides = this.ints(parts[3], at);
-    if (strides.length !== sizes.length) this.fail(`tensor has ${sizes.length} sizes and ${strides.length} strides, expected as many`, at);
-    if (offset < 0 || strides.some((s) => s < 0)) this.fail(`tensor has offset ${offset} and strides [${strides.join(", ")}], expected none below 0`, at);
+    if (strides.length !== sizes.length)
+      this.fail(`tensor has ${sizes.length} sizes and ${strides.length} strides, expected as many`, at);
+    if (offset < 0 || strides.some((s) => s < 0))
+      this.fail(`tensor has offset ${offset} and strides [${strides.join(", ")}], expected none below 0`, at);
     if (!sizes.includes(0)) {
       const last = sizes.reduce((sum, size, d) => sum + (size - 1) * strides[d]!, offset);
       const need = Math.ceil((last + 1) / (PER_BYTE[dtype.name] ?? 1)) * dtype.itemsize;
@@ -188,6 +219,12 @@ export class TensorImporter {
 }
 
 function sparseShell(sizes: readonly number[], dtype: DType): Tensor {
-  const tensor = new Tensor(allocateStorage(0), dtype, sizes, sizes.map(() => 0), 0);
+  const tensor = new Tensor(
+    allocateStorage(0),
+    dtype,
+    sizes,
+    sizes.map(() => 0),
+    0,
+  );
   return tensor;
 }

@@ -5,7 +5,16 @@
  * recursion as shallow as the containers between two objects. */
 import type { Unpickled } from "../archive/unpickler.ts";
 import {
-  PersistentId, PickleDict, PickleFloat, PickleGlobal, PickleList, PickleObject, PickleReduce, PickleTuple, pickleTypeName, type PickleValue,
+  PersistentId,
+  PickleDict,
+  PickleFloat,
+  PickleGlobal,
+  PickleList,
+  PickleObject,
+  PickleReduce,
+  PickleTuple,
+  pickleTypeName,
+  type PickleValue,
 } from "../archive/pickle_value.ts";
 import { PickleError, ScriptError, TorchScriptError, UnsupportedError } from "../base/errors.ts";
 import { LIMITS, checkLimit, type LimitOverrides } from "../base/limits.ts";
@@ -63,13 +72,17 @@ export class ValueImporter {
     for (const operation of unpickled.operations) {
       if (operation instanceof PickleObject) {
         if (!this.isOldList(operation)) this.object(operation);
-      } else if (operation.callable instanceof PickleGlobal && operation.callable.module.startsWith("torch.")) this.env.tensors.rebuild(operation);
+      } else if (operation.callable instanceof PickleGlobal && operation.callable.module.startsWith("torch."))
+        this.env.tensors.rebuild(operation);
     }
   }
 
   private fail(message: string, byteOffset?: number): never {
     const at = byteOffset === undefined ? "" : ` (byte ${byteOffset})`;
-    throw new PickleError(`Cannot unpickle "${this.env.record}": ${message}${at}`, { record: this.env.record, byteOffset });
+    throw new PickleError(`Cannot unpickle "${this.env.record}": ${message}${at}`, {
+      record: this.env.record,
+      byteOffset,
+    });
   }
 
   private mismatch(value: PickleValue, type: Type, where: string): never {
@@ -117,12 +130,19 @@ export class ValueImporter {
       case "Future":
       case "Await":
       case "RRef":
-        throw new UnsupportedError(`pickled ${type.kind}`, `Cannot unpickle "${this.env.record}": ${where} is of type ${T.typeReprStr(type)}, which no archive can hold`);
+        throw new UnsupportedError(
+          `pickled ${type.kind}`,
+          `Cannot unpickle "${this.env.record}": ${where} is of type ${T.typeReprStr(type)}, which no archive can hold`,
+        );
       default: {
         const plain = this.plain(value);
         if (plain && T.isSubtypeOf(plain.type, T.unshapedType(type))) return plain.value;
         // dtypes, layouts and the like are ints
-        if (plain?.type.kind === "Int" && (type.kind === "QScheme" || type.kind === "Stream" || type.kind === "Storage")) return plain.value;
+        if (
+          plain?.type.kind === "Int" &&
+          (type.kind === "QScheme" || type.kind === "Stream" || type.kind === "Storage")
+        )
+          return plain.value;
       }
     }
     return this.mismatch(value, type, where);
@@ -140,7 +160,9 @@ export class ValueImporter {
 
   private nested<R>(convert: () => R): R {
     this.depth++;
-    checkLimit("maxSourceDepth", this.depth, `"${this.env.record}": nested containers`, { maxSourceDepth: this.env.limits?.maxSourceDepth ?? MAX_CONTAINER_DEPTH });
+    checkLimit("maxSourceDepth", this.depth, `"${this.env.record}": nested containers`, {
+      maxSourceDepth: this.env.limits?.maxSourceDepth ?? MAX_CONTAINER_DEPTH,
+    });
     try {
       return convert();
     } finally {
@@ -182,7 +204,13 @@ export class ValueImporter {
 
   /** `torch.FloatStorage`, `torch.per_tensor_affine`: enums that torch reads as their number. */
   private globalNumber(global: PickleGlobal): TypedConstant | undefined {
-    const scheme = ["per_tensor_affine", "per_channel_affine", "per_tensor_symmetric", "per_channel_symmetric", "per_channel_affine_float_qparams"].indexOf(global.name);
+    const scheme = [
+      "per_tensor_affine",
+      "per_channel_affine",
+      "per_tensor_symmetric",
+      "per_channel_symmetric",
+      "per_channel_affine_float_qparams",
+    ].indexOf(global.name);
     return global.module === "torch" && scheme >= 0 ? { value: scheme, type: T.IntT } : undefined;
   }
 
@@ -194,7 +222,10 @@ export class ValueImporter {
 
   private device(value: PickleValue | undefined): Device {
     const parts = typeof value === "string" ? /^([a-z_]+)(?::(\d{1,3}))?$/.exec(value) : undefined;
-    if (!parts) return this.fail(`device is ${typeof value === "string" ? JSON.stringify(value) : pickleTypeName(value)}, expected a name such as "cpu"`);
+    if (!parts)
+      return this.fail(
+        `device is ${typeof value === "string" ? JSON.stringify(value) : pickleTypeName(value)}, expected a name such as "cpu"`,
+      );
     return new Device(parts[1]!, parts[2] === undefined ? undefined : Number(parts[2]));
   }
 
@@ -215,15 +246,22 @@ export class ValueImporter {
   /** The type that a tag around a container states, or undefined. */
   private tagOf(value: PickleValue): Type | undefined {
     if (value instanceof PickleObject && this.isOldList(value)) return T.listOf(T.IntT);
-    if (!(value instanceof PickleReduce) || !(value.callable instanceof PickleGlobal) || value.callable.module !== "torch.jit._pickle") return undefined;
+    if (
+      !(value instanceof PickleReduce) ||
+      !(value.callable instanceof PickleGlobal) ||
+      value.callable.module !== "torch.jit._pickle"
+    )
+      return undefined;
     const { name } = value.callable;
     const element = LIST_BUILDERS.get(name);
     if (element) return T.listOf(element);
     if (name !== "restore_type_tag") return undefined;
     const text = value.args instanceof PickleTuple ? value.args.items[1] : undefined;
-    if (typeof text !== "string") return this.fail(`type tag is ${pickleTypeName(text)}, expected str`, value.byteOffset);
+    if (typeof text !== "string")
+      return this.fail(`type tag is ${pickleTypeName(text)}, expected str`, value.byteOffset);
     const type = this.loadType(text);
-    if (type.kind !== "List" && type.kind !== "Dict") return this.fail(`Unknown type for tag restoration: ${T.annotationStr(type)}`, value.byteOffset);
+    if (type.kind !== "List" && type.kind !== "Dict")
+      return this.fail(`Unknown type for tag restoration: ${T.annotationStr(type)}`, value.byteOffset);
     return type;
   }
 
@@ -266,7 +304,8 @@ export class ValueImporter {
     const out = new Map<unknown, unknown>();
     this.containers.set(value, out);
     const item = `item of ${where}`;
-    for (const [k, v] of value.entries) out.set(dictKey(this.convert(k, type.key, item)), this.convert(v, type.value, item));
+    for (const [k, v] of value.entries)
+      out.set(dictKey(this.convert(k, type.key, item)), this.convert(v, type.value, item));
     return out;
   }
 
@@ -276,7 +315,8 @@ export class ValueImporter {
     if (!known) this.tuples.set(value, (known = []));
     const same = known.find((k) => T.typesEqual(k.type, type));
     if (same) return same.value;
-    if (value.items.length !== type.elements.length) return this.fail(`${where} is a tuple of ${value.items.length}, expected ${T.typeReprStr(type)}`);
+    if (value.items.length !== type.elements.length)
+      return this.fail(`${where} is a tuple of ${value.items.length}, expected ${T.typeReprStr(type)}`);
     const item = `item of ${where}`;
     const out = value.items.map((v, i) => this.convert(v, type.elements[i]!, item));
     known.push({ type, value: out });
@@ -305,7 +345,11 @@ export class ValueImporter {
       return out;
     }
     const plain = this.plain(value);
-    if (!plain) return this.fail(`${where} is ${pickleTypeName(value)}, which is not known`, value instanceof PersistentId || value instanceof PickleReduce ? value.byteOffset : undefined);
+    if (!plain)
+      return this.fail(
+        `${where} is ${pickleTypeName(value)}, which is not known`,
+        value instanceof PersistentId || value instanceof PickleReduce ? value.byteOffset : undefined,
+      );
     return plain.value;
   }
 
@@ -314,7 +358,8 @@ export class ValueImporter {
     if (own.kind !== "Enum") return this.mismatch(call, type, "enum");
     const value = this.convert(call.args, own.valueType, "value of an enum");
     const member = own.members.find(([, v]) => v === value);
-    if (!member) return this.fail(`${String(value)} is no value of the enum ${own.name.qualifiedName}`, call.byteOffset);
+    if (!member)
+      return this.fail(`${String(value)} is no value of the enum ${own.name.qualifiedName}`, call.byteOffset);
     return enumValue(own, member[0]);
   }
 
@@ -327,10 +372,14 @@ export class ValueImporter {
     const known = this.objects.get(value);
     if (known) return known;
     const { cls, byteOffset } = value;
-    if (value.state === undefined) return this.fail(`object of ${cls.qualifiedName} has no state, expected BUILD`, byteOffset);
+    if (value.state === undefined)
+      return this.fail(`object of ${cls.qualifiedName} has no state, expected BUILD`, byteOffset);
     const type = this.loadType(cls.qualifiedName);
     if (type.kind !== "Class") return this.fail(`object is of ${T.typeReprStr(type)}, expected a class`, byteOffset);
-    const object = new ScriptObject(type, type.attributes.map(() => null));
+    const object = new ScriptObject(
+      type,
+      type.attributes.map(() => null),
+    );
     this.objects.set(value, object);
     const setState = setStateMethod(type);
     if (setState) this.runSetState(object, setState, value.state);
@@ -340,7 +389,8 @@ export class ValueImporter {
 
   private fillSlots(object: ScriptObject, state: PickleValue, byteOffset: number): void {
     const { type } = object;
-    if (!(state instanceof PickleDict)) this.fail(`state of ${type.name.qualifiedName} is ${pickleTypeName(state)}, expected dict`, byteOffset);
+    if (!(state instanceof PickleDict))
+      this.fail(`state of ${type.name.qualifiedName} is ${pickleTypeName(state)}, expected dict`, byteOffset);
     const found = new Set<string>();
     for (const [name, value] of state.entries) {
       const slot = typeof name === "string" ? type.findSlot(name) : undefined;
@@ -348,10 +398,18 @@ export class ValueImporter {
       if (slot === undefined) continue;
       const attribute = type.attributes[slot]!;
       found.add(attribute.name);
-      object.slots[slot] = this.convert(value, attribute.type, `attribute "${attribute.name}" of ${type.name.qualifiedName}`);
+      object.slots[slot] = this.convert(
+        value,
+        attribute.type,
+        `attribute "${attribute.name}" of ${type.name.qualifiedName}`,
+      );
     }
     const missing = type.attributes.find((a) => !found.has(a.name));
-    if (missing) this.fail(`object of ${type.name.qualifiedName} has no attribute "${missing.name}", expected ${T.typeReprStr(missing.type)}`, byteOffset);
+    if (missing)
+      this.fail(
+        `object of ${type.name.qualifiedName} has no attribute "${missing.name}", expected ${T.typeReprStr(missing.type)}`,
+        byteOffset,
+      );
   }
 
   private runSetState(object: ScriptObject, setState: FunctionLike, state: PickleValue): void {
@@ -388,15 +446,24 @@ export function setStateMethod(cls: ClassType): FunctionLike | undefined {
   const check = (condition: boolean, message: string): void => {
     if (!condition) throw new ScriptError(message);
   };
-  check(get.args.length === 1, `'__getstate__' must have 'self' as its only argument, but found ${get.args.length} arguments`);
+  check(
+    get.args.length === 1,
+    `'__getstate__' must have 'self' as its only argument, but found ${get.args.length} arguments`,
+  );
   check(get.returns.length === 1, `'__getstate__' must return 1 value, but found ${get.returns.length}`);
   const setState = cls.findMethod("__setstate__");
   if (!setState) return undefined;
   const set = setState.schema;
-  check(set.args.length === 2, `'__setstate__' must have 'self' and the state as its only arguments, but found ${set.args.length} arguments`);
+  check(
+    set.args.length === 2,
+    `'__setstate__' must have 'self' and the state as its only arguments, but found ${set.args.length} arguments`,
+  );
   check(set.returns.length === 1, `'__setstate__' must return None, but found ${set.returns.length} return values`);
   const returned = set.returns[0]!.type;
-  check(T.isSubtypeOf(returned, T.NoneT), `'__setstate__' must return None, but found value of type${T.annotationStr(returned)}`);
+  check(
+    T.isSubtypeOf(returned, T.NoneT),
+    `'__setstate__' must return None, but found value of type${T.annotationStr(returned)}`,
+  );
   const from = get.returns[0]!.type;
   const to = set.args[1]!.type;
   check(

@@ -381,7 +381,8 @@ export class LogSoftmax extends SoftmaxBase {
 /** Softmax over the channels of (N, C, H, W) or (C, H, W). */
 export class Softmax2d extends Module {
   forward(input: Tensor): Tensor {
-    if (input.ndim !== 3 && input.ndim !== 4) throw new OperatorError(`Softmax2d: expected input to be 3D or 4D, got ${input.ndim}D instead`);
+    if (input.ndim !== 3 && input.ndim !== 4)
+      throw new OperatorError(`Softmax2d: expected input to be 3D or 4D, got ${input.ndim}D instead`);
     return F.softmax(input, -3);
   }
 }

@@ -73,5 +73,7 @@ export function floatText(value: number): string {
 
 /** `a=1, b=(2,)`: the common form of extraRepr. */
 export function pairsText(pairs: Readonly<Record<string, string>>): string {
-  return Object.entries(pairs).map(([name, text]) => `${name}=${text}`).join(", ");
+  return Object.entries(pairs)
+    .map(([name, text]) => `${name}=${text}`)
+    .join(", ");
 }

@@ -17,9 +17,13 @@ function checkModule(value: unknown): void {
 }
 
 /** The arguments of the first of some modules. */
-export type FirstArguments<L extends readonly Module[]> = L extends readonly [infer F extends Module, ...Module[]] ? Parameters<F["forward"]> : [input: Tensor];
+export type FirstArguments<L extends readonly Module[]> = L extends readonly [infer F extends Module, ...Module[]]
+  ? Parameters<F["forward"]>
+  : [input: Tensor];
 /** The result of the last of some modules. */
-export type LastResult<L extends readonly Module[]> = L extends readonly [...Module[], infer E extends Module] ? ReturnType<E["forward"]> : Tensor;
+export type LastResult<L extends readonly Module[]> = L extends readonly [...Module[], infer E extends Module]
+  ? ReturnType<E["forward"]>
+  : Tensor;
 
 /** Modules that run one after the other, each on the result of the one before. */
 export class Sequential<L extends readonly Module[] = readonly Module[]> extends Module implements Iterable<Module> {
@@ -29,7 +33,8 @@ export class Sequential<L extends readonly Module[] = readonly Module[]> extends
     super();
     const [first] = given;
     if (given.length === 1 && typeof first === "object" && first !== null) {
-      const named = first instanceof Map ? (first as Map<string, Module>) : Object.entries(first as Record<string, Module>);
+      const named =
+        first instanceof Map ? (first as Map<string, Module>) : Object.entries(first as Record<string, Module>);
       for (const [name, module] of named) this.put(name, module);
     } else given.forEach((module, i) => this.put(String(i), module as Module));
   }
@@ -148,7 +153,7 @@ export class ModuleList<M extends Module = Module> extends Module implements Ite
     const texts = this.list().map(String);
     if (texts.length === 0) return `${this.getName()}()`;
     const lines: string[] = [];
-    for (let start = 0; start < texts.length; ) {
+    for (let start = 0; start < texts.length;) {
       let end = start;
       while (texts[end + 1] === texts[start]) end++;
       const text = texts[start]!;
@@ -201,7 +206,10 @@ export class ModuleDict<M extends Module = Module> extends Module implements Ite
 
   /** Adds or replaces modules. */
   update(modules: Readonly<Record<string, M>> | ReadonlyMap<string, M>): this {
-    for (const [name, module] of modules instanceof Map ? (modules as Map<string, M>) : Object.entries(modules as Record<string, M>)) this.set(name, module);
+    for (const [name, module] of modules instanceof Map
+      ? (modules as Map<string, M>)
+      : Object.entries(modules as Record<string, M>))
+      this.set(name, module);
     return this;
   }
 
@@ -314,7 +322,10 @@ export class ParameterDict extends Module implements Iterable<string> {
 
   /** Adds or replaces parameters: of a Map in its order, of a record by name, as PyTorch does for a dict. */
   update(values: Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor>): this {
-    const entries = values instanceof Map ? [...(values as Map<string, Tensor>)] : Object.entries(values as Record<string, Tensor>).sort(([a], [b]) => (a < b ? -1 : 1));
+    const entries =
+      values instanceof Map
+        ? [...(values as Map<string, Tensor>)]
+        : Object.entries(values as Record<string, Tensor>).sort(([a], [b]) => (a < b ? -1 : 1));
     for (const [name, value] of entries) this.set(name, value);
     return this;
   }
@@ -343,6 +354,8 @@ export class ParameterDict extends Module implements Iterable<string> {
   }
 
   override extraRepr(): string {
-    return this.items().map(([name, value]) => parameterLine(name, value, `torch.${value.dtype.cppName}Tensor`)).join("\n");
+    return this.items()
+      .map(([name, value]) => parameterLine(name, value, `torch.${value.dtype.cppName}Tensor`))
+      .join("\n");
   }
 }

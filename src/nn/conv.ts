@@ -35,7 +35,17 @@ const same = (values: readonly number[], value: number): boolean => values.every
 
 /** What all convolutions share. */
 export abstract class ConvNd extends Module {
-  static readonly constants: readonly string[] = ["stride", "padding", "dilation", "groups", "padding_mode", "output_padding", "in_channels", "out_channels", "kernel_size"];
+  static readonly constants: readonly string[] = [
+    "stride",
+    "padding",
+    "dilation",
+    "groups",
+    "padding_mode",
+    "output_padding",
+    "in_channels",
+    "out_channels",
+    "kernel_size",
+  ];
   readonly in_channels: number;
   readonly out_channels: number;
   readonly kernel_size: readonly number[];
@@ -50,19 +60,38 @@ export abstract class ConvNd extends Module {
   weight: Parameter;
   declare bias: Parameter | null;
 
-  protected constructor(n: number, inChannels: number, outChannels: number, kernelSize: Size, transposed: boolean, options: ConvOptions & { readonly outputPadding?: Size }) {
+  protected constructor(
+    n: number,
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Size,
+    transposed: boolean,
+    options: ConvOptions & { readonly outputPadding?: Size },
+  ) {
     super();
-    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, paddingMode = "zeros", outputPadding = 0 } = options;
+    const {
+      stride = 1,
+      padding = 0,
+      dilation = 1,
+      groups = 1,
+      bias = true,
+      paddingMode = "zeros",
+      outputPadding = 0,
+    } = options;
     if (groups <= 0) throw new OperatorError("groups must be a positive integer");
     if (inChannels % groups !== 0) throw new OperatorError("in_channels must be divisible by groups");
     if (outChannels % groups !== 0) throw new OperatorError("out_channels must be divisible by groups");
     const strides = repeatSize(stride, n);
     if (typeof padding === "string") {
-      if (padding !== "same" && padding !== "valid") throw new OperatorError(`Invalid padding string '${String(padding)}', should be one of {'same', 'valid'}`);
-      if (padding === "same" && !same(strides, 1)) throw new OperatorError("padding='same' is not supported for strided convolutions");
+      if (padding !== "same" && padding !== "valid")
+        throw new OperatorError(`Invalid padding string '${String(padding)}', should be one of {'same', 'valid'}`);
+      if (padding === "same" && !same(strides, 1))
+        throw new OperatorError("padding='same' is not supported for strided convolutions");
     }
     if (!["zeros", "reflect", "replicate", "circular"].includes(paddingMode)) {
-      throw new OperatorError(`padding_mode must be one of {'zeros', 'reflect', 'replicate', 'circular'}, but got padding_mode='${paddingMode}'`);
+      throw new OperatorError(
+        `padding_mode must be one of {'zeros', 'reflect', 'replicate', 'circular'}, but got padding_mode='${paddingMode}'`,
+      );
     }
     this.in_channels = inChannels;
     this.out_channels = outChannels;
@@ -114,9 +143,19 @@ export abstract class ConvNd extends Module {
   /** Pads by the mode, where it is not zeros, and convolves. */
   protected convolve(input: Tensor): Tensor {
     const name = `conv${this.kernel_size.length}d`;
-    if (this.padding_mode === "zeros") return aten(name, input, this.weight, this.bias, this.stride, this.padding, this.dilation, this.groups);
+    if (this.padding_mode === "zeros")
+      return aten(name, input, this.weight, this.bias, this.stride, this.padding, this.dilation, this.groups);
     const padded = aten("pad", input, this._reversed_padding_repeated_twice, this.padding_mode, null);
-    return aten(name, padded, this.weight, this.bias, this.stride, new Array<number>(this.kernel_size.length).fill(0), this.dilation, this.groups);
+    return aten(
+      name,
+      padded,
+      this.weight,
+      this.bias,
+      this.stride,
+      new Array<number>(this.kernel_size.length).fill(0),
+      this.dilation,
+      this.groups,
+    );
   }
 }
 
@@ -154,8 +193,15 @@ export class Conv3d extends ConvNd {
 export abstract class ConvTransposeNd extends ConvNd {
   declare readonly padding: readonly number[];
 
-  protected constructor(n: number, inChannels: number, outChannels: number, kernelSize: Size, options: ConvTransposeOptions) {
-    if ((options.paddingMode ?? "zeros") !== "zeros") throw new OperatorError(`Only "zeros" padding mode is supported for ${new.target.name}`);
+  protected constructor(
+    n: number,
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Size,
+    options: ConvTransposeOptions,
+  ) {
+    if ((options.paddingMode ?? "zeros") !== "zeros")
+      throw new OperatorError(`Only "zeros" padding mode is supported for ${new.target.name}`);
     super(n, inChannels, outChannels, kernelSize, true, options);
   }
 
@@ -166,13 +212,20 @@ export abstract class ConvTransposeNd extends ConvNd {
     const skipped = input.ndim === n + 2 ? 2 : 1;
     const wanted = outputSize.length === skipped + n ? outputSize.slice(skipped) : outputSize;
     if (wanted.length !== n) {
-      throw new OperatorError(`ConvTranspose${n}D: for ${input.ndim}D input, output_size must have ${n} or ${skipped + n} elements (got ${wanted.length})`);
+      throw new OperatorError(
+        `ConvTranspose${n}D: for ${input.ndim}D input, output_size must have ${n} or ${skipped + n} elements (got ${wanted.length})`,
+      );
     }
-    const least = this.kernel_size.map((k, d) => (input.sizes[d + skipped]! - 1) * this.stride[d]! - 2 * this.padding[d]! + this.dilation[d]! * (k - 1) + 1);
+    const least = this.kernel_size.map(
+      (k, d) =>
+        (input.sizes[d + skipped]! - 1) * this.stride[d]! - 2 * this.padding[d]! + this.dilation[d]! * (k - 1) + 1,
+    );
     const most = least.map((size, d) => size + this.stride[d]! - 1);
     wanted.forEach((size, d) => {
       if (size >= least[d]! && size <= most[d]!) return;
-      throw new OperatorError(`requested an output size of [${wanted.join(", ")}], but valid sizes range from [${least.join(", ")}] to [${most.join(", ")}] (for an input of torch.Size([${input.sizes.slice(2).join(", ")}]))`);
+      throw new OperatorError(
+        `requested an output size of [${wanted.join(", ")}], but valid sizes range from [${least.join(", ")}] to [${most.join(", ")}] (for an input of torch.Size([${input.sizes.slice(2).join(", ")}]))`,
+      );
     });
     return wanted.map((size, d) => size - least[d]!);
   }
@@ -181,7 +234,17 @@ export abstract class ConvTransposeNd extends ConvNd {
   forward(input: Tensor, outputSize: readonly number[] | null = null): Tensor {
     const n = this.kernel_size.length;
     const name = n === 1 ? "conv_transpose1d" : n === 2 ? "conv_transpose2d" : "conv_transpose3d";
-    return aten(name, input, this.weight, this.bias, this.stride, this.padding, this.outputPaddingFor(input, outputSize), this.groups, this.dilation);
+    return aten(
+      name,
+      input,
+      this.weight,
+      this.bias,
+      this.stride,
+      this.padding,
+      this.outputPaddingFor(input, outputSize),
+      this.groups,
+      this.dilation,
+    );
   }
 }
 

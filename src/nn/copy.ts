@@ -21,8 +21,10 @@ function copyValue(value: unknown, seen: Map<unknown, unknown>): unknown {
   else if (value instanceof Tensor) made = cloneTensor(value);
   else if (value instanceof Module) return copyModule(value, seen);
   else if (Array.isArray(value)) made = value.map((item) => copyValue(item, seen));
-  else if (value instanceof Map) made = new Map(Array.from(value, ([k, v]) => [k as unknown, copyValue(v, seen)] as const));
-  else if (Object.getPrototypeOf(value) === Object.prototype) made = Object.fromEntries(Object.entries(value).map(([k, v]) => [k, copyValue(v, seen)]));
+  else if (value instanceof Map)
+    made = new Map(Array.from(value, ([k, v]) => [k as unknown, copyValue(v, seen)] as const));
+  else if (Object.getPrototypeOf(value) === Object.prototype)
+    made = Object.fromEntries(Object.entries(value).map(([k, v]) => [k, copyValue(v, seen)]));
   else return value;
   seen.set(value, made);
   return made;
@@ -41,7 +43,10 @@ function copyModule<M extends Module>(module: M, seen: Map<unknown, unknown>): M
   to.preHooks = [...from.preHooks];
   to.hooks = [...from.hooks];
   for (const name of Object.keys(module)) {
-    (copy as unknown as Record<string, unknown>)[name] = copyValue((module as unknown as Record<string, unknown>)[name], seen);
+    (copy as unknown as Record<string, unknown>)[name] = copyValue(
+      (module as unknown as Record<string, unknown>)[name],
+      seen,
+    );
   }
   return copy;
 }

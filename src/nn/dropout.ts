@@ -13,7 +13,8 @@ abstract class DropoutNd extends Module {
   inplace: boolean;
   constructor(p = 0.5, options: InplaceOptions = {}) {
     super();
-    if (p < 0 || p > 1) throw new OperatorError(`dropout probability has to be between 0 and 1, but got ${floatText(p)}`);
+    if (p < 0 || p > 1)
+      throw new OperatorError(`dropout probability has to be between 0 and 1, but got ${floatText(p)}`);
     this.p = p;
     this.inplace = options.inplace ?? false;
   }

@@ -60,7 +60,14 @@ abstract class EmbeddingBase extends Module {
     normal_(this.weight);
     if (this.padding_idx === null) return;
     const { weight } = this;
-    zeros_(viewOf(weight, [this.embedding_dim], [weight.strides[1]!], weight.storageOffset + this.padding_idx * weight.strides[0]!));
+    zeros_(
+      viewOf(
+        weight,
+        [this.embedding_dim],
+        [weight.strides[1]!],
+        weight.storageOffset + this.padding_idx * weight.strides[0]!,
+      ),
+    );
   }
 
   protected limitsText(): string {
@@ -79,9 +86,22 @@ function checkPretrained(weight: Tensor): [number, number] {
 
 /** Rows of a learned table. */
 export class Embedding extends EmbeddingBase {
-  static readonly constants: readonly string[] = ["num_embeddings", "embedding_dim", "padding_idx", "max_norm", "norm_type", "scale_grad_by_freq", "sparse"];
+  static readonly constants: readonly string[] = [
+    "num_embeddings",
+    "embedding_dim",
+    "padding_idx",
+    "max_norm",
+    "norm_type",
+    "scale_grad_by_freq",
+    "sparse",
+  ];
 
-  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}, given: Parameter | null = null) {
+  constructor(
+    numEmbeddings: number,
+    embeddingDim: number,
+    options: EmbeddingOptions = {},
+    given: Parameter | null = null,
+  ) {
     super(numEmbeddings, embeddingDim, options, given);
   }
 
@@ -113,11 +133,26 @@ export class Embedding extends EmbeddingBase {
 
 /** Sums, means or maxima of bags of rows. */
 export class EmbeddingBag extends EmbeddingBase {
-  static readonly constants: readonly string[] = ["num_embeddings", "embedding_dim", "max_norm", "norm_type", "scale_grad_by_freq", "mode", "sparse", "include_last_offset", "padding_idx"];
+  static readonly constants: readonly string[] = [
+    "num_embeddings",
+    "embedding_dim",
+    "max_norm",
+    "norm_type",
+    "scale_grad_by_freq",
+    "mode",
+    "sparse",
+    "include_last_offset",
+    "padding_idx",
+  ];
   readonly mode: BagMode;
   readonly include_last_offset: boolean;
 
-  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingBagOptions = {}, given: Parameter | null = null) {
+  constructor(
+    numEmbeddings: number,
+    embeddingDim: number,
+    options: EmbeddingBagOptions = {},
+    given: Parameter | null = null,
+  ) {
     super(numEmbeddings, embeddingDim, options, given);
     this.mode = options.mode ?? "mean";
     this.include_last_offset = options.includeLastOffset ?? false;

@@ -131,7 +131,9 @@ export function hardswish(input: Tensor, inplace = false): Tensor {
 /** The dimension that PyTorch takes where none is given. */
 function softmaxDim(name: string, ndim: number): number {
   const dim = ndim === 0 || ndim === 1 || ndim === 3 ? 0 : 1;
-  emitWarning(`Implicit dimension choice for ${name} has been deprecated. Change the call to include dim=X as an argument.`);
+  emitWarning(
+    `Implicit dimension choice for ${name} has been deprecated. Change the call to include dim=X as an argument.`,
+  );
   return dim;
 }
 
@@ -192,7 +194,9 @@ export function feature_alpha_dropout(input: Tensor, p = 0.5, training = false, 
 export function dropout1d(input: Tensor, p = 0.5, training = true, inplace = false): Tensor {
   checkProbability(p);
   if (input.ndim !== 2 && input.ndim !== 3) {
-    throw new OperatorError(`dropout1d: Expected 2D or 3D input, but received a ${input.ndim}D input. Note that dropout1d exists to provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension (i.e. 2D or 3D inputs).`);
+    throw new OperatorError(
+      `dropout1d: Expected 2D or 3D input, but received a ${input.ndim}D input. Note that dropout1d exists to provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension (i.e. 2D or 3D inputs).`,
+    );
   }
   return withBatch(input, 3, inplace, (x) => atenInplace("feature_dropout", inplace, x, p, training));
 }
@@ -208,10 +212,14 @@ function withBatch(input: Tensor, ndim: number, inplace: boolean, body: (x: Tens
 export function dropout2d(input: Tensor, p = 0.5, training = true, inplace = false): Tensor {
   checkProbability(p);
   if (input.ndim !== 3 && input.ndim !== 4) {
-    emitWarning(`dropout2d: Received a ${input.ndim}-D input to dropout2d, which is deprecated and will result in an error in a future release. To retain the behavior and silence this warning, please use dropout instead. Note that dropout2d exists to provide channel-wise dropout on inputs with 2 spatial dimensions, a channel dimension, and an optional batch dimension (i.e. 3D or 4D inputs).`);
+    emitWarning(
+      `dropout2d: Received a ${input.ndim}-D input to dropout2d, which is deprecated and will result in an error in a future release. To retain the behavior and silence this warning, please use dropout instead. Note that dropout2d exists to provide channel-wise dropout on inputs with 2 spatial dimensions, a channel dimension, and an optional batch dimension (i.e. 3D or 4D inputs).`,
+    );
   }
   if (input.ndim === 3) {
-    emitWarning("dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired - input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will change in a future release to interpret the input as one without a batch dimension, i.e. shape (C, H, W). To maintain the 1D channel-wise dropout behavior, please switch to using dropout1d instead.");
+    emitWarning(
+      "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired - input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will change in a future release to interpret the input as one without a batch dimension, i.e. shape (C, H, W). To maintain the 1D channel-wise dropout behavior, please switch to using dropout1d instead.",
+    );
   }
   return atenInplace("feature_dropout", inplace, input, p, training);
 }
@@ -220,7 +228,9 @@ export function dropout2d(input: Tensor, p = 0.5, training = true, inplace = fal
 export function dropout3d(input: Tensor, p = 0.5, training = true, inplace = false): Tensor {
   checkProbability(p);
   if (input.ndim !== 4 && input.ndim !== 5) {
-    emitWarning(`dropout3d: Received a ${input.ndim}-D input to dropout3d, which is deprecated and will result in an error in a future release. To retain the behavior and silence this warning, please use dropout instead. Note that dropout3d exists to provide channel-wise dropout on inputs with 3 spatial dimensions, a channel dimension, and an optional batch dimension (i.e. 4D or 5D inputs).`);
+    emitWarning(
+      `dropout3d: Received a ${input.ndim}-D input to dropout3d, which is deprecated and will result in an error in a future release. To retain the behavior and silence this warning, please use dropout instead. Note that dropout3d exists to provide channel-wise dropout on inputs with 3 spatial dimensions, a channel dimension, and an optional batch dimension (i.e. 4D or 5D inputs).`,
+    );
   }
   return withBatch(input, 5, inplace, (x) => atenInplace("feature_dropout", inplace, x, p, training));
 }

@@ -16,16 +16,30 @@ export interface AttentionOptions {
 }
 
 /** softmax(query @ key.T * scale) @ value. */
-export function scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions = {}): Tensor {
+export function scaled_dot_product_attention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  options: AttentionOptions = {},
+): Tensor {
   const { attnMask = null, dropoutP = 0, isCausal = false, scale = null, enableGqa = false } = options;
-  return aten("scaled_dot_product_attention", query, key, value, attnMask, dropoutP, isCausal, { scale, enable_gqa: enableGqa });
+  return aten("scaled_dot_product_attention", query, key, value, attnMask, dropoutP, isCausal, {
+    scale,
+    enable_gqa: enableGqa,
+  });
 }
 
 /** A mask as numbers to add: minus infinity where a boolean mask is true. */
-export function canonicalMask(mask: Tensor | null, name: string, target: DType, other: { readonly dtype: DType | undefined; readonly name: string } | null): Tensor | null {
+export function canonicalMask(
+  mask: Tensor | null,
+  name: string,
+  target: DType,
+  other: { readonly dtype: DType | undefined; readonly name: string } | null,
+): Tensor | null {
   if (!mask) return null;
   const isFloat = mask.dtype.category === "float";
-  if (!isFloat && mask.dtype.category !== "bool") throw new OperatorError(`only bool and floating types of ${name} are supported`);
+  if (!isFloat && mask.dtype.category !== "bool")
+    throw new OperatorError(`only bool and floating types of ${name} are supported`);
   if (other?.dtype && other.dtype !== mask.dtype) {
     emitWarning(`Support for mismatched ${name} and ${other.name} is deprecated. Use same type for both instead.`);
   }
@@ -54,22 +68,39 @@ export interface MultiHeadAttentionArguments {
   readonly isCausal?: boolean;
 }
 
-function checkShapes(query: Tensor, key: Tensor, value: Tensor, padding: Tensor | null, mask: Tensor | null, heads: number): boolean {
+function checkShapes(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  padding: Tensor | null,
+  mask: Tensor | null,
+  heads: number,
+): boolean {
   const ndim = query.ndim;
-  if (ndim !== 3 && ndim !== 2) throw new OperatorError(`query should be unbatched 2D or batched 3D tensor but received ${ndim}-D query tensor`);
+  if (ndim !== 3 && ndim !== 2)
+    throw new OperatorError(`query should be unbatched 2D or batched 3D tensor but received ${ndim}-D query tensor`);
   const kind = ndim === 3 ? "batched (3-D)" : "unbatched (2-D)";
   if (key.ndim !== ndim || value.ndim !== ndim) {
-    throw new OperatorError(`For ${kind} \`query\`, expected \`key\` and \`value\` to be ${ndim}-D but found ${key.ndim}-D and ${value.ndim}-D tensors respectively`);
+    throw new OperatorError(
+      `For ${kind} \`query\`, expected \`key\` and \`value\` to be ${ndim}-D but found ${key.ndim}-D and ${value.ndim}-D tensors respectively`,
+    );
   }
   if (padding && padding.ndim !== ndim - 1) {
-    throw new OperatorError(`For ${kind} \`query\`, expected \`key_padding_mask\` to be \`None\` or ${ndim - 1}-D but found ${padding.ndim}-D tensor instead`);
+    throw new OperatorError(
+      `For ${kind} \`query\`, expected \`key_padding_mask\` to be \`None\` or ${ndim - 1}-D but found ${padding.ndim}-D tensor instead`,
+    );
   }
   if (mask && mask.ndim !== 2 && mask.ndim !== 3) {
-    throw new OperatorError(`For ${kind} \`query\`, expected \`attn_mask\` to be \`None\`, 2-D or 3-D but found ${mask.ndim}-D tensor instead`);
+    throw new OperatorError(
+      `For ${kind} \`query\`, expected \`attn_mask\` to be \`None\`, 2-D or 3-D but found ${mask.ndim}-D tensor instead`,
+    );
   }
   if (ndim === 2 && mask?.ndim === 3) {
     const expected = [heads, query.sizes[0]!, key.sizes[0]!];
-    if (mask.sizes.join() !== expected.join()) throw new OperatorError(`Expected \`attn_mask\` shape to be (${expected.join(", ")}) but got torch.Size([${mask.sizes.join(", ")}])`);
+    if (mask.sizes.join() !== expected.join())
+      throw new OperatorError(
+        `Expected \`attn_mask\` shape to be (${expected.join(", ")}) but got torch.Size([${mask.sizes.join(", ")}])`,
+      );
   }
   return ndim === 3;
 }
@@ -100,7 +131,12 @@ function projectPacked(q: Tensor, k: Tensor, v: Tensor, w: Tensor, b: Tensor | n
 }
 
 /** Attention of several heads over (length, batch, features), or without a batch. The weights are null where not needed. */
-export function multi_head_attention_forward(queryIn: Tensor, keyIn: Tensor, valueIn: Tensor, a: MultiHeadAttentionArguments): [output: Tensor, weights: Tensor | null] {
+export function multi_head_attention_forward(
+  queryIn: Tensor,
+  keyIn: Tensor,
+  valueIn: Tensor,
+  a: MultiHeadAttentionArguments,
+): [output: Tensor, weights: Tensor | null] {
   const { numHeads: heads, needWeights = true, averageAttnWeights = true } = a;
   let { keyPaddingMask: padding = null, attnMask: mask = null, isCausal = false } = a;
   const batched = checkShapes(queryIn, keyIn, valueIn, padding, mask, heads);
@@ -117,14 +153,17 @@ export function multi_head_attention_forward(queryIn: Tensor, keyIn: Tensor, val
   const [length, batch, embed] = query.sizes as [number, number, number];
   padding = canonicalMask(padding, "key_padding_mask", query.dtype, { dtype: mask?.dtype, name: "attn_mask" });
   if (isCausal && !mask) {
-    throw new OperatorError("Need attn_mask if specifying the is_causal hint. You may use the Transformer module method `generate_square_subsequent_mask` to create this mask.");
+    throw new OperatorError(
+      "Need attn_mask if specifying the is_causal hint. You may use the Transformer module method `generate_square_subsequent_mask` to create this mask.",
+    );
   }
   if (isCausal && !padding && !needWeights) mask = null;
   else {
     mask = canonicalMask(mask, "attn_mask", query.dtype, null);
     if (padding) isCausal = false;
   }
-  if (embed !== a.embedDim) throw new OperatorError(`was expecting embedding dimension of ${a.embedDim}, but got ${embed}`);
+  if (embed !== a.embedDim)
+    throw new OperatorError(`was expecting embedding dimension of ${a.embedDim}, but got ${embed}`);
   const head = Math.floor(embed / heads);
   if (head * heads !== embed) throw new OperatorError(`embed_dim ${embed} not divisible by num_heads ${heads}`);
   const shape = (sizes: readonly number[]): string => `torch.Size([${sizes.join(", ")}])`;
@@ -133,23 +172,34 @@ export function multi_head_attention_forward(queryIn: Tensor, keyIn: Tensor, val
   let v: Tensor;
   if (a.separateWeights) {
     if (key.sizes[0] !== value.sizes[0] || key.sizes[1] !== value.sizes[1]) {
-      throw new OperatorError(`key's sequence and batch dims ${shape(key.sizes.slice(0, 2))} do not match value's ${shape(value.sizes.slice(0, 2))}`);
+      throw new OperatorError(
+        `key's sequence and batch dims ${shape(key.sizes.slice(0, 2))} do not match value's ${shape(value.sizes.slice(0, 2))}`,
+      );
     }
     const biases = a.inProjBias ? atenMany("chunk", a.inProjBias, 3) : [null, null, null];
-    [q, k, v] = [query, key, value].map((x, i) => aten("linear", x, a.separateWeights![i], biases[i])) as [Tensor, Tensor, Tensor];
+    [q, k, v] = [query, key, value].map((x, i) => aten("linear", x, a.separateWeights![i], biases[i])) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
   } else {
-    if (shape(key.sizes) !== shape(value.sizes)) throw new OperatorError(`key shape ${shape(key.sizes)} does not match value shape ${shape(value.sizes)}`);
+    if (shape(key.sizes) !== shape(value.sizes))
+      throw new OperatorError(`key shape ${shape(key.sizes)} does not match value shape ${shape(value.sizes)}`);
     if (!a.inProjWeight) throw new OperatorError("use_separate_proj_weight is False but in_proj_weight is None");
     [q, k, v] = projectPacked(query, key, value, a.inProjWeight, a.inProjBias);
   }
   if (mask) {
     if (mask.ndim === 2) {
       if (mask.sizes[0] !== length || mask.sizes[1] !== key.sizes[0]) {
-        throw new OperatorError(`The shape of the 2D attn_mask is ${shape(mask.sizes)}, but should be (${length}, ${key.sizes[0]}).`);
+        throw new OperatorError(
+          `The shape of the 2D attn_mask is ${shape(mask.sizes)}, but should be (${length}, ${key.sizes[0]}).`,
+        );
       }
       mask = aten("unsqueeze", mask, 0);
     } else if (mask.sizes[0] !== batch * heads || mask.sizes[1] !== length || mask.sizes[2] !== key.sizes[0]) {
-      throw new OperatorError(`The shape of the 3D attn_mask is ${shape(mask.sizes)}, but should be (${batch * heads}, ${length}, ${key.sizes[0]}).`);
+      throw new OperatorError(
+        `The shape of the 3D attn_mask is ${shape(mask.sizes)}, but should be (${batch * heads}, ${length}, ${key.sizes[0]}).`,
+      );
     }
   }
   const widen = (count: number): void => {
@@ -173,8 +223,10 @@ export function multi_head_attention_forward(queryIn: Tensor, keyIn: Tensor, val
   }
   const source = k.sizes[1]!;
   if (padding) {
-    if (padding.sizes[0] !== batch) throw new OperatorError(`Expected key_padded_mask.shape[0] to be ${batch}, but got ${padding.sizes[0]}`);
-    if (padding.sizes[1] !== source) throw new OperatorError(`Expected key_padded_mask.shape[1] to be ${source}, but got ${padding.sizes[1]}`);
+    if (padding.sizes[0] !== batch)
+      throw new OperatorError(`Expected key_padded_mask.shape[0] to be ${batch}, but got ${padding.sizes[0]}`);
+    if (padding.sizes[1] !== source)
+      throw new OperatorError(`Expected key_padded_mask.shape[1] to be ${source}, but got ${padding.sizes[1]}`);
     const wide = aten("expand", aten("view", padding, [batch, 1, 1, source]), [-1, heads, -1, -1]);
     padding = aten("reshape", wide, [batch * heads, 1, source]);
     mask = mask ? aten("add", mask, padding) : padding;
@@ -186,9 +238,17 @@ export function multi_head_attention_forward(queryIn: Tensor, keyIn: Tensor, val
     return batched ? output : aten("squeeze", output, 1);
   };
   if (!needWeights) {
-    if (mask) mask = mask.sizes[0] === 1 && mask.ndim === 3 ? aten("unsqueeze", mask, 0) : aten("view", mask, [batch, heads, -1, source]);
+    if (mask)
+      mask =
+        mask.sizes[0] === 1 && mask.ndim === 3
+          ? aten("unsqueeze", mask, 0)
+          : aten("view", mask, [batch, heads, -1, source]);
     const byHead = (x: Tensor, n: number): Tensor => aten("view", x, [batch, heads, n, head]);
-    const mixed = scaled_dot_product_attention(byHead(q, length), byHead(k, source), byHead(v, source), { attnMask: mask, dropoutP, isCausal });
+    const mixed = scaled_dot_product_attention(byHead(q, length), byHead(k, source), byHead(v, source), {
+      attnMask: mask,
+      dropoutP,
+      isCausal,
+    });
     return [finish(aten("reshape", aten("permute", mixed, [2, 0, 1, 3]), [batch * length, embed])), null];
   }
   const scaled = aten("mul", q, Math.sqrt(1 / head));

@@ -28,17 +28,32 @@ function convolve(n: number, input: Tensor, weight: Tensor, bias: Tensor | null,
 }
 
 /** Convolution over (N, C, L). */
-export function conv1d(input: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvolutionOptions = {}): Tensor {
+export function conv1d(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvolutionOptions = {},
+): Tensor {
   return convolve(1, input, weight, bias, options);
 }
 
 /** Convolution over (N, C, H, W). */
-export function conv2d(input: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvolutionOptions = {}): Tensor {
+export function conv2d(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvolutionOptions = {},
+): Tensor {
   return convolve(2, input, weight, bias, options);
 }
 
 /** Convolution over (N, C, D, H, W). */
-export function conv3d(input: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvolutionOptions = {}): Tensor {
+export function conv3d(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvolutionOptions = {},
+): Tensor {
   return convolve(3, input, weight, bias, options);
 }
 
@@ -51,24 +66,55 @@ export interface TransposedConvolutionOptions {
   readonly dilation?: Size;
 }
 
-function convolveTransposed(n: number, input: Tensor, weight: Tensor, bias: Tensor | null, options: TransposedConvolutionOptions): Tensor {
+function convolveTransposed(
+  n: number,
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  options: TransposedConvolutionOptions,
+): Tensor {
   const { stride = 1, padding = 0, outputPadding = 0, groups = 1, dilation = 1 } = options;
   const name = n === 1 ? "conv_transpose1d" : n === 2 ? "conv_transpose2d" : "conv_transpose3d";
-  return aten(name, input, weight, bias, repeatSize(stride, n), repeatSize(padding, n), repeatSize(outputPadding, n), groups, repeatSize(dilation, n));
+  return aten(
+    name,
+    input,
+    weight,
+    bias,
+    repeatSize(stride, n),
+    repeatSize(padding, n),
+    repeatSize(outputPadding, n),
+    groups,
+    repeatSize(dilation, n),
+  );
 }
 
 /** Transposed convolution over (N, C, L). */
-export function conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | null = null, options: TransposedConvolutionOptions = {}): Tensor {
+export function conv_transpose1d(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: TransposedConvolutionOptions = {},
+): Tensor {
   return convolveTransposed(1, input, weight, bias, options);
 }
 
 /** Transposed convolution over (N, C, H, W). */
-export function conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | null = null, options: TransposedConvolutionOptions = {}): Tensor {
+export function conv_transpose2d(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: TransposedConvolutionOptions = {},
+): Tensor {
   return convolveTransposed(2, input, weight, bias, options);
 }
 
 /** Transposed convolution over (N, C, D, H, W). */
-export function conv_transpose3d(input: Tensor, weight: Tensor, bias: Tensor | null = null, options: TransposedConvolutionOptions = {}): Tensor {
+export function conv_transpose3d(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: TransposedConvolutionOptions = {},
+): Tensor {
   return convolveTransposed(3, input, weight, bias, options);
 }
 
@@ -110,19 +156,37 @@ export interface EmbeddingBagFunctionOptions extends EmbeddingFunctionOptions {
 }
 
 /** Sums, means or maxima of bags of rows: the rows of a matrix, or what lies between offsets of a vector. */
-export function embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | null = null, options: EmbeddingBagFunctionOptions = {}): Tensor {
-  const { maxNorm = null, normType = 2, scaleGradByFreq = false, mode = "mean", sparse = false, paddingIdx = null } = options;
+export function embedding_bag(
+  input: Tensor,
+  weight: Tensor,
+  offsets: Tensor | null = null,
+  options: EmbeddingBagFunctionOptions = {},
+): Tensor {
+  const {
+    maxNorm = null,
+    normType = 2,
+    scaleGradByFreq = false,
+    mode = "mean",
+    sparse = false,
+    paddingIdx = null,
+  } = options;
   let perSample = options.perSampleWeights ?? null;
   let includeLast = options.includeLastOffset ?? false;
   let indices = input;
   let starts = offsets;
   const size = (t: Tensor): string => `torch.Size([${t.sizes.join(", ")}])`;
   if (perSample && size(perSample) !== size(input)) {
-    throw new OperatorError(`embedding_bag: If per_sample_weights (${size(perSample)}) is not None, then it must have the same shape as the input (${size(input)})`);
+    throw new OperatorError(
+      `embedding_bag: If per_sample_weights (${size(perSample)}) is not None, then it must have the same shape as the input (${size(input)})`,
+    );
   }
-  if (weight.ndim !== 2) throw new OperatorError(`weight has to be a 2D Tensor, but got Tensor of dimension ${weight.ndim}`);
+  if (weight.ndim !== 2)
+    throw new OperatorError(`weight has to be a 2D Tensor, but got Tensor of dimension ${weight.ndim}`);
   if (input.ndim === 2) {
-    if (offsets) throw new OperatorError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. However, found offsets of type <class 'torch.Tensor'>");
+    if (offsets)
+      throw new OperatorError(
+        "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. However, found offsets of type <class 'torch.Tensor'>",
+      );
     starts = aten("arange", 0, input.numel, input.sizes[1]!, { dtype: input.dtype });
     includeLast = false;
     indices = aten("reshape", input, [-1]);
@@ -133,18 +197,35 @@ export function embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | n
   } else throw new OperatorError(`input has to be 1D or 2D Tensor, but got Tensor of dimension ${input.ndim}`);
   const modes: readonly BagMode[] = ["sum", "mean", "max"];
   if (!modes.includes(mode)) throw new OperatorError("mode has to be one of sum, mean or max");
-  if (mode === "max" && scaleGradByFreq) throw new OperatorError("max mode does not support scaling the gradient by the frequency");
+  if (mode === "max" && scaleGradByFreq)
+    throw new OperatorError("max mode does not support scaling the gradient by the frequency");
   if (mode === "max" && sparse) throw new OperatorError("max mode does not support sparse weights");
   if (perSample && mode !== "sum") {
-    throw new OperatorError(`embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got mode='${mode}'). Please open a feature request on GitHub.`);
+    throw new OperatorError(
+      `embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got mode='${mode}'). Please open a feature request on GitHub.`,
+    );
   }
   if (maxNorm !== null) aten("embedding_renorm_", weight, indices, maxNorm, normType);
-  return atenMany("embedding_bag", weight, indices, starts, scaleGradByFreq, modes.indexOf(mode), sparse, perSample, includeLast, paddingIdx)[0]!;
+  return atenMany(
+    "embedding_bag",
+    weight,
+    indices,
+    starts,
+    scaleGradByFreq,
+    modes.indexOf(mode),
+    sparse,
+    perSample,
+    includeLast,
+    paddingIdx,
+  )[0]!;
 }
 
 function checkBatch(sizes: readonly number[]): void {
   const values = sizes.slice(2).reduce((product, size) => product * size, sizes[0]!);
-  if (values === 1) throw new OperatorError(`Expected more than 1 value per channel when training, got input size torch.Size([${sizes.join(", ")}])`);
+  if (values === 1)
+    throw new OperatorError(
+      `Expected more than 1 value per channel when training, got input size torch.Size([${sizes.join(", ")}])`,
+    );
 }
 
 /** Options of `batch_norm`. */
@@ -158,7 +239,12 @@ export interface BatchNormFunctionOptions {
 }
 
 /** Normalises every channel over the batch. */
-export function batch_norm(input: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, options: BatchNormFunctionOptions = {}): Tensor {
+export function batch_norm(
+  input: Tensor,
+  runningMean: Tensor | null,
+  runningVar: Tensor | null,
+  options: BatchNormFunctionOptions = {},
+): Tensor {
   const { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 } = options;
   if (training) checkBatch(input.sizes);
   if (training && eps <= 0) throw new OperatorError(`batch_norm eps must be positive during training, but got ${eps}`);
@@ -179,31 +265,61 @@ export interface InstanceNormFunctionOptions {
 
 /** Normalises every channel of every sample. */
 export function instance_norm(input: Tensor, options: InstanceNormFunctionOptions = {}): Tensor {
-  const { runningMean = null, runningVar = null, weight = null, bias = null, useInputStats = true, momentum = 0.1, eps = 1e-5 } = options;
+  const {
+    runningMean = null,
+    runningVar = null,
+    weight = null,
+    bias = null,
+    useInputStats = true,
+    momentum = 0.1,
+    eps = 1e-5,
+  } = options;
   if (useInputStats && input.sizes.slice(2).every((size) => size === 1)) {
-    throw new OperatorError(`Expected more than 1 spatial element when training, got input size torch.Size([${input.sizes.join(", ")}])`);
+    throw new OperatorError(
+      `Expected more than 1 spatial element when training, got input size torch.Size([${input.sizes.join(", ")}])`,
+    );
   }
   return aten("instance_norm", input, weight, bias, runningMean, runningVar, useInputStats, momentum, eps, true);
 }
 
 /** Normalises the last dimensions. */
-export function layer_norm(input: Tensor, normalizedShape: readonly number[], weight: Tensor | null = null, bias: Tensor | null = null, eps = 1e-5): Tensor {
+export function layer_norm(
+  input: Tensor,
+  normalizedShape: readonly number[],
+  weight: Tensor | null = null,
+  bias: Tensor | null = null,
+  eps = 1e-5,
+): Tensor {
   return aten("layer_norm", input, normalizedShape, weight, bias, eps, true);
 }
 
 /** Divides by the root mean square of the last dimensions. */
-export function rms_norm(input: Tensor, normalizedShape: readonly number[], weight: Tensor | null = null, eps: number | null = null): Tensor {
+export function rms_norm(
+  input: Tensor,
+  normalizedShape: readonly number[],
+  weight: Tensor | null = null,
+  eps: number | null = null,
+): Tensor {
   return aten("rms_norm", input, normalizedShape, weight, eps);
 }
 
 /** Normalises groups of channels of every sample. */
-export function group_norm(input: Tensor, numGroups: number, weight: Tensor | null = null, bias: Tensor | null = null, eps = 1e-5): Tensor {
+export function group_norm(
+  input: Tensor,
+  numGroups: number,
+  weight: Tensor | null = null,
+  bias: Tensor | null = null,
+  eps = 1e-5,
+): Tensor {
   const { sizes } = input;
-  if (sizes.length < 2) throw new OperatorError(`Expected at least 2 dimensions for input tensor but received ${sizes.length}`);
+  if (sizes.length < 2)
+    throw new OperatorError(`Expected at least 2 dimensions for input tensor but received ${sizes.length}`);
   const perGroup = Math.floor((sizes[0]! * sizes[1]!) / numGroups);
   const checked = [perGroup, numGroups, ...sizes.slice(2)];
   if (checked.slice(2).reduce((product, size) => product * size, perGroup) === 1) {
-    throw new OperatorError(`Expected more than 1 value per channel when training, got input size [${checked.join(", ")}]`);
+    throw new OperatorError(
+      `Expected more than 1 value per channel when training, got input size [${checked.join(", ")}]`,
+    );
   }
   return aten("group_norm", input, numGroups, weight, bias, eps, true);
 }
@@ -211,7 +327,10 @@ export function group_norm(input: Tensor, numGroups: number, weight: Tensor | nu
 /** Divides by the energy of neighbouring channels. */
 export function local_response_norm(input: Tensor, size: number, alpha = 1e-4, beta = 0.75, k = 1): Tensor {
   const { sizes, ndim } = input;
-  if (ndim < 3) throw new OperatorError(`Expected 3D or higher dimensionality                          input (got ${ndim} dimensions)`);
+  if (ndim < 3)
+    throw new OperatorError(
+      `Expected 3D or higher dimensionality                          input (got ${ndim} dimensions)`,
+    );
   if (input.numel === 0) return input;
   const around = [Math.floor(size / 2), Math.floor((size - 1) / 2)];
   let energy = aten("mul", input, input);

@@ -35,7 +35,9 @@ const sizeOf = (t: Tensor): string => `torch.Size([${t.sizes.join(", ")}])`;
 
 function broadcastPair(input: Tensor, target: Tensor): [Tensor, Tensor] {
   if (sizeOf(input) !== sizeOf(target)) {
-    emitWarning(`Using a target size (${sizeOf(target)}) that is different to the input size (${sizeOf(input)}). This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.`);
+    emitWarning(
+      `Using a target size (${sizeOf(target)}) that is different to the input size (${sizeOf(input)}). This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.`,
+    );
   }
   return atenMany("broadcast_tensors", [input, target]) as [Tensor, Tensor];
 }
@@ -51,14 +53,24 @@ export function mse_loss(input: Tensor, target: Tensor, options: ReductionOption
 }
 
 /** Squares near 0, absolute values beyond `beta`. */
-export function smooth_l1_loss(input: Tensor, target: Tensor, options: ReductionOptions & { readonly beta?: number } = {}): Tensor {
+export function smooth_l1_loss(
+  input: Tensor,
+  target: Tensor,
+  options: ReductionOptions & { readonly beta?: number } = {},
+): Tensor {
   const [x, y] = broadcastPair(input, target);
   const { beta = 1 } = options;
-  return beta === 0 ? aten("l1_loss", x, y, reductionOf(options)) : aten("smooth_l1_loss", x, y, reductionOf(options), beta);
+  return beta === 0
+    ? aten("l1_loss", x, y, reductionOf(options))
+    : aten("smooth_l1_loss", x, y, reductionOf(options), beta);
 }
 
 /** Squares near 0, absolute values times `delta` beyond. */
-export function huber_loss(input: Tensor, target: Tensor, options: ReductionOptions & { readonly delta?: number } = {}): Tensor {
+export function huber_loss(
+  input: Tensor,
+  target: Tensor,
+  options: ReductionOptions & { readonly delta?: number } = {},
+): Tensor {
   return aten("huber_loss", ...broadcastPair(input, target), reductionOf(options), options.delta ?? 1);
 }
 
@@ -74,50 +86,99 @@ export function nll_loss(input: Tensor, target: Tensor, options: ClassLossOption
 }
 
 /** Cross entropy of logits with classes or probabilities. */
-export function cross_entropy(input: Tensor, target: Tensor, options: ClassLossOptions & { readonly labelSmoothing?: number } = {}): Tensor {
-  return aten("cross_entropy_loss", input, target, options.weight ?? null, reductionOf(options), options.ignoreIndex ?? -100, options.labelSmoothing ?? 0);
+export function cross_entropy(
+  input: Tensor,
+  target: Tensor,
+  options: ClassLossOptions & { readonly labelSmoothing?: number } = {},
+): Tensor {
+  return aten(
+    "cross_entropy_loss",
+    input,
+    target,
+    options.weight ?? null,
+    reductionOf(options),
+    options.ignoreIndex ?? -100,
+    options.labelSmoothing ?? 0,
+  );
 }
 
 /** Binary cross entropy of probabilities. */
 export function binary_cross_entropy(input: Tensor, target: Tensor, options: WeightedOptions = {}): Tensor {
   if (sizeOf(input) !== sizeOf(target)) {
-    throw new OperatorError(`Using a target size (${sizeOf(target)}) that is different to the input size (${sizeOf(input)}) is deprecated. Please ensure they have the same size.`);
+    throw new OperatorError(
+      `Using a target size (${sizeOf(target)}) that is different to the input size (${sizeOf(input)}) is deprecated. Please ensure they have the same size.`,
+    );
   }
   const weight = options.weight ? aten("mul", options.weight, aten("ones_like", target)) : null;
   return aten("binary_cross_entropy", input, target, weight, reductionOf(options));
 }
 
 /** Binary cross entropy of logits. */
-export function binary_cross_entropy_with_logits(input: Tensor, target: Tensor, options: WeightedOptions & { readonly posWeight?: Tensor | null } = {}): Tensor {
-  if (sizeOf(input) !== sizeOf(target)) throw new OperatorError(`Target size (${sizeOf(target)}) must be the same as input size (${sizeOf(input)})`);
-  return aten("binary_cross_entropy_with_logits", input, target, options.weight ?? null, options.posWeight ?? null, reductionOf(options));
+export function binary_cross_entropy_with_logits(
+  input: Tensor,
+  target: Tensor,
+  options: WeightedOptions & { readonly posWeight?: Tensor | null } = {},
+): Tensor {
+  if (sizeOf(input) !== sizeOf(target))
+    throw new OperatorError(`Target size (${sizeOf(target)}) must be the same as input size (${sizeOf(input)})`);
+  return aten(
+    "binary_cross_entropy_with_logits",
+    input,
+    target,
+    options.weight ?? null,
+    options.posWeight ?? null,
+    reductionOf(options),
+  );
 }
 
 /** Kullback-Leibler divergence of log-probabilities from targets. */
-export function kl_div(input: Tensor, target: Tensor, options: { readonly reduction?: Reduction | "batchmean"; readonly logTarget?: boolean } = {}): Tensor {
+export function kl_div(
+  input: Tensor,
+  target: Tensor,
+  options: { readonly reduction?: Reduction | "batchmean"; readonly logTarget?: boolean } = {},
+): Tensor {
   const { reduction = "mean", logTarget = false } = options;
   if (reduction === "mean") {
-    emitWarning("reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' divides only by the batch size, and aligns with the KL div math definition.'mean' will be changed to behave the same as 'batchmean' in the next major release.");
+    emitWarning(
+      "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' divides only by the batch size, and aligns with the KL div math definition.'mean' will be changed to behave the same as 'batchmean' in the next major release.",
+    );
   }
-  const loss = aten("kl_div", input, target, reductionOf({ reduction: reduction === "batchmean" ? "sum" : reduction }), { log_target: logTarget });
+  const loss = aten(
+    "kl_div",
+    input,
+    target,
+    reductionOf({ reduction: reduction === "batchmean" ? "sum" : reduction }),
+    { log_target: logTarget },
+  );
   return reduction === "batchmean" && input.ndim !== 0 ? aten("div", loss, input.sizes[0]!) : loss;
 }
 
 /** Negative log likelihood of a Poisson distribution. */
-export function poisson_nll_loss(input: Tensor, target: Tensor, options: ReductionOptions & { readonly logInput?: boolean; readonly full?: boolean; readonly eps?: number } = {}): Tensor {
+export function poisson_nll_loss(
+  input: Tensor,
+  target: Tensor,
+  options: ReductionOptions & { readonly logInput?: boolean; readonly full?: boolean; readonly eps?: number } = {},
+): Tensor {
   const { logInput = true, full = false, eps = 1e-8 } = options;
   return aten("poisson_nll_loss", input, target, logInput, full, eps, reductionOf(options));
 }
 
 /** Negative log likelihood of a Gaussian with the given variance. */
-export function gaussian_nll_loss(input: Tensor, target: Tensor, variance: Tensor | number, options: ReductionOptions & { readonly full?: boolean; readonly eps?: number } = {}): Tensor {
+export function gaussian_nll_loss(
+  input: Tensor,
+  target: Tensor,
+  variance: Tensor | number,
+  options: ReductionOptions & { readonly full?: boolean; readonly eps?: number } = {},
+): Tensor {
   const { full = false, eps = 1e-6 } = options;
   let spread = typeof variance === "number" ? aten("mul", aten("ones_like", input), float(variance)) : variance;
   if (toNumbers(spread).some((v) => v < 0)) throw new OperatorError("var has negative entry/entries");
   if (sizeOf(spread) !== sizeOf(input)) {
     const differing = input.sizes.map((size, d) => [size, spread.sizes[d]] as const).filter(([a, b]) => a !== b);
-    if (input.sizes.slice(0, -1).join() === spread.sizes.join() && input.ndim === spread.ndim + 1) spread = aten("unsqueeze", spread, -1);
-    else if (!(input.ndim === spread.ndim && differing.length === 1 && differing[0]![1] === 1)) throw new OperatorError("var is of incorrect size");
+    if (input.sizes.slice(0, -1).join() === spread.sizes.join() && input.ndim === spread.ndim + 1)
+      spread = aten("unsqueeze", spread, -1);
+    else if (!(input.ndim === spread.ndim && differing.length === 1 && differing[0]![1] === 1))
+      throw new OperatorError("var is of incorrect size");
   }
   spread = aten("clamp_min", spread, eps);
   const squares = aten("div", aten("pow", aten("sub", input, target), 2), spread);
@@ -127,7 +188,11 @@ export function gaussian_nll_loss(input: Tensor, target: Tensor, variance: Tenso
 }
 
 /** Distance for target 1, margin minus distance for -1. */
-export function hinge_embedding_loss(input: Tensor, target: Tensor, options: ReductionOptions & { readonly margin?: number } = {}): Tensor {
+export function hinge_embedding_loss(
+  input: Tensor,
+  target: Tensor,
+  options: ReductionOptions & { readonly margin?: number } = {},
+): Tensor {
   return aten("hinge_embedding_loss", input, target, options.margin ?? 1, reductionOf(options));
 }
 
@@ -152,20 +217,36 @@ export function multilabel_soft_margin_loss(input: Tensor, target: Tensor, optio
 }
 
 /** 1 - cos for target 1, cos beyond the margin for -1. */
-export function cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, options: ReductionOptions & { readonly margin?: number } = {}): Tensor {
+export function cosine_embedding_loss(
+  input1: Tensor,
+  input2: Tensor,
+  target: Tensor,
+  options: ReductionOptions & { readonly margin?: number } = {},
+): Tensor {
   return aten("cosine_embedding_loss", input1, input2, target, options.margin ?? 0, reductionOf(options));
 }
 
 /** How far the wrong one of two inputs ranks higher. */
-export function margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, options: ReductionOptions & { readonly margin?: number } = {}): Tensor {
+export function margin_ranking_loss(
+  input1: Tensor,
+  input2: Tensor,
+  target: Tensor,
+  options: ReductionOptions & { readonly margin?: number } = {},
+): Tensor {
   if (input1.ndim !== input2.ndim || input1.ndim !== target.ndim) {
-    throw new OperatorError(`margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: ${sizeOf(input1)}, input2: ${sizeOf(input2)}, target: ${sizeOf(target)} `);
+    throw new OperatorError(
+      `margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: ${sizeOf(input1)}, input2: ${sizeOf(input2)}, target: ${sizeOf(target)} `,
+    );
   }
   return aten("margin_ranking_loss", input1, input2, target, options.margin ?? 0, reductionOf(options));
 }
 
 /** Hinge loss of one true class against all others. */
-export function multi_margin_loss(input: Tensor, target: Tensor, options: WeightedOptions & { readonly p?: number; readonly margin?: number } = {}): Tensor {
+export function multi_margin_loss(
+  input: Tensor,
+  target: Tensor,
+  options: WeightedOptions & { readonly p?: number; readonly margin?: number } = {},
+): Tensor {
   const { p = 1, margin = 1, weight = null } = options;
   if (p !== 1 && p !== 2) throw new OperatorError("only p == 1 and p == 2 supported");
   if (weight && weight.ndim !== 1) throw new OperatorError("weight must be one-dimensional");
@@ -181,7 +262,12 @@ export interface TripletOptions extends ReductionOptions {
 }
 
 /** How much nearer the anchor is to the negative than to the positive. */
-export function triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, options: TripletOptions = {}): Tensor {
+export function triplet_margin_loss(
+  anchor: Tensor,
+  positive: Tensor,
+  negative: Tensor,
+  options: TripletOptions = {},
+): Tensor {
   const { margin = 1, p = 2, eps = 1e-6, swap = false } = options;
   if (margin <= 0) throw new OperatorError(`margin must be greater than 0, got ${margin}`);
   return aten("triplet_margin_loss", anchor, positive, negative, margin, p, eps, swap, reductionOf(options));
@@ -192,14 +278,22 @@ export type DistanceFunction = (x1: Tensor, x2: Tensor) => Tensor;
 
 /** `triplet_margin_loss` with another distance. */
 export function triplet_margin_with_distance_loss(
-  anchor: Tensor, positive: Tensor, negative: Tensor,
-  options: ReductionOptions & { readonly distanceFunction?: DistanceFunction | null; readonly margin?: number; readonly swap?: boolean } = {},
+  anchor: Tensor,
+  positive: Tensor,
+  negative: Tensor,
+  options: ReductionOptions & {
+    readonly distanceFunction?: DistanceFunction | null;
+    readonly margin?: number;
+    readonly swap?: boolean;
+  } = {},
 ): Tensor {
   const { margin = 1, swap = false } = options;
   const distance = options.distanceFunction ?? ((x1, x2) => aten("pairwise_distance", x1, x2));
   if (margin <= 0) throw new OperatorError(`margin must be greater than 0, got ${margin}`);
   if (anchor.ndim !== positive.ndim || positive.ndim !== negative.ndim) {
-    throw new OperatorError(`The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor ${anchor.ndim}D, positive ${positive.ndim}D, and negative ${negative.ndim}D inputs`);
+    throw new OperatorError(
+      `The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor ${anchor.ndim}D, positive ${positive.ndim}D, and negative ${negative.ndim}D inputs`,
+    );
   }
   const near = distance(anchor, positive);
   let far = distance(anchor, negative);
@@ -209,8 +303,20 @@ export function triplet_margin_with_distance_loss(
 
 /** Connectionist temporal classification. */
 export function ctc_loss(
-  logProbs: Tensor, targets: Tensor, inputLengths: Tensor | readonly number[], targetLengths: Tensor | readonly number[],
+  logProbs: Tensor,
+  targets: Tensor,
+  inputLengths: Tensor | readonly number[],
+  targetLengths: Tensor | readonly number[],
   options: ReductionOptions & { readonly blank?: number; readonly zeroInfinity?: boolean } = {},
 ): Tensor {
-  return aten("ctc_loss", logProbs, targets, inputLengths, targetLengths, options.blank ?? 0, reductionOf(options), options.zeroInfinity ?? false);
+  return aten(
+    "ctc_loss",
+    logProbs,
+    targets,
+    inputLengths,
+    targetLengths,
+    options.blank ?? 0,
+    reductionOf(options),
+    options.zeroInfinity ?? false,
+  );
 }

@@ -14,14 +14,28 @@ export interface MaxPoolFunctionOptions {
 
 function poolArguments(n: number, kernelSize: Size, options: MaxPoolFunctionOptions): unknown[] {
   const { stride = null, padding = 0, dilation = 1, ceilMode = false } = options;
-  return [repeatSize(kernelSize, n), repeatSize(stride ?? kernelSize, n), repeatSize(padding, n), repeatSize(dilation, n), ceilMode];
+  return [
+    repeatSize(kernelSize, n),
+    repeatSize(stride ?? kernelSize, n),
+    repeatSize(padding, n),
+    repeatSize(dilation, n),
+    ceilMode,
+  ];
 }
 
-const maxPool = (n: number) => (input: Tensor, kernelSize: Size, options: MaxPoolFunctionOptions = {}): Tensor =>
-  aten(`max_pool${n}d`, input, ...poolArguments(n, kernelSize, options));
+const maxPool =
+  (n: number) =>
+  (input: Tensor, kernelSize: Size, options: MaxPoolFunctionOptions = {}): Tensor =>
+    aten(`max_pool${n}d`, input, ...poolArguments(n, kernelSize, options));
 
-const maxPoolWithIndices = (n: number) => (input: Tensor, kernelSize: Size, options: MaxPoolFunctionOptions = {}): [values: Tensor, indices: Tensor] =>
-  atenMany(n === 1 ? "max_pool1d_with_indices" : `max_pool${n}d_with_indices`, input, ...poolArguments(n, kernelSize, options)) as [Tensor, Tensor];
+const maxPoolWithIndices =
+  (n: number) =>
+  (input: Tensor, kernelSize: Size, options: MaxPoolFunctionOptions = {}): [values: Tensor, indices: Tensor] =>
+    atenMany(
+      n === 1 ? "max_pool1d_with_indices" : `max_pool${n}d_with_indices`,
+      input,
+      ...poolArguments(n, kernelSize, options),
+    ) as [Tensor, Tensor];
 
 /** Maxima over windows of (N, C, L). */
 export const max_pool1d = maxPool(1);
@@ -51,30 +65,58 @@ function unpoolSize(n: number, input: Tensor, kernelSize: Size, options: MaxUnpo
   let wanted = options.outputSize ?? null;
   if (wanted === null) return natural;
   if (wanted.length === n + 2) wanted = wanted.slice(2);
-  if (wanted.length !== n) throw new OperatorError(`output_size should be a sequence containing ${n} or ${n + 2} elements, but it has a length of '${wanted.length}'`);
+  if (wanted.length !== n)
+    throw new OperatorError(
+      `output_size should be a sequence containing ${n} or ${n + 2} elements, but it has a length of '${wanted.length}'`,
+    );
   wanted.forEach((size, d) => {
     const low = natural[d]! - stride[d]!;
     const high = natural[d]! + stride[d]!;
-    if (!(low < size && size < high)) throw new OperatorError(`invalid output_size "[${wanted.join(", ")}]" (dim ${d} must be between ${low} and ${high})`);
+    if (!(low < size && size < high))
+      throw new OperatorError(
+        `invalid output_size "[${wanted.join(", ")}]" (dim ${d} must be between ${low} and ${high})`,
+      );
   });
   return wanted;
 }
 
 /** Puts maxima back where they were, zeros elsewhere: (N, C, L). */
-export function max_unpool1d(input: Tensor, indices: Tensor, kernelSize: Size, options: MaxUnpoolFunctionOptions = {}): Tensor {
+export function max_unpool1d(
+  input: Tensor,
+  indices: Tensor,
+  kernelSize: Size,
+  options: MaxUnpoolFunctionOptions = {},
+): Tensor {
   const size = [...unpoolSize(1, input, kernelSize, options), 1];
   return aten("squeeze", aten("max_unpool2d", aten("unsqueeze", input, -1), aten("unsqueeze", indices, -1), size), -1);
 }
 
 /** Puts maxima back where they were, zeros elsewhere: (N, C, H, W). */
-export function max_unpool2d(input: Tensor, indices: Tensor, kernelSize: Size, options: MaxUnpoolFunctionOptions = {}): Tensor {
+export function max_unpool2d(
+  input: Tensor,
+  indices: Tensor,
+  kernelSize: Size,
+  options: MaxUnpoolFunctionOptions = {},
+): Tensor {
   return aten("max_unpool2d", input, indices, unpoolSize(2, input, kernelSize, options));
 }
 
 /** Puts maxima back where they were, zeros elsewhere: (N, C, D, H, W). */
-export function max_unpool3d(input: Tensor, indices: Tensor, kernelSize: Size, options: MaxUnpoolFunctionOptions = {}): Tensor {
+export function max_unpool3d(
+  input: Tensor,
+  indices: Tensor,
+  kernelSize: Size,
+  options: MaxUnpoolFunctionOptions = {},
+): Tensor {
   const stride = repeatSize(options.stride ?? kernelSize, 3);
-  return aten("max_unpool3d", input, indices, unpoolSize(3, input, kernelSize, options), stride, repeatSize(options.padding ?? 0, 3));
+  return aten(
+    "max_unpool3d",
+    input,
+    indices,
+    unpoolSize(3, input, kernelSize, options),
+    stride,
+    repeatSize(options.padding ?? 0, 3),
+  );
 }
 
 /** Options of average pooling. */
@@ -88,11 +130,19 @@ export interface AvgPoolFunctionOptions {
   readonly divisorOverride?: number | null;
 }
 
-const avgPool = (n: number) => (input: Tensor, kernelSize: Size, options: AvgPoolFunctionOptions = {}): Tensor => {
-  const { stride = null, padding = 0, ceilMode = false, countIncludePad = true, divisorOverride = null } = options;
-  const args = [repeatSize(kernelSize, n), repeatSize(stride ?? kernelSize, n), repeatSize(padding, n), ceilMode, countIncludePad];
-  return aten(`avg_pool${n}d`, input, ...args, ...(n === 1 ? [] : [divisorOverride]));
-};
+const avgPool =
+  (n: number) =>
+  (input: Tensor, kernelSize: Size, options: AvgPoolFunctionOptions = {}): Tensor => {
+    const { stride = null, padding = 0, ceilMode = false, countIncludePad = true, divisorOverride = null } = options;
+    const args = [
+      repeatSize(kernelSize, n),
+      repeatSize(stride ?? kernelSize, n),
+      repeatSize(padding, n),
+      ceilMode,
+      countIncludePad,
+    ];
+    return aten(`avg_pool${n}d`, input, ...args, ...(n === 1 ? [] : [divisorOverride]));
+  };
 
 /** Means over windows of (N, C, L). */
 export const avg_pool1d = avgPool(1);
@@ -107,17 +157,19 @@ export interface LPPoolFunctionOptions {
   readonly ceilMode?: boolean;
 }
 
-const lpPool = (n: number) => (input: Tensor, normType: number, kernelSize: Size, options: LPPoolFunctionOptions = {}): Tensor => {
-  const kernel = repeatSize(kernelSize, n);
-  const { stride = null, ceilMode = false } = options;
-  const pool = { stride: stride ?? kernel, ceilMode };
-  if (normType === Infinity) return maxPool(n)(aten("abs", input), kernel, pool);
-  if (normType === -Infinity) return aten("neg", maxPool(n)(aten("neg", aten("abs", input)), kernel, pool));
-  const mean = avgPool(n)(aten("pow", input, float(normType)), kernel, pool);
-  const positive = aten("mul", aten("sign", mean), aten("relu", aten("abs", mean)));
-  const count = kernel.reduce((product, size) => product * size, 1);
-  return aten("pow", aten("mul", positive, count), float(1 / normType));
-};
+const lpPool =
+  (n: number) =>
+  (input: Tensor, normType: number, kernelSize: Size, options: LPPoolFunctionOptions = {}): Tensor => {
+    const kernel = repeatSize(kernelSize, n);
+    const { stride = null, ceilMode = false } = options;
+    const pool = { stride: stride ?? kernel, ceilMode };
+    if (normType === Infinity) return maxPool(n)(aten("abs", input), kernel, pool);
+    if (normType === -Infinity) return aten("neg", maxPool(n)(aten("neg", aten("abs", input)), kernel, pool));
+    const mean = avgPool(n)(aten("pow", input, float(normType)), kernel, pool);
+    const positive = aten("mul", aten("sign", mean), aten("relu", aten("abs", mean)));
+    const count = kernel.reduce((product, size) => product * size, 1);
+    return aten("pow", aten("mul", positive, count), float(1 / normType));
+  };
 
 /** Power averages over windows of (N, C, L). */
 export const lp_pool1d = lpPool(1);
@@ -131,14 +183,21 @@ export type AdaptiveSize = number | null | readonly (number | null)[];
 
 /** An adaptive size with the input's own sizes where null. */
 function fullSize(n: number, input: Tensor, size: AdaptiveSize): readonly number[] {
-  const given = Array.isArray(size) ? (size as readonly (number | null)[]) : new Array<number | null>(n).fill(size as number | null);
+  const given = Array.isArray(size)
+    ? (size as readonly (number | null)[])
+    : new Array<number | null>(n).fill(size as number | null);
   if (given.length > input.ndim) throw new OperatorError(`Input dimension should be at least ${given.length + 1}`);
   return given.map((value, d) => value ?? input.sizes[input.ndim - n + d]!);
 }
 
-const adaptiveAvgPool = (n: number) => (input: Tensor, outputSize: AdaptiveSize): Tensor => aten(`adaptive_avg_pool${n}d`, input, fullSize(n, input, outputSize));
-const adaptiveMaxPool = (n: number) => (input: Tensor, outputSize: AdaptiveSize): [values: Tensor, indices: Tensor] =>
-  atenMany(`adaptive_max_pool${n}d`, input, fullSize(n, input, outputSize)) as [Tensor, Tensor];
+const adaptiveAvgPool =
+  (n: number) =>
+  (input: Tensor, outputSize: AdaptiveSize): Tensor =>
+    aten(`adaptive_avg_pool${n}d`, input, fullSize(n, input, outputSize));
+const adaptiveMaxPool =
+  (n: number) =>
+  (input: Tensor, outputSize: AdaptiveSize): [values: Tensor, indices: Tensor] =>
+    atenMany(`adaptive_max_pool${n}d`, input, fullSize(n, input, outputSize)) as [Tensor, Tensor];
 
 /** Means over as many windows of (N, C, L) as asked for. */
 export const adaptive_avg_pool1d = adaptiveAvgPool(1);
@@ -153,8 +212,11 @@ export const adaptive_max_pool2d_with_indices = adaptiveMaxPool(2);
 /** Maxima over as many windows of (N, C, D, H, W) as asked for, and where they are. */
 export const adaptive_max_pool3d_with_indices = adaptiveMaxPool(3);
 /** Maxima over as many windows of (N, C, L) as asked for. */
-export const adaptive_max_pool1d = (input: Tensor, outputSize: AdaptiveSize): Tensor => adaptive_max_pool1d_with_indices(input, outputSize)[0];
+export const adaptive_max_pool1d = (input: Tensor, outputSize: AdaptiveSize): Tensor =>
+  adaptive_max_pool1d_with_indices(input, outputSize)[0];
 /** Maxima over as many windows of (N, C, H, W) as asked for. */
-export const adaptive_max_pool2d = (input: Tensor, outputSize: AdaptiveSize): Tensor => adaptive_max_pool2d_with_indices(input, outputSize)[0];
+export const adaptive_max_pool2d = (input: Tensor, outputSize: AdaptiveSize): Tensor =>
+  adaptive_max_pool2d_with_indices(input, outputSize)[0];
 /** Maxima over as many windows of (N, C, D, H, W) as asked for. */
-export const adaptive_max_pool3d = (input: Tensor, outputSize: AdaptiveSize): Tensor => adaptive_max_pool3d_with_indices(input, outputSize)[0];
+export const adaptive_max_pool3d = (input: Tensor, outputSize: AdaptiveSize): Tensor =>
+  adaptive_max_pool3d_with_indices(input, outputSize)[0];

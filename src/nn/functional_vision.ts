@@ -8,7 +8,12 @@ import { aten, repeatSize, type Size } from "./aten.ts";
 export type PadMode = "constant" | "reflect" | "replicate" | "circular";
 
 /** Pads from the last dimension on: `[left, right, top, bottom, ...]`. */
-export function pad(input: Tensor, padding: readonly number[], mode: PadMode = "constant", value: number | null = null): Tensor {
+export function pad(
+  input: Tensor,
+  padding: readonly number[],
+  mode: PadMode = "constant",
+  value: number | null = null,
+): Tensor {
   return aten("pad", input, padding, mode, value);
 }
 
@@ -25,8 +30,18 @@ export interface InterpolateOptions {
   readonly antialias?: boolean;
 }
 
-const INTERPOLATED: Readonly<Partial<Record<InterpolateMode, number>>> = { linear: 1, bilinear: 2, bicubic: 2, trilinear: 3 };
-const NAMED: Readonly<Partial<Record<InterpolateMode, string>>> = { linear: "upsample_linear1d", bilinear: "upsample_bilinear2d", bicubic: "upsample_bicubic2d", trilinear: "upsample_trilinear3d" };
+const INTERPOLATED: Readonly<Partial<Record<InterpolateMode, number>>> = {
+  linear: 1,
+  bilinear: 2,
+  bicubic: 2,
+  trilinear: 3,
+};
+const NAMED: Readonly<Partial<Record<InterpolateMode, string>>> = {
+  linear: "upsample_linear1d",
+  bilinear: "upsample_bilinear2d",
+  bicubic: "upsample_bicubic2d",
+  trilinear: "upsample_trilinear3d",
+};
 
 /** Resizes the spatial dimensions of (N, C, ...). */
 export function interpolate(input: Tensor, options: InterpolateOptions): Tensor {
@@ -36,34 +51,53 @@ export function interpolate(input: Tensor, options: InterpolateOptions): Tensor 
   const spatial = input.sizes.slice(2);
   const exact = mode === "nearest" || mode === "nearest-exact";
   if ((exact || mode === "area") && (options.alignCorners ?? null) !== null) {
-    throw new OperatorError("align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear");
+    throw new OperatorError(
+      "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear",
+    );
   }
   const alignCorners = options.alignCorners ?? false;
-  if (size !== null && scaleFactor !== null) throw new OperatorError("only one of size or scale_factor should be defined");
+  if (size !== null && scaleFactor !== null)
+    throw new OperatorError("only one of size or scale_factor should be defined");
   if (size === null && scaleFactor === null) throw new OperatorError("either size or scale_factor should be defined");
   const check = (what: string, given: readonly number[], names: string): void => {
     if (given.length === n) return;
     const tuple = given.length === 1 ? `(${given[0]!},)` : `(${given.join(", ")})`;
-    throw new OperatorError(`Input and ${what} must have the same number of spatial dimensions, but got input with spatial dimensions of [${spatial.join(", ")}] and ${what === "output" ? "output size of" : "scale_factor of shape"} ${tuple}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and ${names} format.`);
+    throw new OperatorError(
+      `Input and ${what} must have the same number of spatial dimensions, but got input with spatial dimensions of [${spatial.join(", ")}] and ${what === "output" ? "output size of" : "scale_factor of shape"} ${tuple}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and ${names} format.`,
+    );
   };
   let outputSize = size === null ? null : repeatSize(size, n);
   let scales = scaleFactor === null ? null : repeatSize(scaleFactor, n);
   if (outputSize) check("output", outputSize, "output size in (o1, o2, ...,oK)");
   if (scales) check("scale_factor", scales, "scale_factor in (s1, s2, ...,sK)");
-  if (recompute && size !== null) throw new OperatorError("recompute_scale_factor is not meaningful with an explicit size.");
+  if (recompute && size !== null)
+    throw new OperatorError("recompute_scale_factor is not meaningful with an explicit size.");
   if (mode === "area" && outputSize === null) recompute = true;
   if (recompute) {
     outputSize = spatial.map((length, d) => Math.trunc(length * scales![d]!));
     scales = null;
   }
   if (antialias && !((mode === "bilinear" || mode === "bicubic") && input.ndim === 4)) {
-    throw new OperatorError("Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input");
+    throw new OperatorError(
+      "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input",
+    );
   }
   if (n >= 1 && n <= 3) {
-    if (exact) return callOperator(`aten::${mode === "nearest" ? "upsample_nearest" : "_upsample_nearest_exact"}${n}d.vec`, [input, outputSize, scales]) as Tensor;
+    if (exact)
+      return callOperator(`aten::${mode === "nearest" ? "upsample_nearest" : "_upsample_nearest_exact"}${n}d.vec`, [
+        input,
+        outputSize,
+        scales,
+      ]) as Tensor;
     if (mode === "area") return aten(`adaptive_avg_pool${n}d`, input, outputSize);
     const name = INTERPOLATED[mode] === n ? NAMED[mode]! : undefined;
-    if (name) return callOperator(`aten::${antialias ? `_${name}_aa` : name}.vec`, [input, outputSize, alignCorners, scales]) as Tensor;
+    if (name)
+      return callOperator(`aten::${antialias ? `_${name}_aa` : name}.vec`, [
+        input,
+        outputSize,
+        alignCorners,
+        scales,
+      ]) as Tensor;
     if (INTERPOLATED[mode] && mode !== "bicubic") {
       throw new OperatorError(`Got ${input.ndim}D input, but ${mode} mode needs ${INTERPOLATED[mode] + 2}D input`);
     }
@@ -98,13 +132,28 @@ export interface FoldFunctionOptions {
 /** Sliding blocks as columns. */
 export function unfold(input: Tensor, kernelSize: Size, options: FoldFunctionOptions = {}): Tensor {
   const { dilation = 1, padding = 0, stride = 1 } = options;
-  return aten("im2col", input, repeatSize(kernelSize, 2), repeatSize(dilation, 2), repeatSize(padding, 2), repeatSize(stride, 2));
+  return aten(
+    "im2col",
+    input,
+    repeatSize(kernelSize, 2),
+    repeatSize(dilation, 2),
+    repeatSize(padding, 2),
+    repeatSize(stride, 2),
+  );
 }
 
 /** Sums columns back into sliding blocks. */
 export function fold(input: Tensor, outputSize: Size, kernelSize: Size, options: FoldFunctionOptions = {}): Tensor {
   const { dilation = 1, padding = 0, stride = 1 } = options;
-  return aten("col2im", input, repeatSize(outputSize, 2), repeatSize(kernelSize, 2), repeatSize(dilation, 2), repeatSize(padding, 2), repeatSize(stride, 2));
+  return aten(
+    "col2im",
+    input,
+    repeatSize(outputSize, 2),
+    repeatSize(kernelSize, 2),
+    repeatSize(dilation, 2),
+    repeatSize(padding, 2),
+    repeatSize(stride, 2),
+  );
 }
 
 /** Norm of the difference of rows. */
@@ -134,9 +183,14 @@ export function grid_sample(input: Tensor, grid: Tensor, options: GridSampleOpti
   const { mode = "bilinear", paddingMode = "zeros", alignCorners = false } = options;
   const modes = ["bilinear", "nearest", "bicubic"];
   const paddings = ["zeros", "border", "reflection"];
-  if (!modes.includes(mode)) throw new OperatorError(`nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '${mode}'`);
+  if (!modes.includes(mode))
+    throw new OperatorError(
+      `nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '${mode}'`,
+    );
   if (!paddings.includes(paddingMode)) {
-    throw new OperatorError(`nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: '${paddingMode}'`);
+    throw new OperatorError(
+      `nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: '${paddingMode}'`,
+    );
   }
   return aten("grid_sampler", input, grid, modes.indexOf(mode), paddings.indexOf(paddingMode), alignCorners);
 }

@@ -14,8 +14,18 @@ import { aten, atenMany, float } from "./aten.ts";
 
 /** The functions whose gain is known. */
 export type Nonlinearity =
-  | "linear" | "conv1d" | "conv2d" | "conv3d" | "conv_transpose1d" | "conv_transpose2d" | "conv_transpose3d"
-  | "sigmoid" | "tanh" | "relu" | "leaky_relu" | "selu";
+  | "linear"
+  | "conv1d"
+  | "conv2d"
+  | "conv3d"
+  | "conv_transpose1d"
+  | "conv_transpose2d"
+  | "conv_transpose3d"
+  | "sigmoid"
+  | "tanh"
+  | "relu"
+  | "leaky_relu"
+  | "selu";
 
 /** Which size of a weight keeps its variance: that of the forward or of the backward pass. */
 export type FanMode = "fan_in" | "fan_out";
@@ -50,7 +60,8 @@ export function calculateGain(nonlinearity: Nonlinearity, param: number | null =
 
 /** Inputs and outputs of one unit of a weight. Throws OperatorError below two dimensions. */
 export function calculateFanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut: number] {
-  if (tensor.ndim < 2) throw new OperatorError("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions");
+  if (tensor.ndim < 2)
+    throw new OperatorError("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions");
   const field = tensor.sizes.slice(2).reduce((product, size) => product * size, 1);
   return [tensor.sizes[1]! * field, tensor.sizes[0]! * field];
 }
@@ -90,7 +101,8 @@ export function eye_(tensor: Tensor): Tensor {
 /** The Dirac delta: a convolution with it gives its input back, in as many channels as possible. */
 export function dirac_(tensor: Tensor, groups = 1): Tensor {
   const { sizes } = tensor;
-  if (![3, 4, 5].includes(sizes.length)) throw new OperatorError("Only tensors with 3, 4, or 5 dimensions are supported");
+  if (![3, 4, 5].includes(sizes.length))
+    throw new OperatorError("Only tensors with 3, 4, or 5 dimensions are supported");
   if (sizes[0]! % groups !== 0) throw new OperatorError("dim 0 must be divisible by groups");
   const perGroup = sizes[0]! / groups;
   const centre = sizes.slice(2).reduce((offset, size, d) => offset + Math.floor(size / 2) * tensor.strides[d + 2]!, 0);
@@ -133,7 +145,8 @@ function kaimingStd(tensor: Tensor, options: KaimingOptions): number | undefined
     emitWarning("Initializing zero-element tensors is a no-op");
     return undefined;
   }
-  if (mode !== "fan_in" && mode !== "fan_out") throw new OperatorError(`Mode ${String(mode)} not supported, please use one of ['fan_in', 'fan_out']`);
+  if (mode !== "fan_in" && mode !== "fan_out")
+    throw new OperatorError(`Mode ${String(mode)} not supported, please use one of ['fan_in', 'fan_out']`);
   const [fanIn, fanOut] = calculateFanInAndFanOut(tensor);
   return calculateGain(nonlinearity, a) / Math.sqrt(mode === "fan_in" ? fanIn : fanOut);
 }
@@ -158,16 +171,28 @@ function erf(x: number): number {
 }
 
 /** Normal, with what falls outside [a, b] drawn again. */
-export function trunc_normal_(tensor: Tensor, mean = 0, std = 1, a = -2, b = 2, generator: MaybeGenerator = null): Tensor {
+export function trunc_normal_(
+  tensor: Tensor,
+  mean = 0,
+  std = 1,
+  a = -2,
+  b = 2,
+  generator: MaybeGenerator = null,
+): Tensor {
   if (mean < a - 2 * std || mean > b + 2 * std) {
-    emitWarning("mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.");
+    emitWarning(
+      "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
+    );
   }
   const cdf = (x: number): number => (1 + erf(x / Math.sqrt(2))) / 2;
   const some = (mask: Tensor): boolean => toNumbers(aten("any", mask))[0] !== 0;
   const anew = (): Tensor => emptyTensor(tensor.sizes, tensor.dtype);
   if (cdf((b - mean) / std) - cdf((a - mean) / std) > 0.3) {
     // the bounds as the dtype holds them
-    const [lo, hi] = [a, b].map((v) => toNumbers(aten("full", [], float(v), { dtype: tensor.dtype }))[0]!) as [number, number];
+    const [lo, hi] = [a, b].map((v) => toNumbers(aten("full", [], float(v), { dtype: tensor.dtype }))[0]!) as [
+      number,
+      number,
+    ];
     let result = normal_(tensor, mean, std, generator);
     for (;;) {
       const mask = aten("bitwise_or", aten("lt", result, float(lo)), aten("gt", result, float(hi)));
@@ -181,7 +206,11 @@ export function trunc_normal_(tensor: Tensor, mean = 0, std = 1, a = -2, b = 2, 
   const mode = Math.max(a, Math.min(mean, b));
   const logPeak = -0.5 * ((mode - mean) / std) ** 2;
   const logDensity = (x: Tensor): Tensor =>
-    aten("sub", aten("mul", aten("pow", aten("div", aten("sub", x, float(mean)), float(std)), 2), float(-0.5)), float(logPeak));
+    aten(
+      "sub",
+      aten("mul", aten("pow", aten("div", aten("sub", x, float(mean)), float(std)), 2), float(-0.5)),
+      float(logPeak),
+    );
   const accept = (x: Tensor): Tensor => aten("gt", aten("log", uniform_(anew(), 0, 1, generator)), logDensity(x));
   let result = cloneTensor(uniform_(tensor, a, b, generator));
   let pending = accept(result);

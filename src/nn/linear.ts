@@ -83,7 +83,8 @@ export class Bilinear extends Module {
 
   /** Draws the default initial values. */
   resetParameters(): void {
-    if (this.in1_features <= 0) throw new OperatorError(`in1_features must be > 0, but got (in1_features=${this.in1_features})`);
+    if (this.in1_features <= 0)
+      throw new OperatorError(`in1_features must be > 0, but got (in1_features=${this.in1_features})`);
     const bound = 1 / Math.sqrt(this.weight.sizes[1]!);
     uniform_(this.weight, -bound, bound);
     if (this.bias) uniform_(this.bias, -bound, bound);

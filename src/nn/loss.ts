@@ -1,7 +1,14 @@
 /** @file Losses. Upstream: torch/nn/modules/loss.py. Spec: none. */
 import type { Tensor } from "../tensor/tensor.ts";
 import * as F from "./functional_loss.ts";
-import type { ClassLossOptions, DistanceFunction, Reduction, ReductionOptions, TripletOptions, WeightedOptions } from "./functional_loss.ts";
+import type {
+  ClassLossOptions,
+  DistanceFunction,
+  Reduction,
+  ReductionOptions,
+  TripletOptions,
+  WeightedOptions,
+} from "./functional_loss.ts";
 import { Module } from "./module.ts";
 
 /** What all losses share. */
@@ -72,7 +79,11 @@ export class NLLLoss extends WeightedLoss {
     this.ignore_index = options.ignoreIndex ?? -100;
   }
   forward(input: Tensor, target: Tensor): Tensor {
-    return F.nll_loss(input, target, { weight: this.weight, ignoreIndex: this.ignore_index, reduction: this.reduction });
+    return F.nll_loss(input, target, {
+      weight: this.weight,
+      ignoreIndex: this.ignore_index,
+      reduction: this.reduction,
+    });
   }
 }
 
@@ -87,7 +98,12 @@ export class CrossEntropyLoss extends WeightedLoss {
     this.label_smoothing = options.labelSmoothing ?? 0;
   }
   forward(input: Tensor, target: Tensor): Tensor {
-    return F.cross_entropy(input, target, { weight: this.weight, ignoreIndex: this.ignore_index, labelSmoothing: this.label_smoothing, reduction: this.reduction });
+    return F.cross_entropy(input, target, {
+      weight: this.weight,
+      ignoreIndex: this.ignore_index,
+      labelSmoothing: this.label_smoothing,
+      reduction: this.reduction,
+    });
   }
 }
 
@@ -106,7 +122,11 @@ export class BCEWithLogitsLoss extends WeightedLoss {
     this.registerBuffer("pos_weight", options.posWeight ?? null);
   }
   forward(input: Tensor, target: Tensor): Tensor {
-    return F.binary_cross_entropy_with_logits(input, target, { weight: this.weight, posWeight: this.pos_weight, reduction: this.reduction });
+    return F.binary_cross_entropy_with_logits(input, target, {
+      weight: this.weight,
+      posWeight: this.pos_weight,
+      reduction: this.reduction,
+    });
   }
 }
 
@@ -135,8 +155,17 @@ export class CTCLoss extends Loss {
     this.blank = options.blank ?? 0;
     this.zero_infinity = options.zeroInfinity ?? false;
   }
-  forward(logProbs: Tensor, targets: Tensor, inputLengths: Tensor | readonly number[], targetLengths: Tensor | readonly number[]): Tensor {
-    return F.ctc_loss(logProbs, targets, inputLengths, targetLengths, { blank: this.blank, reduction: this.reduction, zeroInfinity: this.zero_infinity });
+  forward(
+    logProbs: Tensor,
+    targets: Tensor,
+    inputLengths: Tensor | readonly number[],
+    targetLengths: Tensor | readonly number[],
+  ): Tensor {
+    return F.ctc_loss(logProbs, targets, inputLengths, targetLengths, {
+      blank: this.blank,
+      reduction: this.reduction,
+      zeroInfinity: this.zero_infinity,
+    });
   }
 }
 
@@ -146,7 +175,13 @@ export class TripletMarginWithDistanceLoss extends Loss {
   readonly distance_function: DistanceFunction | null;
   readonly margin: number;
   readonly swap: boolean;
-  constructor(options: ReductionOptions & { readonly distanceFunction?: DistanceFunction | null; readonly margin?: number; readonly swap?: boolean } = {}) {
+  constructor(
+    options: ReductionOptions & {
+      readonly distanceFunction?: DistanceFunction | null;
+      readonly margin?: number;
+      readonly swap?: boolean;
+    } = {},
+  ) {
     super(options);
     this.distance_function = options.distanceFunction ?? null;
     this.margin = options.margin ?? 1;
@@ -168,14 +203,21 @@ export class PoissonNLLLoss extends Loss {
   readonly log_input: boolean;
   readonly full: boolean;
   readonly eps: number;
-  constructor(options: ReductionOptions & { readonly logInput?: boolean; readonly full?: boolean; readonly eps?: number } = {}) {
+  constructor(
+    options: ReductionOptions & { readonly logInput?: boolean; readonly full?: boolean; readonly eps?: number } = {},
+  ) {
     super(options);
     this.log_input = options.logInput ?? true;
     this.full = options.full ?? false;
     this.eps = options.eps ?? 1e-8;
   }
   forward(input: Tensor, target: Tensor): Tensor {
-    return F.poisson_nll_loss(input, target, { logInput: this.log_input, full: this.full, eps: this.eps, reduction: this.reduction });
+    return F.poisson_nll_loss(input, target, {
+      logInput: this.log_input,
+      full: this.full,
+      eps: this.eps,
+      reduction: this.reduction,
+    });
   }
 }
 
@@ -265,7 +307,12 @@ export class MultiMarginLoss extends WeightedLoss {
     this.margin = options.margin ?? 1;
   }
   forward(input: Tensor, target: Tensor): Tensor {
-    return F.multi_margin_loss(input, target, { p: this.p, margin: this.margin, weight: this.weight, reduction: this.reduction });
+    return F.multi_margin_loss(input, target, {
+      p: this.p,
+      margin: this.margin,
+      weight: this.weight,
+      reduction: this.reduction,
+    });
   }
 }
 
@@ -284,6 +331,12 @@ export class TripletMarginLoss extends Loss {
     this.swap = options.swap ?? false;
   }
   forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
-    return F.triplet_margin_loss(anchor, positive, negative, { margin: this.margin, p: this.p, eps: this.eps, swap: this.swap, reduction: this.reduction });
+    return F.triplet_margin_loss(anchor, positive, negative, {
+      margin: this.margin,
+      p: this.p,
+      eps: this.eps,
+      swap: this.swap,
+      reduction: this.reduction,
+    });
   }
 }

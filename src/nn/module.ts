@@ -9,12 +9,35 @@ import { moduleText } from "../base/module_text.ts";
 import { convertTensor } from "../tensor/clone.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { STATE, newState, ownBuffers, ownEntries, ownParameters, type ForwardHook, type ForwardPreHook, type HookHandle, type ModuleState } from "./module_state.ts";
+import {
+  STATE,
+  newState,
+  ownBuffers,
+  ownEntries,
+  ownParameters,
+  type ForwardHook,
+  type ForwardPreHook,
+  type HookHandle,
+  type ModuleState,
+} from "./module_state.ts";
 import { Parameter, setData } from "./parameter.ts";
-import { StateDict, collectState, loadOwnTensors, loadState, type IncompatibleKeys, type LoadStateDictOptions, type StateDictLike, type StateLoad } from "./state_dict.ts";
+import {
+  StateDict,
+  collectState,
+  loadOwnTensors,
+  loadState,
+  type IncompatibleKeys,
+  type LoadStateDictOptions,
+  type StateDictLike,
+  type StateLoad,
+} from "./state_dict.ts";
 
 /** Sees every call of a module: the tracer's scopes. Calls `next` to go on. */
-export type ModuleInterceptor = (module: Module, args: readonly unknown[], next: (args: readonly unknown[]) => unknown) => unknown;
+export type ModuleInterceptor = (
+  module: Module,
+  args: readonly unknown[],
+  next: (args: readonly unknown[]) => unknown,
+) => unknown;
 
 let interceptor: ModuleInterceptor | undefined;
 
@@ -67,7 +90,8 @@ export abstract class Module {
   declare readonly [STATE]: ModuleState;
 
   constructor() {
-    const callable = (...args: unknown[]): unknown => (interceptor ? interceptor(module, args, (next) => runWithHooks(module, next)) : runWithHooks(module, args));
+    const callable = (...args: unknown[]): unknown =>
+      interceptor ? interceptor(module, args, (next) => runWithHooks(module, next)) : runWithHooks(module, args);
     // a field may be called so
     Reflect.deleteProperty(callable, "name");
     Reflect.deleteProperty(callable, "length");
@@ -98,7 +122,10 @@ export abstract class Module {
 
   /** The hierarchy, exactly as Python's `print(module)`. */
   toString(): string {
-    const children = Array.from(this.childrenOrNull(), ([name, child]) => [name, child === null ? "None" : child.toString()] as const);
+    const children = Array.from(
+      this.childrenOrNull(),
+      ([name, child]) => [name, child === null ? "None" : child.toString()] as const,
+    );
     return moduleText(this.getName(), this.extraRepr(), children);
   }
 
@@ -108,9 +135,11 @@ export abstract class Module {
   }
 
   private checkName(kind: string, name: string, taken: boolean): void {
-    if (name.includes(".")) throw new OperatorError(`${kind} name can't contain "."${kind === "module" ? `, got: ${name}` : ""}`);
+    if (name.includes("."))
+      throw new OperatorError(`${kind} name can't contain "."${kind === "module" ? `, got: ${name}` : ""}`);
     if (name === "") throw new OperatorError(`${kind} name can't be empty string ""`);
-    if (!taken && name in this && (this as unknown as Record<string, unknown>)[name] !== undefined) throw new OperatorError(`attribute '${name}' already exists`);
+    if (!taken && name in this && (this as unknown as Record<string, unknown>)[name] !== undefined)
+      throw new OperatorError(`attribute '${name}' already exists`);
   }
 
   /** Adds a buffer: a tensor that is no parameter but part of the state, such as running statistics. */
@@ -124,7 +153,9 @@ export abstract class Module {
   registerParameter(name: string, parameter: Parameter | null): void {
     this.checkName("parameter", name, this[STATE].parameters.has(name));
     if (parameter !== null && !(parameter instanceof Parameter)) {
-      throw new OperatorError(`cannot assign '${typeof parameter}' object to parameter '${name}' (torch.nn.Parameter or None required)`);
+      throw new OperatorError(
+        `cannot assign '${typeof parameter}' object to parameter '${name}' (torch.nn.Parameter or None required)`,
+      );
     }
     this[STATE].parameters.add(name);
     (this as unknown as Record<string, unknown>)[name] = parameter;
@@ -132,7 +163,8 @@ export abstract class Module {
 
   /** Adds a submodule under a name. */
   registerModule(name: string, module: Module | null): void {
-    if (module !== null && !(module instanceof Module)) throw new OperatorError(`${String(module)} is not a Module subclass`);
+    if (module !== null && !(module instanceof Module))
+      throw new OperatorError(`${String(module)} is not a Module subclass`);
     this.checkName("module", name, this[STATE].modules.has(name));
     this[STATE].modules.add(name);
     (this as unknown as Record<string, unknown>)[name] = module;
@@ -170,7 +202,10 @@ export abstract class Module {
   }
 
   /** This module (under the prefix) and all modules below it by path. */
-  *namedModules(options: { readonly prefix?: string; readonly removeDuplicate?: boolean } = {}, seen: Set<Module> = new Set()): Generator<[string, Module]> {
+  *namedModules(
+    options: { readonly prefix?: string; readonly removeDuplicate?: boolean } = {},
+    seen: Set<Module> = new Set(),
+  ): Generator<[string, Module]> {
     if (seen.has(this)) return;
     const { prefix = "", removeDuplicate = true } = options;
     if (removeDuplicate) seen.add(this);
@@ -185,7 +220,10 @@ export abstract class Module {
     for (const [, module] of this.namedModules()) yield module;
   }
 
-  private *members<T extends Tensor>(own: (module: Module) => Iterable<[string, T | null]>, options: MembersOptions): Generator<[string, T]> {
+  private *members<T extends Tensor>(
+    own: (module: Module) => Iterable<[string, T | null]>,
+    options: MembersOptions,
+  ): Generator<[string, T]> {
     const { prefix = "", recurse = true, removeDuplicate = true } = options;
     const seen = new Set<T>();
     for (const [path, module] of recurse ? this.namedModules({ prefix, removeDuplicate }) : [[prefix, this] as const]) {
@@ -229,12 +267,18 @@ export abstract class Module {
     return module;
   }
 
-  private getMember<T extends Tensor>(path: string, own: (module: Module) => Iterable<[string, T | null]>, kind: string): T {
+  private getMember<T extends Tensor>(
+    path: string,
+    own: (module: Module) => Iterable<[string, T | null]>,
+    kind: string,
+  ): T {
     const dot = path.lastIndexOf(".");
     const module = this.getSubmodule(dot < 0 ? "" : path.slice(0, dot));
     const name = path.slice(dot + 1);
     for (const [key, value] of own(module)) if (key === name && value) return value;
-    throw new OperatorError(name in module ? `\`${name}\` is not ${kind}` : `${module.getName()} has no attribute \`${name}\``);
+    throw new OperatorError(
+      name in module ? `\`${name}\` is not ${kind}` : `${module.getName()} has no attribute \`${name}\``,
+    );
   }
 
   /** The parameter at a path. Throws OperatorError where there is none. */
@@ -299,9 +343,13 @@ export abstract class Module {
   /** Converts floating-point (and complex) parameters and buffers to a dtype. */
   to(dtype: DType): this {
     if (dtype.category !== "float" && dtype.category !== "complex") {
-      throw new OperatorError(`nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.${dtype.name}`);
+      throw new OperatorError(
+        `nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.${dtype.name}`,
+      );
     }
-    return this.mapTensors((t) => (t.dtype.category === "float" || t.dtype.category === "complex" ? convertTensor(t, dtype) : t));
+    return this.mapTensors((t) =>
+      t.dtype.category === "float" || t.dtype.category === "complex" ? convertTensor(t, dtype) : t,
+    );
   }
 
   private toFloating(dtype: DType): this {

@@ -62,7 +62,9 @@ export function* ownBuffers(module: Module): Generator<[string, Tensor | null]> 
   for (const name of module[STATE].buffers.keys()) {
     const value = (module as unknown as Record<string, unknown>)[name];
     if (value !== null && value !== undefined && !(value instanceof Tensor)) {
-      throw new OperatorError(`cannot assign '${typeof value}' object to buffer '${name}' (torch.Tensor or None required)`);
+      throw new OperatorError(
+        `cannot assign '${typeof value}' object to buffer '${name}' (torch.Tensor or None required)`,
+      );
     }
     yield [name, value ?? null];
   }

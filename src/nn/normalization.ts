@@ -5,7 +5,16 @@ import { scalarTensor, toNumbers } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { getDefaultDtype } from "../tensor/promotion.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
-import { aten, emptyParameter, floatText, pairsText, tupleText, valueText, type FactoryOptions, type Size } from "./aten.ts";
+import {
+  aten,
+  emptyParameter,
+  floatText,
+  pairsText,
+  tupleText,
+  valueText,
+  type FactoryOptions,
+  type Size,
+} from "./aten.ts";
 import * as F from "./functional_layers.ts";
 import { ones_, zeros_ } from "./init.ts";
 import { Module } from "./module.ts";
@@ -46,8 +55,12 @@ abstract class NormBase extends Module {
     this.affine = options.affine ?? byDefault;
     this.track_running_stats = options.trackRunningStats ?? byDefault;
     this.registerParameter("weight", this.affine ? emptyParameter([numFeatures], options) : null);
-    this.registerParameter("bias", this.affine && (options.bias ?? true) ? emptyParameter([numFeatures], options) : null);
-    const statistic = (): Tensor | null => (this.track_running_stats ? emptyTensor([numFeatures], options.dtype ?? getDefaultDtype()) : null);
+    this.registerParameter(
+      "bias",
+      this.affine && (options.bias ?? true) ? emptyParameter([numFeatures], options) : null,
+    );
+    const statistic = (): Tensor | null =>
+      this.track_running_stats ? emptyTensor([numFeatures], options.dtype ?? getDefaultDtype()) : null;
     this.registerBuffer("running_mean", statistic());
     this.registerBuffer("running_var", statistic());
     this.registerBuffer("num_batches_tracked", this.track_running_stats ? scalarTensor(0, DTYPES.int64) : null);
@@ -74,7 +87,8 @@ abstract class NormBase extends Module {
 
   protected checkInput(input: Tensor): void {
     const dims = this.dims();
-    if (!dims.includes(input.ndim)) throw new OperatorError(`expected ${dims.map((d) => `${d}D`).join(" or ")} input (got ${input.ndim}D input)`);
+    if (!dims.includes(input.ndim))
+      throw new OperatorError(`expected ${dims.map((d) => `${d}D`).join(" or ")} input (got ${input.ndim}D input)`);
   }
 
   override extraRepr(): string {
@@ -154,7 +168,9 @@ abstract class InstanceNorm extends NormBase {
 
   override loadOwnState(load: StateLoad): void {
     if (load.version === undefined && !this.track_running_stats) {
-      const keys = ["running_mean", "running_var"].map((name) => load.prefix + name).filter((key) => load.tensors.has(key));
+      const keys = ["running_mean", "running_var"]
+        .map((name) => load.prefix + name)
+        .filter((key) => load.tensors.has(key));
       if (keys.length > 0) {
         const names = keys.map((key) => `"${key}"`).join(" and ");
         load.errors.push(
@@ -171,8 +187,13 @@ abstract class InstanceNorm extends NormBase {
     const withoutBatch = this.dims()[0]!;
     const at = input.ndim - withoutBatch;
     if (input.sizes[at] !== this.num_features) {
-      if (this.affine) throw new OperatorError(`expected input's size at dim=${at} to match num_features (${this.num_features}), but got: ${input.sizes[at]}.`);
-      emitWarning(`input's size at dim=${at} does not match num_features. You can silence this warning by not passing in num_features, which is not used because affine=False`);
+      if (this.affine)
+        throw new OperatorError(
+          `expected input's size at dim=${at} to match num_features (${this.num_features}), but got: ${input.sizes[at]}.`,
+        );
+      emitWarning(
+        `input's size at dim=${at} does not match num_features. You can silence this warning by not passing in num_features, which is not used because affine=False`,
+      );
     }
     const options = {
       runningMean: this.running_mean,
@@ -231,7 +252,10 @@ export class LayerNorm extends Module {
     this.eps = options.eps ?? 1e-5;
     this.elementwise_affine = options.elementwiseAffine ?? true;
     this.registerParameter("weight", this.elementwise_affine ? emptyParameter(this.normalized_shape, options) : null);
-    this.registerParameter("bias", this.elementwise_affine && (options.bias ?? true) ? emptyParameter(this.normalized_shape, options) : null);
+    this.registerParameter(
+      "bias",
+      this.elementwise_affine && (options.bias ?? true) ? emptyParameter(this.normalized_shape, options) : null,
+    );
     this.resetParameters();
   }
 
@@ -246,7 +270,11 @@ export class LayerNorm extends Module {
   }
 
   override extraRepr(): string {
-    const pairs = { eps: floatText(this.eps), elementwise_affine: valueText(this.elementwise_affine), bias: valueText(this.bias !== null) };
+    const pairs = {
+      eps: floatText(this.eps),
+      elementwise_affine: valueText(this.elementwise_affine),
+      bias: valueText(this.bias !== null),
+    };
     return `${tupleText(this.normalized_shape)}, ${pairsText(pairs)}`;
   }
 }
@@ -309,13 +337,17 @@ export class GroupNorm extends Module {
 
   constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
     super();
-    if (numChannels % numGroups !== 0) throw new OperatorError(`num_channels (${numChannels}) must be divisible by num_groups (${numGroups})`);
+    if (numChannels % numGroups !== 0)
+      throw new OperatorError(`num_channels (${numChannels}) must be divisible by num_groups (${numGroups})`);
     this.num_groups = numGroups;
     this.num_channels = numChannels;
     this.eps = options.eps ?? 1e-5;
     this.affine = options.affine ?? true;
     this.registerParameter("weight", this.affine ? emptyParameter([numChannels], options) : null);
-    this.registerParameter("bias", this.affine && (options.bias ?? true) ? emptyParameter([numChannels], options) : null);
+    this.registerParameter(
+      "bias",
+      this.affine && (options.bias ?? true) ? emptyParameter([numChannels], options) : null,
+    );
     this.resetParameters();
   }
 

@@ -2,7 +2,12 @@
 import type { Tensor } from "../tensor/tensor.ts";
 import { floatText, pairsText, sizeText, valueText, repeatSize, type Size } from "./aten.ts";
 import * as F from "./functional_pooling.ts";
-import type { AdaptiveSize, AvgPoolFunctionOptions, LPPoolFunctionOptions, MaxPoolFunctionOptions } from "./functional_pooling.ts";
+import type {
+  AdaptiveSize,
+  AvgPoolFunctionOptions,
+  LPPoolFunctionOptions,
+  MaxPoolFunctionOptions,
+} from "./functional_pooling.ts";
 import { Module } from "./module.ts";
 
 /** Options of MaxPool1d, MaxPool2d and MaxPool3d. */
@@ -16,7 +21,14 @@ export type MaxPoolResult<I extends boolean> = I extends true ? [values: Tensor,
 
 /** What max pooling shares. */
 abstract class MaxPoolNd<I extends boolean> extends Module {
-  static readonly constants: readonly string[] = ["kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"];
+  static readonly constants: readonly string[] = [
+    "kernel_size",
+    "stride",
+    "padding",
+    "dilation",
+    "return_indices",
+    "ceil_mode",
+  ];
   readonly kernel_size: Size;
   readonly stride: Size;
   readonly padding: Size;
@@ -58,7 +70,11 @@ abstract class MaxUnpoolNd extends Module {
     this.padding = repeatSize(options.padding ?? 0, n);
   }
   override extraRepr(): string {
-    return pairsText({ kernel_size: sizeText(this.kernel_size), stride: sizeText(this.stride), padding: sizeText(this.padding) });
+    return pairsText({
+      kernel_size: sizeText(this.kernel_size),
+      stride: sizeText(this.stride),
+      padding: sizeText(this.padding),
+    });
   }
 }
 
@@ -79,10 +95,19 @@ abstract class AvgPoolNd extends Module {
     this.count_include_pad = options.countIncludePad ?? true;
   }
   protected options(): AvgPoolFunctionOptions {
-    return { stride: this.stride, padding: this.padding, ceilMode: this.ceil_mode, countIncludePad: this.count_include_pad };
+    return {
+      stride: this.stride,
+      padding: this.padding,
+      ceilMode: this.ceil_mode,
+      countIncludePad: this.count_include_pad,
+    };
   }
   override extraRepr(): string {
-    return pairsText({ kernel_size: sizeText(this.kernel_size), stride: sizeText(this.stride), padding: sizeText(this.padding) });
+    return pairsText({
+      kernel_size: sizeText(this.kernel_size),
+      stride: sizeText(this.stride),
+      padding: sizeText(this.padding),
+    });
   }
 }
 
@@ -151,7 +176,11 @@ export class AvgPool1d extends AvgPoolNd {
   declare readonly padding: readonly number[];
   constructor(kernelSize: Size, options: Omit<AvgPoolFunctionOptions, "divisorOverride"> = {}) {
     // in one dimension PyTorch keeps tuples
-    super(repeatSize(kernelSize, 1), { ...options, stride: repeatSize(options.stride ?? kernelSize, 1), padding: repeatSize(options.padding ?? 0, 1) });
+    super(repeatSize(kernelSize, 1), {
+      ...options,
+      stride: repeatSize(options.stride ?? kernelSize, 1),
+      padding: repeatSize(options.padding ?? 0, 1),
+    });
   }
   forward(input: Tensor): Tensor {
     return F.avg_pool1d(input, this.kernel_size, this.options());
@@ -206,7 +235,14 @@ export class MaxUnpool2d extends MaxUnpoolNd {
 
 /** Means over windows of (N, C, H, W). */
 export class AvgPool2d extends AvgPoolNd {
-  static override readonly constants: readonly string[] = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"];
+  static override readonly constants: readonly string[] = [
+    "kernel_size",
+    "stride",
+    "padding",
+    "ceil_mode",
+    "count_include_pad",
+    "divisor_override",
+  ];
   readonly divisor_override: number | null;
   constructor(kernelSize: Size, options: AvgPoolFunctionOptions = {}) {
     super(kernelSize, options);
@@ -265,7 +301,14 @@ export class MaxUnpool3d extends MaxUnpoolNd {
 
 /** Means over windows of (N, C, D, H, W). */
 export class AvgPool3d extends AvgPoolNd {
-  static override readonly constants: readonly string[] = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"];
+  static override readonly constants: readonly string[] = [
+    "kernel_size",
+    "stride",
+    "padding",
+    "ceil_mode",
+    "count_include_pad",
+    "divisor_override",
+  ];
   readonly divisor_override: number | null;
   constructor(kernelSize: Size, options: AvgPoolFunctionOptions = {}) {
     super(kernelSize, options);

@@ -36,7 +36,17 @@ const GATES: Readonly<Record<RecurrentMode, number>> = { RNN_TANH: 1, RNN_RELU: 
 
 /** What all recurrent networks share. */
 export abstract class RNNBase extends Module {
-  static readonly constants: readonly string[] = ["mode", "input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional", "proj_size"];
+  static readonly constants: readonly string[] = [
+    "mode",
+    "input_size",
+    "hidden_size",
+    "num_layers",
+    "bias",
+    "batch_first",
+    "dropout",
+    "bidirectional",
+    "proj_size",
+  ];
   readonly mode: RecurrentMode;
   readonly input_size: number;
   readonly hidden_size: number;
@@ -50,10 +60,22 @@ export abstract class RNNBase extends Module {
 
   protected constructor(mode: RecurrentMode, inputSize: number, hiddenSize: number, options: LSTMOptions) {
     super();
-    const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, projSize = 0 } = options;
-    if (!(dropout >= 0 && dropout <= 1)) throw new OperatorError("dropout should be a number in range [0, 1] representing the probability of an element being zeroed");
+    const {
+      numLayers = 1,
+      bias = true,
+      batchFirst = false,
+      dropout = 0,
+      bidirectional = false,
+      projSize = 0,
+    } = options;
+    if (!(dropout >= 0 && dropout <= 1))
+      throw new OperatorError(
+        "dropout should be a number in range [0, 1] representing the probability of an element being zeroed",
+      );
     if (dropout > 0 && numLayers === 1) {
-      emitWarning(`dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers greater than 1, but got dropout=${floatText(dropout)} and num_layers=1`);
+      emitWarning(
+        `dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers greater than 1, but got dropout=${floatText(dropout)} and num_layers=1`,
+      );
     }
     if (inputSize <= 0) throw new OperatorError("input_size must be greater than zero");
     if (hiddenSize <= 0) throw new OperatorError("hidden_size must be greater than zero");
@@ -121,16 +143,21 @@ export abstract class RNNBase extends Module {
   protected checkInput(input: Tensor): void {
     const own = this.weights()[0]!.dtype.name;
     if (input.dtype.name !== own) {
-      throw new OperatorError(`RNN input dtype (torch.${input.dtype.name}) does not match weight dtype (torch.${own}). Convert input: input.to(torch.${own}), or convert model: model.to(torch.${input.dtype.name})`);
+      throw new OperatorError(
+        `RNN input dtype (torch.${input.dtype.name}) does not match weight dtype (torch.${own}). Convert input: input.to(torch.${own}), or convert model: model.to(torch.${input.dtype.name})`,
+      );
     }
     if (input.sizes.at(-1) !== this.input_size) {
-      throw new OperatorError(`input.size(-1) must be equal to input_size. Expected ${this.input_size}, got ${input.sizes.at(-1)}`);
+      throw new OperatorError(
+        `input.size(-1) must be equal to input_size. Expected ${this.input_size}, got ${input.sizes.at(-1)}`,
+      );
     }
   }
 
   protected checkState(state: Tensor, input: Tensor, size: number, name: string): void {
     const expected = this.stateShape(input, size);
-    if (state.sizes.join() !== expected.join()) throw new OperatorError(`Expected ${name} size (${expected.join(", ")}), got [${state.sizes.join(", ")}]`);
+    if (state.sizes.join() !== expected.join())
+      throw new OperatorError(`Expected ${name} size (${expected.join(", ")}), got [${state.sizes.join(", ")}]`);
   }
 
   /** What the operators take behind input, state and weights. */
@@ -139,13 +166,23 @@ export abstract class RNNBase extends Module {
   }
 
   /** Runs a network with one state. */
-  protected runSimple(operator: string, name: string, given: Tensor, hx: Tensor | null): [output: Tensor, state: Tensor] {
-    if (given.ndim !== 2 && given.ndim !== 3) throw new OperatorError(`${name}: Expected input to be 2D or 3D, got ${given.ndim}D ${name === "RNN" ? "tensor " : ""}instead`);
+  protected runSimple(
+    operator: string,
+    name: string,
+    given: Tensor,
+    hx: Tensor | null,
+  ): [output: Tensor, state: Tensor] {
+    if (given.ndim !== 2 && given.ndim !== 3)
+      throw new OperatorError(
+        `${name}: Expected input to be 2D or 3D, got ${given.ndim}D ${name === "RNN" ? "tensor " : ""}instead`,
+      );
     const batched = given.ndim === 3;
     const input = batched ? given : aten("unsqueeze", given, this.batchDim());
     let state = hx;
     if (state && state.ndim !== given.ndim) {
-      throw new OperatorError(`For ${batched ? "batched 3-D" : "unbatched 2-D"} input, hx should also be ${given.ndim}-D but got ${state.ndim}-D tensor`);
+      throw new OperatorError(
+        `For ${batched ? "batched 3-D" : "unbatched 2-D"} input, hx should also be ${given.ndim}-D but got ${state.ndim}-D tensor`,
+      );
     }
     if (state && !batched) state = aten("unsqueeze", state, 1);
     state ??= this.zeros(input, this.hidden_size);
@@ -172,7 +209,8 @@ export class RNN extends RNNBase {
   readonly nonlinearity: "tanh" | "relu";
   constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}) {
     const { nonlinearity = "tanh" } = options;
-    if (nonlinearity !== "tanh" && nonlinearity !== "relu") throw new OperatorError(`Unknown nonlinearity '${String(nonlinearity)}'. Select from 'tanh' or 'relu'.`);
+    if (nonlinearity !== "tanh" && nonlinearity !== "relu")
+      throw new OperatorError(`Unknown nonlinearity '${String(nonlinearity)}'. Select from 'tanh' or 'relu'.`);
     super(nonlinearity === "tanh" ? "RNN_TANH" : "RNN_RELU", inputSize, hiddenSize, { ...options, projSize: 0 });
     this.nonlinearity = nonlinearity;
   }
@@ -197,8 +235,12 @@ export class LSTM extends RNNBase {
     super("LSTM", inputSize, hiddenSize, options);
   }
 
-  forward(given: Tensor, hx: readonly [Tensor, Tensor] | null = null): [output: Tensor, state: [hidden: Tensor, cell: Tensor]] {
-    if (given.ndim !== 2 && given.ndim !== 3) throw new OperatorError(`LSTM: Expected input to be 2D or 3D, got ${given.ndim}D instead`);
+  forward(
+    given: Tensor,
+    hx: readonly [Tensor, Tensor] | null = null,
+  ): [output: Tensor, state: [hidden: Tensor, cell: Tensor]] {
+    if (given.ndim !== 2 && given.ndim !== 3)
+      throw new OperatorError(`LSTM: Expected input to be 2D or 3D, got ${given.ndim}D instead`);
     const batched = given.ndim === 3;
     const input = batched ? given : aten("unsqueeze", given, this.batchDim());
     const size = this.proj_size > 0 ? this.proj_size : this.hidden_size;
@@ -206,14 +248,20 @@ export class LSTM extends RNNBase {
     if (hx) {
       const [h, c] = hx;
       if (h.ndim !== given.ndim || c.ndim !== given.ndim) {
-        throw new OperatorError(`For ${batched ? "batched 3-D" : "unbatched 2-D"} input, hx and cx should also be ${given.ndim}-D but got (${h.ndim}-D, ${c.ndim}-D) tensors`);
+        throw new OperatorError(
+          `For ${batched ? "batched 3-D" : "unbatched 2-D"} input, hx and cx should also be ${given.ndim}-D but got (${h.ndim}-D, ${c.ndim}-D) tensors`,
+        );
       }
       state = batched ? hx : hx.map((t) => aten("unsqueeze", t, 1));
     } else state = [this.zeros(input, size), this.zeros(input, this.hidden_size)];
     this.checkInput(input);
     this.checkState(state[0]!, input, size, "hidden[0]");
     this.checkState(state[1]!, input, this.hidden_size, "hidden[1]");
-    const [output, hidden, cell] = atenMany("lstm", input, state, this.weights(), ...this.settings()) as [Tensor, Tensor, Tensor];
+    const [output, hidden, cell] = atenMany("lstm", input, state, this.weights(), ...this.settings()) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
     if (batched) return [output, [hidden, cell]];
     return [aten("squeeze", output, this.batchDim()), [aten("squeeze", hidden, 1), aten("squeeze", cell, 1)]];
   }
@@ -254,7 +302,8 @@ export abstract class RNNCellBase extends Module {
   }
 
   protected checkRank(tensor: Tensor, what: string): void {
-    if (tensor.ndim !== 1 && tensor.ndim !== 2) throw new OperatorError(`${this.getName()}: Expected ${what} to be 1D or 2D, got ${tensor.ndim}D instead`);
+    if (tensor.ndim !== 1 && tensor.ndim !== 2)
+      throw new OperatorError(`${this.getName()}: Expected ${what} to be 1D or 2D, got ${tensor.ndim}D instead`);
   }
 
   /** Runs a cell with one state. */
@@ -278,12 +327,17 @@ export abstract class RNNCellBase extends Module {
 export class RNNCell extends RNNCellBase {
   static override readonly constants: readonly string[] = ["input_size", "hidden_size", "bias", "nonlinearity"];
   readonly nonlinearity: "tanh" | "relu";
-  constructor(inputSize: number, hiddenSize: number, options: CellOptions & { readonly nonlinearity?: "tanh" | "relu" } = {}) {
+  constructor(
+    inputSize: number,
+    hiddenSize: number,
+    options: CellOptions & { readonly nonlinearity?: "tanh" | "relu" } = {},
+  ) {
     super(inputSize, hiddenSize, 1, options);
     this.nonlinearity = options.nonlinearity ?? "tanh";
   }
   forward(input: Tensor, hx: Tensor | null = null): Tensor {
-    if (this.nonlinearity !== "tanh" && this.nonlinearity !== "relu") throw new OperatorError(`Unknown nonlinearity: ${String(this.nonlinearity)}`);
+    if (this.nonlinearity !== "tanh" && this.nonlinearity !== "relu")
+      throw new OperatorError(`Unknown nonlinearity: ${String(this.nonlinearity)}`);
     return this.runSimple(this.nonlinearity === "tanh" ? "rnn_tanh_cell" : "rnn_relu_cell", input, hx);
   }
   override extraRepr(): string {
@@ -317,7 +371,15 @@ export class LSTMCell extends RNNCellBase {
       const zeros = aten("zeros", [input.sizes[0]!, this.hidden_size], { dtype: input.dtype });
       state = [zeros, zeros];
     }
-    const [hidden, cell] = atenMany("lstm_cell", input, state, this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh) as [Tensor, Tensor];
+    const [hidden, cell] = atenMany(
+      "lstm_cell",
+      input,
+      state,
+      this.weight_ih,
+      this.weight_hh,
+      this.bias_ih,
+      this.bias_hh,
+    ) as [Tensor, Tensor];
     return batched ? [hidden, cell] : [aten("squeeze", hidden, 0), aten("squeeze", cell, 0)];
   }
 }

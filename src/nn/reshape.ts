@@ -58,20 +58,35 @@ export class Unfold extends Module {
     return unfold(input, this.kernel_size, { dilation: this.dilation, padding: this.padding, stride: this.stride });
   }
   override extraRepr(): string {
-    return pairsText({ kernel_size: sizeText(this.kernel_size), dilation: sizeText(this.dilation), padding: sizeText(this.padding), stride: sizeText(this.stride) });
+    return pairsText({
+      kernel_size: sizeText(this.kernel_size),
+      dilation: sizeText(this.dilation),
+      padding: sizeText(this.padding),
+      stride: sizeText(this.stride),
+    });
   }
 }
 
 /** Sums columns back into sliding blocks. */
 export class Fold extends Unfold {
-  static override readonly constants: readonly string[] = ["output_size", "kernel_size", "dilation", "padding", "stride"];
+  static override readonly constants: readonly string[] = [
+    "output_size",
+    "kernel_size",
+    "dilation",
+    "padding",
+    "stride",
+  ];
   readonly output_size: Size;
   constructor(outputSize: Size, kernelSize: Size, options: FoldFunctionOptions = {}) {
     super(kernelSize, options);
     this.output_size = outputSize;
   }
   override forward(input: Tensor): Tensor {
-    return fold(input, this.output_size, this.kernel_size, { dilation: this.dilation, padding: this.padding, stride: this.stride });
+    return fold(input, this.output_size, this.kernel_size, {
+      dilation: this.dilation,
+      padding: this.padding,
+      stride: this.stride,
+    });
   }
   override extraRepr(): string {
     return `output_size=${sizeText(this.output_size)}, ${super.extraRepr()}`;

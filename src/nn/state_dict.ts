@@ -51,11 +51,14 @@ function detached(tensor: Tensor): Tensor {
 /** Adds the tensors of a module and of its children. */
 export function collectState(module: Module, into: StateDict, prefix: string, keepVars: boolean): void {
   into.metadata.set(prefix.slice(0, -1), { version: module.stateVersion() });
-  for (const [name, value] of ownParameters(module)) if (value) into.set(prefix + name, keepVars ? value : detached(value));
+  for (const [name, value] of ownParameters(module))
+    if (value) into.set(prefix + name, keepVars ? value : detached(value));
   for (const [name, value] of ownBuffers(module)) {
-    if (value && module[STATE].buffers.get(name)!.persistent) into.set(prefix + name, keepVars ? value : detached(value));
+    if (value && module[STATE].buffers.get(name)!.persistent)
+      into.set(prefix + name, keepVars ? value : detached(value));
   }
-  for (const [name, child] of module.namedChildren({ removeDuplicate: false })) collectState(child, into, `${prefix}${name}.`, keepVars);
+  for (const [name, child] of module.namedChildren({ removeDuplicate: false }))
+    collectState(child, into, `${prefix}${name}.`, keepVars);
 }
 
 const sizeText = (sizes: readonly number[]): string => `torch.Size([${sizes.join(", ")}])`;
@@ -75,14 +78,18 @@ export function loadOwnTensors(module: Module, load: StateLoad): void {
       continue;
     }
     if (!(given instanceof Tensor)) {
-      errors.push(`While copying the parameter named "${key}", expected torch.Tensor or Tensor-like object from checkpoint but received ${typeof given}`);
+      errors.push(
+        `While copying the parameter named "${key}", expected torch.Tensor or Tensor-like object from checkpoint but received ${typeof given}`,
+      );
       continue;
     }
     let source: Tensor = given;
     // checkpoints of PyTorch 0.3 hold scalars as tensors of one element
     if (target.ndim === 0 && source.ndim === 1 && source.sizes[0] === 1) source = viewOf(source, [], []);
     if (source.sizes.length !== target.sizes.length || source.sizes.some((size, d) => size !== target.sizes[d])) {
-      errors.push(`size mismatch for ${key}: copying a param with shape ${sizeText(source.sizes)} from checkpoint, the shape in current model is ${sizeText(target.sizes)}.`);
+      errors.push(
+        `size mismatch for ${key}: copying a param with shape ${sizeText(source.sizes)} from checkpoint, the shape in current model is ${sizeText(target.sizes)}.`,
+      );
       continue;
     }
     if (load.assign) {
@@ -109,7 +116,15 @@ export function loadState(root: Module, dict: StateDictLike, options: LoadStateD
   const unexpectedKeys: string[] = [];
   const errors: string[] = [];
   const visit = (module: Module, tensors: Map<string, Tensor>, prefix: string): void => {
-    module.loadOwnState({ tensors, prefix, version: metadata?.get(prefix.slice(0, -1))?.version, assign, missingKeys, unexpectedKeys, errors });
+    module.loadOwnState({
+      tensors,
+      prefix,
+      version: metadata?.get(prefix.slice(0, -1))?.version,
+      assign,
+      missingKeys,
+      unexpectedKeys,
+      errors,
+    });
     for (const [name, child] of module.namedChildren({ removeDuplicate: false })) {
       const inner = `${prefix}${name}.`;
       visit(child, new Map([...tensors].filter(([key]) => key.startsWith(inner))), inner);
@@ -122,6 +137,7 @@ export function loadState(root: Module, dict: StateDictLike, options: LoadStateD
     if (unexpectedKeys.length > 0) lines.unshift(`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys)}. `);
     if (missingKeys.length > 0) lines.unshift(`Missing key(s) in state_dict: ${quoted(missingKeys)}. `);
   }
-  if (lines.length > 0) throw new OperatorError(`Error(s) in loading state_dict for ${root.getName()}:\n\t${lines.join("\n\t")}`);
+  if (lines.length > 0)
+    throw new OperatorError(`Error(s) in loading state_dict for ${root.getName()}:\n\t${lines.join("\n\t")}`);
   return { missingKeys, unexpectedKeys };
 }

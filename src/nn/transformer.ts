@@ -52,7 +52,9 @@ export class MultiheadAttention extends Module {
 
   constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
     if (embedDim <= 0 || numHeads <= 0) {
-      throw new OperatorError(`embed_dim and num_heads must be greater than 0, got embed_dim=${embedDim} and num_heads=${numHeads} instead`);
+      throw new OperatorError(
+        `embed_dim and num_heads must be greater than 0, got embed_dim=${embedDim} and num_heads=${numHeads} instead`,
+      );
     }
     super();
     const { bias = true } = options;
@@ -65,7 +67,8 @@ export class MultiheadAttention extends Module {
     this.batch_first = options.batchFirst ?? false;
     this.head_dim = Math.floor(embedDim / numHeads);
     if (this.head_dim * numHeads !== embedDim) throw new OperatorError("embed_dim must be divisible by num_heads");
-    const separate = (features: number): Parameter | null => (this._qkv_same_embed_dim ? null : emptyParameter([embedDim, features], options));
+    const separate = (features: number): Parameter | null =>
+      this._qkv_same_embed_dim ? null : emptyParameter([embedDim, features], options);
     const packed = this._qkv_same_embed_dim ? emptyParameter([3 * embedDim, embedDim], options) : null;
     if (packed) this.registerParameter("in_proj_weight", packed);
     this.registerParameter("q_proj_weight", separate(embedDim));
@@ -82,7 +85,8 @@ export class MultiheadAttention extends Module {
 
   /** Draws the default initial values. */
   resetParameters(): void {
-    for (const weight of [this.in_proj_weight, this.q_proj_weight, this.k_proj_weight, this.v_proj_weight]) if (weight) xavier_uniform_(weight);
+    for (const weight of [this.in_proj_weight, this.q_proj_weight, this.k_proj_weight, this.v_proj_weight])
+      if (weight) xavier_uniform_(weight);
     if (this.in_proj_bias) {
       constant_(this.in_proj_bias, 0);
       constant_(this.out_proj.bias!, 0);
@@ -93,8 +97,14 @@ export class MultiheadAttention extends Module {
 
   /** The attended values and, where `needWeights`, the attention weights (their mean over heads, or each). */
   forward(
-    query: Tensor, key: Tensor, value: Tensor, keyPaddingMask: Tensor | null = null, needWeights = true,
-    attnMask: Tensor | null = null, averageAttnWeights = true, isCausal = false,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    keyPaddingMask: Tensor | null = null,
+    needWeights = true,
+    attnMask: Tensor | null = null,
+    averageAttnWeights = true,
+    isCausal = false,
   ): [output: Tensor, weights: Tensor | null] {
     const turned = new Map<Tensor, Tensor>();
     const turn = (x: Tensor): Tensor => {
@@ -103,13 +113,18 @@ export class MultiheadAttention extends Module {
       turned.set(x, known);
       return known;
     };
-    const padding = canonicalMask(keyPaddingMask, "key_padding_mask", query.dtype, { dtype: attnMask?.dtype, name: "attn_mask" });
+    const padding = canonicalMask(keyPaddingMask, "key_padding_mask", query.dtype, {
+      dtype: attnMask?.dtype,
+      name: "attn_mask",
+    });
     const mask = canonicalMask(attnMask, "attn_mask", query.dtype, null);
     const [output, weights] = multi_head_attention_forward(turn(query), turn(key), turn(value), {
       embedDim: this.embed_dim,
       numHeads: this.num_heads,
       inProjWeight: this.in_proj_weight,
-      separateWeights: this._qkv_same_embed_dim ? null : [this.q_proj_weight!, this.k_proj_weight!, this.v_proj_weight!],
+      separateWeights: this._qkv_same_embed_dim
+        ? null
+        : [this.q_proj_weight!, this.k_proj_weight!, this.v_proj_weight!],
       inProjBias: this.in_proj_bias,
       biasK: this.bias_k,
       biasV: this.bias_v,
@@ -181,10 +196,19 @@ export class TransformerEncoderLayer extends Module {
     this.activation = activationOf(options.activation ?? "relu");
   }
 
-  forward(src: Tensor, srcMask: Tensor | null = null, srcKeyPaddingMask: Tensor | null = null, isCausal = false): Tensor {
-    const padding = canonicalMask(srcKeyPaddingMask, "src_key_padding_mask", src.dtype, { dtype: srcMask?.dtype, name: "src_mask" });
+  forward(
+    src: Tensor,
+    srcMask: Tensor | null = null,
+    srcKeyPaddingMask: Tensor | null = null,
+    isCausal = false,
+  ): Tensor {
+    const padding = canonicalMask(srcKeyPaddingMask, "src_key_padding_mask", src.dtype, {
+      dtype: srcMask?.dtype,
+      name: "src_mask",
+    });
     const mask = canonicalMask(srcMask, "src_mask", src.dtype, null);
-    const attend = (x: Tensor): Tensor => this.dropout1(this.self_attn(x, x, x, padding, false, mask, true, isCausal)[0]);
+    const attend = (x: Tensor): Tensor =>
+      this.dropout1(this.self_attn(x, x, x, padding, false, mask, true, isCausal)[0]);
     const feed = (x: Tensor): Tensor => this.dropout2(this.linear2(this.dropout(this.activation(this.linear1(x)))));
     if (this.norm_first) {
       const x = aten("add", src, attend(this.norm1(src)));
@@ -232,11 +256,21 @@ export class TransformerDecoderLayer extends Module {
   }
 
   forward(
-    tgt: Tensor, memory: Tensor, tgtMask: Tensor | null = null, memoryMask: Tensor | null = null,
-    tgtKeyPaddingMask: Tensor | null = null, memoryKeyPaddingMask: Tensor | null = null, tgtIsCausal = false, memoryIsCausal = false,
+    tgt: Tensor,
+    memory: Tensor,
+    tgtMask: Tensor | null = null,
+    memoryMask: Tensor | null = null,
+    tgtKeyPaddingMask: Tensor | null = null,
+    memoryKeyPaddingMask: Tensor | null = null,
+    tgtIsCausal = false,
+    memoryIsCausal = false,
   ): Tensor {
-    const attend = (x: Tensor): Tensor => this.dropout1(this.self_attn(x, x, x, tgtKeyPaddingMask, false, tgtMask, true, tgtIsCausal)[0]);
-    const recall = (x: Tensor): Tensor => this.dropout2(this.multihead_attn(x, memory, memory, memoryKeyPaddingMask, false, memoryMask, true, memoryIsCausal)[0]);
+    const attend = (x: Tensor): Tensor =>
+      this.dropout1(this.self_attn(x, x, x, tgtKeyPaddingMask, false, tgtMask, true, tgtIsCausal)[0]);
+    const recall = (x: Tensor): Tensor =>
+      this.dropout2(
+        this.multihead_attn(x, memory, memory, memoryKeyPaddingMask, false, memoryMask, true, memoryIsCausal)[0],
+      );
     const feed = (x: Tensor): Tensor => this.dropout3(this.linear2(this.dropout(this.activation(this.linear1(x)))));
     if (this.norm_first) {
       let x = aten("add", tgt, attend(this.norm1(tgt)));
@@ -254,7 +288,12 @@ function clones<M extends Module>(layer: M, count: number): ModuleList<M> {
 }
 
 /** Whether a mask is the causal one, where that is not said. */
-function isCausalMask(mask: Tensor | null, given: boolean | null, layer: { readonly batch_first: boolean }, source: Tensor): boolean {
+function isCausalMask(
+  mask: Tensor | null,
+  given: boolean | null,
+  layer: { readonly batch_first: boolean },
+  source: Tensor,
+): boolean {
   if (given !== null || !mask) return given === true;
   const length = source.sizes[source.ndim === 3 && layer.batch_first ? 1 : 0]!;
   const causal = Transformer.generateSquareSubsequentMask(length, mask.dtype);
@@ -275,8 +314,16 @@ export class TransformerEncoder extends Module {
     this.norm = norm;
   }
 
-  forward(src: Tensor, mask: Tensor | null = null, srcKeyPaddingMask: Tensor | null = null, isCausal: boolean | null = null): Tensor {
-    const padding = canonicalMask(srcKeyPaddingMask, "src_key_padding_mask", src.dtype, { dtype: mask?.dtype, name: "mask" });
+  forward(
+    src: Tensor,
+    mask: Tensor | null = null,
+    srcKeyPaddingMask: Tensor | null = null,
+    isCausal: boolean | null = null,
+  ): Tensor {
+    const padding = canonicalMask(srcKeyPaddingMask, "src_key_padding_mask", src.dtype, {
+      dtype: mask?.dtype,
+      name: "mask",
+    });
     const added = canonicalMask(mask, "mask", src.dtype, null);
     const causal = isCausalMask(added, isCausal, this.layers.at(0).self_attn, src);
     let output = src;
@@ -300,12 +347,28 @@ export class TransformerDecoder extends Module {
   }
 
   forward(
-    tgt: Tensor, memory: Tensor, tgtMask: Tensor | null = null, memoryMask: Tensor | null = null,
-    tgtKeyPaddingMask: Tensor | null = null, memoryKeyPaddingMask: Tensor | null = null, tgtIsCausal: boolean | null = null, memoryIsCausal = false,
+    tgt: Tensor,
+    memory: Tensor,
+    tgtMask: Tensor | null = null,
+    memoryMask: Tensor | null = null,
+    tgtKeyPaddingMask: Tensor | null = null,
+    memoryKeyPaddingMask: Tensor | null = null,
+    tgtIsCausal: boolean | null = null,
+    memoryIsCausal = false,
   ): Tensor {
     const causal = isCausalMask(tgtMask, tgtIsCausal, this.layers.at(0).self_attn, tgt);
     let output = tgt;
-    for (const layer of this.layers) output = layer(output, memory, tgtMask, memoryMask, tgtKeyPaddingMask, memoryKeyPaddingMask, causal, memoryIsCausal);
+    for (const layer of this.layers)
+      output = layer(
+        output,
+        memory,
+        tgtMask,
+        memoryMask,
+        tgtKeyPaddingMask,
+        memoryKeyPaddingMask,
+        causal,
+        memoryIsCausal,
+      );
     return this.norm ? this.norm(output) : output;
   }
 }
@@ -328,10 +391,25 @@ export class Transformer extends Module {
 
   constructor(options: TransformerOptions = {}) {
     super();
-    const { dModel = 512, nhead = 8, numEncoderLayers = 6, numDecoderLayers = 6, layerNormEps: eps = 1e-5, bias = true } = options;
+    const {
+      dModel = 512,
+      nhead = 8,
+      numEncoderLayers = 6,
+      numDecoderLayers = 6,
+      layerNormEps: eps = 1e-5,
+      bias = true,
+    } = options;
     const normOptions = options.dtype ? { eps, bias, dtype: options.dtype } : { eps, bias };
-    this.encoder = new TransformerEncoder(new TransformerEncoderLayer(dModel, nhead, options), numEncoderLayers, new LayerNorm(dModel, normOptions));
-    this.decoder = new TransformerDecoder(new TransformerDecoderLayer(dModel, nhead, options), numDecoderLayers, new LayerNorm(dModel, normOptions));
+    this.encoder = new TransformerEncoder(
+      new TransformerEncoderLayer(dModel, nhead, options),
+      numEncoderLayers,
+      new LayerNorm(dModel, normOptions),
+    );
+    this.decoder = new TransformerDecoder(
+      new TransformerDecoderLayer(dModel, nhead, options),
+      numDecoderLayers,
+      new LayerNorm(dModel, normOptions),
+    );
     for (const parameter of this.parameters()) if (parameter.ndim > 1) xavier_uniform_(parameter);
     this.d_model = dModel;
     this.nhead = nhead;
@@ -344,16 +422,34 @@ export class Transformer extends Module {
   }
 
   forward(
-    src: Tensor, tgt: Tensor, srcMask: Tensor | null = null, tgtMask: Tensor | null = null, memoryMask: Tensor | null = null,
-    srcKeyPaddingMask: Tensor | null = null, tgtKeyPaddingMask: Tensor | null = null, memoryKeyPaddingMask: Tensor | null = null,
-    srcIsCausal: boolean | null = null, tgtIsCausal: boolean | null = null, memoryIsCausal = false,
+    src: Tensor,
+    tgt: Tensor,
+    srcMask: Tensor | null = null,
+    tgtMask: Tensor | null = null,
+    memoryMask: Tensor | null = null,
+    srcKeyPaddingMask: Tensor | null = null,
+    tgtKeyPaddingMask: Tensor | null = null,
+    memoryKeyPaddingMask: Tensor | null = null,
+    srcIsCausal: boolean | null = null,
+    tgtIsCausal: boolean | null = null,
+    memoryIsCausal = false,
   ): Tensor {
     const batchDim = this.batch_first ? 0 : 1;
-    if (src.ndim === 3 && src.sizes[batchDim] !== tgt.sizes[batchDim]) throw new OperatorError("the batch number of src and tgt must be equal");
+    if (src.ndim === 3 && src.sizes[batchDim] !== tgt.sizes[batchDim])
+      throw new OperatorError("the batch number of src and tgt must be equal");
     if (src.sizes.at(-1) !== this.d_model || tgt.sizes.at(-1) !== this.d_model) {
       throw new OperatorError("the feature number of src and tgt must be equal to d_model");
     }
     const memory = this.encoder(src, srcMask, srcKeyPaddingMask, srcIsCausal);
-    return this.decoder(tgt, memory, tgtMask, memoryMask, tgtKeyPaddingMask, memoryKeyPaddingMask, tgtIsCausal, memoryIsCausal);
+    return this.decoder(
+      tgt,
+      memory,
+      tgtMask,
+      memoryMask,
+      tgtKeyPaddingMask,
+      memoryKeyPaddingMask,
+      tgtIsCausal,
+      memoryIsCausal,
+    );
   }
 }

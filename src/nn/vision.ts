@@ -1,7 +1,13 @@
 /** @file Upsampling and shuffling of pixels and channels. Upstream: torch/nn/modules/upsampling.py, pixelshuffle.py, channelshuffle.py. Spec: none. */
 import type { Tensor } from "../tensor/tensor.ts";
 import { floatText, valueText, type Size } from "./aten.ts";
-import { channel_shuffle, interpolate, pixel_shuffle, pixel_unshuffle, type InterpolateMode } from "./functional_vision.ts";
+import {
+  channel_shuffle,
+  interpolate,
+  pixel_shuffle,
+  pixel_unshuffle,
+  type InterpolateMode,
+} from "./functional_vision.ts";
 import { Module } from "./module.ts";
 
 /** Options of Upsample: one of `size` and `scaleFactor`. */
@@ -15,7 +21,14 @@ export interface UpsampleOptions {
 
 /** Resizes the spatial dimensions. */
 export class Upsample extends Module {
-  static readonly constants: readonly string[] = ["size", "scale_factor", "mode", "align_corners", "name", "recompute_scale_factor"];
+  static readonly constants: readonly string[] = [
+    "size",
+    "scale_factor",
+    "mode",
+    "align_corners",
+    "name",
+    "recompute_scale_factor",
+  ];
   override readonly name: string;
   readonly size: Size | null;
   readonly scale_factor: Size | null;
@@ -45,7 +58,10 @@ export class Upsample extends Module {
 
   override extraRepr(): string {
     const { scale_factor: scale } = this;
-    const factors = typeof scale === "number" ? floatText(scale) : scale && `(${scale.map(floatText).join(", ")}${scale.length === 1 ? "," : ""})`;
+    const factors =
+      typeof scale === "number"
+        ? floatText(scale)
+        : scale && `(${scale.map(floatText).join(", ")}${scale.length === 1 ? "," : ""})`;
     return `${factors ? `scale_factor=${factors}` : `size=${valueText(this.size)}`}, mode='${this.mode}'`;
   }
 }

@@ -46,11 +46,7 @@ export class FileSink implements ByteSink {
       const name = `.${basename(this.target).slice(0, 200)}.${process.pid}.${counter++}.tmp`;
       this.temporary = join(dirname(this.target), name);
       // Exclusive: an attacker's link of that name in a shared folder must not be followed.
-      this.descriptor = openSync(
-        this.temporary,
-        constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
-        0o666,
-      );
+      this.descriptor = openSync(this.temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o666);
       if (existing) fchmodSync(this.descriptor, existing.mode);
     } catch (cause) {
       const opened = this.descriptor !== undefined;

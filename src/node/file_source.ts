@@ -21,8 +21,7 @@ export class FileSource implements ByteSource {
     }
     try {
       const stat = fstatSync(descriptor);
-      if (stat.isDirectory())
-        throw new ArchiveError(`The provided filename ${path} is a directory`, { file: path });
+      if (stat.isDirectory()) throw new ArchiveError(`The provided filename ${path} is a directory`, { file: path });
       if (!stat.isFile())
         throw new ArchiveError(`Cannot read archive "${path}": not a regular file, random access is needed`, {
           file: path,
@@ -94,7 +93,6 @@ function messageOf(cause: unknown): string {
 
 function openError(path: string, cause: unknown): ArchiveError {
   const code = (cause as NodeJS.ErrnoException).code;
-  if (code === "ENOENT")
-    return new ArchiveError(`The provided filename ${path} does not exist`, { file: path, cause });
+  if (code === "ENOENT") return new ArchiveError(`The provided filename ${path} does not exist`, { file: path, cause });
   return new ArchiveError(`Cannot read archive "${path}": ${messageOf(cause)}`, { file: path, cause });
 }

@@ -71,7 +71,9 @@ function geluKernel(approximate: string): Kernel1 {
   if (!kernel) throw new OperatorError("approximate argument must be either none or tanh.");
   return kernel;
 }
-op("aten::gelu(Tensor self, *, str approximate=\"none\") -> Tensor", (self, approximate) => floatsOnly(self, geluKernel(approximate)));
+op('aten::gelu(Tensor self, *, str approximate="none") -> Tensor', (self, approximate) =>
+  floatsOnly(self, geluKernel(approximate)),
+);
 
 const SILU: Kernel1 = {
   name: "silu_cpu",
@@ -169,24 +171,46 @@ op("aten::softshrink(Tensor self, Scalar lambd=0.5) -> Tensor", (self, lambd) =>
   if (self.dtype.category !== "float") throw notImplemented("softshrink_check", self.dtype);
   const l = scalarToNumber(lambd);
   if (l < 0) {
-    const max = self.dtype === DTYPES.float64 ? "1.79769e+308" : self.dtype === DTYPES.float16 ? "65504" : self.dtype === DTYPES.bfloat16 ? "3.38953e+38" : "3.40282e+38";
-    throw new OperatorError(`lambda must be in range [0, ${max}] for input dtype ${self.dtype.cppName}, but found ${l}`);
+    const max =
+      self.dtype === DTYPES.float64
+        ? "1.79769e+308"
+        : self.dtype === DTYPES.float16
+          ? "65504"
+          : self.dtype === DTYPES.bfloat16
+            ? "3.38953e+38"
+            : "3.40282e+38";
+    throw new OperatorError(
+      `lambda must be in range [0, ${max}] for input dtype ${self.dtype.cppName}, but found ${l}`,
+    );
   }
   const p = parameter(self, lambd);
-  return floatsOnly(self, { name: "softshrink_cpu", real: (x) => (x > p ? x - p : x < -p ? x + p : x !== x ? x : 0 * x) });
+  return floatsOnly(self, {
+    name: "softshrink_cpu",
+    real: (x) => (x > p ? x - p : x < -p ? x + p : x !== x ? x : 0 * x),
+  });
 });
 
 op("aten::threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor", (self, threshold, value) => {
-  if (self.dtype === DTYPES.bool || self.dtype.category === "complex") throw notImplemented("threshold_cpu", self.dtype);
+  if (self.dtype === DTYPES.bool || self.dtype.category === "complex")
+    throw notImplemented("threshold_cpu", self.dtype);
   const isInt = self.dtype.category === "int";
   const t = isInt ? Math.trunc(scalarToNumber(threshold)) : parameter(self, threshold);
   const v = isInt ? Math.trunc(scalarToNumber(value)) : parameter(self, value);
-  return map1(self, { name: "threshold_cpu", real: (x) => (x <= t ? v : x), big: (x) => (x <= BigInt(t) ? BigInt(v) : x) });
+  return map1(self, {
+    name: "threshold_cpu",
+    real: (x) => (x <= t ? v : x),
+    big: (x) => (x <= BigInt(t) ? BigInt(v) : x),
+  });
 });
 
 /** `weight` (C) made broadcastable against `self` (N, C, ...). */
 export function channelView(weight: Tensor, self: Tensor): Tensor {
-  if (weight.numel === 1 || self.ndim < 2) return viewOf(weight, weight.numel === 1 ? new Array<number>(self.ndim).fill(1) : weight.sizes, weight.numel === 1 ? new Array<number>(self.ndim).fill(0) : weight.strides);
+  if (weight.numel === 1 || self.ndim < 2)
+    return viewOf(
+      weight,
+      weight.numel === 1 ? new Array<number>(self.ndim).fill(1) : weight.sizes,
+      weight.numel === 1 ? new Array<number>(self.ndim).fill(0) : weight.strides,
+    );
   const sizes = self.sizes.map((_, d) => (d === 1 ? weight.numel : 1));
   const strides = self.sizes.map((_, d) => (d === 1 ? weight.strides[0]! : 0));
   return viewOf(weight, sizes, strides);
@@ -194,7 +218,9 @@ export function channelView(weight: Tensor, self: Tensor): Tensor {
 const PRELU = { name: "prelu_cpu", real: (x: number, w: number) => (x > 0 ? x : w * x) };
 op("aten::prelu(Tensor self, Tensor weight) -> Tensor", (self, weight) => {
   if (self.dtype !== weight.dtype) {
-    throw new OperatorError(`prelu: Type promoting not supported. Got ${self.dtype.cppName} and ${weight.dtype.cppName}`);
+    throw new OperatorError(
+      `prelu: Type promoting not supported. Got ${self.dtype.cppName} and ${weight.dtype.cppName}`,
+    );
   }
   if (weight.ndim > 1) {
     throw new OperatorError(`prelu: Expected \`weight\` to be a scalar or 1D tensor, but got: ndim = ${weight.ndim}`);
@@ -211,7 +237,9 @@ op("aten::prelu(Tensor self, Tensor weight) -> Tensor", (self, weight) => {
   if (self.dtype.category !== "float") throw notImplemented("prelu_cpu", self.dtype);
   return map2(self, channelView(weight, self), PRELU, self.dtype);
 });
-op("aten::_prelu_kernel(Tensor self, Tensor weight) -> Tensor", (self, weight) => map2(self, weight, PRELU, self.dtype));
+op("aten::_prelu_kernel(Tensor self, Tensor weight) -> Tensor", (self, weight) =>
+  map2(self, weight, PRELU, self.dtype),
+);
 
 op("aten::glu(Tensor self, int dim=-1) -> Tensor", (self, dim) => {
   if (self.ndim === 0) throw new OperatorError("glu does not support scalars because halving size must be even");

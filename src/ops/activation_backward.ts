@@ -16,7 +16,8 @@ import { kernelParameter } from "./unary.ts";
 /** `f(grad, x)` in the common dtype. */
 function gradient(grad: Tensor, self: Tensor, kernel: Kernel2): Tensor {
   const dtype = resultType(grad, self);
-  if (dtype.category !== "float" && !(dtype.category === "complex" && kernel.complex)) throw notImplemented(kernel.name, dtype);
+  if (dtype.category !== "float" && !(dtype.category === "complex" && kernel.complex))
+    throw notImplemented(kernel.name, dtype);
   return map2(grad, self, kernel, dtype);
 }
 
@@ -54,18 +55,20 @@ op("aten::logit_backward(Tensor grad_output, Tensor self, float? eps=None) -> Te
 );
 
 const KAPPA = Math.sqrt(2 / Math.PI);
-op("aten::gelu_backward(Tensor grad_output, Tensor self, *, str approximate=\"none\") -> Tensor", (grad, self, approximate) =>
-  gradient(grad, self, {
-    name: "GeluBackwardKernelImpl",
-    real:
-      approximate === "tanh"
-        ? (g, x) => {
-            const inner = KAPPA * (x + 0.044715 * x * x * x);
-            const t = Math.tanh(inner);
-            return g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * KAPPA * (1 + 3 * 0.044715 * x * x));
-          }
-        : (g, x) => g * (0.5 * (1 + erf(x * Math.SQRT1_2)) + x * Math.exp(-0.5 * x * x) * 0.3989422804014327),
-  }),
+op(
+  'aten::gelu_backward(Tensor grad_output, Tensor self, *, str approximate="none") -> Tensor',
+  (grad, self, approximate) =>
+    gradient(grad, self, {
+      name: "GeluBackwardKernelImpl",
+      real:
+        approximate === "tanh"
+          ? (g, x) => {
+              const inner = KAPPA * (x + 0.044715 * x * x * x);
+              const t = Math.tanh(inner);
+              return g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * KAPPA * (1 + 3 * 0.044715 * x * x));
+            }
+          : (g, x) => g * (0.5 * (1 + erf(x * Math.SQRT1_2)) + x * Math.exp(-0.5 * x * x) * 0.3989422804014327),
+    }),
 );
 op("aten::silu_backward(Tensor grad_output, Tensor self) -> Tensor", (grad, self) =>
   gradient(grad, self, {
@@ -104,56 +107,79 @@ op("aten::hardswish_backward(Tensor grad_output, Tensor self) -> Tensor", (grad,
     real: (g, x) => (x <= -3 ? 0 : x < 3 ? g * (x / 3 + 0.5) : g),
   }),
 );
-op("aten::hardtanh_backward(Tensor grad_output, Tensor self, Scalar min_val, Scalar max_val) -> Tensor", (grad, self, min, max) => {
-  const lo = kernelParameter(self.dtype, number(min));
-  const hi = kernelParameter(self.dtype, number(max));
-  return gradient(grad, self, { name: "hardshrink_backward_cpu", real: (g, x) => (x <= lo || x >= hi ? 0 : g) });
-});
-op("aten::elu_backward(Tensor grad_output, Scalar alpha, Scalar scale, Scalar input_scale, bool is_result, Tensor self_or_result) -> Tensor", (grad, alpha, scale, inputScale, isResult, self) => {
-  const negative = number(alpha) * number(scale);
-  const positive = number(scale);
-  const slope = number(inputScale);
-  return gradient(grad, self, {
-    name: "elu_backward_cpu",
-    real: (g, x) =>
-      isResult
-        ? x <= 0
-          ? g * slope * (x + negative)
-          : g * positive
-        : x <= 0
-          ? g * slope * negative * Math.exp(x * slope)
-          : g * positive,
-  });
-});
-op("aten::leaky_relu_backward(Tensor grad_output, Tensor self, Scalar negative_slope, bool self_is_result) -> Tensor", (grad, self, slope) => {
-  const s = kernelParameter(self.dtype, number(slope));
-  return gradient(grad, self, { name: "leaky_relu_backward_cpu", real: (g, x) => (x > 0 ? g : g * s) });
-});
-op("aten::softplus_backward(Tensor grad_output, Tensor self, Scalar beta, Scalar threshold) -> Tensor", (grad, self, beta, threshold) => {
-  const b = number(beta);
-  const t = number(threshold);
-  return gradient(grad, self, {
-    name: "softplus_backward_cpu",
-    real: (g, x) => {
-      if (x * b > t) return g;
-      const z = Math.exp(x * b);
-      return (g * z) / (z + 1);
-    },
-  });
-});
+op(
+  "aten::hardtanh_backward(Tensor grad_output, Tensor self, Scalar min_val, Scalar max_val) -> Tensor",
+  (grad, self, min, max) => {
+    const lo = kernelParameter(self.dtype, number(min));
+    const hi = kernelParameter(self.dtype, number(max));
+    return gradient(grad, self, { name: "hardshrink_backward_cpu", real: (g, x) => (x <= lo || x >= hi ? 0 : g) });
+  },
+);
+op(
+  "aten::elu_backward(Tensor grad_output, Scalar alpha, Scalar scale, Scalar input_scale, bool is_result, Tensor self_or_result) -> Tensor",
+  (grad, alpha, scale, inputScale, isResult, self) => {
+    const negative = number(alpha) * number(scale);
+    const positive = number(scale);
+    const slope = number(inputScale);
+    return gradient(grad, self, {
+      name: "elu_backward_cpu",
+      real: (g, x) =>
+        isResult
+          ? x <= 0
+            ? g * slope * (x + negative)
+            : g * positive
+          : x <= 0
+            ? g * slope * negative * Math.exp(x * slope)
+            : g * positive,
+    });
+  },
+);
+op(
+  "aten::leaky_relu_backward(Tensor grad_output, Tensor self, Scalar negative_slope, bool self_is_result) -> Tensor",
+  (grad, self, slope) => {
+    const s = kernelParameter(self.dtype, number(slope));
+    return gradient(grad, self, { name: "leaky_relu_backward_cpu", real: (g, x) => (x > 0 ? g : g * s) });
+  },
+);
+op(
+  "aten::softplus_backward(Tensor grad_output, Tensor self, Scalar beta, Scalar threshold) -> Tensor",
+  (grad, self, beta, threshold) => {
+    const b = number(beta);
+    const t = number(threshold);
+    return gradient(grad, self, {
+      name: "softplus_backward_cpu",
+      real: (g, x) => {
+        if (x * b > t) return g;
+        const z = Math.exp(x * b);
+        return (g * z) / (z + 1);
+      },
+    });
+  },
+);
 function shrinkBackward(name: string) {
   return (grad: Tensor, self: Tensor, lambd: Scalar): Tensor => {
     const l = kernelParameter(self.dtype, number(lambd));
     return gradient(grad, self, { name, real: (g, x) => (x >= -l && x <= l ? 0 : g) });
   };
 }
-op("aten::hardshrink_backward(Tensor grad_out, Tensor self, Scalar lambd) -> Tensor", shrinkBackward("shrink_backward_cpu"));
-op("aten::softshrink_backward(Tensor grad_output, Tensor self, Scalar lambd) -> Tensor", shrinkBackward("shrink_backward_cpu"));
+op(
+  "aten::hardshrink_backward(Tensor grad_out, Tensor self, Scalar lambd) -> Tensor",
+  shrinkBackward("shrink_backward_cpu"),
+);
+op(
+  "aten::softshrink_backward(Tensor grad_output, Tensor self, Scalar lambd) -> Tensor",
+  shrinkBackward("shrink_backward_cpu"),
+);
 op("aten::threshold_backward(Tensor grad_output, Tensor self, Scalar threshold) -> Tensor", (grad, self, threshold) => {
   const t = number(threshold);
   const dtype = resultType(grad, self);
   if (dtype === DTYPES.bool) throw notImplemented("threshold_cpu", dtype);
-  return map2(grad, self, { name: "threshold_cpu", real: (g, x) => (x <= t ? 0 : g), big: (g, x) => (x <= BigInt(Math.trunc(t)) ? 0n : g) }, dtype);
+  return map2(
+    grad,
+    self,
+    { name: "threshold_cpu", real: (g, x) => (x <= t ? 0 : g), big: (g, x) => (x <= BigInt(Math.trunc(t)) ? 0n : g) },
+    dtype,
+  );
 });
 op("aten::log_sigmoid_backward(Tensor grad_output, Tensor self, Tensor buffer) -> Tensor", (grad, self) =>
   gradient(grad, self, {
@@ -164,20 +190,26 @@ op("aten::log_sigmoid_backward(Tensor grad_output, Tensor self, Tensor buffer) -
     },
   }),
 );
-op("aten::_prelu_kernel_backward(Tensor grad_output, Tensor self, Tensor weight) -> (Tensor, Tensor)", (grad, self, weight): [Tensor, Tensor] => {
-  const { dtype } = self;
-  return [
-    map3(grad, self, weight, { name: "prelu_backward_cpu", real: (g, x, w) => (x > 0 ? g : w * g) }, dtype),
-    map2(grad, self, { name: "prelu_backward_cpu", real: (g, x) => (x > 0 ? 0 : x * g) }, dtype),
-  ];
-});
-op("aten::rrelu_with_noise_backward(Tensor grad_output, Tensor self, Tensor noise, Scalar lower, Scalar upper, bool training, bool self_is_result) -> Tensor", (grad, self, noise, lower, upper, training) => {
-  if (training && number(upper) - number(lower) > 1e-6) {
-    return map2(grad, noise, { name: "mul_cpu", real: (g, x) => g * x }, resultType(grad, noise));
-  }
-  const slope = (number(lower) + number(upper)) / 2;
-  return gradient(grad, self, { name: "leaky_relu_backward_cpu", real: (g, x) => (x > 0 ? g : g * slope) });
-});
+op(
+  "aten::_prelu_kernel_backward(Tensor grad_output, Tensor self, Tensor weight) -> (Tensor, Tensor)",
+  (grad, self, weight): [Tensor, Tensor] => {
+    const { dtype } = self;
+    return [
+      map3(grad, self, weight, { name: "prelu_backward_cpu", real: (g, x, w) => (x > 0 ? g : w * g) }, dtype),
+      map2(grad, self, { name: "prelu_backward_cpu", real: (g, x) => (x > 0 ? 0 : x * g) }, dtype),
+    ];
+  },
+);
+op(
+  "aten::rrelu_with_noise_backward(Tensor grad_output, Tensor self, Tensor noise, Scalar lower, Scalar upper, bool training, bool self_is_result) -> Tensor",
+  (grad, self, noise, lower, upper, training) => {
+    if (training && number(upper) - number(lower) > 1e-6) {
+      return map2(grad, noise, { name: "mul_cpu", real: (g, x) => g * x }, resultType(grad, noise));
+    }
+    const slope = (number(lower) + number(upper)) / 2;
+    return gradient(grad, self, { name: "leaky_relu_backward_cpu", real: (g, x) => (x > 0 ? g : g * slope) });
+  },
+);
 op("aten::glu_backward(Tensor grad_output, Tensor self, int dim) -> Tensor", (grad, self, dim) => {
   const [a, b] = halves(self, dim);
   const out = emptyTensor(self.sizes, self.dtype);

@@ -43,7 +43,8 @@ function scaled(alpha: Scalar, dtype: DType, sign: 1 | -1): Kernel2 {
 function addWith(a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar): Tensor {
   const dtype = resultType(a, b);
   // complex addition multiplies by alpha even when it is 1: infinities then make NaN, as in PyTorch
-  if (isOne(alpha) && typeof alpha !== "boolean" && dtype.category !== "complex") return computeIn(BINARY.add, a, b, dtype);
+  if (isOne(alpha) && typeof alpha !== "boolean" && dtype.category !== "complex")
+    return computeIn(BINARY.add, a, b, dtype);
   checkAlpha(dtype, alpha);
   return computeIn(scaled(alpha, dtype, 1), a, b, dtype);
 }
@@ -64,7 +65,8 @@ function subWith(a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar): Tensor 
     );
   }
   const dtype = resultType(a, b);
-  if (isOne(alpha) && typeof alpha !== "boolean" && dtype.category !== "complex") return computeIn(BINARY.sub, a, b, dtype);
+  if (isOne(alpha) && typeof alpha !== "boolean" && dtype.category !== "complex")
+    return computeIn(BINARY.sub, a, b, dtype);
   checkAlpha(dtype, alpha);
   return computeIn(scaled(alpha, dtype, -1), a, b, dtype);
 }
@@ -73,17 +75,26 @@ export const add = op("aten::add.Tensor(Tensor self, Tensor other, *, Scalar alp
 export const addScalar = op("aten::add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", addWith);
 export const sub = op("aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", subWith);
 export const subScalar = op("aten::sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", subWith);
-export const rsub = op("aten::rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", (self, other, alpha) =>
+export const rsub = op(
+  "aten::rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
+  (self, other, alpha) => subWith(other, self, alpha),
+);
+op("aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", (self, other, alpha) =>
   subWith(other, self, alpha),
 );
-op("aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", (self, other, alpha) => subWith(other, self, alpha));
-op("aten::_add_relu.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", (self, other, alpha) => map1(addWith(self, other, alpha), UNARY.relu));
+op("aten::_add_relu.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", (self, other, alpha) =>
+  map1(addWith(self, other, alpha), UNARY.relu),
+);
 op("aten::_add_relu.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", (self, other, alpha) =>
   map1(addWith(self, other, alpha), UNARY.relu),
 );
 
-export const mul = op("aten::mul.Tensor(Tensor self, Tensor other) -> Tensor", (self, other) => arithmetic(BINARY.mul, self, other));
-export const mulScalar = op("aten::mul.Scalar(Tensor self, Scalar other) -> Tensor", (self, other) => arithmetic(BINARY.mul, self, other));
+export const mul = op("aten::mul.Tensor(Tensor self, Tensor other) -> Tensor", (self, other) =>
+  arithmetic(BINARY.mul, self, other),
+);
+export const mulScalar = op("aten::mul.Scalar(Tensor self, Scalar other) -> Tensor", (self, other) =>
+  arithmetic(BINARY.mul, self, other),
+);
 
 function divide(a: Tensor | Scalar, b: Tensor | Scalar): Tensor {
   return floatArithmetic(BINARY.div, a, b);
@@ -96,7 +107,8 @@ function divideRounded(a: Tensor | Scalar, b: Tensor | Scalar, mode: string | nu
   }
   const dtype = resultType(a, b);
   if (dtype.category === "complex" || dtype === DTYPES.bool) throw notImplemented(`div_${mode}_cpu`, dtype);
-  if (dtype.category === "int") return computeIn(mode === "trunc" ? BINARY.divTruncInt : BINARY.divFloorInt, a, b, dtype);
+  if (dtype.category === "int")
+    return computeIn(mode === "trunc" ? BINARY.divTruncInt : BINARY.divFloorInt, a, b, dtype);
   if (mode === "floor") return computeIn(BINARY.divFloor, a, b, dtype);
   const step = roundingOf(dtype === DTYPES.float64 ? dtype : DTYPES.float32);
   return computeIn({ name: "div_trunc_cpu", real: (x, y) => Math.trunc(step(x / y)) }, a, b, dtype);
@@ -106,8 +118,12 @@ export const div = op("aten::div.Tensor(Tensor self, Tensor other) -> Tensor", d
 export const divScalar = op("aten::div.Scalar(Tensor self, Scalar other) -> Tensor", divide);
 op("aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor", divideRounded);
 op("aten::div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor", divideRounded);
-export const floor_divide = op("aten::floor_divide(Tensor self, Tensor other) -> Tensor", (self, other) => divideRounded(self, other, "floor"));
-op("aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor", (self, other) => divideRounded(self, other, "floor"));
+export const floor_divide = op("aten::floor_divide(Tensor self, Tensor other) -> Tensor", (self, other) =>
+  divideRounded(self, other, "floor"),
+);
+op("aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor", (self, other) =>
+  divideRounded(self, other, "floor"),
+);
 
 function modulo(int: Kernel2, float: Kernel2): (a: Tensor | Scalar, b: Tensor | Scalar) => Tensor {
   return (a, b) => {
@@ -170,19 +186,28 @@ function powScalar(self: Tensor, exponent: Scalar): Tensor {
 const EASY_COMPLEX_POWERS = new Map<number, (re: number, im: number) => void>([
   [0.5, csqrt],
   [2, (r, i) => cmul(r, i, r, i)],
-  [3, (r, i) => {
-    cmul(r, i, r, i);
-    cmul(C.re, C.im, r, i);
-  }],
-  [-0.5, (r, i) => {
-    csqrt(r, i);
-    cdiv(1, 0, C.re, C.im);
-  }],
+  [
+    3,
+    (r, i) => {
+      cmul(r, i, r, i);
+      cmul(C.re, C.im, r, i);
+    },
+  ],
+  [
+    -0.5,
+    (r, i) => {
+      csqrt(r, i);
+      cdiv(1, 0, C.re, C.im);
+    },
+  ],
   [-1, (r, i) => cdiv(1, 0, r, i)],
-  [-2, (r, i) => {
-    cmul(r, i, r, i);
-    cdiv(1, 0, C.re, C.im);
-  }],
+  [
+    -2,
+    (r, i) => {
+      cmul(r, i, r, i);
+      cdiv(1, 0, C.re, C.im);
+    },
+  ],
 ]);
 const SQUARE = {
   name: "pow",
@@ -206,12 +231,14 @@ export function filled(inputs: readonly Tensor[], dtype: DType, value: Scalar): 
 export const pow = op("aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", power);
 export const powTensorScalar = op("aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", powScalar);
 op("aten::pow.Scalar(Scalar self, Tensor exponent) -> Tensor", (base, exponent) => {
-  if (!(base instanceof Complex) && scalarToNumber(base) === 1) return filled([exponent], resultType(base, exponent), 1);
+  if (!(base instanceof Complex) && scalarToNumber(base) === 1)
+    return filled([exponent], resultType(base, exponent), 1);
   return power(base, exponent);
 });
 
 function floatPower(base: Tensor | Scalar, exponent: Tensor | Scalar): Tensor {
-  const isComplex = (v: Tensor | Scalar): boolean => v instanceof Complex || (v instanceof Tensor && v.dtype.category === "complex");
+  const isComplex = (v: Tensor | Scalar): boolean =>
+    v instanceof Complex || (v instanceof Tensor && v.dtype.category === "complex");
   const dtype = isComplex(base) || isComplex(exponent) ? DTYPES.complex128 : DTYPES.float64;
   const wide = (v: Tensor | Scalar): Tensor | Scalar => (v instanceof Tensor ? convertTensor(v, dtype) : v);
   if (base instanceof Tensor && !(exponent instanceof Tensor)) return powScalar(convertTensor(base, dtype), exponent);
@@ -244,14 +271,21 @@ op("aten::ldexp_(Tensor(a!) self, Tensor other) -> Tensor(a!)", (self, other) =>
   return self;
 });
 function callPowTwo(other: Tensor): Tensor {
-  return computeIn(BINARY.pow, 2.0, other, other.dtype.category === "float" || other.dtype.category === "complex" ? other.dtype : floatResult(other.dtype));
+  return computeIn(
+    BINARY.pow,
+    2.0,
+    other,
+    other.dtype.category === "float" || other.dtype.category === "complex" ? other.dtype : floatResult(other.dtype),
+  );
 }
 
 /** A complex tensor of two real ones; `out`, if given, has the complex dtype already. */
 function fromParts(kernel: Kernel2, a: Tensor, b: Tensor, out?: Tensor): Tensor {
   const ok = (d: DType): boolean => d === DTYPES.float32 || d === DTYPES.float64 || d === DTYPES.float16;
   if (!ok(a.dtype) || !ok(b.dtype)) {
-    throw new OperatorError(`Expected both inputs to be Half, Float or Double tensors but got ${a.dtype.cppName} and ${b.dtype.cppName}`);
+    throw new OperatorError(
+      `Expected both inputs to be Half, Float or Double tensors but got ${a.dtype.cppName} and ${b.dtype.cppName}`,
+    );
   }
   const mismatch = (want: DType, got: DType, where: string): OperatorError =>
     new OperatorError(`Expected object of scalar type ${want.cppName} but got scalar type ${got.cppName} for ${where}`);
@@ -278,9 +312,13 @@ const POLAR: Kernel2 = {
   },
 };
 op("aten::complex(Tensor real, Tensor imag) -> Tensor", (real, imag) => fromParts(COMPLEX, real, imag));
-op("aten::complex.out(Tensor real, Tensor imag, *, Tensor(a!) out) -> Tensor(a!)", (real, imag, out) => fromParts(COMPLEX, real, imag, out));
+op("aten::complex.out(Tensor real, Tensor imag, *, Tensor(a!) out) -> Tensor(a!)", (real, imag, out) =>
+  fromParts(COMPLEX, real, imag, out),
+);
 op("aten::polar(Tensor abs, Tensor angle) -> Tensor", (abs, angle) => fromParts(POLAR, abs, angle));
-op("aten::polar.out(Tensor abs, Tensor angle, *, Tensor(a!) out) -> Tensor(a!)", (abs, angle, out) => fromParts(POLAR, abs, angle, out));
+op("aten::polar.out(Tensor abs, Tensor angle, *, Tensor(a!) out) -> Tensor(a!)", (abs, angle, out) =>
+  fromParts(POLAR, abs, angle, out),
+);
 
 for (const [alias, name] of Object.entries({ subtract: "sub", multiply: "mul", divide: "div", true_divide: "div" })) {
   aliasOperator(`aten::${alias}`, `aten::${name}`);

@@ -44,14 +44,24 @@ function checkAttention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor 
   }
   if (mask) {
     if (mask.dtype !== DTYPES.bool && mask.dtype !== query.dtype && mask.dtype !== DTYPES.float32) {
-      throw new OperatorError(`Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: ${cppType(mask)} and  query.dtype: ${cppType(query)} instead.`);
+      throw new OperatorError(
+        `Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: ${cppType(mask)} and  query.dtype: ${cppType(query)} instead.`,
+      );
     }
     if (isCausal) throw new OperatorError("Explicit attn_mask should not be set when is_causal=True");
   }
 }
 
 function cppType(t: Tensor): string {
-  const names: Readonly<Record<string, string>> = { float32: "float", float64: "double", float16: "c10::Half", bfloat16: "c10::BFloat16", int64: "long int", int32: "int", bool: "bool" };
+  const names: Readonly<Record<string, string>> = {
+    float32: "float",
+    float64: "double",
+    float16: "c10::Half",
+    bfloat16: "c10::BFloat16",
+    int64: "long int",
+    int32: "int",
+    bool: "bool",
+  };
   return names[t.dtype.name] ?? t.dtype.name;
 }
 
@@ -83,7 +93,9 @@ function attend(query: Tensor, keyIn: Tensor, valueIn: Tensor, o: AttentionOptio
     V: value.sizes[value.ndim - 1]!,
   };
   if (key.sizes[key.ndim - 1] !== shape.E) {
-    throw new OperatorError(`mat1 and mat2 shapes cannot be multiplied (${shape.L}x${shape.E} and ${key.sizes[key.ndim - 1]}x${shape.S})`);
+    throw new OperatorError(
+      `mat1 and mat2 shapes cannot be multiplied (${shape.L}x${shape.E} and ${key.sizes[key.ndim - 1]}x${shape.S})`,
+    );
   }
   const dtype = computeDtype(query.dtype);
   const spread = (t: Tensor): Tensor => expand(t, [...batch, ...t.sizes.slice(-2)]);
@@ -100,7 +112,11 @@ function attend(query: Tensor, keyIn: Tensor, valueIn: Tensor, o: AttentionOptio
   const scores = floatsOf(emptyTensor([shape.L * shape.S], dtype));
   const cells = shape.L * shape.S;
   for (let h = 0; h < heads; h++) {
-    const mask = masks ? (i: number, j: number): number => masks[h * cells + i * shape.S + j]! : o.isCausal ? (i: number, j: number): number => (j > i ? -Infinity : 0) : undefined;
+    const mask = masks
+      ? (i: number, j: number): number => masks[h * cells + i * shape.S + j]!
+      : o.isCausal
+        ? (i: number, j: number): number => (j > i ? -Infinity : 0)
+        : undefined;
     headScores(q, h * shape.L * shape.E, k, h * shape.S * shape.E, scores, shape, scale, mask);
     logsumexp.set(softmaxRows(scores, shape.L, shape.S, o.safe), h * shape.L);
     if (all) floatsOf(all).set(scores, h * cells);
@@ -110,7 +126,8 @@ function attend(query: Tensor, keyIn: Tensor, valueIn: Tensor, o: AttentionOptio
   if (all && o.dropout > 0) {
     weights = callOperator("aten::dropout", [all, o.dropout, true]) as Tensor;
     const w = floatsAs(weights, dtype);
-    for (let h = 0; h < heads; h++) headValues(w.subarray(h * cells, (h + 1) * cells), v, h * shape.S * shape.V, y, h * shape.L * shape.V, shape);
+    for (let h = 0; h < heads; h++)
+      headValues(w.subarray(h * cells, (h + 1) * cells), v, h * shape.S * shape.V, y, h * shape.L * shape.V, shape);
   }
   return {
     out: convertTensor(out, query.dtype),
@@ -128,19 +145,31 @@ function additiveMask(mask: Tensor, sizes: readonly number[]): Float64Array {
   return doublesOf(expand(wide, [...sizes]));
 }
 
-export const scaled_dot_product_attention = op("aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor", (query, key, value, mask, dropout, isCausal, scale, gqa) => {
-  checkAttention(query, key, value, mask, isCausal);
-  return attend(query, key, value, { mask, dropout, isCausal, scale, gqa, wantWeights: false, safe: true }).out;
-});
-op("aten::_scaled_dot_product_attention_math(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, Tensor? dropout_mask=None, *, float? scale=None, bool enable_gqa=False) -> (Tensor, Tensor)", (query, key, value, mask, dropout, isCausal, _dropoutMask, scale, gqa): [Tensor, Tensor] => {
-  const r = attend(query, key, value, { mask, dropout, isCausal, scale, gqa, wantWeights: true, safe: true });
-  return [r.out, r.weights!];
-});
-op("aten::_scaled_dot_product_flash_attention_for_cpu(Tensor query, Tensor key, Tensor value, float dropout_p=0., bool is_causal=False, *, Tensor? attn_mask=None, float? scale=None) -> (Tensor output, Tensor logsumexp)", (query, key, value, dropout, isCausal, mask, scale): [Tensor, Tensor] => {
-  const r = attend(query, key, value, { mask, dropout, isCausal, scale, gqa: false, wantWeights: false, safe: true });
-  return [r.out, r.logsumexp];
-});
-op("aten::_fused_sdp_choice(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> int", (_query, _key, _value, _mask, dropout) => (dropout > 0 ? 0 : 1));
+export const scaled_dot_product_attention = op(
+  "aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor",
+  (query, key, value, mask, dropout, isCausal, scale, gqa) => {
+    checkAttention(query, key, value, mask, isCausal);
+    return attend(query, key, value, { mask, dropout, isCausal, scale, gqa, wantWeights: false, safe: true }).out;
+  },
+);
+op(
+  "aten::_scaled_dot_product_attention_math(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, Tensor? dropout_mask=None, *, float? scale=None, bool enable_gqa=False) -> (Tensor, Tensor)",
+  (query, key, value, mask, dropout, isCausal, _dropoutMask, scale, gqa): [Tensor, Tensor] => {
+    const r = attend(query, key, value, { mask, dropout, isCausal, scale, gqa, wantWeights: true, safe: true });
+    return [r.out, r.weights!];
+  },
+);
+op(
+  "aten::_scaled_dot_product_flash_attention_for_cpu(Tensor query, Tensor key, Tensor value, float dropout_p=0., bool is_causal=False, *, Tensor? attn_mask=None, float? scale=None) -> (Tensor output, Tensor logsumexp)",
+  (query, key, value, dropout, isCausal, mask, scale): [Tensor, Tensor] => {
+    const r = attend(query, key, value, { mask, dropout, isCausal, scale, gqa: false, wantWeights: false, safe: true });
+    return [r.out, r.logsumexp];
+  },
+);
+op(
+  "aten::_fused_sdp_choice(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> int",
+  (_query, _key, _value, _mask, dropout) => (dropout > 0 ? 0 : 1),
+);
 
 /** (B, T, D) to (B, heads, T, D / heads). */
 function splitHeads(t: Tensor, heads: number): Tensor {
@@ -149,20 +178,48 @@ function splitHeads(t: Tensor, heads: number): Tensor {
 }
 
 /** Mask of the fused kernels: true excludes. Types: 0 source mask (L, S), 1 padding (B, S), 2 both, already broadcastable. */
-function fusedMask(mask: Tensor | null, maskType: number | null, batch: number, query: number, keys: number): Tensor | null {
+function fusedMask(
+  mask: Tensor | null,
+  maskType: number | null,
+  batch: number,
+  query: number,
+  keys: number,
+): Tensor | null {
   if (!mask) return null;
   if (maskType === null) {
     throw new OperatorError("Mask Type should be defined");
   }
-  const additive = mask.dtype === DTYPES.bool ? fromDoubles(Float64Array.from(maskOf(mask), (b) => (b ? -Infinity : 0)), mask.sizes, DTYPES.float64) : mask;
+  const additive =
+    mask.dtype === DTYPES.bool
+      ? fromDoubles(
+          Float64Array.from(maskOf(mask), (b) => (b ? -Infinity : 0)),
+          mask.sizes,
+          DTYPES.float64,
+        )
+      : mask;
   if (maskType === 1 && mask.ndim === 2) return reshapeTensor(additive, [batch, 1, 1, keys]);
   if (maskType === 0 && mask.ndim === 2) return reshapeTensor(additive, [1, 1, query, keys]);
   return additive;
 }
 
-function multiHead(query: Tensor, key: Tensor, value: Tensor, embed: number, heads: number, qkvWeight: Tensor, qkvBias: Tensor, projWeight: Tensor, projBias: Tensor, mask: Tensor | null, needWeights: boolean, averageWeights: boolean, maskType: number | null): [Tensor, Tensor] {
+function multiHead(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  embed: number,
+  heads: number,
+  qkvWeight: Tensor,
+  qkvBias: Tensor,
+  projWeight: Tensor,
+  projBias: Tensor,
+  mask: Tensor | null,
+  needWeights: boolean,
+  averageWeights: boolean,
+  maskType: number | null,
+): [Tensor, Tensor] {
   if (query.ndim !== 3) throw new OperatorError(`expected 3-D \`query\`, got ${query.ndim}-D tensor`);
-  if (query.sizes[2] !== embed) throw new OperatorError(`passed-in embed_dim ${embed} didn't match last dim of query ${query.sizes[2]}`);
+  if (query.sizes[2] !== embed)
+    throw new OperatorError(`passed-in embed_dim ${embed} didn't match last dim of query ${query.sizes[2]}`);
   if (key.ndim !== 3) throw new OperatorError(`expected 3-D \`key\`, got ${key.ndim}-D tensor`);
   if (value.ndim !== 3) throw new OperatorError(`expected 3-D \`value\`, got ${value.ndim}-D tensor`);
   if (qkvWeight.ndim !== 2) throw new OperatorError(`expected 2-D \`qkv_weight\`, got ${qkvWeight.ndim}-D tensor`);
@@ -170,17 +227,23 @@ function multiHead(query: Tensor, key: Tensor, value: Tensor, embed: number, hea
   if (embed !== qkvWeight.sizes[1]) throw new OperatorError("expected `qkv_weight` second dim to be embed_Dim");
   if (qkvBias.ndim !== 1) throw new OperatorError(`expected 1-D \`qkv_bias\`, got ${qkvBias.ndim}-D tensor`);
   if (embed % heads !== 0) throw new OperatorError("`embed_dim` must divide evenly by `num_heads`");
-  const part = (x: Tensor, i: number): Tensor => linear(x, narrowView(qkvWeight, 0, i * embed, embed), narrowView(qkvBias, 0, i * embed, embed));
+  const part = (x: Tensor, i: number): Tensor =>
+    linear(x, narrowView(qkvWeight, 0, i * embed, embed), narrowView(qkvBias, 0, i * embed, embed));
   const [batch, length] = query.sizes as [number, number];
-  const r = attend(splitHeads(part(query, 0), heads), splitHeads(part(key, 1), heads), splitHeads(part(value, 2), heads), {
-    mask: fusedMask(mask, maskType, batch, length, key.sizes[1]!),
-    dropout: 0,
-    isCausal: false,
-    scale: null,
-    gqa: false,
-    wantWeights: needWeights,
-    safe: false,
-  });
+  const r = attend(
+    splitHeads(part(query, 0), heads),
+    splitHeads(part(key, 1), heads),
+    splitHeads(part(value, 2), heads),
+    {
+      mask: fusedMask(mask, maskType, batch, length, key.sizes[1]!),
+      dropout: 0,
+      isCausal: false,
+      scale: null,
+      gqa: false,
+      wantWeights: needWeights,
+      safe: false,
+    },
+  );
   const joined = reshape(transposeView(r.out, 1, 2), [batch, length, embed]);
   const out = linear(joined, projWeight, projBias);
   if (!needWeights) return [out, emptyTensor([0], query.dtype)];
@@ -193,29 +256,61 @@ function meanOverHeads(weights: Tensor): Tensor {
   const out = new Float64Array(batch * length * keys);
   const plane = length * keys;
   for (let b = 0; b < batch; b++) {
-    for (let h = 0; h < heads; h++) for (let i = 0; i < plane; i++) out[b * plane + i] = out[b * plane + i]! + w[(b * heads + h) * plane + i]! / heads;
+    for (let h = 0; h < heads; h++)
+      for (let i = 0; i < plane; i++)
+        out[b * plane + i] = out[b * plane + i]! + w[(b * heads + h) * plane + i]! / heads;
   }
   return fromDoubles(out, [batch, length, keys], weights.dtype);
 }
 
-export const _native_multi_head_attention = op("aten::_native_multi_head_attention(Tensor query, Tensor key, Tensor value, int embed_dim, int num_head, Tensor qkv_weight, Tensor qkv_bias, Tensor proj_weight, Tensor proj_bias, Tensor? mask=None, bool need_weights=True, bool average_attn_weights=True, int? mask_type=None) -> (Tensor, Tensor)", multiHead);
+export const _native_multi_head_attention = op(
+  "aten::_native_multi_head_attention(Tensor query, Tensor key, Tensor value, int embed_dim, int num_head, Tensor qkv_weight, Tensor qkv_bias, Tensor proj_weight, Tensor proj_bias, Tensor? mask=None, bool need_weights=True, bool average_attn_weights=True, int? mask_type=None) -> (Tensor, Tensor)",
+  multiHead,
+);
 
 function add(a: Tensor, b: Tensor): Tensor {
   return callOperator("aten::add.Tensor", [a, b, 1]) as Tensor;
 }
 
-op("aten::_transformer_encoder_layer_fwd(Tensor src, int embed_dim, int num_heads, Tensor qkv_weight, Tensor qkv_bias, Tensor proj_weight, Tensor proj_bias, bool use_gelu, bool norm_first, float eps, Tensor norm_weight_1, Tensor norm_bias_1, Tensor norm_weight_2, Tensor norm_bias_2, Tensor ffn_weight_1, Tensor ffn_bias_1, Tensor ffn_weight_2, Tensor ffn_bias_2, Tensor? mask=None, int? mask_type=None) -> Tensor", (src, embed, heads, qkvWeight, qkvBias, projWeight, projBias, useGelu, normFirst, eps, nw1, nb1, nw2, nb2, fw1, fb1, fw2, fb2, mask, maskType) => {
-  const norm = (x: Tensor, w: Tensor, b: Tensor): Tensor => layer_norm(x, [embed], w, b, eps, true);
-  const attention = (x: Tensor): Tensor => multiHead(x, x, x, embed, heads, qkvWeight, qkvBias, projWeight, projBias, mask, false, true, maskType)[0];
-  const feedForward = (x: Tensor): Tensor => {
-    const hidden = linear(x, fw1, fb1);
-    const active = (useGelu ? callOperator("aten::gelu", [hidden, "none"]) : callOperator("aten::relu", [hidden])) as Tensor;
-    return linear(active, fw2, fb2);
-  };
-  if (normFirst) {
-    const x = add(attention(norm(src, nw1, nb1)), src);
-    return add(feedForward(norm(x, nw2, nb2)), x);
-  }
-  const x = norm(add(attention(src), src), nw1, nb1);
-  return norm(add(feedForward(x), x), nw2, nb2);
-});
+op(
+  "aten::_transformer_encoder_layer_fwd(Tensor src, int embed_dim, int num_heads, Tensor qkv_weight, Tensor qkv_bias, Tensor proj_weight, Tensor proj_bias, bool use_gelu, bool norm_first, float eps, Tensor norm_weight_1, Tensor norm_bias_1, Tensor norm_weight_2, Tensor norm_bias_2, Tensor ffn_weight_1, Tensor ffn_bias_1, Tensor ffn_weight_2, Tensor ffn_bias_2, Tensor? mask=None, int? mask_type=None) -> Tensor",
+  (
+    src,
+    embed,
+    heads,
+    qkvWeight,
+    qkvBias,
+    projWeight,
+    projBias,
+    useGelu,
+    normFirst,
+    eps,
+    nw1,
+    nb1,
+    nw2,
+    nb2,
+    fw1,
+    fb1,
+    fw2,
+    fb2,
+    mask,
+    maskType,
+  ) => {
+    const norm = (x: Tensor, w: Tensor, b: Tensor): Tensor => layer_norm(x, [embed], w, b, eps, true);
+    const attention = (x: Tensor): Tensor =>
+      multiHead(x, x, x, embed, heads, qkvWeight, qkvBias, projWeight, projBias, mask, false, true, maskType)[0];
+    const feedForward = (x: Tensor): Tensor => {
+      const hidden = linear(x, fw1, fb1);
+      const active = (
+        useGelu ? callOperator("aten::gelu", [hidden, "none"]) : callOperator("aten::relu", [hidden])
+      ) as Tensor;
+      return linear(active, fw2, fb2);
+    };
+    if (normFirst) {
+      const x = add(attention(norm(src, nw1, nb1)), src);
+      return add(feedForward(norm(x, nw2, nb2)), x);
+    }
+    const x = norm(add(attention(src), src), nw1, nb1);
+    return norm(add(feedForward(x), x), nw2, nb2);
+  },
+);

@@ -32,14 +32,18 @@ op("aten::min.other(Tensor self, Tensor other) -> Tensor", minimumOf);
 op("aten::fmax(Tensor self, Tensor other) -> Tensor", extremum("fmax", BINARY.fmax));
 op("aten::fmin(Tensor self, Tensor other) -> Tensor", extremum("fmin", BINARY.fmin));
 
-const floats = (kernel: Kernel2) => (a: Operand, b: Operand): Tensor => floatArithmetic(kernel, a, b);
+const floats =
+  (kernel: Kernel2) =>
+  (a: Operand, b: Operand): Tensor =>
+    floatArithmetic(kernel, a, b);
 
 /** Functions that PyTorch has for floating dtypes only, without promotion of integers. */
 const onlyFloats =
   (kernel: Kernel2) =>
   (a: Tensor, b: Tensor): Tensor => {
     const dtype = resultType(a, b);
-    if (dtype.category !== "float" && !(dtype.category === "complex" && "complex" in kernel)) throw notImplemented(kernel.name, dtype);
+    if (dtype.category !== "float" && !(dtype.category === "complex" && "complex" in kernel))
+      throw notImplemented(kernel.name, dtype);
     return computeIn(kernel, a, b, dtype);
   };
 const onlyInts =
@@ -182,7 +186,10 @@ op("aten::result_type.Tensor(Tensor tensor, Tensor other) -> ScalarType", (a, b)
 op("aten::result_type.Scalar(Tensor tensor, Scalar other) -> ScalarType", (a, b) => resultType(a, b).id);
 op("aten::result_type.Scalar_Tensor(Scalar scalar, Tensor tensor) -> ScalarType", (a, b) => resultType(a, b).id);
 op("aten::result_type.Scalar_Scalar(Scalar scalar1, Scalar scalar2) -> ScalarType", (a, b) => resultType(a, b).id);
-op("aten::promote_types(ScalarType type1, ScalarType type2) -> ScalarType", (a, b) => promoteTypes(dtypeArgument(a), dtypeArgument(b)).id);
+op(
+  "aten::promote_types(ScalarType type1, ScalarType type2) -> ScalarType",
+  (a, b) => promoteTypes(dtypeArgument(a), dtypeArgument(b)).id,
+);
 op("aten::can_cast(ScalarType from_, ScalarType to) -> bool", (a, b) => canCast(dtypeArgument(a), dtypeArgument(b)));
 
 aliasOperator("aten::arctan2", "aten::atan2");

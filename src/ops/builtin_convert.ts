@@ -19,15 +19,12 @@ import type { Tensor } from "../tensor/tensor.ts";
 export function truncateToInt(value: number): Int {
   const whole = Math.trunc(value);
   if (Number.isSafeInteger(whole)) return whole + 0;
-  return whole >= -9223372036854775808 && whole < 9223372036854775808
-    ? normalizeInt(BigInt(whole))
-    : -(2n ** 63n);
+  return whole >= -9223372036854775808 && whole < 9223372036854775808 ? normalizeInt(BigInt(whole)) : -(2n ** 63n);
 }
 
 /** The element of a one-element tensor, as `item()` gives it: a dynamic scalar. */
 export function itemOf(t: Tensor): Scalar {
-  if (t.numel !== 1)
-    throw new OperatorError(`a Tensor with ${t.numel} elements cannot be converted to Scalar`);
+  if (t.numel !== 1) throw new OperatorError(`a Tensor with ${t.numel} elements cannot be converted to Scalar`);
   if (t.device.type === "meta") throw new OperatorError("Tensor.item() cannot be called on meta tensors");
   const value = getElement(t, 0);
   if (t.dtype.category === "bool") return value !== 0;
@@ -78,19 +75,14 @@ builtin("aten::Int.Tensor(Tensor a) -> int", itemInt);
 builtin("aten::Float.Tensor(Tensor a) -> float", itemFloat);
 
 function checkImplicit(t: Tensor, toInt: boolean): void {
-  if (t.requiresGrad)
-    throw new OperatorError("Cannot input a tensor that requires grad as a scalar argument");
-  if (t.ndim !== 0)
-    throw new OperatorError("Cannot input a tensor of dimension other than 0 as a scalar argument");
+  if (t.requiresGrad) throw new OperatorError("Cannot input a tensor that requires grad as a scalar argument");
+  if (t.ndim !== 0) throw new OperatorError("Cannot input a tensor of dimension other than 0 as a scalar argument");
   if (toInt && t.dtype.category !== "int")
     throw new OperatorError(`Cannot input a tensor of type ${t.dtype.cppName} as an integral argument`);
 }
 builtin("aten::IntImplicit(Tensor a) -> int", (t: Tensor) => (checkImplicit(t, true), itemInt(t)));
 builtin("aten::FloatImplicit(Tensor a) -> float", (t: Tensor) => (checkImplicit(t, false), itemFloat(t)));
-builtin(
-  "aten::ComplexImplicit(Tensor a) -> complex",
-  (t: Tensor) => (checkImplicit(t, false), toComplex(itemOf(t))),
-);
+builtin("aten::ComplexImplicit(Tensor a) -> complex", (t: Tensor) => (checkImplicit(t, false), toComplex(itemOf(t))));
 builtin("aten::ScalarImplicit(Tensor a) -> Scalar", (t: Tensor) => (checkImplicit(t, false), itemOf(t)));
 
 builtin("aten::Bool.int(int a) -> bool", (a: Int) => a !== 0);
@@ -110,8 +102,7 @@ builtin("aten::Int.str(str a) -> int", (text: string) => {
   if (!found) throw new OperatorError("stoll");
   const value = BigInt(found[1]!.replace("+", ""));
   if (BigInt.asIntN(64, value) !== value) throw new OperatorError("stoll");
-  if (found[0].length !== text.length)
-    throw new OperatorError(`invalid literal for int() with base 10: '${text}'`);
+  if (found[0].length !== text.length) throw new OperatorError(`invalid literal for int() with base 10: '${text}'`);
   return normalizeInt(value);
 });
 builtin("aten::Float.str(str a) -> float", (text: string) => {
@@ -132,8 +123,7 @@ builtin("aten::Float.str(str a) -> float", (text: string) => {
   // strtod reports overflow and underflow, and std::stod throws for both
   if (!body.startsWith("inf") && (size === Infinity || (!isZero && size < 2.2250738585072014e-308)))
     throw new OperatorError("stod");
-  if (found[0].length !== text.length)
-    throw new OperatorError(`could not convert string to float: '${text}'`);
+  if (found[0].length !== text.length) throw new OperatorError(`could not convert string to float: '${text}'`);
   return found[1] === "-" ? -size : size;
 });
 function hexFloat(text: string): number {

@@ -37,10 +37,7 @@ for (const key of ["str", "int", "bool", "float", "complex", "Tensor"]) {
     const value = d.get(found);
     return value === undefined && !d.has(found) ? missing(k) : value;
   });
-  builtin(
-    `aten::get.${key}(${dict} self, ${key} key) -> t(*)?`,
-    (d: Dict, k: unknown) => d.get(dictKey(k)) ?? null,
-  );
+  builtin(`aten::get.${key}(${dict} self, ${key} key) -> t(*)?`, (d: Dict, k: unknown) => d.get(dictKey(k)) ?? null);
   builtin(
     `aten::get.default_${key}(${dict} self, ${key} key, t default_value) -> t(*)`,
     (d: Dict, k: unknown, v: unknown) => {
@@ -62,9 +59,7 @@ for (const key of ["str", "int", "bool", "float", "complex", "Tensor"]) {
       d.set(dictKey(k), v);
     },
   );
-  builtin(`aten::__contains__.${key}(${dict} dict, ${key} key) -> bool`, (d: Dict, k: unknown) =>
-    d.has(dictKey(k)),
-  );
+  builtin(`aten::__contains__.${key}(${dict} dict, ${key} key) -> bool`, (d: Dict, k: unknown) => d.has(dictKey(k)));
   builtin(`aten::pop.Dict_${key}(${dict}(a!) self, ${key} key) -> t(*)`, take);
   builtin(
     `aten::pop.Dict_default_${key}(${dict}(a!) self, ${key} key, t default_value) -> t(*)`,

@@ -27,13 +27,10 @@ const getItem = (list: List, index: Int): unknown => list[at(list, index)];
 
 builtin("aten::__getitem__.t(t[](a) list, int idx) -> t(*)", getItem);
 builtin("aten::select.t(t[](a) list, int idx) -> t(*)", getItem);
-builtin(
-  "aten::_set_item.t(t[](a!) l, int idx, t(b -> *) el) -> t[](a!)",
-  (list: List, index: Int, value: unknown) => {
-    list[at(list, index)] = value;
-    return list;
-  },
-);
+builtin("aten::_set_item.t(t[](a!) l, int idx, t(b -> *) el) -> t[](a!)", (list: List, index: Int, value: unknown) => {
+  list[at(list, index)] = value;
+  return list;
+});
 builtin("aten::len.t(t[] a) -> int", (list: List) => list.length);
 builtin("aten::len.any(Any[] a) -> int", (list: List) => list.length);
 builtin("aten::append.t(t[](a!) self, t(c -> *) el) -> t[](a!)", (list: List, value: unknown) => {
@@ -43,13 +40,10 @@ builtin("aten::append.t(t[](a!) self, t(c -> *) el) -> t[](a!)", (list: List, va
 builtin("aten::extend.t(t[](a!) self, t[] other) -> ()", (list: List, other: List) => {
   appendAll(list, other);
 });
-builtin(
-  "aten::insert.t(t[](a!) self, int idx, t(b -> *) el) -> ()",
-  (list: List, index: Int, value: unknown) => {
-    const i = toIndex(index);
-    list.splice(i < 0 ? Math.max(0, list.length + i) : Math.min(i, list.length), 0, value);
-  },
-);
+builtin("aten::insert.t(t[](a!) self, int idx, t(b -> *) el) -> ()", (list: List, index: Int, value: unknown) => {
+  const i = toIndex(index);
+  list.splice(i < 0 ? Math.max(0, list.length + i) : Math.min(i, list.length), 0, value);
+});
 function popAt(list: List, index: Int, emptyMessage: string): unknown {
   if (list.length === 0) throw new OperatorError(emptyMessage);
   const position = at(list, index);
@@ -116,8 +110,7 @@ builtin("aten::Size(int[] sizes) -> int[]", (sizes: List) => sizes);
 type Equal = (a: unknown, b: unknown) => boolean;
 const identical: Equal = (a, b) => a === b;
 const equalTensors: Equal = (a, b) => isNonzero(callOperator("aten::eq.Tensor", [a, b]) as Tensor);
-const lessTensors = (a: unknown, b: unknown): boolean =>
-  isNonzero(callOperator("aten::lt.Tensor", [a, b]) as Tensor);
+const lessTensors = (a: unknown, b: unknown): boolean => isNonzero(callOperator("aten::lt.Tensor", [a, b]) as Tensor);
 const lessNumbers = (a: unknown, b: unknown): boolean => (a as number) < (b as number);
 
 interface ElementKind {
@@ -144,10 +137,7 @@ const listsEqual = (a: List, b: List, equal: Equal): boolean =>
   a.length === b.length && a.every((v, i) => equal(v, b[i]));
 
 /** Negative, zero or positive by `less`. */
-function comparison(
-  less: (a: unknown, b: unknown) => boolean,
-  reverse: boolean,
-): (a: unknown, b: unknown) => number {
+function comparison(less: (a: unknown, b: unknown) => boolean, reverse: boolean): (a: unknown, b: unknown) => number {
   const sign = reverse ? 1 : -1;
   // V8 gives the later element first; PyTorch's errors name the earlier one first
   return (a, b) => (a === b ? 0 : less(b, a) ? -sign : less(a, b) ? sign : 0);
@@ -155,13 +145,8 @@ function comparison(
 
 for (const { name, equal, less, text } of KINDS) {
   const list = name === "Tensor" ? "Tensor_list" : `${name}_list`;
-  builtin(`aten::eq.${list}(${name}[] a, ${name}[] b) -> bool`, (a: List, b: List) =>
-    listsEqual(a, b, equal),
-  );
-  builtin(
-    `aten::ne.${list}(${name}[] a, ${name}[] b) -> bool`,
-    (a: List, b: List) => !listsEqual(a, b, equal),
-  );
+  builtin(`aten::eq.${list}(${name}[] a, ${name}[] b) -> bool`, (a: List, b: List) => listsEqual(a, b, equal));
+  builtin(`aten::ne.${list}(${name}[] a, ${name}[] b) -> bool`, (a: List, b: List) => !listsEqual(a, b, equal));
   builtin(`aten::count.${name}(${name}[] self, ${name} el) -> int`, (l: List, v: unknown) =>
     l.reduce<number>((n, x) => n + Number(equal(v, x)), 0),
   );
@@ -178,9 +163,7 @@ for (const { name, equal, less, text } of KINDS) {
   builtin(`aten::sort.${name}(${name}[](a!) self, bool reverse=False) -> ()`, (l: List, reverse: boolean) => {
     l.sort(comparison(less, reverse));
   });
-  builtin(`aten::sorted.${name}(${name}[](a) input) -> ${name}[]`, (l: List) =>
-    [...l].sort(comparison(less, false)),
-  );
+  builtin(`aten::sorted.${name}(${name}[](a) input) -> ${name}[]`, (l: List) => [...l].sort(comparison(less, false)));
 }
 for (const name of ["int", "str", "float"]) {
   builtin(`aten::__contains__.${name}_list(${name}[] l, ${name} item) -> bool`, (l: List, v: unknown) =>
@@ -195,8 +178,7 @@ for (const name of ["int", "float", "bool"]) {
     ["max", (a: number, b: number) => a > b],
   ] as const) {
     builtin(`prim::${op}.${name}_list(${name}[] l, ${name}[] r) -> ${name}[]`, (a: number[], b: number[]) => {
-      for (let i = 0; i < Math.min(a.length, b.length); i++)
-        if (a[i] !== b[i]) return better(a[i]!, b[i]!) ? a : b;
+      for (let i = 0; i < Math.min(a.length, b.length); i++) if (a[i] !== b[i]) return better(a[i]!, b[i]!) ? a : b;
       return better(a.length, b.length) ? a : b;
     });
     builtin(`prim::${op}.self_${name}(${name}[] self) -> ${name}`, (l: number[]) => {
@@ -206,9 +188,7 @@ for (const name of ["int", "float", "bool"]) {
   }
 }
 // torch adds up ints in a C int
-builtin("aten::sum.int(int[] self) -> int", (l: Int[]) =>
-  Number(BigInt.asIntN(32, BigInt(l.reduce<Int>(addInt, 0)))),
-);
+builtin("aten::sum.int(int[] self) -> int", (l: Int[]) => Number(BigInt.asIntN(32, BigInt(l.reduce<Int>(addInt, 0)))));
 builtin("aten::sum.float(float[] self) -> float", (l: number[]) => l.reduce((a, b) => a + b, 0));
 builtin("aten::sum.complex(complex[] self) -> complex", (l: Complex[]) =>
   l.reduce((a, b) => new Complex(a.re + b.re, a.im + b.im), new Complex(0, 0)),
@@ -295,13 +275,9 @@ function sortAny(list: List, type: Type, reverse: boolean): List {
   const less: Less = (a, b) => lessThan(a, b, element);
   return list.sort(comparison(less, reverse));
 }
-typedBuiltin(
-  "aten::sort.any(t[](a!) self, bool reverse=False) -> ()",
-  ([type]) =>
-    (list: List, reverse: boolean) => {
-      sortAny(list, type!, reverse);
-    },
-);
+typedBuiltin("aten::sort.any(t[](a!) self, bool reverse=False) -> ()", ([type]) => (list: List, reverse: boolean) => {
+  sortAny(list, type!, reverse);
+});
 typedBuiltin(
   "aten::sorted.any(t[](a) self) -> t[]",
   ([type]) =>

@@ -29,8 +29,7 @@ const int32 = (a: Int): Int => Number(BigInt.asIntN(32, BigInt(a)));
 function unary(name: string, real: Real, complex?: OfComplex): void {
   builtin(`${name}.int(int a) -> float`, (a: Int) => real(Number(a)));
   builtin(`${name}.float(float a) -> float`, real);
-  if (complex)
-    builtin(`${name}.complex(complex a) -> complex`, (a: Complex) => (complex(a.re, a.im), taken()));
+  if (complex) builtin(`${name}.complex(complex a) -> complex`, (a: Complex) => (complex(a.re, a.im), taken()));
   builtin(`${name}.Scalar(Scalar a) -> Scalar`, (a: Scalar) => {
     if (a instanceof Complex) {
       if (!complex) throw new OperatorError(`${name.slice(6)}() does not take complex numbers`);
@@ -154,9 +153,7 @@ for (const [name, round] of [
 ] as const) {
   builtin(`aten::${name}.int(int a) -> int`, (a: Int) => checkedInt(Number(a), round));
   builtin(`aten::${name}.float(float a) -> int`, (a: number) => checkedInt(a, round));
-  builtin(`aten::${name}.Scalar(Scalar a) -> Scalar`, (a: Scalar) =>
-    int32(checkedInt(scalarToNumber(a), round)),
-  );
+  builtin(`aten::${name}.Scalar(Scalar a) -> Scalar`, (a: Scalar) => int32(checkedInt(scalarToNumber(a), round)));
 }
 
 /** A function of two floats: `.int`, `.float`, mixed and Scalar overloads. */
@@ -201,10 +198,7 @@ const logComplex = (a: Complex | Int, b: Complex | Int): Complex => {
 for (const a of ["int", "float", "complex"]) {
   for (const b of ["int", "float", "complex"]) {
     const complex = a === "complex" || b === "complex";
-    builtin(
-      `aten::log.${a}_${b}(${a} a, ${b} b) -> ${complex ? "complex" : "float"}`,
-      complex ? logComplex : logBase,
-    );
+    builtin(`aten::log.${a}_${b}(${a} a, ${b} b) -> ${complex ? "complex" : "float"}`, complex ? logComplex : logBase);
   }
 }
 builtin("aten::log.Scalar_Scalar(Scalar a, Scalar b) -> float", (a: Scalar, b: Scalar) =>
@@ -227,10 +221,7 @@ builtin("aten::polar.Scalar_Scalar(Scalar a, Scalar b) -> Scalar", (a: Scalar, b
 builtin("aten::isnan.float(float a) -> bool", Number.isNaN);
 builtin("aten::isnan.complex(complex a) -> bool", (a: Complex) => Number.isNaN(a.re) || Number.isNaN(a.im));
 builtin("aten::isfinite.float(float a) -> bool", Number.isFinite);
-builtin(
-  "aten::isfinite.complex(complex a) -> bool",
-  (a: Complex) => Number.isFinite(a.re) && Number.isFinite(a.im),
-);
+builtin("aten::isfinite.complex(complex a) -> bool", (a: Complex) => Number.isFinite(a.re) && Number.isFinite(a.im));
 const isInf = (a: number): boolean => a === Infinity || a === -Infinity;
 builtin("aten::isinf.float(float a) -> bool", isInf);
 builtin("aten::isinf.complex(complex a) -> bool", (a: Complex) => isInf(a.re) || isInf(a.im));

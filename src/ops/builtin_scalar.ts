@@ -35,14 +35,8 @@ function mixedComplex(name: string, f: ComplexOp, result: string, ints: boolean)
 function onScalars(i: IntOp, f: FloatOp, c: ComplexOp | undefined, boxed: boolean): Kernel {
   const kernel = (a: Scalar, b: Scalar): unknown => {
     if (a instanceof Complex || b instanceof Complex) {
-      if (!c)
-        throw new OperatorError(
-          "isDouble() INTERNAL ASSERT FAILED: a complex number where a real one is needed",
-        );
-      return c(
-        a instanceof Complex ? a : lift(scalarToNumber(a)),
-        b instanceof Complex ? b : lift(scalarToNumber(b)),
-      );
+      if (!c) throw new OperatorError("isDouble() INTERNAL ASSERT FAILED: a complex number where a real one is needed");
+      return c(a instanceof Complex ? a : lift(scalarToNumber(a)), b instanceof Complex ? b : lift(scalarToNumber(b)));
     }
     const x = typeof a === "boolean" ? Number(a) : a;
     const y = typeof b === "boolean" ? Number(b) : b;
@@ -89,10 +83,7 @@ builtin("aten::floordiv(Scalar a, Scalar b) -> Scalar", onScalars(floordivInt, f
 const remainderFloat: FloatOp = (a, b) => (b + (a % b)) % b;
 builtin("aten::remainder.float(float a, float b) -> float", remainderFloat);
 mixed("aten::remainder", remainderFloat, "float");
-builtin(
-  "aten::remainder(Scalar a, Scalar b) -> Scalar",
-  onScalars(remainderInt, remainderFloat, undefined, true),
-);
+builtin("aten::remainder(Scalar a, Scalar b) -> Scalar", onScalars(remainderInt, remainderFloat, undefined, true));
 
 builtin("aten::divmod.float(float x, float y) -> (float, float)", (a: number, b: number) => {
   if (b === 0) throw new OperatorError("ZeroDivisionError: float divmod()");
@@ -105,12 +96,8 @@ const divmodMixed = (a: number, b: number): [number, number] => {
   const q = Math.floor(a / b);
   return [q, a - q * b];
 };
-builtin("aten::divmod.int_float(int x, float y) -> (float, float)", (a: Int, b: number) =>
-  divmodMixed(num(a), b),
-);
-builtin("aten::divmod.float_int(float x, int y) -> (float, float)", (a: number, b: Int) =>
-  divmodMixed(a, num(b)),
-);
+builtin("aten::divmod.int_float(int x, float y) -> (float, float)", (a: Int, b: number) => divmodMixed(num(a), b));
+builtin("aten::divmod.float_int(float x, int y) -> (float, float)", (a: number, b: Int) => divmodMixed(a, num(b)));
 
 /** C's pow: 1 to any power and any number to the power 0 are 1. */
 function cPow(a: number, b: number): number {
@@ -133,9 +120,7 @@ builtin(
 );
 builtin("aten::pow.int_to_int(int a, int b) -> int", (a: Int, b: Int) => {
   const r = checkedPow(num(a), num(b)) as number;
-  return Number.isSafeInteger(r)
-    ? r
-    : BigInt.asIntN(64, Number.isFinite(r) ? BigInt(Math.trunc(r)) : -(2n ** 63n));
+  return Number.isSafeInteger(r) ? r : BigInt.asIntN(64, Number.isFinite(r) ? BigInt(Math.trunc(r)) : -(2n ** 63n));
 });
 
 // comparisons: ints compare with floats as doubles
@@ -166,10 +151,7 @@ for (const [name, wanted] of [
   mixed(name, same, "bool");
   mixedComplex(name, complex, "bool", false);
   builtin(`${name}(Scalar a, Scalar b) -> bool`, onScalars(same, same, complex, false));
-  builtin(
-    `${name}.device(Device a, Device b) -> bool`,
-    (a: object, b: object) => (String(a) === String(b)) === wanted,
-  );
+  builtin(`${name}.device(Device a, Device b) -> bool`, (a: object, b: object) => (String(a) === String(b)) === wanted);
 }
 
 // Python's min and max

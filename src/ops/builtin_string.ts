@@ -13,8 +13,7 @@ function onBytes<R>(count: number, kernel: (...args: never[]) => R): (...args: u
     for (let i = 0; i < count; i++) args[i] = toByteString(args[i] as string);
     const result = kernel(...(args as never[]));
     if (typeof result === "string") return fromByteString(result);
-    if (Array.isArray(result))
-      return result.map((r) => (typeof r === "string" ? fromByteString(r) : (r as unknown)));
+    if (Array.isArray(result)) return result.map((r) => (typeof r === "string" ? fromByteString(r) : (r as unknown)));
     return result;
   };
 }
@@ -49,9 +48,7 @@ function range(size: number, start: Int, end: Int): [number, number] {
 /** `std::string::substr`, which refuses to start behind the end. */
 function substr(text: Bytes, start: number, count: number): Bytes {
   if (start > text.length) {
-    throw new OperatorError(
-      `basic_string::substr: __pos (which is ${start}) > this->size() (which is ${text.length})`,
-    );
+    throw new OperatorError(`basic_string::substr: __pos (which is ${start}) > this->size() (which is ${text.length})`);
   }
   // a negative count is a huge one in C++
   return count < 0 ? text.slice(start) : text.slice(start, start + count);
@@ -72,9 +69,7 @@ function charAt(text: string, index: Int): string {
   const at = i < 0 ? bytes.length + i : i;
   if (at < 0 || at >= bytes.length) {
     const shown = at < 0 ? BigInt.asUintN(64, BigInt(at)).toString() : String(at);
-    throw new OperatorError(
-      `basic_string::at: __n (which is ${shown}) >= this->size() (which is ${bytes.length})`,
-    );
+    throw new OperatorError(`basic_string::at: __n (which is ${shown}) >= this->size() (which is ${bytes.length})`);
   }
   return fromByteString(bytes[at]!);
 }
@@ -104,8 +99,7 @@ builtin("aten::ge.str(str a, str b) -> bool", (a: string, b: string) => compareB
 
 builtin("aten::ord(str string) -> int", (text: string) => {
   const bytes = toByteString(text);
-  if (bytes.length !== 1)
-    throw new OperatorError(`String for ord() must be 1 character, found ${bytes.length}`);
+  if (bytes.length !== 1) throw new OperatorError(`String for ord() must be 1 character, found ${bytes.length}`);
   return bytes.charCodeAt(0);
 });
 builtin("aten::chr(int i) -> str", (i: Int) => {
@@ -115,12 +109,8 @@ builtin("aten::chr(int i) -> str", (i: Int) => {
 
 builtin("aten::lower(str self) -> str", (s: string) => mapChars(s, lower));
 builtin("aten::upper(str self) -> str", (s: string) => mapChars(s, upper));
-builtin("aten::swapcase(str self) -> str", (s: string) =>
-  mapChars(s, (c) => (isLower(c) ? upper(c) : lower(c))),
-);
-builtin("aten::capitalize(str self) -> str", (s: string) =>
-  mapChars(s, (c, i) => (i === 0 ? upper(c) : lower(c))),
-);
+builtin("aten::swapcase(str self) -> str", (s: string) => mapChars(s, (c) => (isLower(c) ? upper(c) : lower(c))));
+builtin("aten::capitalize(str self) -> str", (s: string) => mapChars(s, (c, i) => (i === 0 ? upper(c) : lower(c))));
 builtin("aten::title(str self) -> str", (s: string) =>
   mapChars(s, (c, i) => (i > 0 && isAlpha(s[i - 1]!) ? lower(c) : upper(c))),
 );
@@ -220,11 +210,7 @@ builtin(
     const by = toByteString(separator);
     if (by === "") throw new OperatorError("ValueError: empty separator");
     let from = 0;
-    for (
-      let at = s.indexOf(by), count = 1;
-      at >= 0 && !(max >= 0 && count > max);
-      at = s.indexOf(by, from), count++
-    ) {
+    for (let at = s.indexOf(by), count = 1; at >= 0 && !(max >= 0 && count > max); at = s.indexOf(by, from), count++) {
       parts.push(s.slice(from, at));
       from = at + by.length;
     }
@@ -331,34 +317,24 @@ function padding(width: Int, length: number): number {
   return count;
 }
 function checkFill(fill: Bytes): void {
-  if (fill.length !== 1)
-    throw new OperatorError("TypeError: The fill character must be exactly one character long");
+  if (fill.length !== 1) throw new OperatorError("TypeError: The fill character must be exactly one character long");
 }
-builtin(
-  'aten::ljust(str self, int width, str fillchar=" ") -> str',
-  (s: string, width: Int, fill: string) => {
-    checkFill(toByteString(fill));
-    return s + fill.repeat(padding(width, byteLength(s)));
-  },
-);
-builtin(
-  'aten::rjust(str self, int width, str fillchar=" ") -> str',
-  (s: string, width: Int, fill: string) => {
-    checkFill(toByteString(fill));
-    return fill.repeat(padding(width, byteLength(s))) + s;
-  },
-);
-builtin(
-  'aten::center(str self, int width, str fillchar=" ") -> str',
-  (s: string, width: Int, fill: string) => {
-    checkFill(toByteString(fill));
-    const full = width < 0 ? 0 : padding(width, byteLength(s));
-    const half = Math.floor(full / 2);
-    const other = Math.floor((full + 1) / 2);
-    const odd = Number(width) % 2 !== 0;
-    return fill.repeat(odd ? other : half) + s + fill.repeat(odd ? half : other);
-  },
-);
+builtin('aten::ljust(str self, int width, str fillchar=" ") -> str', (s: string, width: Int, fill: string) => {
+  checkFill(toByteString(fill));
+  return s + fill.repeat(padding(width, byteLength(s)));
+});
+builtin('aten::rjust(str self, int width, str fillchar=" ") -> str', (s: string, width: Int, fill: string) => {
+  checkFill(toByteString(fill));
+  return fill.repeat(padding(width, byteLength(s))) + s;
+});
+builtin('aten::center(str self, int width, str fillchar=" ") -> str', (s: string, width: Int, fill: string) => {
+  checkFill(toByteString(fill));
+  const full = width < 0 ? 0 : padding(width, byteLength(s));
+  const half = Math.floor(full / 2);
+  const other = Math.floor((full + 1) / 2);
+  const odd = Number(width) % 2 !== 0;
+  return fill.repeat(odd ? other : half) + s + fill.repeat(odd ? half : other);
+});
 builtin(
   "aten::zfill(str self, int width) -> str",
   (s: string, width: Int) => "0".repeat(padding(width, byteLength(s))) + s,

@@ -177,9 +177,7 @@ typedBuiltin(
       normalizeInt(hashOf(value, type!)),
 );
 
-builtin("prim::id(AnyClassType? x) -> int", (value: object | null) =>
-  value === null ? 0 : objectAddress(value),
-);
+builtin("prim::id(AnyClassType? x) -> int", (value: object | null) => (value === null ? 0 : objectAddress(value)));
 
 /** `is`: the same object, or an equal value of a kind without identity. */
 function isSame(a: unknown, b: unknown): boolean {

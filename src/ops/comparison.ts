@@ -14,7 +14,10 @@ import { addScalar, mulScalar, sub } from "./arithmetic.ts";
 import { comparison, computeIn } from "./operands.ts";
 
 type Operand = Tensor | Scalar;
-const compare = (kernel: Kernel2) => (a: Operand, b: Operand): Tensor => comparison(kernel, a, b);
+const compare =
+  (kernel: Kernel2) =>
+  (a: Operand, b: Operand): Tensor =>
+    comparison(kernel, a, b);
 
 export const eq = op("aten::eq.Tensor(Tensor self, Tensor other) -> Tensor", compare(BINARY.eq));
 op("aten::eq.Scalar(Tensor self, Scalar other) -> Tensor", compare(BINARY.eq));
@@ -99,36 +102,52 @@ op("aten::__ilshift__.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)", inPl
 op("aten::__irshift__.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)", inPlace(right));
 op("aten::__irshift__.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)", inPlace(right));
 
-export const isclose = op("aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor", (self, other, rtol, atol, equalNan) => {
-  if (self.dtype !== other.dtype) {
-    throw new OperatorError(`${self.dtype.cppName} did not match ${other.dtype.cppName}`);
-  }
-  if (rtol < 0) throw new OperatorError(`rtol must be greater than or equal to zero, but got ${rtol}`);
-  if (atol < 0) throw new OperatorError(`atol must be greater than or equal to zero, but got ${atol}`);
-  let close = eq(self, other);
-  if (equalNan && (self.dtype.category === "float" || self.dtype.category === "complex")) {
-    close = logical_or(close, logical_and(isnan(self), isnan(other)));
-  }
-  if (rtol === 0 && atol === 0) return close;
-  let reference = other;
-  if (self.dtype.category === "int" || self.dtype.category === "bool") reference = computeIn(BINARY.mul, other, 1, DTYPES.float32);
-  const allowed = addScalar(abs(mulScalar(reference, boxFloat(rtol))), boxFloat(atol));
-  const error = abs(self.dtype === DTYPES.bool ? computeIn(BINARY.sub, self, other, DTYPES.float32) : sub(self, reference));
-  return logical_or(close, logical_and(isfinite(error), le(error, allowed)));
-});
+export const isclose = op(
+  "aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor",
+  (self, other, rtol, atol, equalNan) => {
+    if (self.dtype !== other.dtype) {
+      throw new OperatorError(`${self.dtype.cppName} did not match ${other.dtype.cppName}`);
+    }
+    if (rtol < 0) throw new OperatorError(`rtol must be greater than or equal to zero, but got ${rtol}`);
+    if (atol < 0) throw new OperatorError(`atol must be greater than or equal to zero, but got ${atol}`);
+    let close = eq(self, other);
+    if (equalNan && (self.dtype.category === "float" || self.dtype.category === "complex")) {
+      close = logical_or(close, logical_and(isnan(self), isnan(other)));
+    }
+    if (rtol === 0 && atol === 0) return close;
+    let reference = other;
+    if (self.dtype.category === "int" || self.dtype.category === "bool")
+      reference = computeIn(BINARY.mul, other, 1, DTYPES.float32);
+    const allowed = addScalar(abs(mulScalar(reference, boxFloat(rtol))), boxFloat(atol));
+    const error = abs(
+      self.dtype === DTYPES.bool ? computeIn(BINARY.sub, self, other, DTYPES.float32) : sub(self, reference),
+    );
+    return logical_or(close, logical_and(isfinite(error), le(error, allowed)));
+  },
+);
 
-op("aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool", (self, other, rtol, atol, equalNan) =>
-  toFloat64Array(isclose(self, other, rtol, atol, equalNan)).every((x) => x !== 0),
+op(
+  "aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool",
+  (self, other, rtol, atol, equalNan) =>
+    toFloat64Array(isclose(self, other, rtol, atol, equalNan)).every((x) => x !== 0),
 );
 
 op("aten::equal(Tensor self, Tensor other) -> bool", (self, other) => {
   if (self.dtype !== other.dtype) {
-    throw new OperatorError(`Expected all tensors to have the same dtype, but got ${self.dtype.cppName} and ${other.dtype.cppName}`);
+    throw new OperatorError(
+      `Expected all tensors to have the same dtype, but got ${self.dtype.cppName} and ${other.dtype.cppName}`,
+    );
   }
   if (self.ndim !== other.ndim || self.sizes.some((s, d) => s !== other.sizes[d])) return false;
   return toFloat64Array(eq(self, other)).every((x) => x !== 0);
 });
 
-for (const [alias, name] of Object.entries({ not_equal: "ne", less: "lt", less_equal: "le", greater: "gt", greater_equal: "ge" })) {
+for (const [alias, name] of Object.entries({
+  not_equal: "ne",
+  less: "lt",
+  less_equal: "le",
+  greater: "gt",
+  greater_equal: "ge",
+})) {
   aliasOperator(`aten::${alias}`, `aten::${name}`);
 }

@@ -4,7 +4,13 @@ import { op } from "../core/operator_registry.ts";
 import { contiguousAs, convertTensor } from "../tensor/clone.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
-import { convolve, convolveTransposed, convolveWeightGradient, type ConvGeometry, type Triple } from "../tensor/kernels/convolution.ts";
+import {
+  convolve,
+  convolveTransposed,
+  convolveWeightGradient,
+  type ConvGeometry,
+  type Triple,
+} from "../tensor/kernels/convolution.ts";
 import { computeDtype, floatsAs, floatsOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { cppScalarName } from "../tensor/kernels/matmul.ts";
 import { numelOf } from "../tensor/strides.ts";
@@ -168,16 +174,25 @@ function addChannels(out: Tensor, bias: ArrayLike<number>, plane: number): void 
 }
 
 /** Four real convolutions of the parts. */
-function complexConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, g: ConvGeometry, sizes: readonly number[], o: ConvOptions): Tensor {
+function complexConvolution(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  g: ConvGeometry,
+  sizes: readonly number[],
+  o: ConvOptions,
+): Tensor {
   const run = o.transposed ? convolveTransposed : convolve;
   const x = complexParts(input);
   const w = complexParts(weight);
   const count = numelOf(sizes);
-  const parts = [0, 1].map((i) => [0, 1].map((j) => {
-    const out = new Float64Array(count);
-    if (count > 0 && input.numel > 0 && weight.numel > 0) run(x[i]!, w[j]!, out, g);
-    return out;
-  }));
+  const parts = [0, 1].map((i) =>
+    [0, 1].map((j) => {
+      const out = new Float64Array(count);
+      if (count > 0 && input.numel > 0 && weight.numel > 0) run(x[i]!, w[j]!, out, g);
+      return out;
+    }),
+  );
   const out = emptyTensor(sizes, DTYPES.complex128);
   const values = floatsOf(out);
   const b = bias ? complexParts(bias) : undefined;
@@ -244,9 +259,20 @@ function geometryOf(input: Tensor, weight: Tensor, output: readonly number[], o:
 }
 
 /** Gradients of a convolution with respect to input, weight and bias; empty tensors where not asked for. */
-function convolutionBackward(grad: Tensor, input: Tensor, weight: Tensor, given: ConvOptions, mask: readonly boolean[]): [Tensor, Tensor, Tensor] {
+function convolutionBackward(
+  grad: Tensor,
+  input: Tensor,
+  weight: Tensor,
+  given: ConvOptions,
+  mask: readonly boolean[],
+): [Tensor, Tensor, Tensor] {
   const dims = weight.ndim - 2;
-  const o: ConvOptions = { ...given, stride: expanded(given.stride, "stride", dims), padding: expanded(given.padding, "padding", dims), dilation: expanded(given.dilation, "dilation", dims) };
+  const o: ConvOptions = {
+    ...given,
+    stride: expanded(given.stride, "stride", dims),
+    padding: expanded(given.padding, "padding", dims),
+    dilation: expanded(given.dilation, "dilation", dims),
+  };
   const none = (): Tensor => emptyTensor([0], grad.dtype);
   const dtype = computeDtype(input.dtype);
   const [g, x, w] = [floatsAs(grad, dtype), floatsAs(input, dtype), floatsAs(weight, dtype)];
@@ -275,24 +301,43 @@ function convolutionBackward(grad: Tensor, input: Tensor, weight: Tensor, given:
   return [convertTensor(dInput, grad.dtype), convertTensor(dWeight, grad.dtype), dBias];
 }
 
-op("aten::convolution_backward(Tensor grad_output, Tensor input, Tensor weight, SymInt[]? bias_sizes, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, bool[3] output_mask) -> (Tensor, Tensor, Tensor)", (grad, input, weight, _sizes, stride, padding, dilation, transposed, outputPadding, groups, mask) =>
-  convolutionBackward(grad, input, weight, { stride, padding, dilation, transposed, outputPadding, groups }, mask),
+op(
+  "aten::convolution_backward(Tensor grad_output, Tensor input, Tensor weight, SymInt[]? bias_sizes, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, bool[3] output_mask) -> (Tensor, Tensor, Tensor)",
+  (grad, input, weight, _sizes, stride, padding, dilation, transposed, outputPadding, groups, mask) =>
+    convolutionBackward(grad, input, weight, { stride, padding, dilation, transposed, outputPadding, groups }, mask),
 );
 
-export const convolution = op("aten::convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor", (input, weight, bias, stride, padding, dilation, transposed, outputPadding, groups) =>
-  convolutionTensor(input, weight, bias, { stride, padding, dilation, transposed, outputPadding, groups }),
+export const convolution = op(
+  "aten::convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor",
+  (input, weight, bias, stride, padding, dilation, transposed, outputPadding, groups) =>
+    convolutionTensor(input, weight, bias, { stride, padding, dilation, transposed, outputPadding, groups }),
 );
-op("aten::convolution_overrideable(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor", (input, weight, bias, stride, padding, dilation, transposed, outputPadding, groups) =>
-  convolutionTensor(input, weight, bias, { stride, padding, dilation, transposed, outputPadding, groups }),
+op(
+  "aten::convolution_overrideable(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor",
+  (input, weight, bias, stride, padding, dilation, transposed, outputPadding, groups) =>
+    convolutionTensor(input, weight, bias, { stride, padding, dilation, transposed, outputPadding, groups }),
 );
-op("aten::_convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, bool benchmark, bool deterministic, bool cudnn_enabled, bool allow_tf32) -> Tensor", (input, weight, bias, stride, padding, dilation, transposed, outputPadding, groups) =>
-  convolutionTensor(input, weight, bias, { stride, padding, dilation, transposed, outputPadding, groups }),
+op(
+  "aten::_convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, bool benchmark, bool deterministic, bool cudnn_enabled, bool allow_tf32) -> Tensor",
+  (input, weight, bias, stride, padding, dilation, transposed, outputPadding, groups) =>
+    convolutionTensor(input, weight, bias, { stride, padding, dilation, transposed, outputPadding, groups }),
 );
-op("aten::_convolution.deprecated(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, int[] output_padding, SymInt groups, bool benchmark, bool deterministic, bool cudnn_enabled) -> Tensor", (input, weight, bias, stride, padding, dilation, transposed, outputPadding, groups) =>
-  convolutionTensor(input, weight, bias, { stride, padding, dilation, transposed, outputPadding, groups }),
+op(
+  "aten::_convolution.deprecated(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, int[] output_padding, SymInt groups, bool benchmark, bool deterministic, bool cudnn_enabled) -> Tensor",
+  (input, weight, bias, stride, padding, dilation, transposed, outputPadding, groups) =>
+    convolutionTensor(input, weight, bias, { stride, padding, dilation, transposed, outputPadding, groups }),
 );
-op("aten::mkldnn_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups) -> Tensor", (input, weight, bias, padding, stride, dilation, groups) =>
-  convolutionTensor(input, weight, bias, { stride, padding, dilation, transposed: false, outputPadding: [0], groups }),
+op(
+  "aten::mkldnn_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups) -> Tensor",
+  (input, weight, bias, padding, stride, dilation, groups) =>
+    convolutionTensor(input, weight, bias, {
+      stride,
+      padding,
+      dilation,
+      transposed: false,
+      outputPadding: [0],
+      groups,
+    }),
 );
 
 /** Lets a convolution of `dims` dimensions take an input without a batch. */
@@ -305,13 +350,39 @@ function batched(input: Tensor, dims: number, name: string, run: (input: Tensor)
   return input.ndim === dims + 2 ? run(input) : squeezeView(run(unsqueezeView(input, 0)), [0]);
 }
 
-function convNd(dims: number, input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor {
+function convNd(
+  dims: number,
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  stride: readonly number[],
+  padding: readonly number[],
+  dilation: readonly number[],
+  groups: number,
+): Tensor {
   return batched(input, dims, `conv${dims}d`, (x) =>
-    convolution(x, weight, bias, [...stride], [...padding], [...dilation], false, new Array<number>(dims).fill(0), groups),
+    convolution(
+      x,
+      weight,
+      bias,
+      [...stride],
+      [...padding],
+      [...dilation],
+      false,
+      new Array<number>(dims).fill(0),
+      groups,
+    ),
   );
 }
 
-function same(input: Tensor, weight: Tensor, bias: Tensor | null, strideIn: readonly number[], dilationIn: readonly number[], groups: number): Tensor {
+function same(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  strideIn: readonly number[],
+  dilationIn: readonly number[],
+  groups: number,
+): Tensor {
   const dims = weight.ndim - 2;
   if (input.ndim !== weight.ndim) {
     throw new OperatorError(
@@ -334,33 +405,66 @@ function same(input: Tensor, weight: Tensor, bias: Tensor | null, strideIn: read
   return convolution(x, weight, bias, stride, left, dilation, false, new Array<number>(dims).fill(0), groups);
 }
 
-function withMode(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: string, dilation: readonly number[], groups: number): Tensor {
+function withMode(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  stride: readonly number[],
+  padding: string,
+  dilation: readonly number[],
+  groups: number,
+): Tensor {
   if (groups <= 0) throw new OperatorError("non-positive groups is not supported");
   if (padding === "same") return same(input, weight, bias, stride, dilation, groups);
   if (padding !== "valid") throw new OperatorError(`Invalid padding string: '${padding}'`);
   const dims = weight.ndim - 2;
-  return convolution(input, weight, bias, [...stride], [0], [...dilation], false, new Array<number>(dims).fill(0), groups);
+  return convolution(
+    input,
+    weight,
+    bias,
+    [...stride],
+    [0],
+    [...dilation],
+    false,
+    new Array<number>(dims).fill(0),
+    groups,
+  );
 }
 
-op("aten::_convolution_mode(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, str padding, SymInt[] dilation, SymInt groups) -> Tensor", withMode);
+op(
+  "aten::_convolution_mode(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, str padding, SymInt[] dilation, SymInt groups) -> Tensor",
+  withMode,
+);
 
-op("aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor", (input, weight, bias, stride, padding, dilation, groups) =>
-  convNd(1, input, weight, bias, list(stride), list(padding), list(dilation), groups),
+op(
+  "aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor",
+  (input, weight, bias, stride, padding, dilation, groups) =>
+    convNd(1, input, weight, bias, list(stride), list(padding), list(dilation), groups),
 );
-export const conv2d = op("aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor", (input, weight, bias, stride, padding, dilation, groups) =>
-  convNd(2, input, weight, bias, list(stride), list(padding), list(dilation), groups),
+export const conv2d = op(
+  "aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor",
+  (input, weight, bias, stride, padding, dilation, groups) =>
+    convNd(2, input, weight, bias, list(stride), list(padding), list(dilation), groups),
 );
-op("aten::conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor", (input, weight, bias, stride, padding, dilation, groups) =>
-  convNd(3, input, weight, bias, list(stride), list(padding), list(dilation), groups),
+op(
+  "aten::conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor",
+  (input, weight, bias, stride, padding, dilation, groups) =>
+    convNd(3, input, weight, bias, list(stride), list(padding), list(dilation), groups),
 );
-op("aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding=\"valid\", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor", (input, weight, bias, stride, padding, dilation, groups) =>
-  batched(input, 1, "conv1d", (x) => withMode(x, weight, bias, list(stride), padding, list(dilation), groups)),
+op(
+  'aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor',
+  (input, weight, bias, stride, padding, dilation, groups) =>
+    batched(input, 1, "conv1d", (x) => withMode(x, weight, bias, list(stride), padding, list(dilation), groups)),
 );
-op("aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding=\"valid\", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor", (input, weight, bias, stride, padding, dilation, groups) =>
-  batched(input, 2, "conv2d", (x) => withMode(x, weight, bias, list(stride), padding, list(dilation), groups)),
+op(
+  'aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor',
+  (input, weight, bias, stride, padding, dilation, groups) =>
+    batched(input, 2, "conv2d", (x) => withMode(x, weight, bias, list(stride), padding, list(dilation), groups)),
 );
-op("aten::conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding=\"valid\", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor", (input, weight, bias, stride, padding, dilation, groups) =>
-  batched(input, 3, "conv3d", (x) => withMode(x, weight, bias, list(stride), padding, list(dilation), groups)),
+op(
+  'aten::conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor',
+  (input, weight, bias, stride, padding, dilation, groups) =>
+    batched(input, 3, "conv3d", (x) => withMode(x, weight, bias, list(stride), padding, list(dilation), groups)),
 );
 
 /** A size argument as a list: schemas such as `int[2] stride=1` also take one number. */
@@ -368,53 +472,97 @@ export function list(value: unknown): number[] {
   return Array.isArray(value) ? (value as number[]) : [Number(value)];
 }
 
-function transposeNd(dims: number, input: Tensor, weight: Tensor, bias: Tensor | null, stride: unknown, padding: unknown, outputPadding: unknown, groups: number, dilation: unknown): Tensor {
+function transposeNd(
+  dims: number,
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  stride: unknown,
+  padding: unknown,
+  outputPadding: unknown,
+  groups: number,
+  dilation: unknown,
+): Tensor {
   return batched(input, dims, `conv_transpose${dims}d`, (x) =>
     convolution(x, weight, bias, list(stride), list(padding), list(dilation), true, list(outputPadding), groups),
   );
 }
 
-op("aten::conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor", (input, weight, bias, stride, padding, outputPadding, groups, dilation) =>
-  transposeNd(1, input, weight, bias, stride, padding, outputPadding, groups, dilation),
+op(
+  "aten::conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor",
+  (input, weight, bias, stride, padding, outputPadding, groups, dilation) =>
+    transposeNd(1, input, weight, bias, stride, padding, outputPadding, groups, dilation),
 );
-op("aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor", (input, weight, bias, stride, padding, outputPadding, groups, dilation) =>
-  transposeNd(2, input, weight, bias, stride, padding, outputPadding, groups, dilation),
+op(
+  "aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor",
+  (input, weight, bias, stride, padding, outputPadding, groups, dilation) =>
+    transposeNd(2, input, weight, bias, stride, padding, outputPadding, groups, dilation),
 );
-op("aten::conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor", (input, weight, bias, stride, padding, outputPadding, groups, dilation) =>
-  transposeNd(3, input, weight, bias, stride, padding, outputPadding, groups, dilation),
+op(
+  "aten::conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor",
+  (input, weight, bias, stride, padding, outputPadding, groups, dilation) =>
+    transposeNd(3, input, weight, bias, stride, padding, outputPadding, groups, dilation),
 );
 
 op("aten::conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor", (self, weight, bias, pad) => {
   if (self.ndim !== 3) throw new OperatorError("Input must have 3 dims: time, batch, in_channel");
-  if (weight.ndim !== 3) throw new OperatorError("Weight tensor must have 3 dims: kernel_width, in_channels, out_channels.");
+  if (weight.ndim !== 3)
+    throw new OperatorError("Weight tensor must have 3 dims: kernel_width, in_channels, out_channels.");
   // time-batch-channel to batch-channel-time and back
-  const out = convolution(permuteView(self, [1, 2, 0]), permuteView(weight, [2, 1, 0]), bias, [1], [pad], [1], false, [0], 1);
+  const out = convolution(
+    permuteView(self, [1, 2, 0]),
+    permuteView(weight, [2, 1, 0]),
+    bias,
+    [1],
+    [pad],
+    [1],
+    false,
+    [0],
+    1,
+  );
   return contiguousAs(permuteView(out, [2, 0, 1]), self.dtype);
 });
-op("aten::thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor", (self, weight, _kernel, bias, stride, padding) =>
-  convNd(2, self, weight, bias, list(stride), list(padding), [1, 1], 1),
+op(
+  "aten::thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor",
+  (self, weight, _kernel, bias, stride, padding) =>
+    convNd(2, self, weight, bias, list(stride), list(padding), [1, 1], 1),
 );
-op("aten::_slow_conv2d_forward(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias, SymInt[2] stride, SymInt[2] padding) -> Tensor", (self, weight, _kernel, bias, stride, padding) =>
-  convNd(2, self, weight, bias, stride, padding, [1, 1], 1),
+op(
+  "aten::_slow_conv2d_forward(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias, SymInt[2] stride, SymInt[2] padding) -> Tensor",
+  (self, weight, _kernel, bias, stride, padding) => convNd(2, self, weight, bias, stride, padding, [1, 1], 1),
 );
-op("aten::slow_conv3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0]) -> Tensor", (self, weight, _kernel, bias, stride, padding) =>
-  convNd(3, self, weight, bias, list(stride), list(padding), [1, 1, 1], 1),
+op(
+  "aten::slow_conv3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0]) -> Tensor",
+  (self, weight, _kernel, bias, stride, padding) =>
+    convNd(3, self, weight, bias, list(stride), list(padding), [1, 1, 1], 1),
 );
-op("aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor", (self, weight, _kernel, bias, stride, padding, dilation) =>
-  convNd(2, self, weight, bias, list(stride), list(padding), list(dilation), 1),
+op(
+  "aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor",
+  (self, weight, _kernel, bias, stride, padding, dilation) =>
+    convNd(2, self, weight, bias, list(stride), list(padding), list(dilation), 1),
 );
-op("aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor", (self, weight, _kernel, bias, stride, padding, outputPadding, dilation) =>
-  transposeNd(2, self, weight, bias, stride, padding, outputPadding, 1, dilation),
+op(
+  "aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor",
+  (self, weight, _kernel, bias, stride, padding, outputPadding, dilation) =>
+    transposeNd(2, self, weight, bias, stride, padding, outputPadding, 1, dilation),
 );
-op("aten::_conv_depthwise2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias, SymInt[2] stride, SymInt[2] padding, SymInt[2] dilation) -> Tensor", (self, weight, _kernel, bias, stride, padding, dilation) =>
-  convNd(2, self, weight, bias, stride, padding, dilation, self.sizes[self.ndim - 3]!),
+op(
+  "aten::_conv_depthwise2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias, SymInt[2] stride, SymInt[2] padding, SymInt[2] dilation) -> Tensor",
+  (self, weight, _kernel, bias, stride, padding, dilation) =>
+    convNd(2, self, weight, bias, stride, padding, dilation, self.sizes[self.ndim - 3]!),
 );
-op("aten::conv_depthwise3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, SymInt[3] dilation) -> Tensor", (self, weight, _kernel, bias, stride, padding, dilation) =>
-  convNd(3, self, weight, bias, stride, padding, dilation, self.sizes[self.ndim - 4]!),
+op(
+  "aten::conv_depthwise3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, SymInt[3] dilation) -> Tensor",
+  (self, weight, _kernel, bias, stride, padding, dilation) =>
+    convNd(3, self, weight, bias, stride, padding, dilation, self.sizes[self.ndim - 4]!),
 );
-op("aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor", (self, weight, _kernel, bias, stride, padding, dilation) =>
-  convNd(3, self, weight, bias, list(stride), list(padding), list(dilation), 1),
+op(
+  "aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor",
+  (self, weight, _kernel, bias, stride, padding, dilation) =>
+    convNd(3, self, weight, bias, list(stride), list(padding), list(dilation), 1),
 );
-op("aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor", (self, weight, _kernel, bias, stride, padding, outputPadding, dilation) =>
-  transposeNd(3, self, weight, bias, stride, padding, outputPadding, 1, dilation),
+op(
+  "aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor",
+  (self, weight, _kernel, bias, stride, padding, outputPadding, dilation) =>
+    transposeNd(3, self, weight, bias, stride, padding, outputPadding, 1, dilation),
 );

@@ -45,8 +45,14 @@ function accumulate(self: Tensor, dim: number, id: number | null, product: boole
     }
   });
 }
-export const cumsum = op("aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", (self, dim, dtype) => accumulate(self, dim, dtype, false));
-export const cumprod = op("aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", (self, dim, dtype) => accumulate(self, dim, dtype, true));
+export const cumsum = op(
+  "aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
+  (self, dim, dtype) => accumulate(self, dim, dtype, false),
+);
+export const cumprod = op(
+  "aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
+  (self, dim, dtype) => accumulate(self, dim, dtype, true),
+);
 
 function running(self: Tensor, dim: number, name: string, isMax: boolean): [Tensor, Tensor] {
   if (self.dtype.category === "complex") throw notImplemented(`${name}_cpu`, self.dtype);
@@ -69,7 +75,11 @@ function running(self: Tensor, dim: number, name: string, isMax: boolean): [Tens
       const v = x[k]!;
       const b = x[best]!;
       // later equal elements win; a NaN stays until the next NaN
-      const better = safe ? v !== v || (b === b && (isMax ? v >= b : v <= b)) : isMax ? exact[k]! >= exact[best]! : exact[k]! <= exact[best]!;
+      const better = safe
+        ? v !== v || (b === b && (isMax ? v >= b : v <= b))
+        : isMax
+          ? exact[k]! >= exact[best]!
+          : exact[k]! <= exact[best]!;
       if (better) best = k;
       at[k] = best;
     }
@@ -86,8 +96,12 @@ function running(self: Tensor, dim: number, name: string, isMax: boolean): [Tens
   }
   return [values, indices];
 }
-op("aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)", (self, dim) => running(self, dim, "cummax", true));
-op("aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)", (self, dim) => running(self, dim, "cummin", false));
+op("aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)", (self, dim) =>
+  running(self, dim, "cummax", true),
+);
+op("aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)", (self, dim) =>
+  running(self, dim, "cummin", false),
+);
 
 function logcumsumexp(self: Tensor, dim: number): Tensor {
   const { dtype } = self;

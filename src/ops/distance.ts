@@ -36,7 +36,12 @@ class NormSum {
 }
 
 /** Distances between the last dimensions of broadcast operands, as doubles. */
-function pairDistances(x1: Tensor, x2: Tensor, p: number, eps: number): { values: Float64Array; rows: number[]; dtype: DType } {
+function pairDistances(
+  x1: Tensor,
+  x2: Tensor,
+  p: number,
+  eps: number,
+): { values: Float64Array; rows: number[]; dtype: DType } {
   const sizes = broadcastAll([x1, x2]);
   const width = sizes[sizes.length - 1] ?? 1;
   const rows = sizes.slice(0, -1);
@@ -46,7 +51,8 @@ function pairDistances(x1: Tensor, x2: Tensor, p: number, eps: number): { values
   const b = toComplexArrays(expandView(x2, sizes, x2.dtype.cppName));
   const values = new Float64Array(count);
   // the difference of unsigned bytes wraps around before the rest is a float
-  if (resultType(x1, x2) === DTYPES.uint8) for (let i = 0; i < a.re.length; i++) a.re[i] = ((a.re[i]! - b.re[i]!) & 255) + b.re[i]!;
+  if (resultType(x1, x2) === DTYPES.uint8)
+    for (let i = 0; i < a.re.length; i++) a.re[i] = ((a.re[i]! - b.re[i]!) & 255) + b.re[i]!;
   for (let r = 0; r < count; r++) {
     const norm = new NormSum(p);
     for (let i = r * width; i < (r + 1) * width; i++) {
@@ -59,67 +65,76 @@ function pairDistances(x1: Tensor, x2: Tensor, p: number, eps: number): { values
   return { values, rows, dtype };
 }
 
-export const pairwise_distance = op("aten::pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor", (x1, x2, p, eps, keepdim) => {
-  const { values, rows, dtype } = pairDistances(x1, x2, p, eps);
-  return fromDoubles(values, keepdim ? [...rows, 1] : rows, dtype);
-});
+export const pairwise_distance = op(
+  "aten::pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor",
+  (x1, x2, p, eps, keepdim) => {
+    const { values, rows, dtype } = pairDistances(x1, x2, p, eps);
+    return fromDoubles(values, keepdim ? [...rows, 1] : rows, dtype);
+  },
+);
 
-op("aten::triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., float eps=9.9999999999999995e-07, bool swap=False, int reduction=1) -> Tensor", (anchor, positive, negative, margin, p, eps, swap, reduction) => {
-  if (anchor.ndim !== positive.ndim || anchor.ndim !== negative.ndim) {
-    throw new OperatorError(
-      `The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor ${anchor.ndim}D, positive ${positive.ndim}D, and negative ${negative.ndim}D inputs`,
-    );
-  }
-  if (!(margin > 0)) throw new OperatorError(`Expected margin to be greater than 0, but got ${margin}`);
-  const near = pairDistances(anchor, positive, p, eps);
-  const far = pairDistances(anchor, negative, p, eps);
-  const columns = [fromDoubles(near.values, near.rows), fromDoubles(far.values, far.rows)];
-  if (swap) {
-    const between = pairDistances(positive, negative, p, eps);
-    columns.push(fromDoubles(between.values, between.rows));
-  }
-  const { sizes, values } = broadcastColumns(columns);
-  const losses = values[0]!.map((d, i) => {
-    const other = swap ? Math.min(values[1]![i]!, values[2]![i]!) : values[1]![i]!;
-    return Math.max(margin + d - other, 0);
-  });
-  return reduceLoss(losses, sizes, promoteTypes(near.dtype, far.dtype), reduction, []);
-});
-
-export const cosine_similarity = op("aten::cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor", (x1, x2, dimIn, eps) => {
-  if (!(eps >= 0)) throw new OperatorError(`eps must be non-negative, got: ${eps}`);
-  const dtype = promoteTypes(x1.dtype, x2.dtype);
-  if (dtype.category !== "float") {
-    throw new OperatorError(`expected common dtype to be floating point, yet common dtype is ${dtype.cppName}`);
-  }
-  const { sizes, values } = broadcastColumns([x1, x2]);
-  const [a, b] = values as [Float64Array, Float64Array];
-  const dim = wrapDim(dimIn, sizes.length);
-  const width = sizes[dim] ?? 1;
-  const inner = sizes.slice(dim + 1).reduce((x, y) => x * y, 1);
-  const outer = sizes.slice(0, dim).reduce((x, y) => x * y, 1);
-  const out = new Float64Array(outer * inner);
-  for (let o = 0; o < outer; o++) {
-    for (let i = 0; i < inner; i++) {
-      let na = 0;
-      let nb = 0;
-      for (let k = 0; k < width; k++) {
-        const at = (o * width + k) * inner + i;
-        na += a[at]! * a[at]!;
-        nb += b[at]! * b[at]!;
-      }
-      na = Math.max(Math.sqrt(na), eps);
-      nb = Math.max(Math.sqrt(nb), eps);
-      let sum = 0;
-      for (let k = 0; k < width; k++) {
-        const at = (o * width + k) * inner + i;
-        sum += (a[at]! / na) * (b[at]! / nb);
-      }
-      out[o * inner + i] = sum;
+op(
+  "aten::triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., float eps=9.9999999999999995e-07, bool swap=False, int reduction=1) -> Tensor",
+  (anchor, positive, negative, margin, p, eps, swap, reduction) => {
+    if (anchor.ndim !== positive.ndim || anchor.ndim !== negative.ndim) {
+      throw new OperatorError(
+        `The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor ${anchor.ndim}D, positive ${positive.ndim}D, and negative ${negative.ndim}D inputs`,
+      );
     }
-  }
-  return fromDoubles(out, sizes.length === 0 ? [] : [...sizes.slice(0, dim), ...sizes.slice(dim + 1)], dtype);
-});
+    if (!(margin > 0)) throw new OperatorError(`Expected margin to be greater than 0, but got ${margin}`);
+    const near = pairDistances(anchor, positive, p, eps);
+    const far = pairDistances(anchor, negative, p, eps);
+    const columns = [fromDoubles(near.values, near.rows), fromDoubles(far.values, far.rows)];
+    if (swap) {
+      const between = pairDistances(positive, negative, p, eps);
+      columns.push(fromDoubles(between.values, between.rows));
+    }
+    const { sizes, values } = broadcastColumns(columns);
+    const losses = values[0]!.map((d, i) => {
+      const other = swap ? Math.min(values[1]![i]!, values[2]![i]!) : values[1]![i]!;
+      return Math.max(margin + d - other, 0);
+    });
+    return reduceLoss(losses, sizes, promoteTypes(near.dtype, far.dtype), reduction, []);
+  },
+);
+
+export const cosine_similarity = op(
+  "aten::cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor",
+  (x1, x2, dimIn, eps) => {
+    if (!(eps >= 0)) throw new OperatorError(`eps must be non-negative, got: ${eps}`);
+    const dtype = promoteTypes(x1.dtype, x2.dtype);
+    if (dtype.category !== "float") {
+      throw new OperatorError(`expected common dtype to be floating point, yet common dtype is ${dtype.cppName}`);
+    }
+    const { sizes, values } = broadcastColumns([x1, x2]);
+    const [a, b] = values as [Float64Array, Float64Array];
+    const dim = wrapDim(dimIn, sizes.length);
+    const width = sizes[dim] ?? 1;
+    const inner = sizes.slice(dim + 1).reduce((x, y) => x * y, 1);
+    const outer = sizes.slice(0, dim).reduce((x, y) => x * y, 1);
+    const out = new Float64Array(outer * inner);
+    for (let o = 0; o < outer; o++) {
+      for (let i = 0; i < inner; i++) {
+        let na = 0;
+        let nb = 0;
+        for (let k = 0; k < width; k++) {
+          const at = (o * width + k) * inner + i;
+          na += a[at]! * a[at]!;
+          nb += b[at]! * b[at]!;
+        }
+        na = Math.max(Math.sqrt(na), eps);
+        nb = Math.max(Math.sqrt(nb), eps);
+        let sum = 0;
+        for (let k = 0; k < width; k++) {
+          const at = (o * width + k) * inner + i;
+          sum += (a[at]! / na) * (b[at]! / nb);
+        }
+        out[o * inner + i] = sum;
+      }
+    }
+    return fromDoubles(out, sizes.length === 0 ? [] : [...sizes.slice(0, dim), ...sizes.slice(dim + 1)], dtype);
+  },
+);
 
 /** Distances between every row of x1 (..., P, M) and every row of x2 (..., R, M): (..., P, R). */
 function crossDistances(x1: Tensor, x2: Tensor, p: number): Tensor {
@@ -134,7 +149,8 @@ function crossDistances(x1: Tensor, x2: Tensor, p: number): Tensor {
   let at = 0;
   for (let k = 0; k < count; k++) {
     for (let i = 0; i < n1; i++) {
-      for (let j = 0; j < n2; j++, at++) out[at] = rowDistance(a, (k * n1 + i) * width, b, (k * n2 + j) * width, width, p);
+      for (let j = 0; j < n2; j++, at++)
+        out[at] = rowDistance(a, (k * n1 + i) * width, b, (k * n2 + j) * width, width, p);
     }
   }
   return fromDoubles(out, [...batch, n1, n2], x1.dtype);
@@ -147,22 +163,34 @@ function rowDistance(a: Float64Array, ai: number, b: Float64Array, bi: number, w
 }
 
 function checkedCdist(x1: Tensor, x2: Tensor, p: number, mode: number | null): Tensor {
-  for (const [x, name] of [[x1, "X1"], [x2, "X2"]] as const) {
+  for (const [x, name] of [
+    [x1, "X1"],
+    [x2, "X2"],
+  ] as const) {
     if (x.ndim < 2) throw new OperatorError(`cdist only supports at least 2D tensors, ${name} got: ${x.ndim}D`);
   }
   const [c1, c2] = [x1.sizes[x1.ndim - 1]!, x2.sizes[x2.ndim - 1]!];
   if (c1 !== c2) throw new OperatorError(`X1 and X2 must have the same number of columns. X1: ${c1} X2: ${c2}`);
-  for (const [x, name] of [[x1, "X1"], [x2, "X2"]] as const) {
-    if (x.dtype.category !== "float") throw new OperatorError(`cdist only supports floating-point dtypes, ${name} got: ${x.dtype.cppName}`);
+  for (const [x, name] of [
+    [x1, "X1"],
+    [x2, "X2"],
+  ] as const) {
+    if (x.dtype.category !== "float")
+      throw new OperatorError(`cdist only supports floating-point dtypes, ${name} got: ${x.dtype.cppName}`);
   }
   if (!(p >= 0)) throw new OperatorError("cdist only supports non-negative p values");
-  if (mode !== null && mode !== undefined && !(mode >= 0 && mode <= 2)) throw new OperatorError(`possible modes: 0, 1, 2, but was: ${mode}`);
+  if (mode !== null && mode !== undefined && !(mode >= 0 && mode <= 2))
+    throw new OperatorError(`possible modes: 0, 1, 2, but was: ${mode}`);
   if (x1.dtype !== DTYPES.float32 && x1.dtype !== DTYPES.float64) throw notImplemented("cdist", x1.dtype);
-  if (x1.dtype !== x2.dtype) throw new OperatorError(`expected scalar type ${x1.dtype.cppName} but found ${x2.dtype.cppName}`);
+  if (x1.dtype !== x2.dtype)
+    throw new OperatorError(`expected scalar type ${x1.dtype.cppName} but found ${x2.dtype.cppName}`);
   return crossDistances(x1, x2, p);
 }
 
-export const cdist = op("aten::cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor", checkedCdist);
+export const cdist = op(
+  "aten::cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor",
+  checkedCdist,
+);
 op("aten::_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor", checkedCdist);
 op("aten::_euclidean_dist(Tensor x1, Tensor x2) -> Tensor", (x1, x2) => crossDistances(x1, x2, 2));
 
@@ -175,10 +203,10 @@ function pairsOfRows(self: Tensor, p: number): Tensor {
   const x = doublesOf(self);
   const out = new Float64Array(n > 1 ? (n * (n - 1)) / 2 : 0);
   let at = 0;
-  for (let i = 0; i < n; i++) for (let j = i + 1; j < n; j++) out[at++] = rowDistance(x, i * width, x, j * width, width, p);
+  for (let i = 0; i < n; i++)
+    for (let j = i + 1; j < n; j++) out[at++] = rowDistance(x, i * width, x, j * width, width, p);
   return fromDoubles(out, [out.length], self.dtype);
 }
 
 op("aten::pdist(Tensor self, float p=2.) -> Tensor", pairsOfRows);
 op("aten::_pdist_forward(Tensor self, float p=2.) -> Tensor", pairsOfRows);
-

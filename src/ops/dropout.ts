@@ -35,20 +35,41 @@ function inPlace(self: Tensor, result: Tensor): Tensor {
   return self;
 }
 
-export const dropout = op("aten::dropout(Tensor input, float p, bool train) -> Tensor", (input, p, train) => dropped(input, p, train, false, false));
-op("aten::dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)", (self, p, train) => inPlace(self, dropped(self, p, train, false, false)));
-op("aten::feature_dropout(Tensor input, float p, bool train) -> Tensor", (input, p, train) => dropped(input, p, train, true, false));
-op("aten::feature_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)", (self, p, train) => inPlace(self, dropped(self, p, train, true, false)));
-op("aten::alpha_dropout(Tensor input, float p, bool train) -> Tensor", (input, p, train) => dropped(input, p, train, false, true));
-op("aten::alpha_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)", (self, p, train) => inPlace(self, dropped(self, p, train, false, true)));
-op("aten::feature_alpha_dropout(Tensor input, float p, bool train) -> Tensor", (input, p, train) => dropped(input, p, train, true, true));
-op("aten::feature_alpha_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)", (self, p, train) => inPlace(self, dropped(self, p, train, true, true)));
+export const dropout = op("aten::dropout(Tensor input, float p, bool train) -> Tensor", (input, p, train) =>
+  dropped(input, p, train, false, false),
+);
+op("aten::dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)", (self, p, train) =>
+  inPlace(self, dropped(self, p, train, false, false)),
+);
+op("aten::feature_dropout(Tensor input, float p, bool train) -> Tensor", (input, p, train) =>
+  dropped(input, p, train, true, false),
+);
+op("aten::feature_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)", (self, p, train) =>
+  inPlace(self, dropped(self, p, train, true, false)),
+);
+op("aten::alpha_dropout(Tensor input, float p, bool train) -> Tensor", (input, p, train) =>
+  dropped(input, p, train, false, true),
+);
+op("aten::alpha_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)", (self, p, train) =>
+  inPlace(self, dropped(self, p, train, false, true)),
+);
+op("aten::feature_alpha_dropout(Tensor input, float p, bool train) -> Tensor", (input, p, train) =>
+  dropped(input, p, train, true, true),
+);
+op("aten::feature_alpha_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)", (self, p, train) =>
+  inPlace(self, dropped(self, p, train, true, true)),
+);
 
-op("aten::native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor)", (input, p, train): [Tensor, Tensor] => {
-  if (input.numel === 0) return [input, emptyLike(input)];
-  if (p === 0 || train === false) return [mulScalar(input, 1), ones_like(input, DTYPES.bool.id)];
-  if (p === 1) return [zeros_like(input), zeros_like(input, DTYPES.bool.id)];
-  const mask = bernoulli_(emptyLike(input, DTYPES.bool), 1 - p);
-  return [mulScalar(mul(input, mask), boxFloat(1 / (1 - p))), mask];
-});
-op("aten::native_dropout_backward(Tensor grad_output, Tensor mask, float scale) -> Tensor", (grad, mask, scale) => mul(grad, mulScalar(convertTensor(mask, grad.dtype), boxFloat(scale))));
+op(
+  "aten::native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor)",
+  (input, p, train): [Tensor, Tensor] => {
+    if (input.numel === 0) return [input, emptyLike(input)];
+    if (p === 0 || train === false) return [mulScalar(input, 1), ones_like(input, DTYPES.bool.id)];
+    if (p === 1) return [zeros_like(input), zeros_like(input, DTYPES.bool.id)];
+    const mask = bernoulli_(emptyLike(input, DTYPES.bool), 1 - p);
+    return [mulScalar(mul(input, mask), boxFloat(1 / (1 - p))), mask];
+  },
+);
+op("aten::native_dropout_backward(Tensor grad_output, Tensor mask, float scale) -> Tensor", (grad, mask, scale) =>
+  mul(grad, mulScalar(convertTensor(mask, grad.dtype), boxFloat(scale))),
+);

@@ -55,7 +55,13 @@ function roundEven(x: number): number {
 }
 
 /** The four taps of a dimension in bicubic mode: indices (padded one by one) and weights, rounded at every step. */
-function cubicLine(coordinate: number, size: number, padding: number, align: boolean, round: Round): { index: number[]; weight: number[] } {
+function cubicLine(
+  coordinate: number,
+  size: number,
+  padding: number,
+  align: boolean,
+  round: Round,
+): { index: number[]; weight: number[] } {
   const raw = unnormalize(coordinate, size, align, round);
   const low = Math.floor(raw);
   const t = round(raw - low);
@@ -75,10 +81,22 @@ interface Stencil {
   readonly weight: number[];
 }
 
-function stencil(point: readonly number[], sizes: readonly number[], mode: number, padding: number, align: boolean, round: Round): Stencil {
+function stencil(
+  point: readonly number[],
+  sizes: readonly number[],
+  mode: number,
+  padding: number,
+  align: boolean,
+  round: Round,
+): Stencil {
   const dims = sizes.length;
   if (mode === NEAREST) {
-    return { index: [point.map((x, d) => roundEven(padded(unnormalize(x, sizes[d]!, align, round), sizes[d]!, padding, align)))], weight: [1] };
+    return {
+      index: [
+        point.map((x, d) => roundEven(padded(unnormalize(x, sizes[d]!, align, round), sizes[d]!, padding, align))),
+      ],
+      weight: [1],
+    };
   }
   const perDim: [number, number][][] = [];
   for (let d = 0; d < dims; d++) {
@@ -87,7 +105,10 @@ function stencil(point: readonly number[], sizes: readonly number[], mode: numbe
     {
       const x = padded(raw, size, padding, align);
       const low = Math.floor(x);
-      perDim.push([[low, round(low + 1 - x)], [low + 1, round(x - low)]]);
+      perDim.push([
+        [low, round(low + 1 - x)],
+        [low + 1, round(x - low)],
+      ]);
     }
   }
   let index: number[][] = [[]];
@@ -112,14 +133,19 @@ function sample(input: Tensor, grid: Tensor, mode: number, padding: number, alig
     );
   }
   if (grid.sizes[grid.ndim - 1] !== dims) {
-    throw new OperatorError(`grid_sampler(): expected grid to have size ${dims} in last dimension, but got grid with sizes ${formatList(grid.sizes)}`);
+    throw new OperatorError(
+      `grid_sampler(): expected grid to have size ${dims} in last dimension, but got grid with sizes ${formatList(grid.sizes)}`,
+    );
   }
   for (let d = 2; d < input.ndim; d++) {
     if (input.sizes[d] === 0) {
-      throw new OperatorError(`grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes ${formatList(input.sizes)} with dimension ${d} being empty`);
+      throw new OperatorError(
+        `grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes ${formatList(input.sizes)} with dimension ${d} being empty`,
+      );
     }
   }
-  if (dims === 3 && mode === BICUBIC) throw new OperatorError("grid_sampler(): bicubic interpolation only supports 4D input");
+  if (dims === 3 && mode === BICUBIC)
+    throw new OperatorError("grid_sampler(): bicubic interpolation only supports 4D input");
   const [batch, channels] = input.sizes as [number, number];
   const sizes = input.sizes.slice(2);
   const outSizes = grid.sizes.slice(1, -1);
@@ -139,13 +165,22 @@ function sample(input: Tensor, grid: Tensor, mode: number, padding: number, alig
         const width = sizes[1]!;
         for (let c = 0; c < channels; c++) {
           const base = (n * channels + c) * plane;
-          const value = (y: number, w: number): number => (y >= 0 && y < sizes[0]! && w >= 0 && w < width ? x[base + y * width + w]! : 0);
+          const value = (y: number, w: number): number =>
+            y >= 0 && y < sizes[0]! && w >= 0 && w < width ? x[base + y * width + w]! : 0;
           const mix = (v: readonly number[], weight: readonly number[]): number => {
             let sum = round(v[0]! * weight[0]!);
             for (let k = 1; k < 4; k++) sum = round(sum + round(v[k]! * weight[k]!));
             return sum;
           };
-          out[(n * channels + c) * points + p] = mix(ys.index.map((y) => mix(xs.index.map((w) => value(y, w)), xs.weight)), ys.weight);
+          out[(n * channels + c) * points + p] = mix(
+            ys.index.map((y) =>
+              mix(
+                xs.index.map((w) => value(y, w)),
+                xs.weight,
+              ),
+            ),
+            ys.weight,
+          );
         }
         continue;
       }
@@ -172,6 +207,15 @@ function sample(input: Tensor, grid: Tensor, mode: number, padding: number, alig
   return fromDoubles(out, [batch, channels, ...outSizes], input.dtype);
 }
 
-op("aten::grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor", sample);
-op("aten::grid_sampler_2d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor", sample);
-op("aten::grid_sampler_3d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor", sample);
+op(
+  "aten::grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor",
+  sample,
+);
+op(
+  "aten::grid_sampler_2d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor",
+  sample,
+);
+op(
+  "aten::grid_sampler_3d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor",
+  sample,
+);

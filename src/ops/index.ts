@@ -57,6 +57,7 @@ import "./distance.ts";
 import "./linalg.ts";
 import "./linalg_factor.ts";
 import "./linalg_spectral.ts";
+import "./linalg_least_squares.ts";
 import "./linalg_functions.ts";
 import "./sequences.ts";
 import "./short_time_fourier.ts";

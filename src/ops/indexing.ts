@@ -40,14 +40,20 @@ function indexTensor(selfIn: Tensor, indicesIn: Indices): Tensor {
   const { self, indices } = expandScalarMasks(selfIn, indicesIn);
   const only = indices.findIndex((t) => t !== null);
   const last = indices.reduce((at, t, d) => (t ? d : at), -1);
-  if (only >= 0 && only === last && (indices[only]!.dtype === DTYPES.int64 || indices[only]!.dtype === DTYPES.int32) && indices.length <= self.ndim) {
+  if (
+    only >= 0 &&
+    only === last &&
+    (indices[only]!.dtype === DTYPES.int64 || indices[only]!.dtype === DTYPES.int32) &&
+    indices.length <= self.ndim
+  ) {
     // one index tensor selects whole slices
     const index = indices[only]!;
     const size = self.sizes[only]!;
     const values = indicesOf(index);
     for (let i = 0; i < values.length; i++) {
       const v = values[i]!;
-      if (v < -size || v >= size) throw new OperatorError(`index ${v} is out of bounds for dimension ${only} with size ${size}`);
+      if (v < -size || v >= size)
+        throw new OperatorError(`index ${v} is out of bounds for dimension ${only} with size ${size}`);
       if (v < 0) values[i] = v + size;
     }
     const out = gatherDim(self, only, values);
@@ -77,7 +83,13 @@ export function accumulateElements(self: Tensor, to: ArrayLike<number>, source: 
 }
 
 /** A tensor like `self` whose element to[i] was combined with source[i], one after another. Complex only for sums and products. */
-export function combineElements(self: Tensor, to: ArrayLike<number>, source: Tensor, combine: (a: number, b: number) => number, complexKind: "add" | "multiply" = "add"): Tensor {
+export function combineElements(
+  self: Tensor,
+  to: ArrayLike<number>,
+  source: Tensor,
+  combine: (a: number, b: number) => number,
+  complexKind: "add" | "multiply" = "add",
+): Tensor {
   if (self.dtype.category === "complex") {
     const x = toComplexArrays(self);
     const y = toComplexArrays(source);
@@ -99,7 +111,8 @@ export function combineElements(self: Tensor, to: ArrayLike<number>, source: Ten
   const y = doublesOf(source);
   if (narrow) for (let i = 0; i < to.length; i++) x[to[i]!] = narrow(combine(x[to[i]!]!, y[i]!));
   else for (let i = 0; i < to.length; i++) x[to[i]!] = combine(x[to[i]!]!, y[i]!);
-  if (self.dtype.category === "int" && self.dtype.itemsize < 8) return convertTensor(fromDoubles(x, self.sizes, DTYPES.int64), self.dtype);
+  if (self.dtype.category === "int" && self.dtype.itemsize < 8)
+    return convertTensor(fromDoubles(x, self.sizes, DTYPES.int64), self.dtype);
   return fromDoubles(x, self.sizes, self.dtype);
 }
 
@@ -112,8 +125,17 @@ function putInPlace(selfIn: Tensor, indicesIn: Indices, values: Tensor, accumula
   }
   const { self, indices } = expandScalarMasks(selfIn, indicesIn);
   const selection = selectElements(self, indices);
-  const ok = values.ndim <= selection.sizes.length || values.sizes.slice(0, values.ndim - selection.sizes.length).every((s) => s === 1);
-  const trimmed = values.ndim > selection.sizes.length && ok ? viewOf(values, values.sizes.slice(values.ndim - selection.sizes.length), values.strides.slice(values.ndim - selection.sizes.length)) : values;
+  const ok =
+    values.ndim <= selection.sizes.length ||
+    values.sizes.slice(0, values.ndim - selection.sizes.length).every((s) => s === 1);
+  const trimmed =
+    values.ndim > selection.sizes.length && ok
+      ? viewOf(
+          values,
+          values.sizes.slice(values.ndim - selection.sizes.length),
+          values.strides.slice(values.ndim - selection.sizes.length),
+        )
+      : values;
   const lead = selection.sizes.length - trimmed.ndim;
   if (!ok || trimmed.sizes.some((s, d) => s !== 1 && s !== selection.sizes[lead + d])) {
     throw new OperatorError(
@@ -134,62 +156,113 @@ function put(self: Tensor, indices: Indices, values: Tensor, accumulate: boolean
   return putInPlace(cloneTensor(self), indices, values, accumulate);
 }
 
-export const index_put = op("aten::index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor", put);
+export const index_put = op(
+  "aten::index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor",
+  put,
+);
 op("aten::index_put.hacked_twin(Tensor self, Tensor[] indices, Tensor values, bool accumulate=False) -> Tensor", put);
-op("aten::index_put_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor(a!)", putInPlace);
-op("aten::index_put_.hacked_twin(Tensor(a!) self, Tensor[] indices, Tensor values, bool accumulate=False) -> Tensor(a!)", putInPlace);
-op("aten::_index_put_impl(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False, bool unsafe=False) -> Tensor", put);
-op("aten::_index_put_impl_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False, bool unsafe=False) -> Tensor(a!)", putInPlace);
-op("aten::_index_put_impl_.hacked_twin(Tensor(a!) self, Tensor[] indices, Tensor values, bool accumulate=False, bool unsafe=False) -> Tensor(a!)", putInPlace);
+op(
+  "aten::index_put_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor(a!)",
+  putInPlace,
+);
+op(
+  "aten::index_put_.hacked_twin(Tensor(a!) self, Tensor[] indices, Tensor values, bool accumulate=False) -> Tensor(a!)",
+  putInPlace,
+);
+op(
+  "aten::_index_put_impl(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False, bool unsafe=False) -> Tensor",
+  put,
+);
+op(
+  "aten::_index_put_impl_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False, bool unsafe=False) -> Tensor(a!)",
+  putInPlace,
+);
+op(
+  "aten::_index_put_impl_.hacked_twin(Tensor(a!) self, Tensor[] indices, Tensor values, bool accumulate=False, bool unsafe=False) -> Tensor(a!)",
+  putInPlace,
+);
 op("aten::_unsafe_index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor", put);
-op("aten::_unsafe_index_put.hacked_twin(Tensor self, Tensor[] indices, Tensor values, bool accumulate=False) -> Tensor", put);
+op(
+  "aten::_unsafe_index_put.hacked_twin(Tensor self, Tensor[] indices, Tensor values, bool accumulate=False) -> Tensor",
+  put,
+);
 
-op("aten::_unsafe_masked_index(Tensor self, Tensor mask, Tensor?[] indices, Scalar fill) -> Tensor", (self, mask, indices, fill) => {
-  const clamped = indices.map((t, d) => t && fromIndices(indicesOf(t).map((v) => Math.min(Math.max(v, 0), self.sizes[d]! - 1)), t.sizes));
-  const out = indexTensor(self, clamped);
-  const sizes = broadcastShapes(out.sizes, mask.sizes);
-  const keep = maskOf(viewOf(mask, sizes, broadcastStrides(mask, sizes)));
-  const filled = cloneTensor(viewOf(out, sizes, broadcastStrides(out, sizes)), 0);
-  const holes = Float64Array.from(keep.reduce<number[]>((list, k, i) => (k === 0 && list.push(i), list), []));
-  scatterElements(filled, holes, convertTensor(wideScalar(fill), self.dtype));
-  return filled;
-});
-op("aten::_unsafe_masked_index_put_accumulate(Tensor self, Tensor mask, Tensor?[] indices, Tensor values) -> Tensor", (self, mask, indices, values) => {
-  const clamped = indices.map((t, d) => t && fromIndices(indicesOf(t).map((v) => Math.min(Math.max(v, -self.sizes[d]!), self.sizes[d]! - 1)), t.sizes));
-  const keep = convertTensor(viewOf(mask, values.sizes, broadcastStrides(mask, values.sizes)), DTYPES.bool);
-  const kept = maskOf(keep);
-  const zeroed = cloneTensor(values, 0);
-  const holes = Float64Array.from(kept.reduce<number[]>((list, k, i) => (k === 0 && list.push(i), list), []));
-  scatterElements(zeroed, holes, emptyTensor([], values.dtype));
-  return put(self, clamped, zeroed, true);
-});
+op(
+  "aten::_unsafe_masked_index(Tensor self, Tensor mask, Tensor?[] indices, Scalar fill) -> Tensor",
+  (self, mask, indices, fill) => {
+    const clamped = indices.map(
+      (t, d) =>
+        t &&
+        fromIndices(
+          indicesOf(t).map((v) => Math.min(Math.max(v, 0), self.sizes[d]! - 1)),
+          t.sizes,
+        ),
+    );
+    const out = indexTensor(self, clamped);
+    const sizes = broadcastShapes(out.sizes, mask.sizes);
+    const keep = maskOf(viewOf(mask, sizes, broadcastStrides(mask, sizes)));
+    const filled = cloneTensor(viewOf(out, sizes, broadcastStrides(out, sizes)), 0);
+    const holes = Float64Array.from(keep.reduce<number[]>((list, k, i) => (k === 0 && list.push(i), list), []));
+    scatterElements(filled, holes, convertTensor(wideScalar(fill), self.dtype));
+    return filled;
+  },
+);
+op(
+  "aten::_unsafe_masked_index_put_accumulate(Tensor self, Tensor mask, Tensor?[] indices, Tensor values) -> Tensor",
+  (self, mask, indices, values) => {
+    const clamped = indices.map(
+      (t, d) =>
+        t &&
+        fromIndices(
+          indicesOf(t).map((v) => Math.min(Math.max(v, -self.sizes[d]!), self.sizes[d]! - 1)),
+          t.sizes,
+        ),
+    );
+    const keep = convertTensor(viewOf(mask, values.sizes, broadcastStrides(mask, values.sizes)), DTYPES.bool);
+    const kept = maskOf(keep);
+    const zeroed = cloneTensor(values, 0);
+    const holes = Float64Array.from(kept.reduce<number[]>((list, k, i) => (k === 0 && list.push(i), list), []));
+    scatterElements(zeroed, holes, emptyTensor([], values.dtype));
+    return put(self, clamped, zeroed, true);
+  },
+);
 
-export const index_select = op("aten::index_select(Tensor self, int dim, Tensor index) -> Tensor", (self, dimIn, indexArg) => {
-  const dim = wrapDim(dimIn, self.ndim);
-  if (indexArg.ndim > 1) throw new OperatorError("index_select(): Index is supposed to be a vector");
-  if (indexArg.dtype !== DTYPES.int64 && indexArg.dtype !== DTYPES.int32) {
-    throw new OperatorError("index_select(): Expected dtype int32 or int64 for index");
-  }
-  if (self.ndim === 0 && indexArg.numel !== 1) {
-    throw new OperatorError("index_select(): Index to scalar can have only 1 value, got " + indexArg.numel + " value(s)");
-  }
-  const values = indicesOf(indexArg);
-  const size = self.ndim === 0 ? 1 : self.sizes[dim]!;
-  for (const v of values) if (v < 0 || v >= size) throw new OperatorError("index out of range in self");
-  return self.ndim === 0 ? cloneTensor(self) : gatherDim(self, dim, values);
-});
+export const index_select = op(
+  "aten::index_select(Tensor self, int dim, Tensor index) -> Tensor",
+  (self, dimIn, indexArg) => {
+    const dim = wrapDim(dimIn, self.ndim);
+    if (indexArg.ndim > 1) throw new OperatorError("index_select(): Index is supposed to be a vector");
+    if (indexArg.dtype !== DTYPES.int64 && indexArg.dtype !== DTYPES.int32) {
+      throw new OperatorError("index_select(): Expected dtype int32 or int64 for index");
+    }
+    if (self.ndim === 0 && indexArg.numel !== 1) {
+      throw new OperatorError(
+        "index_select(): Index to scalar can have only 1 value, got " + indexArg.numel + " value(s)",
+      );
+    }
+    const values = indicesOf(indexArg);
+    const size = self.ndim === 0 ? 1 : self.sizes[dim]!;
+    for (const v of values) if (v < 0 || v >= size) throw new OperatorError("index out of range in self");
+    return self.ndim === 0 ? cloneTensor(self) : gatherDim(self, dim, values);
+  },
+);
 
-op("aten::index_select.out(Tensor self, int dim, Tensor index, *, Tensor(a!) out) -> Tensor(a!)", (self, dim, indexArg, out) => {
-  const result = index_select(self, dim, indexArg);
-  assertNoInternalOverlap(out);
-  writeOutResult(out, result);
-  return out;
-});
+op(
+  "aten::index_select.out(Tensor self, int dim, Tensor index, *, Tensor(a!) out) -> Tensor(a!)",
+  (self, dim, indexArg, out) => {
+    const result = index_select(self, dim, indexArg);
+    assertNoInternalOverlap(out);
+    writeOutResult(out, result);
+    return out;
+  },
+);
 
 function booleanMask(mask: Tensor, name: string): void {
   if (mask.dtype !== DTYPES.bool) {
     throw new OperatorError(
-      name === "masked_select" ? "masked_select: expected BoolTensor for mask" : `masked_scatter_ only supports boolean masks, but got mask with dtype ${mask.dtype.cppName}`,
+      name === "masked_select"
+        ? "masked_select: expected BoolTensor for mask"
+        : `masked_scatter_ only supports boolean masks, but got mask with dtype ${mask.dtype.cppName}`,
     );
   }
 }
@@ -205,7 +278,8 @@ export const masked_select = op("aten::masked_select(Tensor self, Tensor mask) -
 });
 
 op("aten::masked_select.out(Tensor self, Tensor mask, *, Tensor(a!) out) -> Tensor(a!)", (self, mask, out) => {
-  if (out.dtype !== self.dtype) throw new OperatorError("masked_select(): self and result must have the same scalar type");
+  if (out.dtype !== self.dtype)
+    throw new OperatorError("masked_select(): self and result must have the same scalar type");
   assertNoInternalOverlap(out);
   assertNoOverlap(out, self);
   assertNoOverlap(out, mask);
@@ -215,7 +289,9 @@ op("aten::masked_select.out(Tensor self, Tensor mask, *, Tensor(a!) out) -> Tens
 
 function maskedScatter(self: Tensor, mask: Tensor, source: Tensor): Tensor {
   if (self.dtype !== source.dtype) {
-    throw new OperatorError(`masked_scatter: expected self and source to have same dtypes but got${self.dtype.cppName} and ${source.dtype.cppName}`);
+    throw new OperatorError(
+      `masked_scatter: expected self and source to have same dtypes but got${self.dtype.cppName} and ${source.dtype.cppName}`,
+    );
   }
   booleanMask(mask, "masked_scatter");
   const sizes = broadcastShapes(mask.sizes, self.sizes);
@@ -224,39 +300,59 @@ function maskedScatter(self: Tensor, mask: Tensor, source: Tensor): Tensor {
   const at: number[] = [];
   for (let i = 0; i < bits.length; i++) if (bits[i] !== 0) at.push(i);
   if (at.length > source.numel) throw new OperatorError("Number of elements of source < number of ones in mask");
-  scatterElements(out, at, gatherElements(source, Float64Array.from({ length: at.length }, (_, i) => i), [at.length]));
+  scatterElements(
+    out,
+    at,
+    gatherElements(
+      source,
+      Float64Array.from({ length: at.length }, (_, i) => i),
+      [at.length],
+    ),
+  );
   return out;
 }
 
 op("aten::masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor", maskedScatter);
 
 function linearIndices(self: Tensor, indexArg: Tensor, name: string): Float64Array {
-  if (indexArg.dtype !== DTYPES.int64) throw new OperatorError(`${name}(): Expected a long tensor for index, but got ${indexArg.dtype.cppName}`);
+  if (indexArg.dtype !== DTYPES.int64)
+    throw new OperatorError(`${name}(): Expected a long tensor for index, but got ${indexArg.dtype.cppName}`);
   if (self.numel === 0 && indexArg.numel > 0) throw new OperatorError(`${name}(): tried to take from an empty tensor`);
   const values = indicesOf(indexArg);
   for (let i = 0; i < values.length; i++) {
     const v = values[i]!;
-    if (v < -self.numel || v >= self.numel) throw new OperatorError(`out of range: tried to access index ${v} on a tensor of ${self.numel} elements.`);
+    if (v < -self.numel || v >= self.numel)
+      throw new OperatorError(`out of range: tried to access index ${v} on a tensor of ${self.numel} elements.`);
     if (v < 0) values[i] = v + self.numel;
   }
   return values;
 }
 
-export const take = op("aten::take(Tensor self, Tensor index) -> Tensor", (self, indexArg) => gatherElements(self, linearIndices(self, indexArg, "take"), indexArg.sizes));
-op("aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor", (self, indexArg, source, accumulate) => {
-  if (indexArg.dtype !== DTYPES.int64) throw new OperatorError(`put_(): Expected a long tensor for index, but got ${indexArg.dtype.cppName}`);
-  if (self.dtype !== source.dtype) {
-    throw new OperatorError(`put_(): self and source expected to have the same dtype, but got self.dtype = ${self.dtype.cppName} and source.dtype = ${source.dtype.cppName}`);
-  }
-  if (indexArg.numel !== source.numel) {
-    throw new OperatorError(`put_(): Expected source and index to have the same number of elements, but got source.numel() = ${source.numel}, index.numel() = ${indexArg.numel}`);
-  }
-  const out = cloneTensor(self, 0);
-  const at = linearIndices(self, indexArg, "put_");
-  if (accumulate) accumulateElements(out, at, source);
-  else scatterElements(out, at, source.numel === 1 && at.length !== 1 ? source : plainContiguous(source));
-  return out;
-});
+export const take = op("aten::take(Tensor self, Tensor index) -> Tensor", (self, indexArg) =>
+  gatherElements(self, linearIndices(self, indexArg, "take"), indexArg.sizes),
+);
+op(
+  "aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor",
+  (self, indexArg, source, accumulate) => {
+    if (indexArg.dtype !== DTYPES.int64)
+      throw new OperatorError(`put_(): Expected a long tensor for index, but got ${indexArg.dtype.cppName}`);
+    if (self.dtype !== source.dtype) {
+      throw new OperatorError(
+        `put_(): self and source expected to have the same dtype, but got self.dtype = ${self.dtype.cppName} and source.dtype = ${source.dtype.cppName}`,
+      );
+    }
+    if (indexArg.numel !== source.numel) {
+      throw new OperatorError(
+        `put_(): Expected source and index to have the same number of elements, but got source.numel() = ${source.numel}, index.numel() = ${indexArg.numel}`,
+      );
+    }
+    const out = cloneTensor(self, 0);
+    const at = linearIndices(self, indexArg, "put_");
+    if (accumulate) accumulateElements(out, at, source);
+    else scatterElements(out, at, source.numel === 1 && at.length !== 1 ? source : plainContiguous(source));
+    return out;
+  },
+);
 
 /** The coordinates of elements that are not zero, (count, ndim). */
 function nonzeroTensor(self: Tensor): Tensor {
@@ -305,11 +401,15 @@ export function dimOffsets(self: Tensor, dim: number, indexArg: Tensor): Float64
   const strides = contiguousStrides(self.sizes);
   const size = self.ndim === 0 ? 1 : self.sizes[dim]!;
   const values = indicesOf(indexArg);
-  const others = offsetsOf(indexArg.sizes, indexArg.sizes.map((_, d) => (d === dim ? 0 : (strides[d] ?? 0))));
+  const others = offsetsOf(
+    indexArg.sizes,
+    indexArg.sizes.map((_, d) => (d === dim ? 0 : (strides[d] ?? 0))),
+  );
   const stride = strides[dim] ?? 1;
   for (let i = 0; i < values.length; i++) {
     const v = values[i]!;
-    if (v < 0 || v >= size) throw new OperatorError(`index ${v} is out of bounds for dimension ${dim} with size ${size}`);
+    if (v < 0 || v >= size)
+      throw new OperatorError(`index ${v} is out of bounds for dimension ${dim} with size ${size}`);
     values[i] = (others[i] ?? 0) + v * stride;
   }
   return values;

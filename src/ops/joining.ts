@@ -33,7 +33,8 @@ function catTensors(tensors: readonly Tensor[], dimIn: number): Tensor {
   let size = 0;
   tensors.forEach((t, i) => {
     if (isSkipped(t)) return;
-    if (t.ndim !== first.ndim) throw new OperatorError(`Tensors must have same number of dimensions: got ${first.ndim} and ${t.ndim}`);
+    if (t.ndim !== first.ndim)
+      throw new OperatorError(`Tensors must have same number of dimensions: got ${first.ndim} and ${t.ndim}`);
     for (let d = 0; d < t.ndim; d++) {
       if (d !== dim && t.sizes[d] !== first.sizes[d]) {
         throw new OperatorError(
@@ -68,10 +69,15 @@ export const stack = op("aten::stack(Tensor[] tensors, int dim=0) -> Tensor", (t
   const dim = wrapDim(dimIn, first.ndim + 1);
   tensors.forEach((t, i) => {
     if (t.ndim !== first.ndim || t.sizes.some((s, d) => s !== first.sizes[d])) {
-      throw new OperatorError(`stack expects each tensor to be equal size, but got ${formatList(first.sizes)} at entry 0 and ${formatList(t.sizes)} at entry ${i}`);
+      throw new OperatorError(
+        `stack expects each tensor to be equal size, but got ${formatList(first.sizes)} at entry 0 and ${formatList(t.sizes)} at entry ${i}`,
+      );
     }
   });
-  return catTensors(tensors.map((t) => unsqueezeView(t, dim)), dim);
+  return catTensors(
+    tensors.map((t) => unsqueezeView(t, dim)),
+    dim,
+  );
 });
 
 function nonEmpty(tensors: readonly Tensor[], name: string): void {
@@ -103,7 +109,10 @@ op("aten::column_stack(Tensor[] tensors) -> Tensor", (tensors) => {
 
 op("aten::block_diag(Tensor[] tensors) -> Tensor", (tensors) => {
   tensors.forEach((t, i) => {
-    if (t.ndim > 2) throw new OperatorError(`torch.block_diag: Input tensors must have 2 or fewer dimensions. Input ${i} has ${t.ndim} dimensions`);
+    if (t.ndim > 2)
+      throw new OperatorError(
+        `torch.block_diag: Input tensors must have 2 or fewer dimensions. Input ${i} has ${t.ndim} dimensions`,
+      );
   });
   const blocks = tensors.length === 0 ? [emptyTensor([1, 0], DTYPES.float32)] : tensors.map(atleast2d);
   const dtype = blocks.map((t) => t.dtype).reduce((a, b) => promoteTypes(a, b));
@@ -122,24 +131,40 @@ op("aten::block_diag(Tensor[] tensors) -> Tensor", (tensors) => {
 
 export const repeat = op("aten::repeat(Tensor self, SymInt[] repeats) -> Tensor", (self, repeats) => {
   if (repeats.length < self.ndim) {
-    throw new OperatorError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor");
+    throw new OperatorError(
+      "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor",
+    );
   }
   const lead = repeats.length - self.ndim;
   const padded = [...new Array<number>(lead).fill(1), ...self.sizes];
   const target = padded.map((s, d) => s * repeats[d]!);
   const negative = target.find((s) => s < 0);
-  if (negative !== undefined) throw new OperatorError(`Trying to create tensor with negative dimension ${negative}: ${formatList(target)}`);
+  if (negative !== undefined)
+    throw new OperatorError(`Trying to create tensor with negative dimension ${negative}: ${formatList(target)}`);
   const out = emptyTensor(target, self.dtype);
   out.quantizer = self.quantizer;
   if (out.numel === 0) return out;
   // every dimension as (repeat, size), the tensor broadcast over the repeats
   const sizes = padded.flatMap((s, d) => [repeats[d]!, s]);
-  const to = viewOf(out, sizes, padded.flatMap((s, d) => [out.strides[d]! * s, out.strides[d]!]));
+  const to = viewOf(
+    out,
+    sizes,
+    padded.flatMap((s, d) => [out.strides[d]! * s, out.strides[d]!]),
+  );
   const strides = [...new Array<number>(lead).fill(0), ...self.strides];
-  copyElements(to, viewOf(self, sizes, padded.flatMap((_, d) => [0, strides[d]!])));
+  copyElements(
+    to,
+    viewOf(
+      self,
+      sizes,
+      padded.flatMap((_, d) => [0, strides[d]!]),
+    ),
+  );
   return out;
 });
-op("aten::tile(Tensor self, SymInt[] dims) -> Tensor", (self, dims) => repeat(self, [...new Array<number>(Math.max(self.ndim - dims.length, 0)).fill(1), ...dims]));
+op("aten::tile(Tensor self, SymInt[] dims) -> Tensor", (self, dims) =>
+  repeat(self, [...new Array<number>(Math.max(self.ndim - dims.length, 0)).fill(1), ...dims]),
+);
 
 function repeatIndices(repeats: Tensor, outputSize: number | null): Float64Array {
   if (repeats.ndim !== 1) throw new OperatorError("repeat_interleave only accept 1D vector as repeat");
@@ -152,7 +177,8 @@ function repeatIndices(repeats: Tensor, outputSize: number | null): Float64Array
     if (c < 0) throw new OperatorError("repeats can not be negative");
     total += c;
   }
-  if (outputSize !== null && outputSize !== total) throw new OperatorError("allocated size does not match required size");
+  if (outputSize !== null && outputSize !== total)
+    throw new OperatorError("allocated size does not match required size");
   const out = new Float64Array(total);
   let at = 0;
   counts.forEach((c, i) => {
@@ -177,21 +203,32 @@ function repeatInterleave(selfIn: Tensor, repeatsIn: Tensor, dimIn: number | nul
     repeats = expandView(reshapeTensor(repeats, [1]), [length], tensorTypeName(repeats));
   } else if (repeats.ndim === 1) {
     if (repeats.sizes[0] !== length) {
-      throw new OperatorError(`repeats must have the same size as input along dim, but got repeats.size(0) = ${repeats.sizes[0]} and input.size(${dim}) = ${length}`);
+      throw new OperatorError(
+        `repeats must have the same size as input along dim, but got repeats.size(0) = ${repeats.sizes[0]} and input.size(${dim}) = ${length}`,
+      );
     }
   } else throw new OperatorError("repeats must be 0-dim or 1-dim tensor");
   return gatherDim(source, dim, repeatIndices(repeats, size));
 }
 
-op("aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor", repeatInterleave);
-op("aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor", (self, repeats, dim, size) =>
-  repeatInterleave(self, fromIndices([repeats], [1]), dim, size),
+op(
+  "aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor",
+  repeatInterleave,
+);
+op(
+  "aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor",
+  (self, repeats, dim, size) => repeatInterleave(self, fromIndices([repeats], [1]), dim, size),
 );
 
 function meshgrid(tensors: readonly Tensor[], indexing: string): Tensor[] {
   if (tensors.length === 0) throw new OperatorError("meshgrid expects a non-empty TensorList");
-  for (const t of tensors) if (t.ndim > 1) throw new OperatorError(`torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: ${formatList(t.sizes)}`);
-  if (tensors.some((t) => t.dtype !== tensors[0]!.dtype)) throw new OperatorError("torch.meshgrid expects all tensors to have the same dtype");
+  for (const t of tensors)
+    if (t.ndim > 1)
+      throw new OperatorError(
+        `torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: ${formatList(t.sizes)}`,
+      );
+  if (tensors.some((t) => t.dtype !== tensors[0]!.dtype))
+    throw new OperatorError("torch.meshgrid expects all tensors to have the same dtype");
   if (indexing !== "ij" && indexing !== "xy") {
     throw new OperatorError(`torch.meshgrid: indexing must be one of "xy" or "ij", but received: ${indexing}`);
   }
@@ -199,7 +236,16 @@ function meshgrid(tensors: readonly Tensor[], indexing: string): Tensor[] {
   const list = [...tensors];
   if (swaps) [list[0], list[1]] = [list[1]!, list[0]!];
   const shape = list.map((t) => t.numel);
-  const grids = list.map((t, i) => expandView(reshapeTensor(t, shape.map((_, d) => (d === i ? -1 : 1))), shape, tensorTypeName(t)));
+  const grids = list.map((t, i) =>
+    expandView(
+      reshapeTensor(
+        t,
+        shape.map((_, d) => (d === i ? -1 : 1)),
+      ),
+      shape,
+      tensorTypeName(t),
+    ),
+  );
   if (!swaps) return grids;
   [grids[0], grids[1]] = [grids[1]!, grids[0]!];
   return grids;
@@ -209,10 +255,14 @@ op("aten::meshgrid(Tensor[] tensors) -> Tensor[]", (tensors) => meshgrid(tensors
 op("aten::meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[]", meshgrid);
 
 op("aten::cartesian_prod(Tensor[] tensors) -> Tensor", (tensors) => {
-  for (const t of tensors) if (t.ndim !== 1) throw new OperatorError(`Expect a 1D vector, but got shape ${formatList(t.sizes)}`);
+  for (const t of tensors)
+    if (t.ndim !== 1) throw new OperatorError(`Expect a 1D vector, but got shape ${formatList(t.sizes)}`);
   if (tensors.length === 1) return tensors[0]!;
   const columns = meshgrid(tensors, "ij").map((g) => reshapeTensor(g, [-1]));
-  return catTensors(columns.map((c) => unsqueezeView(c, 1)), 1);
+  return catTensors(
+    columns.map((c) => unsqueezeView(c, 1)),
+    1,
+  );
 });
 
 op("aten::combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor", (self, r, withReplacement) => {

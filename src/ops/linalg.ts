@@ -9,7 +9,19 @@ import { identity, loadMatrices, Matrix, storeMatrices, storeNumbers, triangleOf
 import { broadcastShapes } from "../tensor/strides.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatList, squeezeView, transposeView, unsqueezeView } from "../tensor/view_geometry.ts";
-import { batchIndices, batchOf, checkFloat, checkInfos, checkKernelDtype, checkMatrix, checkSquare, countOf, int32Tensor, loadBroadcast, realOf } from "./linalg_checks.ts";
+import {
+  batchIndices,
+  batchOf,
+  checkFloat,
+  checkInfos,
+  checkKernelDtype,
+  checkMatrix,
+  checkSquare,
+  countOf,
+  int32Tensor,
+  loadBroadcast,
+  realOf,
+} from "./linalg_checks.ts";
 
 interface Factored {
   readonly parts: LU[];
@@ -24,8 +36,17 @@ function factor(a: Tensor): Factored {
   const batch = batchOf(a);
   return {
     parts,
-    LU: storeMatrices(parts.map((p) => p.lu), batch, m, n, a.dtype),
-    pivots: int32Tensor(parts.flatMap((p) => p.pivots), [...batch, Math.min(m, n)]),
+    LU: storeMatrices(
+      parts.map((p) => p.lu),
+      batch,
+      m,
+      n,
+      a.dtype,
+    ),
+    pivots: int32Tensor(
+      parts.flatMap((p) => p.pivots),
+      [...batch, Math.min(m, n)],
+    ),
     infos: parts.map((p) => p.info),
   };
 }
@@ -57,7 +78,15 @@ function detOf(a: Tensor, name: string): [Tensor, Factored] {
   const f = factor(asLapackSees(a));
   const values = f.parts.map(determinant);
   const isComplex = a.dtype.category === "complex";
-  return [storeNumbers(values.map((v) => v[0]), isComplex ? values.map((v) => v[1]) : null, batchOf(a), a.dtype), f];
+  return [
+    storeNumbers(
+      values.map((v) => v[0]),
+      isComplex ? values.map((v) => v[1]) : null,
+      batchOf(a),
+      a.dtype,
+    ),
+    f,
+  ];
 }
 
 op("aten::_linalg_det(Tensor A) -> (Tensor result, Tensor LU, Tensor pivots)", (a): [Tensor, Tensor, Tensor] => {
@@ -94,13 +123,20 @@ function slogdetOf(a: Tensor, name = "linalg.slogdet"): { sign: Tensor; logabs: 
     logs.push(log);
   }
   const batch = batchOf(a);
-  return { sign: storeNumbers(re, isComplex ? im : null, batch, a.dtype), logabs: storeNumbers(logs, null, batch, realOf(a.dtype)), f };
+  return {
+    sign: storeNumbers(re, isComplex ? im : null, batch, a.dtype),
+    logabs: storeNumbers(logs, null, batch, realOf(a.dtype)),
+    f,
+  };
 }
 
-op("aten::_linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet, Tensor LU, Tensor pivots)", (a): [Tensor, Tensor, Tensor, Tensor] => {
-  const { sign, logabs, f } = slogdetOf(a);
-  return [sign, logabs, f.LU, f.pivots];
-});
+op(
+  "aten::_linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet, Tensor LU, Tensor pivots)",
+  (a): [Tensor, Tensor, Tensor, Tensor] => {
+    const { sign, logabs, f } = slogdetOf(a);
+    return [sign, logabs, f.LU, f.pivots];
+  },
+);
 op("aten::linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)", (a): [Tensor, Tensor] => {
   const { sign, logabs } = slogdetOf(a);
   return [sign, logabs];
@@ -129,7 +165,12 @@ op("aten::logdet(Tensor self) -> Tensor", (self) => {
     if (lu.pivots.reduce((s, p, i) => (p === i + 1 ? s : -s), 1) < 0) angle += Math.PI;
     return [log, Math.atan2(Math.sin(angle), Math.cos(angle))];
   });
-  return storeNumbers(values.map((v) => v[0]!), isComplex ? values.map((v) => v[1]!) : null, batchOf(self), self.dtype);
+  return storeNumbers(
+    values.map((v) => v[0]!),
+    isComplex ? values.map((v) => v[1]!) : null,
+    batchOf(self),
+    self.dtype,
+  );
 });
 
 function inverseOf(a: Tensor, name: string): { inverse: Tensor; infos: number[] } {
@@ -137,18 +178,27 @@ function inverseOf(a: Tensor, name: string): { inverse: Tensor; infos: number[] 
   checkFloat(a, name);
   const n = a.sizes[a.ndim - 1]!;
   const parts = loadMatrices(a).map(factorLU);
-  const inverse = storeMatrices(parts.map((p) => solveLU(p, identity(n, n, p.lu.isComplex))), batchOf(a), n, n, a.dtype);
+  const inverse = storeMatrices(
+    parts.map((p) => solveLU(p, identity(n, n, p.lu.isComplex))),
+    batchOf(a),
+    n,
+    n,
+    a.dtype,
+  );
   return { inverse, infos: parts.map((p) => p.info) };
 }
 
 const SINGULAR = (info: number): string =>
   `The diagonal element ${info} is zero, the inversion could not be completed because the input matrix is singular.`;
 
-op("aten::linalg_inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor inverse, Tensor info)", (a, checkErrors): [Tensor, Tensor] => {
-  const { inverse, infos } = inverseOf(a, "linalg.inv");
-  if (checkErrors) checkInfos(infos, "linalg.inv_ex", a.ndim === 2, SINGULAR);
-  return [inverse, int32Tensor(infos, batchOf(a))];
-});
+op(
+  "aten::linalg_inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor inverse, Tensor info)",
+  (a, checkErrors): [Tensor, Tensor] => {
+    const { inverse, infos } = inverseOf(a, "linalg.inv");
+    if (checkErrors) checkInfos(infos, "linalg.inv_ex", a.ndim === 2, SINGULAR);
+    return [inverse, int32Tensor(infos, batchOf(a))];
+  },
+);
 
 /** The inverse; throws where a matrix is singular. */
 export function invertTensor(a: Tensor): Tensor {
@@ -168,7 +218,9 @@ export function isVectorRhs(a: Tensor, b: Tensor): boolean {
 
 function sameDtype(a: Tensor, b: Tensor, name: string): void {
   if (a.dtype !== b.dtype) {
-    throw new OperatorError(`${name}: Expected A and B to have the same dtype, but found A of type ${a.dtype.cppName} and B of type ${b.dtype.cppName} instead`);
+    throw new OperatorError(
+      `${name}: Expected A and B to have the same dtype, but found A of type ${a.dtype.cppName} and B of type ${b.dtype.cppName} instead`,
+    );
   }
 }
 
@@ -179,7 +231,9 @@ export function checkSystem(a: Tensor, b: Tensor, left: boolean, name: string): 
   const ok = left ? b.sizes[b.ndim - 2] === n : b.sizes[b.ndim - 1] === n;
   if (!ok) {
     const [am, an, bm, bn] = [...a.sizes.slice(-2), ...b.sizes.slice(-2)];
-    throw new OperatorError(`${name}: Incompatible shapes of A and B for the equation ${left ? "AX = B" : "XA = B"} (${am}x${an} and ${bm}x${bn})`);
+    throw new OperatorError(
+      `${name}: Incompatible shapes of A and B for the equation ${left ? "AX = B" : "XA = B"} (${am}x${an} and ${bm}x${bn})`,
+    );
   }
 }
 
@@ -210,16 +264,22 @@ function solveWith(a: Tensor, bIn: Tensor, left: boolean): { result: Tensor; f: 
 
 const SOLVE_FAILED = (): string => "The solver failed because the input matrix is singular.";
 
-op("aten::_linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor LU, Tensor pivots, Tensor info)", (a, b, left, checkErrors): [Tensor, Tensor, Tensor, Tensor] => {
-  const { result, f } = solveWith(a, b, left);
-  if (checkErrors) checkInfos(f.infos, "torch.linalg.solve_ex", a.ndim === 2, SOLVE_FAILED);
-  return [result, f.LU, f.pivots, int32Tensor(f.infos, batchOf(a))];
-});
-op("aten::linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor info)", (a, b, left, checkErrors): [Tensor, Tensor] => {
-  const { result, f } = solveWith(a, b, left);
-  if (checkErrors) checkInfos(f.infos, "torch.linalg.solve_ex", a.ndim === 2, SOLVE_FAILED);
-  return [result, int32Tensor(f.infos, batchOf(a))];
-});
+op(
+  "aten::_linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor LU, Tensor pivots, Tensor info)",
+  (a, b, left, checkErrors): [Tensor, Tensor, Tensor, Tensor] => {
+    const { result, f } = solveWith(a, b, left);
+    if (checkErrors) checkInfos(f.infos, "torch.linalg.solve_ex", a.ndim === 2, SOLVE_FAILED);
+    return [result, f.LU, f.pivots, int32Tensor(f.infos, batchOf(a))];
+  },
+);
+op(
+  "aten::linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor info)",
+  (a, b, left, checkErrors): [Tensor, Tensor] => {
+    const { result, f } = solveWith(a, b, left);
+    if (checkErrors) checkInfos(f.infos, "torch.linalg.solve_ex", a.ndim === 2, SOLVE_FAILED);
+    return [result, int32Tensor(f.infos, batchOf(a))];
+  },
+);
 export const linalg_solve = op("aten::linalg_solve(Tensor A, Tensor B, *, bool left=True) -> Tensor", (a, b, left) => {
   const { result, f } = solveWith(a, b, left);
   checkInfos(f.infos, "torch.linalg.solve", a.ndim === 2, SOLVE_FAILED);
@@ -227,30 +287,42 @@ export const linalg_solve = op("aten::linalg_solve(Tensor A, Tensor B, *, bool l
 });
 
 function factorChecked(a: Tensor, pivot: boolean, name: string): Factored {
-  if (a.ndim < 2) throw new OperatorError(`${name}: Expected tensor with 2 or more dimensions. Got size: ${formatList(a.sizes)} instead`);
+  if (a.ndim < 2)
+    throw new OperatorError(
+      `${name}: Expected tensor with 2 or more dimensions. Got size: ${formatList(a.sizes)} instead`,
+    );
   checkKernelDtype(a, "lu_cpu");
   if (!pivot) throw new OperatorError(`${name}: LU without pivoting is not implemented on the CPU`);
   return factor(a);
 }
 
-op("aten::linalg_lu_factor_ex(Tensor A, *, bool pivot=True, bool check_errors=False) -> (Tensor LU, Tensor pivots, Tensor info)", (a, pivot, checkErrors): [Tensor, Tensor, Tensor] => {
-  const f = factorChecked(a, pivot, "linalg.lu_factor");
-  if (checkErrors) checkInfos(f.infos, "torch.linalg.lu_factor_ex", a.ndim === 2, ZERO_PIVOT);
-  return [f.LU, f.pivots, int32Tensor(f.infos, batchOf(a))];
-});
+op(
+  "aten::linalg_lu_factor_ex(Tensor A, *, bool pivot=True, bool check_errors=False) -> (Tensor LU, Tensor pivots, Tensor info)",
+  (a, pivot, checkErrors): [Tensor, Tensor, Tensor] => {
+    const f = factorChecked(a, pivot, "linalg.lu_factor");
+    if (checkErrors) checkInfos(f.infos, "torch.linalg.lu_factor_ex", a.ndim === 2, ZERO_PIVOT);
+    return [f.LU, f.pivots, int32Tensor(f.infos, batchOf(a))];
+  },
+);
 
 const ZERO_PIVOT = (info: number): string =>
   `U[${info},${info}] is zero and using it on lu_solve would result in a division by zero. If you still want to perform the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)`;
 
-op("aten::linalg_lu_factor(Tensor A, *, bool pivot=True) -> (Tensor LU, Tensor pivots)", (a, pivot): [Tensor, Tensor] => {
-  const f = factorChecked(a, pivot, "linalg.lu_factor");
-  checkInfos(f.infos, "torch.linalg.lu_factor", a.ndim === 2, ZERO_PIVOT);
-  return [f.LU, f.pivots];
-});
-op("aten::_lu_with_info(Tensor self, bool pivot=True, bool check_errors=True) -> (Tensor LU, Tensor pivots, Tensor info)", (a, pivot): [Tensor, Tensor, Tensor] => {
-  const f = factorChecked(a, pivot, "linalg.lu_factor");
-  return [f.LU, f.pivots, int32Tensor(f.infos, batchOf(a))];
-});
+op(
+  "aten::linalg_lu_factor(Tensor A, *, bool pivot=True) -> (Tensor LU, Tensor pivots)",
+  (a, pivot): [Tensor, Tensor] => {
+    const f = factorChecked(a, pivot, "linalg.lu_factor");
+    checkInfos(f.infos, "torch.linalg.lu_factor", a.ndim === 2, ZERO_PIVOT);
+    return [f.LU, f.pivots];
+  },
+);
+op(
+  "aten::_lu_with_info(Tensor self, bool pivot=True, bool check_errors=True) -> (Tensor LU, Tensor pivots, Tensor info)",
+  (a, pivot): [Tensor, Tensor, Tensor] => {
+    const f = factorChecked(a, pivot, "linalg.lu_factor");
+    return [f.LU, f.pivots, int32Tensor(f.infos, batchOf(a))];
+  },
+);
 
 /** P of P L U = A from row exchanges. */
 function permutation(pivots: readonly number[], n: number, isComplex: boolean): Matrix {
@@ -265,62 +337,98 @@ function permutation(pivots: readonly number[], n: number, isComplex: boolean): 
   return out;
 }
 
-function lowerAndUpper(lu: readonly Matrix[], batch: readonly number[], m: number, n: number, a: Tensor): [Tensor, Tensor] {
+function lowerAndUpper(
+  lu: readonly Matrix[],
+  batch: readonly number[],
+  m: number,
+  n: number,
+  a: Tensor,
+): [Tensor, Tensor] {
   const k = Math.min(m, n);
   const l = lu.map((x) => triangleOf(x, m, k, false, true));
   const u = lu.map((x) => triangleOf(x, k, n, true));
   return [storeMatrices(l, batch, m, k, a.dtype), storeMatrices(u, batch, k, n, a.dtype)];
 }
 
-op("aten::linalg_lu(Tensor A, *, bool pivot=True) -> (Tensor P, Tensor L, Tensor U)", (a, pivot): [Tensor, Tensor, Tensor] => {
-  const f = factorChecked(a, pivot, "linalg.lu");
-  const [m, n] = a.sizes.slice(-2) as [number, number];
-  const [l, u] = lowerAndUpper(f.parts.map((p) => p.lu), batchOf(a), m, n, a);
-  const p = f.parts.map((x) => permutation(x.pivots, m, x.lu.isComplex));
-  return [storeMatrices(p, batchOf(a), m, m, a.dtype), l, u];
-});
+op(
+  "aten::linalg_lu(Tensor A, *, bool pivot=True) -> (Tensor P, Tensor L, Tensor U)",
+  (a, pivot): [Tensor, Tensor, Tensor] => {
+    const f = factorChecked(a, pivot, "linalg.lu");
+    const [m, n] = a.sizes.slice(-2) as [number, number];
+    const [l, u] = lowerAndUpper(
+      f.parts.map((p) => p.lu),
+      batchOf(a),
+      m,
+      n,
+      a,
+    );
+    const p = f.parts.map((x) => permutation(x.pivots, m, x.lu.isComplex));
+    return [storeMatrices(p, batchOf(a), m, m, a.dtype), l, u];
+  },
+);
 
 function pivotLists(pivots: Tensor, count: number, rows: number): number[][] {
   const all = indicesOf(pivots);
   const size = pivots.sizes[pivots.ndim - 1] ?? 0;
   for (const p of all) {
     if (!(p >= 1 && p <= rows)) {
-      throw new OperatorError("pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive.Did you properly pass the result of lu_factor?");
+      throw new OperatorError(
+        "pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive.Did you properly pass the result of lu_factor?",
+      );
     }
   }
   return Array.from({ length: count }, (_, k) => Array.from(all.slice(k * size, (k + 1) * size)));
 }
 
-op("aten::lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor P, Tensor L, Tensor U)", (lu, pivots, unpackData, unpackPivots): [Tensor, Tensor, Tensor] => {
-  if (lu.ndim < 2) throw new OperatorError(`torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: ${formatList(lu.sizes)} instead`);
-  if (unpackPivots && pivots.dtype !== DTYPES.int32) {
-    throw new OperatorError("torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype.");
-  }
-  const [m, n] = lu.sizes.slice(-2) as [number, number];
-  const batch = batchOf(lu);
-  const empty = (): Tensor => emptyTensor([0], lu.dtype);
-  const p = unpackPivots
-    ? storeMatrices(pivotLists(pivots, countOf(batch), m).map((x) => permutation(x, m, false)), batch, m, m, lu.dtype, false)
-    : empty();
-  if (!unpackData) return [p, empty(), empty()];
-  const [l, u] = lowerAndUpper(loadMatrices(lu), batch, m, n, lu);
-  return [p, l, u];
-});
+op(
+  "aten::lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor P, Tensor L, Tensor U)",
+  (lu, pivots, unpackData, unpackPivots): [Tensor, Tensor, Tensor] => {
+    if (lu.ndim < 2)
+      throw new OperatorError(
+        `torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: ${formatList(lu.sizes)} instead`,
+      );
+    if (unpackPivots && pivots.dtype !== DTYPES.int32) {
+      throw new OperatorError("torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype.");
+    }
+    const [m, n] = lu.sizes.slice(-2) as [number, number];
+    const batch = batchOf(lu);
+    const empty = (): Tensor => emptyTensor([0], lu.dtype);
+    const p = unpackPivots
+      ? storeMatrices(
+          pivotLists(pivots, countOf(batch), m).map((x) => permutation(x, m, false)),
+          batch,
+          m,
+          m,
+          lu.dtype,
+          false,
+        )
+      : empty();
+    if (!unpackData) return [p, empty(), empty()];
+    const [l, u] = lowerAndUpper(loadMatrices(lu), batch, m, n, lu);
+    return [p, l, u];
+  },
+);
 
 function solveFactored(lu: Tensor, pivots: Tensor, b: Tensor, left: boolean, adjoint: boolean): Tensor {
   const name = "linalg.lu_solve";
   checkFloat(lu, name);
   if (lu.dtype !== b.dtype) {
-    throw new OperatorError(`${name}: Expected LU and B to have the same dtype, but found LU of type ${lu.dtype.cppName} and B of type ${b.dtype.cppName} instead`);
+    throw new OperatorError(
+      `${name}: Expected LU and B to have the same dtype, but found LU of type ${lu.dtype.cppName} and B of type ${b.dtype.cppName} instead`,
+    );
   }
-  if (pivots.dtype !== DTYPES.int32) throw new OperatorError(`${name}: pivots should be a Tensor of scalar type torch.int32`);
+  if (pivots.dtype !== DTYPES.int32)
+    throw new OperatorError(`${name}: pivots should be a Tensor of scalar type torch.int32`);
   checkSquare(lu, name, "LU");
   checkSystem(lu, b, left, name);
   const n = lu.sizes[lu.ndim - 1]!;
-  if (pivots.sizes[pivots.ndim - 1] !== n) throw new OperatorError(`${name}: Number of pivots per batch should be same as the dimension of the matrix`);
+  if (pivots.sizes[pivots.ndim - 1] !== n)
+    throw new OperatorError(`${name}: Number of pivots per batch should be same as the dimension of the matrix`);
   const own = batchOf(lu);
   if (pivots.ndim !== lu.ndim - 1 || own.some((s, d) => s !== pivots.sizes[d])) {
-    throw new OperatorError(`${name}: Expected LU.shape[:-1] and pivots.shape to be the same, but got pivots with shape ${formatList(pivots.sizes)} instead`);
+    throw new OperatorError(
+      `${name}: Expected LU.shape[:-1] and pivots.shape to be the same, but got pivots with shape ${formatList(pivots.sizes)} instead`,
+    );
   }
   const lists = pivotLists(pivots, countOf(own), n);
   const matrices = loadMatrices(lu);
@@ -330,16 +438,22 @@ function solveFactored(lu: Tensor, pivots: Tensor, b: Tensor, left: boolean, adj
     const parts = { lu: matrices[from[k]!]!, pivots: lists[from[k]!]! };
     if (left) return adjoint ? solveLUAdjoint(parts, rhs, true) : solveLU(parts, rhs);
     // X A = B is A^T X^T = B^T, and X A^H = B is A X^H = B^H
-    return adjoint ? solveLU(parts, rhs.transpose(true)).transpose(true) : solveLUAdjoint(parts, rhs.transpose(), false).transpose();
+    return adjoint
+      ? solveLU(parts, rhs.transpose(true)).transpose(true)
+      : solveLUAdjoint(parts, rhs.transpose(), false).transpose();
   });
   const [rows, cols] = b.sizes.slice(-2) as [number, number];
   return storeMatrices(x, batch, rows, cols, lu.dtype, left);
 }
 
-op("aten::linalg_lu_solve(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False) -> Tensor", solveFactored);
-op("aten::lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor", (self, lu, pivots) => solveFactored(lu, pivots, self, true, false));
+op(
+  "aten::linalg_lu_solve(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False) -> Tensor",
+  solveFactored,
+);
+op("aten::lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor", (self, lu, pivots) =>
+  solveFactored(lu, pivots, self, true, false),
+);
 
 op("aten::_linalg_check_errors(Tensor info, str api_name, *, bool is_matrix) -> ()", (info, name, isMatrix) => {
   checkInfos(Array.from(indicesOf(info)), name, isMatrix, SINGULAR);
 });
-

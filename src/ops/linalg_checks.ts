@@ -18,7 +18,10 @@ export function checkMatrix(a: Tensor, name: string, argument = "A"): void {
 export function checkSquare(a: Tensor, name: string, argument = "A"): void {
   checkMatrix(a, name, argument);
   const [m, n] = a.sizes.slice(-2);
-  if (m !== n) throw new OperatorError(`${name}: ${argument} must be batches of square matrices, but they are ${m} by ${n} matrices`);
+  if (m !== n)
+    throw new OperatorError(
+      `${name}: ${argument} must be batches of square matrices, but they are ${m} by ${n} matrices`,
+    );
 }
 
 /** Refuses integers, and half types where the operator has no kernel for them. */
@@ -35,7 +38,11 @@ export function checkFloat(a: Tensor, name: string, kernel?: string): void {
 
 /** Refuses what LAPACK has no routine for, with the text of a kernel that dispatches on the dtype. */
 export function checkKernelDtype(a: Tensor, kernel: string): void {
-  const ok = a.dtype === DTYPES.float32 || a.dtype === DTYPES.float64 || a.dtype === DTYPES.complex64 || a.dtype === DTYPES.complex128;
+  const ok =
+    a.dtype === DTYPES.float32 ||
+    a.dtype === DTYPES.float64 ||
+    a.dtype === DTYPES.complex64 ||
+    a.dtype === DTYPES.complex128;
   if (!ok) throw notImplemented(kernel, a.dtype);
 }
 
@@ -89,7 +96,12 @@ export function int32Tensor(values: readonly number[], sizes: readonly number[])
 }
 
 /** Throws what PyTorch throws where LAPACK's info says that a matrix was not fit. */
-export function checkInfos(infos: readonly number[], name: string, isMatrix: boolean, text: (info: number) => string): void {
+export function checkInfos(
+  infos: readonly number[],
+  name: string,
+  isMatrix: boolean,
+  text: (info: number) => string,
+): void {
   const bad = infos.findIndex((info) => info !== 0);
   if (bad < 0) return;
   throw new OperatorError(`${name}: ${isMatrix ? "" : `(Batch element ${bad}): `}${text(infos[bad]!)}`);

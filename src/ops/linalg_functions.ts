@@ -38,7 +38,10 @@ op("aten::linalg_matrix_power(Tensor self, int n) -> Tensor", powerOf);
 op("aten::matrix_power(Tensor self, int n) -> Tensor", powerOf);
 
 // Higham 2005: numerator coefficients of the [13/13] Padé approximant of exp
-const PADE = [64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600, 670442572800, 33522128640, 1323241920, 40840800, 960960, 16380, 182, 1];
+const PADE = [
+  64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600,
+  670442572800, 33522128640, 1323241920, 40840800, 960960, 16380, 182, 1,
+];
 
 function combine(terms: readonly (readonly [number, Matrix])[]): Matrix {
   const first = terms[0]![1];
@@ -68,9 +71,55 @@ function exponential(a: Matrix): Matrix {
   const x4 = multiply(x2, x2);
   const x6 = multiply(x4, x2);
   const b = PADE;
-  const odd = multiply(x, combine([[1, multiply(x6, combine([[b[13]!, x6], [b[11]!, x4], [b[9]!, x2]]))], [b[7]!, x6], [b[5]!, x4], [b[3]!, x2], [b[1]!, one]]));
-  const even = combine([[1, multiply(x6, combine([[b[12]!, x6], [b[10]!, x4], [b[8]!, x2]]))], [b[6]!, x6], [b[4]!, x4], [b[2]!, x2], [b[0]!, one]]);
-  let result = solveLU(factorLU(combine([[1, even], [-1, odd]])), combine([[1, even], [1, odd]]));
+  const odd = multiply(
+    x,
+    combine([
+      [
+        1,
+        multiply(
+          x6,
+          combine([
+            [b[13]!, x6],
+            [b[11]!, x4],
+            [b[9]!, x2],
+          ]),
+        ),
+      ],
+      [b[7]!, x6],
+      [b[5]!, x4],
+      [b[3]!, x2],
+      [b[1]!, one],
+    ]),
+  );
+  const even = combine([
+    [
+      1,
+      multiply(
+        x6,
+        combine([
+          [b[12]!, x6],
+          [b[10]!, x4],
+          [b[8]!, x2],
+        ]),
+      ),
+    ],
+    [b[6]!, x6],
+    [b[4]!, x4],
+    [b[2]!, x2],
+    [b[0]!, one],
+  ]);
+  let result = solveLU(
+    factorLU(
+      combine([
+        [1, even],
+        [-1, odd],
+      ]),
+    ),
+    combine([
+      [1, even],
+      [1, odd],
+    ]),
+  );
   for (let s = 0; s < squarings; s++) result = multiply(result, result);
   return result;
 }
@@ -95,13 +144,16 @@ op("aten::linalg_tensorinv(Tensor self, int ind=2) -> Tensor", (self, ind) => {
   const front = self.sizes.slice(0, ind);
   const back = self.sizes.slice(ind);
   if (product(front) !== product(back)) {
-    throw new OperatorError(`Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got ${product(back)} != ${product(front)}`);
+    throw new OperatorError(
+      `Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got ${product(back)} != ${product(front)}`,
+    );
   }
   try {
     return reshapeTensor(invertTensor(reshapeTensor(self, [product(back), product(front)])), [...back, ...front]);
   } catch (error) {
     // the message names the function that tensorinv wraps
-    if (error instanceof OperatorError && error.message.startsWith("linalg.inv: The diagonal")) throw new OperatorError(error.message.slice("linalg.".length), { cause: error });
+    if (error instanceof OperatorError && error.message.startsWith("linalg.inv: The diagonal"))
+      throw new OperatorError(error.message.slice("linalg.".length), { cause: error });
     throw error;
   }
 });
@@ -116,7 +168,9 @@ op("aten::linalg_tensorsolve(Tensor self, Tensor other, int[]? dims=None) -> Ten
   const result = self.sizes.slice(other.ndim);
   const front = product(self.sizes.slice(0, other.ndim));
   if (product(result) !== front) {
-    throw new OperatorError(`Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), but got ${product(result)} != ${front}`);
+    throw new OperatorError(
+      `Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), but got ${product(result)} != ${front}`,
+    );
   }
   return reshapeTensor(linalg_solve(reshapeTensor(self, [front, front]), reshapeTensor(other, [front])), result);
 });

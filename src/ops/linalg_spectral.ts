@@ -2,28 +2,37 @@
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { convertTensor } from "../tensor/clone.ts";
-
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { doublesOf, fromIndices } from "../tensor/kernels/data.ts";
-import { factorLU, factorQR, applyReflectors, solveLU } from "../tensor/kernels/factorizations.ts";
+import { factorLU, solveLU } from "../tensor/kernels/factorizations.ts";
 import { generalEigen } from "../tensor/kernels/general_eigen.ts";
-import { identity, loadMatrices, Matrix, multiply, solveTriangle, storeMatrices, storeNumbers, triangleOf } from "../tensor/kernels/matrices.ts";
+import { identity, loadMatrices, Matrix, multiply, storeMatrices, storeNumbers } from "../tensor/kernels/matrices.ts";
 import { decomposeSVD } from "../tensor/kernels/singular_values.ts";
 import { symmetricEigen } from "../tensor/kernels/symmetric_eigen.ts";
 import { promoteTypes } from "../tensor/promotion.ts";
 import { Complex, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { broadcastShapes, wrapDim } from "../tensor/strides.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
-import { expandView, formatList, permuteView, squeezeView, unsqueezeView } from "../tensor/view_geometry.ts";
+import { expandView, formatList, permuteView } from "../tensor/view_geometry.ts";
 import { dtypeArgument, tensorTypeName } from "./views.ts";
-import { batchOf, checkFloat, checkInfos, checkKernelDtype, checkMatrix, checkSquare, complexOf, countOf, realOf } from "./linalg_checks.ts";
+import {
+  batchOf,
+  checkFloat,
+  checkInfos,
+  checkKernelDtype,
+  checkMatrix,
+  checkSquare,
+  complexOf,
+  countOf,
+  realOf,
+} from "./linalg_checks.ts";
 import { linalg_vector_norm } from "./statistics.ts";
 
 const NOT_CONVERGED = (info: number): string =>
   `The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated eigenvalues (error code: ${info}).`;
 
 /** Precision of the real numbers of a dtype. */
-function epsOf(dtype: DType): number {
+export function epsOf(dtype: DType): number {
   const real = realOf(dtype);
   return real === DTYPES.float64 ? 2 ** -52 : 2 ** -23;
 }
@@ -35,15 +44,26 @@ function eighOf(a: Tensor, uplo: string, name: string): { values: Tensor; vector
   checkKernelDtype(a, "linalg_eigh_cpu");
   const n = a.sizes[a.ndim - 1]!;
   const parts = loadMatrices(a).map((m) => symmetricEigen(m, side === "U", epsOf(a.dtype) / 2));
-  checkInfos(parts.map((p) => p.info), "linalg.eigh", a.ndim === 2, NOT_CONVERGED);
+  checkInfos(
+    parts.map((p) => p.info),
+    "linalg.eigh",
+    a.ndim === 2,
+    NOT_CONVERGED,
+  );
   const batch = batchOf(a);
   return {
     values: storeNumbers(joined(parts.map((p) => p.values)), null, [...batch, n], realOf(a.dtype)),
-    vectors: storeMatrices(parts.map((p) => p.vectors), batch, n, n, a.dtype),
+    vectors: storeMatrices(
+      parts.map((p) => p.vectors),
+      batch,
+      n,
+      n,
+      a.dtype,
+    ),
   };
 }
 
-function joined(parts: readonly Float64Array[]): Float64Array {
+export function joined(parts: readonly Float64Array[]): Float64Array {
   const out = new Float64Array(parts.reduce((n, p) => n + p.length, 0));
   let at = 0;
   for (const p of parts) {
@@ -53,33 +73,56 @@ function joined(parts: readonly Float64Array[]): Float64Array {
   return out;
 }
 
-op('aten::linalg_eigh(Tensor self, str UPLO="L") -> (Tensor eigenvalues, Tensor eigenvectors)', (self, uplo): [Tensor, Tensor] => {
-  const { values, vectors } = eighOf(self, uplo, "linalg.eigh");
-  return [values, vectors];
-});
-op('aten::_linalg_eigh(Tensor A, str UPLO="L", bool compute_v=True) -> (Tensor eigenvalues, Tensor eigenvectors)', (a, uplo, computeV): [Tensor, Tensor] => {
-  const { values, vectors } = eighOf(a, uplo, "linalg.eigh");
-  return [values, computeV ? vectors : emptyTensor([0], a.dtype)];
-});
-op('aten::linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor', (self, uplo) => eighOf(self, uplo, "linalg.eigh").values);
+op(
+  'aten::linalg_eigh(Tensor self, str UPLO="L") -> (Tensor eigenvalues, Tensor eigenvectors)',
+  (self, uplo): [Tensor, Tensor] => {
+    const { values, vectors } = eighOf(self, uplo, "linalg.eigh");
+    return [values, vectors];
+  },
+);
+op(
+  'aten::_linalg_eigh(Tensor A, str UPLO="L", bool compute_v=True) -> (Tensor eigenvalues, Tensor eigenvectors)',
+  (a, uplo, computeV): [Tensor, Tensor] => {
+    const { values, vectors } = eighOf(a, uplo, "linalg.eigh");
+    return [values, computeV ? vectors : emptyTensor([0], a.dtype)];
+  },
+);
+op(
+  'aten::linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor',
+  (self, uplo) => eighOf(self, uplo, "linalg.eigh").values,
+);
 
 function eigOf(a: Tensor, name: string): { values: Tensor; vectors: Tensor } {
   checkSquare(a, name);
   const { category } = a.dtype;
-  if (category !== "float" && category !== "complex") throw new OperatorError(`Unknown Complex ScalarType for ${a.dtype.cppName}`);
+  if (category !== "float" && category !== "complex")
+    throw new OperatorError(`Unknown Complex ScalarType for ${a.dtype.cppName}`);
   checkKernelDtype(a, "linalg_eig_cpu");
   const matrices = loadMatrices(a);
   for (const m of matrices) {
-    if (!m.re.every(Number.isFinite) || !m.im.every(Number.isFinite)) throw new OperatorError(`torch.linalg.eig: input tensor should not contain infs or NaNs.`);
+    if (!m.re.every(Number.isFinite) || !m.im.every(Number.isFinite))
+      throw new OperatorError(`torch.linalg.eig: input tensor should not contain infs or NaNs.`);
   }
   const parts = matrices.map((m) => generalEigen(m, epsOf(a.dtype)));
-  checkInfos(parts.map((p) => (p.converged ? 0 : 1)), name, a.ndim === 2, (info) => `The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated eigenvalues (error code: ${info}).`);
+  checkInfos(
+    parts.map((p) => (p.converged ? 0 : 1)),
+    name,
+    a.ndim === 2,
+    (info) =>
+      `The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated eigenvalues (error code: ${info}).`,
+  );
   const n = a.sizes[a.ndim - 1]!;
   const batch = batchOf(a);
   const dtype = complexOf(a.dtype);
   return {
     values: storeNumbers(joined(parts.map((p) => p.re)), joined(parts.map((p) => p.im)), [...batch, n], dtype),
-    vectors: storeMatrices(parts.map((p) => p.vectors), batch, n, n, dtype),
+    vectors: storeMatrices(
+      parts.map((p) => p.vectors),
+      batch,
+      n,
+      n,
+      dtype,
+    ),
   };
 }
 
@@ -99,7 +142,12 @@ interface Decomposed {
 function svdParts(a: Tensor, full: boolean): Decomposed {
   const matrices = loadMatrices(a);
   const bad = matrices.map((m) => (m.re.every(Number.isFinite) && m.im.every(Number.isFinite) ? 0 : 1));
-  checkInfos(bad, "linalg.svd", a.ndim === 2, () => "The algorithm failed to converge because the input matrix contained non-finite values.");
+  checkInfos(
+    bad,
+    "linalg.svd",
+    a.ndim === 2,
+    () => "The algorithm failed to converge because the input matrix contained non-finite values.",
+  );
   const parts = matrices.map((m) => decomposeSVD(m, full, epsOf(a.dtype)));
   return { u: parts.map((p) => p.u), s: parts.map((p) => p.s), vh: parts.map((p) => p.vh) };
 }
@@ -108,7 +156,9 @@ function svdOf(a: Tensor, full: boolean, driver: string | null): [Tensor, Tensor
   checkMatrix(a, "linalg.svd");
   checkFloat(a, "linalg.svd");
   if (driver !== null && driver !== undefined) {
-    throw new OperatorError("torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend.");
+    throw new OperatorError(
+      "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend.",
+    );
   }
   const [m, n] = a.sizes.slice(-2) as [number, number];
   const k = Math.min(m, n);
@@ -121,23 +171,40 @@ function svdOf(a: Tensor, full: boolean, driver: string | null): [Tensor, Tensor
   ];
 }
 
-op("aten::linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)", svdOf);
-op("aten::_linalg_svd(Tensor A, bool full_matrices=False, bool compute_uv=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)", (a, full, computeUV, driver): [Tensor, Tensor, Tensor] => {
-  const [u, s, vh] = svdOf(a, full, driver);
-  return computeUV ? [u, s, vh] : [emptyTensor([0], a.dtype), s, emptyTensor([0], a.dtype)];
-});
-op("aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)", (self, some, computeUV): [Tensor, Tensor, Tensor] => {
-  if (self.ndim < 2) throw new OperatorError(`linalg.svd: input should have at least 2 dimensions, but has ${self.ndim} dimensions instead`);
-  checkFloat(self, "linalg.svd");
-  const [m, n] = self.sizes.slice(-2) as [number, number];
-  const k = Math.min(m, n);
-  const batch = batchOf(self);
-  const { u, s, vh } = svdParts(self, !some);
-  const values = storeNumbers(joined(s), null, [...batch, k], realOf(self.dtype));
-  if (!computeUV) return [emptyTensor([...batch, m, m], self.dtype), values, emptyTensor([...batch, n, n], self.dtype)];
-  const v = vh.map((x) => x.transpose(true));
-  return [storeMatrices(u, batch, m, some ? k : m, self.dtype), values, storeMatrices(v, batch, n, some ? k : n, self.dtype, false)];
-});
+op(
+  "aten::linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)",
+  svdOf,
+);
+op(
+  "aten::_linalg_svd(Tensor A, bool full_matrices=False, bool compute_uv=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)",
+  (a, full, computeUV, driver): [Tensor, Tensor, Tensor] => {
+    const [u, s, vh] = svdOf(a, full, driver);
+    return computeUV ? [u, s, vh] : [emptyTensor([0], a.dtype), s, emptyTensor([0], a.dtype)];
+  },
+);
+op(
+  "aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)",
+  (self, some, computeUV): [Tensor, Tensor, Tensor] => {
+    if (self.ndim < 2)
+      throw new OperatorError(
+        `linalg.svd: input should have at least 2 dimensions, but has ${self.ndim} dimensions instead`,
+      );
+    checkFloat(self, "linalg.svd");
+    const [m, n] = self.sizes.slice(-2) as [number, number];
+    const k = Math.min(m, n);
+    const batch = batchOf(self);
+    const { u, s, vh } = svdParts(self, !some);
+    const values = storeNumbers(joined(s), null, [...batch, k], realOf(self.dtype));
+    if (!computeUV)
+      return [emptyTensor([...batch, m, m], self.dtype), values, emptyTensor([...batch, n, n], self.dtype)];
+    const v = vh.map((x) => x.transpose(true));
+    return [
+      storeMatrices(u, batch, m, some ? k : m, self.dtype),
+      values,
+      storeMatrices(v, batch, n, some ? k : n, self.dtype, false),
+    ];
+  },
+);
 op("aten::linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor", (a, driver) => svdOf(a, false, driver)[1]);
 
 /** A tolerance per matrix: numbers, or tensors that broadcast with the batch. */
@@ -150,7 +217,13 @@ function toleranceColumn(value: Tolerance, batch: readonly number[], count: numb
 }
 
 /** max(atol, rtol * largest) per matrix, with PyTorch's defaults. */
-function tolerances(a: Tensor, batch: readonly number[], atol: Tolerance, rtol: Tolerance, largest: readonly number[]): Float64Array {
+function tolerances(
+  a: Tensor,
+  batch: readonly number[],
+  atol: Tolerance,
+  rtol: Tolerance,
+  largest: readonly number[],
+): Float64Array {
   const count = countOf(batch);
   const [m, n] = a.sizes.slice(-2) as [number, number];
   const absolute = toleranceColumn(atol, batch, count, 0);
@@ -185,21 +258,50 @@ function rankOf(a: Tensor, atol: Tolerance, rtol: Tolerance, hermitian: boolean)
   if (hermitian) checkSquare(a, "linalg.eigh");
   else checkFloat(a, "linalg.svd");
   const wide = expandView(a, [...batch, ...a.sizes.slice(-2)], tensorTypeName(a));
-  const values = hermitian ? loadMatrices(wide).map((m) => symmetricEigen(m, false).values.map(Math.abs)) : svdParts(wide, false).s;
-  const tol = tolerances(a, batch, atol, rtol, values.map((s) => Math.max(...s)));
-  return fromIndices(values.map((s, k) => s.filter((x) => x > tol[k]!).length), batch);
+  const values = hermitian
+    ? loadMatrices(wide).map((m) => symmetricEigen(m, false).values.map(Math.abs))
+    : svdParts(wide, false).s;
+  const tol = tolerances(
+    a,
+    batch,
+    atol,
+    rtol,
+    values.map((s) => Math.max(...s)),
+  );
+  return fromIndices(
+    values.map((s, k) => s.filter((x) => x > tol[k]!).length),
+    batch,
+  );
 }
 
-op("aten::linalg_matrix_rank(Tensor self, float tol, bool hermitian=False) -> Tensor", (self, tol, hermitian) => rankOf(self, tol, 0, hermitian));
-op("aten::linalg_matrix_rank.tol_tensor(Tensor input, Tensor tol, bool hermitian=False) -> Tensor", (self, tol, hermitian) => rankOf(self, tol, 0, hermitian));
-op("aten::linalg_matrix_rank.atol_rtol_tensor(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor", (self, atol, rtol, hermitian) => rankOf(self, atol, rtol, hermitian));
-op("aten::linalg_matrix_rank.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor", (self, atol, rtol, hermitian) => rankOf(self, atol, rtol, hermitian));
+op("aten::linalg_matrix_rank(Tensor self, float tol, bool hermitian=False) -> Tensor", (self, tol, hermitian) =>
+  rankOf(self, tol, 0, hermitian),
+);
+op(
+  "aten::linalg_matrix_rank.tol_tensor(Tensor input, Tensor tol, bool hermitian=False) -> Tensor",
+  (self, tol, hermitian) => rankOf(self, tol, 0, hermitian),
+);
+op(
+  "aten::linalg_matrix_rank.atol_rtol_tensor(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor",
+  (self, atol, rtol, hermitian) => rankOf(self, atol, rtol, hermitian),
+);
+op(
+  "aten::linalg_matrix_rank.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor",
+  (self, atol, rtol, hermitian) => rankOf(self, atol, rtol, hermitian),
+);
 
 /** v diag(1/s) u^H with the values at or below the tolerance left out. */
 function pinvOf(a: Tensor, atol: Tolerance, rtol: Tolerance, hermitian: boolean): Tensor {
-  const fits = a.ndim >= 2 && (a.dtype === DTYPES.float32 || a.dtype === DTYPES.float64 || a.dtype === DTYPES.complex64 || a.dtype === DTYPES.complex128);
+  const fits =
+    a.ndim >= 2 &&
+    (a.dtype === DTYPES.float32 ||
+      a.dtype === DTYPES.float64 ||
+      a.dtype === DTYPES.complex64 ||
+      a.dtype === DTYPES.complex128);
   if (!fits) {
-    throw new OperatorError(`linalg.pinv(${a.dtype.cppName}{${formatList(a.sizes)}}): expected a tensor with 2 or more dimensions of float, double, cfloat or cdouble types`);
+    throw new OperatorError(
+      `linalg.pinv(${a.dtype.cppName}{${formatList(a.sizes)}}): expected a tensor with 2 or more dimensions of float, double, cfloat or cdouble types`,
+    );
   }
   const [m, n] = a.sizes.slice(-2) as [number, number];
   if (a.numel === 0) return emptyTensor([...batchOf(a), n, m], a.dtype);
@@ -209,9 +311,19 @@ function pinvOf(a: Tensor, atol: Tolerance, rtol: Tolerance, hermitian: boolean)
   let d: Decomposed;
   if (hermitian) {
     const parts = loadMatrices(wide).map((x) => symmetricEigen(x, false));
-    d = { u: parts.map((p) => p.vectors), s: parts.map((p) => p.values), vh: parts.map((p) => p.vectors.transpose(true)) };
+    d = {
+      u: parts.map((p) => p.vectors),
+      s: parts.map((p) => p.values),
+      vh: parts.map((p) => p.vectors.transpose(true)),
+    };
   } else d = svdParts(wide, false);
-  const tol = tolerances(a, batch, atol, rtol, d.s.map((s) => Math.max(...s.map(Math.abs))));
+  const tol = tolerances(
+    a,
+    batch,
+    atol,
+    rtol,
+    d.s.map((s) => Math.max(...s.map(Math.abs))),
+  );
   const out = d.u.map((u, k) => {
     const scaled = d.vh[k]!.transpose(true);
     for (let j = 0; j < scaled.cols; j++) {
@@ -227,11 +339,24 @@ function pinvOf(a: Tensor, atol: Tolerance, rtol: Tolerance, hermitian: boolean)
   return storeMatrices(out, batch, n, m, a.dtype, false);
 }
 
-op("aten::linalg_pinv(Tensor self, float rcond, bool hermitian=False) -> Tensor", (self, rcond, hermitian) => pinvOf(self, 0, rcond, hermitian));
-op("aten::linalg_pinv.rcond_tensor(Tensor self, Tensor rcond, bool hermitian=False) -> Tensor", (self, rcond, hermitian) => pinvOf(self, 0, rcond, hermitian));
-op("aten::linalg_pinv.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor", (self, atol, rtol, hermitian) => pinvOf(self, atol, rtol, hermitian));
-op("aten::linalg_pinv.atol_rtol_tensor(Tensor self, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor", (self, atol, rtol, hermitian) => pinvOf(self, atol, rtol, hermitian));
-op("aten::pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor", (self, rcond) => pinvOf(self, 0, rcond, false));
+op("aten::linalg_pinv(Tensor self, float rcond, bool hermitian=False) -> Tensor", (self, rcond, hermitian) =>
+  pinvOf(self, 0, rcond, hermitian),
+);
+op(
+  "aten::linalg_pinv.rcond_tensor(Tensor self, Tensor rcond, bool hermitian=False) -> Tensor",
+  (self, rcond, hermitian) => pinvOf(self, 0, rcond, hermitian),
+);
+op(
+  "aten::linalg_pinv.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor",
+  (self, atol, rtol, hermitian) => pinvOf(self, atol, rtol, hermitian),
+);
+op(
+  "aten::linalg_pinv.atol_rtol_tensor(Tensor self, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor",
+  (self, atol, rtol, hermitian) => pinvOf(self, atol, rtol, hermitian),
+);
+op("aten::pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor", (self, rcond) =>
+  pinvOf(self, 0, rcond, false),
+);
 
 /** Largest (or smallest) of the row or column sums of moduli. */
 function sumNorm(m: Matrix, byColumns: boolean, largest: boolean): number {
@@ -253,7 +378,9 @@ function sumNorm(m: Matrix, byColumns: boolean, largest: boolean): number {
 
 function valuesNorm(m: Matrix, ord: number | "nuc", eps: number): number {
   if (!m.re.every(Number.isFinite) || !m.im.every(Number.isFinite)) {
-    throw new OperatorError("linalg.svd: The algorithm failed to converge because the input matrix contained non-finite values.");
+    throw new OperatorError(
+      "linalg.svd: The algorithm failed to converge because the input matrix contained non-finite values.",
+    );
   }
   const { s } = decomposeSVD(m, false, eps);
   if (s.length === 0) return 0;
@@ -261,7 +388,13 @@ function valuesNorm(m: Matrix, ord: number | "nuc", eps: number): number {
   return ord > 0 ? s[0]! : s[s.length - 1]!;
 }
 
-function matrixNorm(aIn: Tensor, ord: number | string, dim: readonly number[], keepdim: boolean, dtypeId: number | null): Tensor {
+function matrixNorm(
+  aIn: Tensor,
+  ord: number | string,
+  dim: readonly number[],
+  keepdim: boolean,
+  dtypeId: number | null,
+): Tensor {
   const name = "linalg.matrix_norm";
   checkMatrix(aIn, name);
   const { category } = aIn.dtype;
@@ -276,7 +409,8 @@ function matrixNorm(aIn: Tensor, ord: number | string, dim: readonly number[], k
   const known = isSvd || (typeof ord === "number" && (Math.abs(ord) === 1 || Math.abs(ord) === Infinity));
   if (!known) throw new OperatorError(`${name}: Order ${ord} not supported.`);
   let a = aIn;
-  if (dtypeId !== null && dtypeId !== undefined) a = convertTensor(aIn, checkedDtype(aIn, dtypeArgument(dtypeId), name));
+  if (dtypeId !== null && dtypeId !== undefined)
+    a = convertTensor(aIn, checkedDtype(aIn, dtypeArgument(dtypeId), name));
   if (isSvd) checkFloat(a, name);
   const rest = Array.from({ length: a.ndim }, (_, d) => d).filter((d) => !dims.includes(d));
   const matrices = loadMatrices(permuteView(a, [...rest, ...dims]));
@@ -293,47 +427,70 @@ function checkedDtype(a: Tensor, dtype: DType, name: string): DType {
     throw new OperatorError(`${name}: dtype should be floating point or complex, but got ${dtype.cppName}`);
   }
   if ((dtype.category === "complex") !== (a.dtype.category === "complex")) {
-    throw new OperatorError(`${name}: dtype should be ${a.dtype.category === "complex" ? "complex" : "real"} for ${a.dtype.category === "complex" ? "complex" : "real"} inputs, but got ${dtype.cppName}`);
+    throw new OperatorError(
+      `${name}: dtype should be ${a.dtype.category === "complex" ? "complex" : "real"} for ${a.dtype.category === "complex" ? "complex" : "real"} inputs, but got ${dtype.cppName}`,
+    );
   }
   if (promoteTypes(a.dtype, dtype) !== dtype) {
-    throw new OperatorError(`${name}: the dtype of the input (${a.dtype.cppName}) should be convertible without narrowing to the specified dtype (${dtype.cppName})`);
+    throw new OperatorError(
+      `${name}: the dtype of the input (${a.dtype.cppName}) should be convertible without narrowing to the specified dtype (${dtype.cppName})`,
+    );
   }
   return dtype;
 }
 
-op("aten::linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", (self, ord, dim, keepdim, dtype) =>
-  matrixNorm(self, scalarToNumber(ord), dim, keepdim, dtype),
+op(
+  "aten::linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+  (self, ord, dim, keepdim, dtype) => matrixNorm(self, scalarToNumber(ord), dim, keepdim, dtype),
 );
-op('aten::linalg_matrix_norm.str_ord(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor', (self, ord, dim, keepdim, dtype) => {
-  if (ord !== "fro" && ord !== "nuc") throw new OperatorError(`linalg.matrix_norm: Order ${ord} not supported.`);
-  return matrixNorm(self, ord, dim, keepdim, dtype);
-});
-op("aten::nuclear_norm(Tensor self, bool keepdim=False) -> Tensor", (self, keepdim) => matrixNorm(self, "nuc", [-2, -1], keepdim, null));
-op("aten::nuclear_norm.dim(Tensor self, int[2] dim, bool keepdim=False) -> Tensor", (self, dim, keepdim) => matrixNorm(self, "nuc", dim, keepdim, null));
+op(
+  'aten::linalg_matrix_norm.str_ord(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor',
+  (self, ord, dim, keepdim, dtype) => {
+    if (ord !== "fro" && ord !== "nuc") throw new OperatorError(`linalg.matrix_norm: Order ${ord} not supported.`);
+    return matrixNorm(self, ord, dim, keepdim, dtype);
+  },
+);
+op("aten::nuclear_norm(Tensor self, bool keepdim=False) -> Tensor", (self, keepdim) =>
+  matrixNorm(self, "nuc", [-2, -1], keepdim, null),
+);
+op("aten::nuclear_norm.dim(Tensor self, int[2] dim, bool keepdim=False) -> Tensor", (self, dim, keepdim) =>
+  matrixNorm(self, "nuc", dim, keepdim, null),
+);
 
 function checkNormDims(self: Tensor, dim: readonly number[] | null, hasOrd: boolean): void {
-  if (dim && dim.length !== 1 && dim.length !== 2) throw new OperatorError(`linalg.norm: If dim is specified, it must be of length 1 or 2. Got ${formatList(dim)}`);
+  if (dim && dim.length !== 1 && dim.length !== 2)
+    throw new OperatorError(`linalg.norm: If dim is specified, it must be of length 1 or 2. Got ${formatList(dim)}`);
   if (!dim && hasOrd && self.ndim !== 1 && self.ndim !== 2) {
-    throw new OperatorError(`linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got ${self.ndim}D.`);
+    throw new OperatorError(
+      `linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got ${self.ndim}D.`,
+    );
   }
 }
 
-op("aten::linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", (self, ord, dimIn, keepdim, dtype) => {
-  const dim = dimIn as number[] | null;
-  checkNormDims(self, dim, ord !== null);
-  if (ord !== null && (dim ? dim.length === 2 : self.ndim === 2)) return matrixNorm(self, scalarToNumber(ord), dim ?? [0, 1], keepdim, dtype);
-  return linalg_vector_norm(self, ord ?? 2, dim, keepdim, dtype);
-});
-op("aten::linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", (self, ord, dimIn, keepdim, dtype) => {
-  const dim = dimIn as number[] | null;
-  checkNormDims(self, dim, true);
-  if (ord !== "fro" && ord !== "nuc") throw new OperatorError(`linalg.matrix_norm: Order ${ord} not supported.`);
-  return matrixNorm(self, ord, dim ?? [0, 1], keepdim, dtype);
-});
+op(
+  "aten::linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+  (self, ord, dimIn, keepdim, dtype) => {
+    const dim = dimIn as number[] | null;
+    checkNormDims(self, dim, ord !== null);
+    if (ord !== null && (dim ? dim.length === 2 : self.ndim === 2))
+      return matrixNorm(self, scalarToNumber(ord), dim ?? [0, 1], keepdim, dtype);
+    return linalg_vector_norm(self, ord ?? 2, dim, keepdim, dtype);
+  },
+);
+op(
+  "aten::linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+  (self, ord, dimIn, keepdim, dtype) => {
+    const dim = dimIn as number[] | null;
+    checkNormDims(self, dim, true);
+    if (ord !== "fro" && ord !== "nuc") throw new OperatorError(`linalg.matrix_norm: Order ${ord} not supported.`);
+    return matrixNorm(self, ord, dim ?? [0, 1], keepdim, dtype);
+  },
+);
 
 function conditionOf(self: Tensor, p: Scalar | string | null): Tensor {
   if (self.ndim < 2) throw new OperatorError("linalg.cond: The input tensor must have at least 2 dimensions.");
-  const ord = typeof p === "string" ? p : p === null || p === undefined ? 2 : p instanceof Complex ? NaN : scalarToNumber(p);
+  const ord =
+    typeof p === "string" ? p : p === null || p === undefined ? 2 : p instanceof Complex ? NaN : scalarToNumber(p);
   const valid = typeof ord === "string" ? ord === "fro" || ord === "nuc" : [1, 2, Infinity].includes(Math.abs(ord));
   if (!valid) throw new OperatorError(`linalg.cond got an invalid norm type: ${ord}`);
   const batch = batchOf(self);
@@ -368,92 +525,3 @@ function plainNorm(m: Matrix, ord: number | string, dtype: DType): number {
 
 op("aten::linalg_cond(Tensor self, Scalar? p=None) -> Tensor", conditionOf);
 op("aten::linalg_cond.p_str(Tensor self, str p) -> Tensor", conditionOf);
-
-const DRIVERS = ["gels", "gelsy", "gelsd", "gelss"];
-
-interface LeastSquares {
-  readonly x: Matrix;
-  readonly rank: number;
-  readonly s: Float64Array;
-  readonly residuals: number[];
-}
-
-/** The solution of least norm among those of least residual. */
-function leastSquares(a: Matrix, b: Matrix, driver: string, rcond: number, eps: number): LeastSquares {
-  const { rows: m, cols: n } = a;
-  let x: Matrix;
-  let rank = Math.min(m, n);
-  let s: Float64Array = new Float64Array(0);
-  if (driver === "gels" && m >= n) {
-    const { packed, tau } = factorQR(a);
-    x = applyReflectors(packed, tau, b, true).resized(n, b.cols);
-    solveTriangle(triangleOf(packed, n, n, true), x, { upper: true });
-  } else {
-    const d = decomposeSVD(a, false, eps);
-    s = d.s;
-    const limit = driver === "gels" ? 0 : rcond * (s[0] ?? 0);
-    rank = s.filter((v) => v > limit).length;
-    const c = multiply(d.u.transpose(true), b);
-    for (let i = 0; i < c.rows; i++) {
-      const f = i < rank ? 1 / s[i]! : 0;
-      for (let j = 0; j < c.cols; j++) {
-        c.re[i * c.cols + j]! *= f;
-        c.im[i * c.cols + j]! *= f;
-      }
-    }
-    x = multiply(d.vh.transpose(true), c);
-  }
-  const product = multiply(a, x);
-  const residuals = Array.from({ length: b.cols }, (_, j) => {
-    let sum = 0;
-    for (let i = 0; i < m; i++) {
-      const at = i * b.cols + j;
-      sum += (b.re[at]! - product.re[at]!) ** 2 + (b.im[at]! - product.im[at]!) ** 2;
-    }
-    return sum;
-  });
-  return { x, rank, s, residuals };
-}
-
-op("aten::linalg_lstsq(Tensor self, Tensor b, float? rcond=None, *, str? driver=None) -> (Tensor solution, Tensor residuals, Tensor rank, Tensor singular_values)", (self, other, rcond, driverIn): [Tensor, Tensor, Tensor, Tensor] => {
-  const name = "torch.linalg.lstsq";
-  if (self.ndim < 2) throw new OperatorError(`${name}: input must have at least 2 dimensions.`);
-  if (other.ndim < 1) throw new OperatorError(`${name}: other must have at least 1 dimension.`);
-  if (self.dtype !== other.dtype) {
-    throw new OperatorError(`${name}: Expected input and other to have the same dtype, but got input's dtype ${self.dtype.cppName} and other's dtype ${other.dtype.cppName}`);
-  }
-  const difference = self.ndim - other.ndim;
-  if (difference < 0 || difference > 1) {
-    throw new OperatorError(`${name}: input.dim() must be greater or equal to other.dim() and (input.dim() - other.dim()) <= 1`);
-  }
-  const isVector = difference === 1;
-  const b = isVector ? unsqueezeView(other, other.ndim) : other;
-  const [m, n] = self.sizes.slice(-2) as [number, number];
-  if (b.sizes[b.ndim - 2] !== m) {
-    throw new OperatorError(`${name}: input.size(-2) should match other.size(${isVector ? -1 : -2})`);
-  }
-  const driver = driverIn ?? "gelsy";
-  if (!DRIVERS.includes(driver)) throw new OperatorError(`${name}: parameter \`driver\` should be one of (gels, gelsy, gelsd, gelss)`);
-  checkKernelDtype(self, "linalg_lstsq_cpu");
-  const eps = epsOf(self.dtype);
-  const tolerance = rcond ?? eps * Math.max(m, n);
-  const batch = broadcastShapes(batchOf(self), batchOf(b));
-  const as = loadMatrices(expandView(self, [...batch, m, n], tensorTypeName(self)));
-  const k = b.sizes[b.ndim - 1]!;
-  const bs = loadMatrices(expandView(b, [...batch, m, k], tensorTypeName(b)));
-  const parts = as.map((a, i) => leastSquares(a, bs[i]!, driver, tolerance, eps));
-  const x = storeMatrices(parts.map((p) => p.x), batch, n, k, self.dtype);
-  const real = realOf(self.dtype);
-  const none = emptyTensor([0], real);
-  const hasRank = driver !== "gels";
-  const hasValues = driver === "gelsd" || driver === "gelss";
-  const fullRank = driver === "gels" || parts.every((p) => p.rank === n);
-  const residuals = m > n && driver !== "gelsy" && fullRank ? storeNumbers(parts.flatMap((p) => p.residuals), null, [...batch, k], real) : none;
-  return [
-    isVector ? squeezeView(x, [x.ndim - 1]) : x,
-    residuals,
-    hasRank ? fromIndices(parts.map((p) => p.rank), batch) : emptyTensor([0], DTYPES.int64),
-    hasValues ? storeNumbers(joined(parts.map((p) => p.s)), null, [...batch, Math.min(m, n)], real) : none,
-  ];
-});
-

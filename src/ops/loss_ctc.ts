@@ -21,17 +21,27 @@ interface CtcShape {
   readonly maxTarget: number;
 }
 
-function checkCtc(logProbs: Tensor, targets: Tensor, inputLengths: readonly number[], targetLengths: readonly number[], blank: number): CtcShape {
+function checkCtc(
+  logProbs: Tensor,
+  targets: Tensor,
+  inputLengths: readonly number[],
+  targetLengths: readonly number[],
+  blank: number,
+): CtcShape {
   if (logProbs.ndim !== 3) {
-    throw new OperatorError(`Expected 3-dimensional tensor, but got ${logProbs.ndim}-dimensional tensor for argument #1 'log_probs' ${WHERE}`);
+    throw new OperatorError(
+      `Expected 3-dimensional tensor, but got ${logProbs.ndim}-dimensional tensor for argument #1 'log_probs' ${WHERE}`,
+    );
   }
   const [steps, batch, labels] = logProbs.sizes as [number, number, number];
-  if (logProbs.dtype !== DTYPES.float32 && logProbs.dtype !== DTYPES.float64) throw notImplemented("ctc_loss_cpu", logProbs.dtype);
+  if (logProbs.dtype !== DTYPES.float32 && logProbs.dtype !== DTYPES.float64)
+    throw notImplemented("ctc_loss_cpu", logProbs.dtype);
   if (!(blank >= 0 && blank < labels)) throw new OperatorError("blank must be in label range");
   if (inputLengths.length !== batch) throw new OperatorError("input_lengths must be of size batch_size");
   if (targetLengths.length !== batch) throw new OperatorError("target_lengths must be of size batch_size");
   for (const length of targetLengths) {
-    if (length < 0) throw new OperatorError(`Expected target_lengths to have value at least 0, but got value ${length} ${WHERE}`);
+    if (length < 0)
+      throw new OperatorError(`Expected target_lengths to have value at least 0, but got value ${length} ${WHERE}`);
   }
   const maxTarget = Math.max(0, ...targetLengths);
   const offsets: number[] = [];
@@ -42,26 +52,42 @@ function checkCtc(logProbs: Tensor, targets: Tensor, inputLengths: readonly numb
       at += length;
     }
     if (targets.sizes[0] !== at) {
-      throw new OperatorError(`Expected tensor to have size ${at} at dimension 0, but got size ${targets.sizes[0]} for argument #2 'targets' ${WHERE}`);
+      throw new OperatorError(
+        `Expected tensor to have size ${at} at dimension 0, but got size ${targets.sizes[0]} for argument #2 'targets' ${WHERE}`,
+      );
     }
   } else {
     if (targets.sizes[0] !== batch) {
-      throw new OperatorError(`Expected tensor to have size ${batch} at dimension 0, but got size ${targets.sizes[0]} for argument #2 'targets' ${WHERE}`);
+      throw new OperatorError(
+        `Expected tensor to have size ${batch} at dimension 0, but got size ${targets.sizes[0]} for argument #2 'targets' ${WHERE}`,
+      );
     }
     const width = targets.sizes[1]!;
     if (width < maxTarget) {
-      throw new OperatorError(`Expected tensor to have size at least ${maxTarget} at dimension 1, but got size ${width} for argument #2 'targets' ${WHERE}`);
+      throw new OperatorError(
+        `Expected tensor to have size at least ${maxTarget} at dimension 1, but got size ${width} for argument #2 'targets' ${WHERE}`,
+      );
     }
     for (let b = 0; b < batch; b++) offsets.push(b * width);
   }
   for (const length of inputLengths) {
-    if (length < 0) throw new OperatorError(`Expected input_lengths to have value at least 0, but got value ${length} ${WHERE}`);
-    if (length > steps) throw new OperatorError(`Expected input_lengths to have value at most ${steps}, but got value ${length} ${WHERE}`);
+    if (length < 0)
+      throw new OperatorError(`Expected input_lengths to have value at least 0, but got value ${length} ${WHERE}`);
+    if (length > steps)
+      throw new OperatorError(
+        `Expected input_lengths to have value at most ${steps}, but got value ${length} ${WHERE}`,
+      );
   }
   return { steps, batch, labels, inputLengths, targetLengths, offsets, maxTarget };
 }
 
-function ctcForward(logProbs: Tensor, targets: Tensor, inputLengths: readonly number[], targetLengths: readonly number[], blank: number): [Tensor, Tensor] {
+function ctcForward(
+  logProbs: Tensor,
+  targets: Tensor,
+  inputLengths: readonly number[],
+  targetLengths: readonly number[],
+  blank: number,
+): [Tensor, Tensor] {
   const s = checkCtc(logProbs, targets, inputLengths, targetLengths, blank);
   const x = doublesOf(logProbs);
   const y = indicesOf(targets);
@@ -92,7 +118,10 @@ function ctcForward(logProbs: Tensor, targets: Tensor, inputLengths: readonly nu
     const end = row(length - 1) + states - 1;
     losses[b] = -(states === 1 ? alpha[end]! : logSum(alpha[end]!, alpha[end - 1]!, -Infinity));
   }
-  return [fromDoubles(losses, [s.batch], logProbs.dtype), fromDoubles(alpha, [s.batch, s.steps, width], logProbs.dtype)];
+  return [
+    fromDoubles(losses, [s.batch], logProbs.dtype),
+    fromDoubles(alpha, [s.batch, s.steps, width], logProbs.dtype),
+  ];
 }
 
 function logSum(a: number, b: number, c: number): number {
@@ -102,11 +131,20 @@ function logSum(a: number, b: number, c: number): number {
 }
 
 function lengthsOf(lengths: Tensor, name: string): number[] {
-  if (lengths.dtype.category !== "int" && lengths.dtype.category !== "bool") throw new OperatorError(`${name} must be integral`);
+  if (lengths.dtype.category !== "int" && lengths.dtype.category !== "bool")
+    throw new OperatorError(`${name} must be integral`);
   return Array.from(indicesOf(lengths));
 }
 
-function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly number[], targetLengths: readonly number[], blank: number, reduction: number, zeroInfinity: boolean): Tensor {
+function ctcLoss(
+  logProbs: Tensor,
+  targets: Tensor,
+  inputLengths: readonly number[],
+  targetLengths: readonly number[],
+  blank: number,
+  reduction: number,
+  zeroInfinity: boolean,
+): Tensor {
   const batched = logProbs.ndim === 3;
   const probs = batched ? logProbs : unsqueezeView(logProbs, 1);
   const [lossTensor] = ctcForward(probs, targets, inputLengths, targetLengths, blank);
@@ -118,13 +156,36 @@ function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly numbe
   return reduceLoss(losses, batched ? [losses.length] : [], logProbs.dtype, reduction, []);
 }
 
-op("aten::_ctc_loss(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, bool zero_infinity=False) -> (Tensor, Tensor)", (logProbs, targets, inputLengths, targetLengths, blank) =>
-  ctcForward(logProbs, targets, inputLengths, targetLengths, blank),
+op(
+  "aten::_ctc_loss(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, bool zero_infinity=False) -> (Tensor, Tensor)",
+  (logProbs, targets, inputLengths, targetLengths, blank) =>
+    ctcForward(logProbs, targets, inputLengths, targetLengths, blank),
 );
-op("aten::_ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, bool zero_infinity=False) -> (Tensor, Tensor)", (logProbs, targets, inputLengths, targetLengths, blank) =>
-  ctcForward(logProbs, targets, lengthsOf(inputLengths, "input_lengths"), lengthsOf(targetLengths, "target_lengths"), blank),
+op(
+  "aten::_ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, bool zero_infinity=False) -> (Tensor, Tensor)",
+  (logProbs, targets, inputLengths, targetLengths, blank) =>
+    ctcForward(
+      logProbs,
+      targets,
+      lengthsOf(inputLengths, "input_lengths"),
+      lengthsOf(targetLengths, "target_lengths"),
+      blank,
+    ),
 );
-op("aten::ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor", ctcLoss);
-op("aten::ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor", (logProbs, targets, inputLengths, targetLengths, blank, reduction, zeroInfinity) =>
-  ctcLoss(logProbs, targets, lengthsOf(inputLengths, "input_lengths"), lengthsOf(targetLengths, "target_lengths"), blank, reduction, zeroInfinity),
+op(
+  "aten::ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor",
+  ctcLoss,
+);
+op(
+  "aten::ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor",
+  (logProbs, targets, inputLengths, targetLengths, blank, reduction, zeroInfinity) =>
+    ctcLoss(
+      logProbs,
+      targets,
+      lengthsOf(inputLengths, "input_lengths"),
+      lengthsOf(targetLengths, "target_lengths"),
+      blank,
+      reduction,
+      zeroInfinity,
+    ),
 );

@@ -21,10 +21,14 @@ function checkMatrices(self: Tensor, mat2: Tensor): void {
 
 function checkProduct(a: Tensor, b: Tensor): void {
   if (a.sizes[1] !== b.sizes[0]) {
-    throw new OperatorError(`mat1 and mat2 shapes cannot be multiplied (${a.sizes[0]}x${a.sizes[1]} and ${b.sizes[0]}x${b.sizes[1]})`);
+    throw new OperatorError(
+      `mat1 and mat2 shapes cannot be multiplied (${a.sizes[0]}x${a.sizes[1]} and ${b.sizes[0]}x${b.sizes[1]})`,
+    );
   }
   if (a.dtype !== b.dtype) {
-    throw new OperatorError(`expected m1 and m2 to have the same dtype, but got: ${cppScalarName(a.dtype)} != ${cppScalarName(b.dtype)}`);
+    throw new OperatorError(
+      `expected m1 and m2 to have the same dtype, but got: ${cppScalarName(a.dtype)} != ${cppScalarName(b.dtype)}`,
+    );
   }
   if (a.dtype === DTYPES.bool) throw new OperatorError(`"addmm_impl_cpu_" not implemented for 'Bool'`);
 }
@@ -45,10 +49,16 @@ function fresh(t: Tensor, sizes: readonly number[]): Tensor {
 export const mm = op("aten::mm(Tensor self, Tensor mat2) -> Tensor", mmTensor);
 op("aten::mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor", (self, mat2, dtype) => {
   checkMatrices(self, mat2);
-  return fresh(convertTensor(wideProduct(unsqueezeView(self, 0), unsqueezeView(mat2, 0)), dtypeArgument(dtype)), [self.sizes[0]!, mat2.sizes[1]!]);
+  return fresh(convertTensor(wideProduct(unsqueezeView(self, 0), unsqueezeView(mat2, 0)), dtypeArgument(dtype)), [
+    self.sizes[0]!,
+    mat2.sizes[1]!,
+  ]);
 });
 op("aten::_int_mm(Tensor self, Tensor mat2) -> Tensor", (self, mat2) =>
-  fresh(convertTensor(wideProduct(unsqueezeView(self, 0), unsqueezeView(mat2, 0)), DTYPES.int32), [self.sizes[0]!, mat2.sizes[1]!]),
+  fresh(convertTensor(wideProduct(unsqueezeView(self, 0), unsqueezeView(mat2, 0)), DTYPES.int32), [
+    self.sizes[0]!,
+    mat2.sizes[1]!,
+  ]),
 );
 
 function checkBatches(batch1: Tensor, batch2: Tensor, kernel = "bmm"): void {
@@ -79,7 +89,9 @@ function vectorSizes(mat: Tensor, vec: Tensor, input: number): void {
     throw new OperatorError(`vector + matrix @ vector expected, got ${1}, ${mat.ndim}, ${vec.ndim}`);
   }
   if (mat.sizes[1] !== vec.sizes[0]) {
-    throw new OperatorError(`size mismatch, got input (${input}), mat (${mat.sizes[0]}x${mat.sizes[1]}), vec (${vec.sizes[0]})`);
+    throw new OperatorError(
+      `size mismatch, got input (${input}), mat (${mat.sizes[0]}x${mat.sizes[1]}), vec (${vec.sizes[0]})`,
+    );
   }
 }
 
@@ -95,9 +107,12 @@ export const mv = op("aten::mv(Tensor self, Tensor vec) -> Tensor", (self, vec) 
 });
 
 function dotTensor(self: Tensor, other: Tensor): Tensor {
-  if (self.ndim !== 1 || other.ndim !== 1) throw new OperatorError(`1D tensors expected, but got ${self.ndim}D and ${other.ndim}D tensors`);
+  if (self.ndim !== 1 || other.ndim !== 1)
+    throw new OperatorError(`1D tensors expected, but got ${self.ndim}D and ${other.ndim}D tensors`);
   if (self.dtype !== other.dtype) {
-    throw new OperatorError(`dot : expected both vectors to have same dtype, but found ${self.dtype.cppName} and ${other.dtype.cppName}`);
+    throw new OperatorError(
+      `dot : expected both vectors to have same dtype, but found ${self.dtype.cppName} and ${other.dtype.cppName}`,
+    );
   }
   if (self.numel !== other.numel) {
     throw new OperatorError(
@@ -147,41 +162,55 @@ function matmulTensor(a: Tensor, b: Tensor): Tensor {
 export const matmul = op("aten::matmul(Tensor self, Tensor other) -> Tensor", matmulTensor);
 op("aten::linalg_matmul(Tensor self, Tensor other) -> Tensor", (self, other) => matmul(self, other));
 
-export const linear = op("aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", (input, weight, bias) => {
-  const features = input.sizes[input.ndim - 1] ?? 0;
-  const rows = features === 0 ? input.sizes.slice(0, -1).reduce((x, y) => x * y, 1) : input.numel / features;
-  if (weight.ndim === 1) {
-    if (bias && input.ndim >= 2) throw new OperatorError("mat2 must be a matrix, got 1-D tensor");
-    const out = matmul(input, weight);
-    return bias ? addBias(out, bias) : out;
-  }
-  if (weight.ndim !== 2) throw new OperatorError("t() expects a tensor with <= 2 dimensions, but self is " + weight.ndim + "D");
-  if (weight.sizes[1] !== features || weight.dtype !== input.dtype) {
-    checkProduct(viewOf(input, [rows, features], [features, 1]), viewOf(weight, [weight.sizes[1]!, weight.sizes[0]!], [1, 1]));
-  }
-  const n = weight.sizes[0]!;
-  if (input.dtype.category !== "float" || (bias && (bias.ndim !== 1 || bias.sizes[0] !== n))) {
-    const transposedWeight = viewOf(weight, [weight.sizes[1]!, n], [weight.strides[1]!, weight.strides[0]!]);
-    if (!bias) return matmul(input, transposedWeight);
-    if (input.ndim <= 2) {
-      const product = matmul(input, transposedWeight);
-      return addBias(product, bias);
+export const linear = op(
+  "aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor",
+  (input, weight, bias) => {
+    const features = input.sizes[input.ndim - 1] ?? 0;
+    const rows = features === 0 ? input.sizes.slice(0, -1).reduce((x, y) => x * y, 1) : input.numel / features;
+    if (weight.ndim === 1) {
+      if (bias && input.ndim >= 2) throw new OperatorError("mat2 must be a matrix, got 1-D tensor");
+      const out = matmul(input, weight);
+      return bias ? addBias(out, bias) : out;
     }
-    const flat = addmm(bias, reshape(input, [rows, features]), transposedWeight);
-    return fresh(flat, [...input.sizes.slice(0, -1), n]);
-  }
-  if (bias && bias.dtype !== input.dtype) {
-    throw new OperatorError(`self and mat2 must have the same dtype, but got ${bias.dtype.cppName} and ${input.dtype.cppName}`);
-  }
-  return fresh(linearProduct(reshapeTensor(input, [rows, features]), weight, bias), [...input.sizes.slice(0, -1), n]);
-});
+    if (weight.ndim !== 2)
+      throw new OperatorError("t() expects a tensor with <= 2 dimensions, but self is " + weight.ndim + "D");
+    if (weight.sizes[1] !== features || weight.dtype !== input.dtype) {
+      checkProduct(
+        viewOf(input, [rows, features], [features, 1]),
+        viewOf(weight, [weight.sizes[1]!, weight.sizes[0]!], [1, 1]),
+      );
+    }
+    const n = weight.sizes[0]!;
+    if (input.dtype.category !== "float" || (bias && (bias.ndim !== 1 || bias.sizes[0] !== n))) {
+      const transposedWeight = viewOf(weight, [weight.sizes[1]!, n], [weight.strides[1]!, weight.strides[0]!]);
+      if (!bias) return matmul(input, transposedWeight);
+      if (input.ndim <= 2) {
+        const product = matmul(input, transposedWeight);
+        return addBias(product, bias);
+      }
+      const flat = addmm(bias, reshape(input, [rows, features]), transposedWeight);
+      return fresh(flat, [...input.sizes.slice(0, -1), n]);
+    }
+    if (bias && bias.dtype !== input.dtype) {
+      throw new OperatorError(
+        `self and mat2 must have the same dtype, but got ${bias.dtype.cppName} and ${input.dtype.cppName}`,
+      );
+    }
+    return fresh(linearProduct(reshapeTensor(input, [rows, features]), weight, bias), [...input.sizes.slice(0, -1), n]);
+  },
+);
 
 function addBias(out: Tensor, bias: Tensor): Tensor {
   return scaledSum(expandView(bias, out.sizes, tensorTypeName(bias)), contiguousWide(out), 1, 1);
 }
 
 function contiguousWide(t: Tensor): Tensor {
-  const wide = t.dtype.category === "int" ? DTYPES.int64 : t.dtype === DTYPES.float16 || t.dtype === DTYPES.bfloat16 ? DTYPES.float32 : t.dtype;
+  const wide =
+    t.dtype.category === "int"
+      ? DTYPES.int64
+      : t.dtype === DTYPES.float16 || t.dtype === DTYPES.bfloat16
+        ? DTYPES.float32
+        : t.dtype;
   return contiguousAs(t, wide);
 }
 
@@ -212,70 +241,122 @@ function complexCombine(input: Tensor, product: Tensor, beta: Scalar, alpha: Sca
   return convertTensor(out, input.dtype);
 }
 
-export const addmm = op("aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", (self, mat1, mat2, beta, alpha) => {
-  if (mat1.ndim !== 2) throw new OperatorError(`mat1 must be a matrix, got ${mat1.ndim}-D tensor`);
-  if (mat2.ndim !== 2) throw new OperatorError(`mat2 must be a matrix, got ${mat2.ndim}-D tensor`);
-  checkProduct(mat1, mat2);
-  if (self.dtype !== mat2.dtype) {
-    throw new OperatorError(`self and mat2 must have the same dtype, but got ${self.dtype.cppName} and ${mat2.dtype.cppName}`);
-  }
-  const sizes = [mat1.sizes[0]!, mat2.sizes[1]!];
-  return combine(self, fresh(wideProduct(unsqueezeView(mat1, 0), unsqueezeView(mat2, 0)), sizes), sizes, beta, alpha);
-});
+export const addmm = op(
+  "aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+  (self, mat1, mat2, beta, alpha) => {
+    if (mat1.ndim !== 2) throw new OperatorError(`mat1 must be a matrix, got ${mat1.ndim}-D tensor`);
+    if (mat2.ndim !== 2) throw new OperatorError(`mat2 must be a matrix, got ${mat2.ndim}-D tensor`);
+    checkProduct(mat1, mat2);
+    if (self.dtype !== mat2.dtype) {
+      throw new OperatorError(
+        `self and mat2 must have the same dtype, but got ${self.dtype.cppName} and ${mat2.dtype.cppName}`,
+      );
+    }
+    const sizes = [mat1.sizes[0]!, mat2.sizes[1]!];
+    return combine(self, fresh(wideProduct(unsqueezeView(mat1, 0), unsqueezeView(mat2, 0)), sizes), sizes, beta, alpha);
+  },
+);
 
-op("aten::addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor", (self, mat1, mat2, dtype, beta, alpha) => {
-  checkMatrices(mat1, mat2);
-  const sizes = [mat1.sizes[0]!, mat2.sizes[1]!];
-  return convertTensor(combine(convertTensor(self, dtypeArgument(dtype)), fresh(wideProduct(unsqueezeView(mat1, 0), unsqueezeView(mat2, 0)), sizes), sizes, beta, alpha), dtypeArgument(dtype));
-});
-op("aten::_addmm_activation(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, bool use_gelu=False) -> Tensor", (self, mat1, mat2, beta, alpha, useGelu) => {
-  const sum = addmm(self, mat1, mat2, beta, alpha);
-  return (useGelu ? callOperator("aten::gelu", [sum, "none"]) : callOperator("aten::relu", [sum])) as Tensor;
-});
-
-export const addmv = op("aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor", (self, mat, vec, beta, alpha) => {
-  vectorSizes(mat, vec, self.numel);
-  const sizes = [mat.sizes[0]!];
-  if (self.ndim > 1 || (self.ndim === 1 && self.sizes[0] !== 1 && self.sizes[0] !== sizes[0])) {
-    throw new OperatorError(`size mismatch, got input (${self.sizes[0]}), mat (${mat.sizes[0]}x${mat.sizes[1]}), vec (${vec.sizes[0]})`);
-  }
-  if (self.dtype !== mat.dtype || mat.dtype !== vec.dtype) {
-    throw new OperatorError(
-      `addmv input tensors must have the same dtype, but got ${self.dtype.cppName}, ${mat.dtype.cppName}, and ${vec.dtype.cppName}`,
+op(
+  "aten::addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+  (self, mat1, mat2, dtype, beta, alpha) => {
+    checkMatrices(mat1, mat2);
+    const sizes = [mat1.sizes[0]!, mat2.sizes[1]!];
+    return convertTensor(
+      combine(
+        convertTensor(self, dtypeArgument(dtype)),
+        fresh(wideProduct(unsqueezeView(mat1, 0), unsqueezeView(mat2, 0)), sizes),
+        sizes,
+        beta,
+        alpha,
+      ),
+      dtypeArgument(dtype),
     );
-  }
-  return combine(self, fresh(wideProduct(unsqueezeView(mat, 0), unsqueezeView(unsqueezeView(vec, 0), 2)), sizes), sizes, beta, alpha);
-});
+  },
+);
+op(
+  "aten::_addmm_activation(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, bool use_gelu=False) -> Tensor",
+  (self, mat1, mat2, beta, alpha, useGelu) => {
+    const sum = addmm(self, mat1, mat2, beta, alpha);
+    return (useGelu ? callOperator("aten::gelu", [sum, "none"]) : callOperator("aten::relu", [sum])) as Tensor;
+  },
+);
+
+export const addmv = op(
+  "aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+  (self, mat, vec, beta, alpha) => {
+    vectorSizes(mat, vec, self.numel);
+    const sizes = [mat.sizes[0]!];
+    if (self.ndim > 1 || (self.ndim === 1 && self.sizes[0] !== 1 && self.sizes[0] !== sizes[0])) {
+      throw new OperatorError(
+        `size mismatch, got input (${self.sizes[0]}), mat (${mat.sizes[0]}x${mat.sizes[1]}), vec (${vec.sizes[0]})`,
+      );
+    }
+    if (self.dtype !== mat.dtype || mat.dtype !== vec.dtype) {
+      throw new OperatorError(
+        `addmv input tensors must have the same dtype, but got ${self.dtype.cppName}, ${mat.dtype.cppName}, and ${vec.dtype.cppName}`,
+      );
+    }
+    return combine(
+      self,
+      fresh(wideProduct(unsqueezeView(mat, 0), unsqueezeView(unsqueezeView(vec, 0), 2)), sizes),
+      sizes,
+      beta,
+      alpha,
+    );
+  },
+);
 
 function outerProduct(a: Tensor, b: Tensor): Tensor {
-  return fresh(wideProduct(unsqueezeView(unsqueezeView(a, 1), 0), unsqueezeView(unsqueezeView(b, 0), 0)), [a.numel, b.numel]);
+  return fresh(wideProduct(unsqueezeView(unsqueezeView(a, 1), 0), unsqueezeView(unsqueezeView(b, 0), 0)), [
+    a.numel,
+    b.numel,
+  ]);
 }
 
-export const addr = op("aten::addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", (self, vec1, vec2, beta, alpha) => {
-  if (vec1.ndim !== 1 || vec2.ndim !== 1) {
-    const [bad, which] = vec1.ndim !== 1 ? [vec1, "vec1"] : [vec2, "vec2"];
-    throw new OperatorError(`addr: Expected 1-D argument ${which}, but got ${bad.ndim}-D`);
-  }
-  const dtype = [self, vec1, vec2].reduce((d, t) => promoteTypes(d, t.dtype), self.dtype);
-  if (dtype === DTYPES.bool) {
-    const logical = convertTensor(combine(convertTensor(self, DTYPES.int64), outerProduct(vec1, vec2), [vec1.numel, vec2.numel], scalarToNumber(beta) ? 1 : 0, scalarToNumber(alpha) ? 1 : 0), DTYPES.bool);
-    return logical;
-  }
-  if (dtype.category === "int" && (isFloatScalar(beta) || isFloatScalar(alpha))) {
-    throw new OperatorError("For integral input tensors, argument alpha must not be a floating point number.");
-  }
-  const base = convertTensor(self, dtype);
-  const sizes = [vec1.numel, vec2.numel];
-  if (dtype === DTYPES.float16 || dtype === DTYPES.bfloat16) {
-    // every step of `beta * self + (alpha * vec1) * vec2` is rounded, and so are the factors
-    const factor = (value: Scalar): Tensor => fromDoubles([scalarToNumber(value)], [], dtype);
-    const times = (a: Tensor, b: Tensor): Tensor => callOperator("aten::mul.Tensor", [a, b]) as Tensor;
-    const scaled = times(convertTensor(vec1, dtype), factor(alpha));
-    const product = convertTensor(outerProduct(scaled, convertTensor(vec2, dtype)), dtype);
-    return scalarToNumber(beta) === 0 ? product : (callOperator("aten::add.Tensor", [expandView(times(base, factor(beta)), sizes, tensorTypeName(self)), product, 1]) as Tensor);
-  }
-  return combine(base, outerProduct(convertTensor(vec1, dtype), convertTensor(vec2, dtype)), sizes, beta, alpha);
-});
+export const addr = op(
+  "aten::addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+  (self, vec1, vec2, beta, alpha) => {
+    if (vec1.ndim !== 1 || vec2.ndim !== 1) {
+      const [bad, which] = vec1.ndim !== 1 ? [vec1, "vec1"] : [vec2, "vec2"];
+      throw new OperatorError(`addr: Expected 1-D argument ${which}, but got ${bad.ndim}-D`);
+    }
+    const dtype = [self, vec1, vec2].reduce((d, t) => promoteTypes(d, t.dtype), self.dtype);
+    if (dtype === DTYPES.bool) {
+      const logical = convertTensor(
+        combine(
+          convertTensor(self, DTYPES.int64),
+          outerProduct(vec1, vec2),
+          [vec1.numel, vec2.numel],
+          scalarToNumber(beta) ? 1 : 0,
+          scalarToNumber(alpha) ? 1 : 0,
+        ),
+        DTYPES.bool,
+      );
+      return logical;
+    }
+    if (dtype.category === "int" && (isFloatScalar(beta) || isFloatScalar(alpha))) {
+      throw new OperatorError("For integral input tensors, argument alpha must not be a floating point number.");
+    }
+    const base = convertTensor(self, dtype);
+    const sizes = [vec1.numel, vec2.numel];
+    if (dtype === DTYPES.float16 || dtype === DTYPES.bfloat16) {
+      // every step of `beta * self + (alpha * vec1) * vec2` is rounded, and so are the factors
+      const factor = (value: Scalar): Tensor => fromDoubles([scalarToNumber(value)], [], dtype);
+      const times = (a: Tensor, b: Tensor): Tensor => callOperator("aten::mul.Tensor", [a, b]) as Tensor;
+      const scaled = times(convertTensor(vec1, dtype), factor(alpha));
+      const product = convertTensor(outerProduct(scaled, convertTensor(vec2, dtype)), dtype);
+      return scalarToNumber(beta) === 0
+        ? product
+        : (callOperator("aten::add.Tensor", [
+            expandView(times(base, factor(beta)), sizes, tensorTypeName(self)),
+            product,
+            1,
+          ]) as Tensor);
+    }
+    return combine(base, outerProduct(convertTensor(vec1, dtype), convertTensor(vec2, dtype)), sizes, beta, alpha);
+  },
+);
 
 export const outer = op("aten::outer(Tensor self, Tensor vec2) -> Tensor", outerChecked);
 op("aten::ger(Tensor self, Tensor vec2) -> Tensor", outerChecked);
@@ -287,58 +368,83 @@ function outerChecked(self: Tensor, vec2: Tensor): Tensor {
   return convertTensor(outerProduct(convertTensor(self, dtype), convertTensor(vec2, dtype)), dtype);
 }
 
-export const baddbmm = op("aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", (self, batch1, batch2, beta, alpha) => {
-  checkBatches(batch1, batch2, "baddbmm");
-  if (self.dtype !== batch1.dtype) {
-    throw new OperatorError(`Input dtypes must be the same, got: input ${cppScalarName(self.dtype)}, batch1: ${cppScalarName(batch1.dtype)}, batch2: ${cppScalarName(batch2.dtype)}`);
-  }
-  const sizes = [batch1.sizes[0]!, batch1.sizes[1]!, batch2.sizes[2]!];
-  return combine(self, wideProduct(batch1, batch2), sizes, beta, alpha);
-});
+export const baddbmm = op(
+  "aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+  (self, batch1, batch2, beta, alpha) => {
+    checkBatches(batch1, batch2, "baddbmm");
+    if (self.dtype !== batch1.dtype) {
+      throw new OperatorError(
+        `Input dtypes must be the same, got: input ${cppScalarName(self.dtype)}, batch1: ${cppScalarName(batch1.dtype)}, batch2: ${cppScalarName(batch2.dtype)}`,
+      );
+    }
+    const sizes = [batch1.sizes[0]!, batch1.sizes[1]!, batch2.sizes[2]!];
+    return combine(self, wideProduct(batch1, batch2), sizes, beta, alpha);
+  },
+);
 
-const addbmm = op("aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", (self, batch1, batch2, beta, alpha) => {
-  checkBatches(batch1, batch2, "addmm_impl_cpu_");
-  const [b, m, k] = batch1.sizes as [number, number, number];
-  const n = batch2.sizes[2]!;
-  if (b === 0) return combine(self, fresh(wideProduct(reshape(batch1, [1, m, 0]), reshape(batch2, [1, 0, n])), [m, n]), [m, n], beta, alpha);
-  // one addmm per batch: the running sum is rounded to the dtype after each
-  let result = self;
-  for (let i = 0; i < b; i++) {
-    const left = viewOf(batch1, [m, k], batch1.strides.slice(1), batch1.storageOffset + i * batch1.strides[0]!);
-    const right = viewOf(batch2, [k, n], batch2.strides.slice(1), batch2.storageOffset + i * batch2.strides[0]!);
-    result = addmm(result, left, right, i === 0 ? beta : 1, alpha);
-  }
-  return result;
-});
+const addbmm = op(
+  "aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+  (self, batch1, batch2, beta, alpha) => {
+    checkBatches(batch1, batch2, "addmm_impl_cpu_");
+    const [b, m, k] = batch1.sizes as [number, number, number];
+    const n = batch2.sizes[2]!;
+    if (b === 0)
+      return combine(
+        self,
+        fresh(wideProduct(reshape(batch1, [1, m, 0]), reshape(batch2, [1, 0, n])), [m, n]),
+        [m, n],
+        beta,
+        alpha,
+      );
+    // one addmm per batch: the running sum is rounded to the dtype after each
+    let result = self;
+    for (let i = 0; i < b; i++) {
+      const left = viewOf(batch1, [m, k], batch1.strides.slice(1), batch1.storageOffset + i * batch1.strides[0]!);
+      const right = viewOf(batch2, [k, n], batch2.strides.slice(1), batch2.storageOffset + i * batch2.strides[0]!);
+      result = addmm(result, left, right, i === 0 ? beta : 1, alpha);
+    }
+    return result;
+  },
+);
 // in place it is the out= form on self, which takes the result's shape
-op("aten::addbmm_(Tensor(a!) self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)", (self, batch1, batch2, beta, alpha) => {
-  writeOutResult(self, addbmm(self, batch1, batch2, beta, alpha));
-  return self;
-});
+op(
+  "aten::addbmm_(Tensor(a!) self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)",
+  (self, batch1, batch2, beta, alpha) => {
+    writeOutResult(self, addbmm(self, batch1, batch2, beta, alpha));
+    return self;
+  },
+);
 
-op("aten::_grouped_mm(Tensor self, Tensor mat2, Tensor? offs=None, Tensor? bias=None, ScalarType? out_dtype=None) -> Tensor", (self, mat2, offs, _bias, outDtype) => {
-  if (self.ndim !== 2 && self.ndim !== 3) throw new OperatorError("mat_a has to be 2 or 3d");
-  if (mat2.ndim !== 2 && mat2.ndim !== 3) throw new OperatorError("mat_b has to be 2 or 3d");
-  const dtype = outDtype === null ? self.dtype : dtypeArgument(outDtype);
-  if (self.ndim === 3 && mat2.ndim === 3) {
-    if (offs) throw new OperatorError("Offsets tensor not used, since both matrices are 3d");
-    return convertTensor(wideProduct(self, mat2), dtype);
-  }
-  if (!offs) throw new OperatorError("Have to provide offsets if there is a 2d matrix");
-  const ends = Array.from(indicesOf(offs));
-  const part = (t: Tensor, d: number, g: number): Tensor => narrowView(t, d, g === 0 ? 0 : ends[g - 1]!, ends[g]! - (g === 0 ? 0 : ends[g - 1]!));
-  const product = (a: Tensor, b: Tensor): Tensor => fresh(convertTensor(wideProduct(unsqueezeView(a, 0), unsqueezeView(b, 0)), dtype), [a.sizes[0]!, b.sizes[1]!]);
-  // the groups lie along the rows of a, the columns of b, or the dimension between
-  const isInner = self.ndim === 2 && mat2.ndim === 2;
-  const sizes = isInner ? [ends.length, self.sizes[0]!, mat2.sizes[1]!] : [self.sizes[self.ndim - 2]!, mat2.sizes[mat2.ndim - 1]!];
-  const out = emptyTensor(sizes, dtype);
-  ends.forEach((_, g) => {
-    if (isInner) copyElements(selectView(out, 0, g), product(part(self, 1, g), part(mat2, 0, g)));
-    else if (self.ndim === 2) copyElements(part(out, 0, g), product(part(self, 0, g), selectView(mat2, 0, g)));
-    else copyElements(part(out, 1, g), product(selectView(self, 0, g), part(mat2, 1, g)));
-  });
-  return out;
-});
+op(
+  "aten::_grouped_mm(Tensor self, Tensor mat2, Tensor? offs=None, Tensor? bias=None, ScalarType? out_dtype=None) -> Tensor",
+  (self, mat2, offs, _bias, outDtype) => {
+    if (self.ndim !== 2 && self.ndim !== 3) throw new OperatorError("mat_a has to be 2 or 3d");
+    if (mat2.ndim !== 2 && mat2.ndim !== 3) throw new OperatorError("mat_b has to be 2 or 3d");
+    const dtype = outDtype === null ? self.dtype : dtypeArgument(outDtype);
+    if (self.ndim === 3 && mat2.ndim === 3) {
+      if (offs) throw new OperatorError("Offsets tensor not used, since both matrices are 3d");
+      return convertTensor(wideProduct(self, mat2), dtype);
+    }
+    if (!offs) throw new OperatorError("Have to provide offsets if there is a 2d matrix");
+    const ends = Array.from(indicesOf(offs));
+    const part = (t: Tensor, d: number, g: number): Tensor =>
+      narrowView(t, d, g === 0 ? 0 : ends[g - 1]!, ends[g]! - (g === 0 ? 0 : ends[g - 1]!));
+    const product = (a: Tensor, b: Tensor): Tensor =>
+      fresh(convertTensor(wideProduct(unsqueezeView(a, 0), unsqueezeView(b, 0)), dtype), [a.sizes[0]!, b.sizes[1]!]);
+    // the groups lie along the rows of a, the columns of b, or the dimension between
+    const isInner = self.ndim === 2 && mat2.ndim === 2;
+    const sizes = isInner
+      ? [ends.length, self.sizes[0]!, mat2.sizes[1]!]
+      : [self.sizes[self.ndim - 2]!, mat2.sizes[mat2.ndim - 1]!];
+    const out = emptyTensor(sizes, dtype);
+    ends.forEach((_, g) => {
+      if (isInner) copyElements(selectView(out, 0, g), product(part(self, 1, g), part(mat2, 0, g)));
+      else if (self.ndim === 2) copyElements(part(out, 0, g), product(part(self, 0, g), selectView(mat2, 0, g)));
+      else copyElements(part(out, 1, g), product(selectView(self, 0, g), part(mat2, 1, g)));
+    });
+    return out;
+  },
+);
 
 export const inner = op("aten::inner(Tensor self, Tensor other) -> Tensor", (self, other) => {
   if (self.ndim === 0 || other.ndim === 0) {
@@ -357,4 +463,3 @@ export const inner = op("aten::inner(Tensor self, Tensor other) -> Tensor", (sel
   const out = mm(left, viewOf(right, [k, right.sizes[0]!], [right.strides[1]!, right.strides[0]!]));
   return fresh(out, [...self.sizes.slice(0, -1), ...other.sizes.slice(0, -1)]);
 });
-

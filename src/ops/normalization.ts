@@ -15,7 +15,8 @@ import { formatList } from "../tensor/view_geometry.ts";
 import { reshapeTensor } from "./views.ts";
 
 function requireFloat(self: Tensor, kernel: string): void {
-  if (self.dtype.category !== "float") throw new OperatorError(`"${kernel}" not implemented for '${self.dtype.cppName}'`);
+  if (self.dtype.category !== "float")
+    throw new OperatorError(`"${kernel}" not implemented for '${self.dtype.cppName}'`);
 }
 
 function sameSizes(a: readonly number[], b: readonly number[]): boolean {
@@ -23,13 +24,21 @@ function sameSizes(a: readonly number[], b: readonly number[]): boolean {
 }
 
 /** Rows and row length of a normalisation over the last dimensions. */
-function normRows(input: Tensor, shape: readonly number[], weight: Tensor | null, bias: Tensor | null): [number, number] {
+function normRows(
+  input: Tensor,
+  shape: readonly number[],
+  weight: Tensor | null,
+  bias: Tensor | null,
+): [number, number] {
   if (shape.length === 0) {
     throw new OperatorError(
       `Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = ${formatList(shape)}`,
     );
   }
-  for (const [name, t] of [["weight", weight], ["bias", bias]] as const) {
+  for (const [name, t] of [
+    ["weight", weight],
+    ["bias", bias],
+  ] as const) {
     if (t && !sameSizes(t.sizes, shape)) {
       throw new OperatorError(
         `Expected ${name} to be of same shape as normalized_shape, but got ${name} of shape ${formatList(t.sizes)} and normalized_shape = ${formatList(shape)}`,
@@ -46,23 +55,46 @@ function normRows(input: Tensor, shape: readonly number[], weight: Tensor | null
   return [numelOf(input.sizes.slice(0, axis)), size];
 }
 
-function layerNorm(input: Tensor, shape: readonly number[], weight: Tensor | null, bias: Tensor | null, eps: number): [Tensor, Tensor, Tensor] {
+function layerNorm(
+  input: Tensor,
+  shape: readonly number[],
+  weight: Tensor | null,
+  bias: Tensor | null,
+  eps: number,
+): [Tensor, Tensor, Tensor] {
   const [rows, size] = normRows(input, shape, weight, bias);
   requireFloat(input, "LayerNormKernelImpl");
   const dtype = computeDtype(input.dtype);
   const out = emptyTensor(input.sizes, dtype);
   const x = floatsAs(input, dtype);
   const { mean, rstd } = rowMoments(x, rows, size, eps);
-  normalizeRows(x, floatsOf(out), rows, size, mean, rstd, weight ? floatsAs(weight, dtype) : undefined, bias ? floatsAs(bias, dtype) : undefined);
+  normalizeRows(
+    x,
+    floatsOf(out),
+    rows,
+    size,
+    mean,
+    rstd,
+    weight ? floatsAs(weight, dtype) : undefined,
+    bias ? floatsAs(bias, dtype) : undefined,
+  );
   const statSizes = input.sizes.map((s, d) => (d < input.ndim - shape.length ? s : 1));
   const statDtype = weight && weight.dtype !== input.dtype ? weight.dtype : input.dtype;
-  return [convertTensor(out, input.dtype), fromDoubles(mean, statSizes, statDtype), fromDoubles(rstd, statSizes, statDtype)];
+  return [
+    convertTensor(out, input.dtype),
+    fromDoubles(mean, statSizes, statDtype),
+    fromDoubles(rstd, statSizes, statDtype),
+  ];
 }
 
-export const layer_norm = op("aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor", (input, shape, weight, bias, eps) =>
-  layerNorm(input, shape, weight, bias, eps)[0],
+export const layer_norm = op(
+  "aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor",
+  (input, shape, weight, bias, eps) => layerNorm(input, shape, weight, bias, eps)[0],
 );
-op("aten::native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)", layerNorm);
+op(
+  "aten::native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)",
+  layerNorm,
+);
 
 /** Statistics, scale and shift of a batch normalisation; updates the running statistics where training. */
 function batchNorm(
@@ -76,9 +108,16 @@ function batchNorm(
   eps: number,
 ): [Tensor, Tensor, Tensor] {
   const channels = input.sizes[1] ?? 0;
-  for (const [name, t] of [["running_mean", runningMean], ["running_var", runningVar], ["weight", weight], ["bias", bias]] as const) {
-    if (t && t.numel !== channels) throw new OperatorError(`${name} should contain ${channels} elements not ${t.numel}`);
-    if (!t && !training && name.startsWith("running")) throw new OperatorError(`${name} must be defined in evaluation mode`);
+  for (const [name, t] of [
+    ["running_mean", runningMean],
+    ["running_var", runningVar],
+    ["weight", weight],
+    ["bias", bias],
+  ] as const) {
+    if (t && t.numel !== channels)
+      throw new OperatorError(`${name} should contain ${channels} elements not ${t.numel}`);
+    if (!t && !training && name.startsWith("running"))
+      throw new OperatorError(`${name} must be defined in evaluation mode`);
   }
   requireFloat(input, "batch_norm");
   const dtype = computeDtype(input.dtype);
@@ -87,18 +126,33 @@ function batchNorm(
   const x = floatsAs(input, dtype);
   let mean: Float64Array;
   let invstd: Float64Array;
-  const statDtype = weight && weight.dtype !== input.dtype ? weight.dtype : input.dtype === DTYPES.float16 || input.dtype === DTYPES.bfloat16 ? (runningMean?.dtype ?? input.dtype) : input.dtype;
+  const statDtype =
+    weight && weight.dtype !== input.dtype
+      ? weight.dtype
+      : input.dtype === DTYPES.float16 || input.dtype === DTYPES.bfloat16
+        ? (runningMean?.dtype ?? input.dtype)
+        : input.dtype;
   let saved: [Tensor, Tensor] = [emptyTensor([0], statDtype), emptyTensor([0], statDtype)];
   if (training) {
     const moments = channelMoments(x, batch, channels, plane);
     mean = moments.mean;
     const count = batch * plane;
     // half types keep the sum of squares, too, in their own precision
-    const round = statDtype === DTYPES.bfloat16 ? roundToBfloat16 : statDtype === DTYPES.float16 ? roundToHalf : (x: number): number => x;
+    const round =
+      statDtype === DTYPES.bfloat16
+        ? roundToBfloat16
+        : statDtype === DTYPES.float16
+          ? roundToHalf
+          : (x: number): number => x;
     const sums = moments.variance.map((v) => round(v * count));
     invstd = sums.map((v) => 1 / Math.sqrt(round(v / round(count)) + eps));
     if (runningMean) updateRunning(runningMean, mean, momentum);
-    if (runningVar) updateRunning(runningVar, sums.map((v) => round(v / round(count - 1))), momentum);
+    if (runningVar)
+      updateRunning(
+        runningVar,
+        sums.map((v) => round(v / round(count - 1))),
+        momentum,
+      );
     saved = [fromDoubles(mean, [channels], statDtype), fromDoubles(invstd, [channels], statDtype)];
     // the transform reads the saved statistics, rounded as they are
     mean = Float64Array.from(doublesOf(saved[0]));
@@ -123,46 +177,97 @@ function updateRunning(running: Tensor, value: Float64Array, momentum: number): 
 }
 
 /** A batch normalisation that trains: [out, save_mean, save_invstd]. */
-export function batch_norm_training(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, variance: Tensor, momentum: number, eps: number): [Tensor, Tensor, Tensor] {
+export function batch_norm_training(
+  input: Tensor,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  mean: Tensor,
+  variance: Tensor,
+  momentum: number,
+  eps: number,
+): [Tensor, Tensor, Tensor] {
   return batchNorm(input, weight, bias, mean, variance, true, momentum, eps);
 }
 
-function batchNormChecked(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor | null, variance: Tensor | null, training: boolean, momentum: number, eps: number): [Tensor, Tensor, Tensor] {
+function batchNormChecked(
+  input: Tensor,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  mean: Tensor | null,
+  variance: Tensor | null,
+  training: boolean,
+  momentum: number,
+  eps: number,
+): [Tensor, Tensor, Tensor] {
   return batchNorm(input, weight, bias, mean, variance, training, momentum, eps);
 }
 
-export const batch_norm = op("aten::batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor", (input, weight, bias, mean, variance, training, momentum, eps) =>
-  batchNorm(input, weight, bias, mean, variance, training, momentum, eps)[0],
+export const batch_norm = op(
+  "aten::batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor",
+  (input, weight, bias, mean, variance, training, momentum, eps) =>
+    batchNorm(input, weight, bias, mean, variance, training, momentum, eps)[0],
 );
-op("aten::native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)", batchNormChecked);
-op("aten::_native_batch_norm_legit(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!) running_mean, Tensor(b!) running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)", batchNormChecked);
-op("aten::_native_batch_norm_legit.no_stats(Tensor input, Tensor? weight, Tensor? bias, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)", (input, weight, bias, training, momentum, eps) =>
-  batchNorm(input, weight, bias, null, null, training, momentum, eps),
+op(
+  "aten::native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)",
+  batchNormChecked,
 );
-op("aten::_native_batch_norm_legit_no_training(Tensor input, Tensor? weight, Tensor? bias, Tensor running_mean, Tensor running_var, float momentum, float eps) -> (Tensor, Tensor, Tensor)", (input, weight, bias, mean, variance, momentum, eps) =>
-  batchNorm(input, weight, bias, mean, variance, false, momentum, eps),
+op(
+  "aten::_native_batch_norm_legit(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!) running_mean, Tensor(b!) running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)",
+  batchNormChecked,
 );
-op("aten::_batch_norm_impl_index(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> (Tensor, Tensor, Tensor, Tensor, int)", (input, weight, bias, mean, variance, training, momentum, eps): [Tensor, Tensor, Tensor, Tensor, number] => [
-  ...batchNorm(input, weight, bias, mean, variance, training, momentum, eps),
-  emptyTensor([0], DTYPES.uint8),
-  0,
-]);
-op("aten::_batch_norm_no_update(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, float momentum, float eps) -> (Tensor, Tensor, Tensor, Tensor)", (input, weight, bias, mean, variance, momentum, eps): [Tensor, Tensor, Tensor, Tensor] => [
-  ...batchNorm(input, weight, bias, mean, variance, false, momentum, eps),
-  emptyTensor([0], DTYPES.uint8),
-]);
-op("aten::batch_norm_update_stats(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum) -> (Tensor, Tensor)", (input, mean, variance, momentum): [Tensor, Tensor] => {
-  const plane = numelOf(input.sizes.slice(2));
-  const channels = input.sizes[1]!;
-  const moments = channelMoments(floatsAs(input, computeDtype(input.dtype)), input.sizes[0]!, channels, plane);
-  const count = input.sizes[0]! * plane;
-  if (mean) updateRunning(mean, moments.mean, momentum);
-  if (variance) updateRunning(variance, moments.variance.map((v) => (v * count) / (count - 1)), momentum);
-  return [fromDoubles(moments.mean, [channels], input.dtype), fromDoubles(moments.variance, [channels], input.dtype)];
-});
+op(
+  "aten::_native_batch_norm_legit.no_stats(Tensor input, Tensor? weight, Tensor? bias, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)",
+  (input, weight, bias, training, momentum, eps) => batchNorm(input, weight, bias, null, null, training, momentum, eps),
+);
+op(
+  "aten::_native_batch_norm_legit_no_training(Tensor input, Tensor? weight, Tensor? bias, Tensor running_mean, Tensor running_var, float momentum, float eps) -> (Tensor, Tensor, Tensor)",
+  (input, weight, bias, mean, variance, momentum, eps) =>
+    batchNorm(input, weight, bias, mean, variance, false, momentum, eps),
+);
+op(
+  "aten::_batch_norm_impl_index(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> (Tensor, Tensor, Tensor, Tensor, int)",
+  (input, weight, bias, mean, variance, training, momentum, eps): [Tensor, Tensor, Tensor, Tensor, number] => [
+    ...batchNorm(input, weight, bias, mean, variance, training, momentum, eps),
+    emptyTensor([0], DTYPES.uint8),
+    0,
+  ],
+);
+op(
+  "aten::_batch_norm_no_update(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, float momentum, float eps) -> (Tensor, Tensor, Tensor, Tensor)",
+  (input, weight, bias, mean, variance, momentum, eps): [Tensor, Tensor, Tensor, Tensor] => [
+    ...batchNorm(input, weight, bias, mean, variance, false, momentum, eps),
+    emptyTensor([0], DTYPES.uint8),
+  ],
+);
+op(
+  "aten::batch_norm_update_stats(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum) -> (Tensor, Tensor)",
+  (input, mean, variance, momentum): [Tensor, Tensor] => {
+    const plane = numelOf(input.sizes.slice(2));
+    const channels = input.sizes[1]!;
+    const moments = channelMoments(floatsAs(input, computeDtype(input.dtype)), input.sizes[0]!, channels, plane);
+    const count = input.sizes[0]! * plane;
+    if (mean) updateRunning(mean, moments.mean, momentum);
+    if (variance)
+      updateRunning(
+        variance,
+        moments.variance.map((v) => (v * count) / (count - 1)),
+        momentum,
+      );
+    return [fromDoubles(moments.mean, [channels], input.dtype), fromDoubles(moments.variance, [channels], input.dtype)];
+  },
+);
 
 /** Normalises each group of channels of each sample. */
-function groupNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, batch: number, channels: number, plane: number, groups: number, eps: number): [Tensor, Tensor, Tensor] {
+function groupNorm(
+  input: Tensor,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  batch: number,
+  channels: number,
+  plane: number,
+  groups: number,
+  eps: number,
+): [Tensor, Tensor, Tensor] {
   const dtype: DType = computeDtype(input.dtype);
   requireFloat(input, "GroupNormKernelImpl");
   const per = channels / groups;
@@ -183,64 +288,105 @@ function groupNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, ba
     }
   }
   const statDtype = weight && weight.dtype !== input.dtype ? weight.dtype : input.dtype;
-  return [convertTensor(out, input.dtype), fromDoubles(mean, [batch, groups], statDtype), fromDoubles(rstd, [batch, groups], statDtype)];
+  return [
+    convertTensor(out, input.dtype),
+    fromDoubles(mean, [batch, groups], statDtype),
+    fromDoubles(rstd, [batch, groups], statDtype),
+  ];
 }
 
-export const group_norm = op("aten::group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor", (input, groups, weight, bias, eps) => {
-  if (input.ndim < 2) throw new OperatorError(`Expected at least 2 dimensions for input tensor but received ${input.ndim}`);
-  const channels = input.sizes[1]!;
-  if (groups <= 0) throw new OperatorError(`Expected num groups to be greater than 0, got ${groups}`);
-  if (channels % groups !== 0) {
-    throw new OperatorError(
-      `Expected number of channels in input to be divisible by num_groups, but got input of shape ${formatList(input.sizes)} and num_groups=${groups}`,
-    );
-  }
-  for (const [name, t] of [["weight", weight], ["bias", bias]] as const) {
-    if (t && (t.ndim !== 1 || t.numel !== channels)) {
+export const group_norm = op(
+  "aten::group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor",
+  (input, groups, weight, bias, eps) => {
+    if (input.ndim < 2)
+      throw new OperatorError(`Expected at least 2 dimensions for input tensor but received ${input.ndim}`);
+    const channels = input.sizes[1]!;
+    if (groups <= 0) throw new OperatorError(`Expected num groups to be greater than 0, got ${groups}`);
+    if (channels % groups !== 0) {
       throw new OperatorError(
-        `Expected ${name} to be a vector of size equal to the number of channels in input, but got ${name} of shape ${formatList(t.sizes)} and input of shape ${formatList(input.sizes)}`,
+        `Expected number of channels in input to be divisible by num_groups, but got input of shape ${formatList(input.sizes)} and num_groups=${groups}`,
       );
     }
-  }
-  return groupNorm(input, weight, bias, input.sizes[0]!, channels, numelOf(input.sizes.slice(2)), groups, eps)[0];
-});
-op("aten::native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor)", groupNorm);
-
-op("aten::instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool use_input_stats, float momentum, float eps, bool cudnn_enabled) -> Tensor", (input, weight, bias, runningMean, runningVar, useInputStats, momentum, eps) => {
-  if (!useInputStats && (!runningMean || !runningVar)) {
-    throw new OperatorError("Expected running_mean and running_var to be defined when use_input_stats is false");
-  }
-  const [batch, channels] = input.sizes as [number, number];
-  // every channel of every sample is a channel of one sample of batch normalisation
-  const repeated = (t: Tensor | null): Tensor | null => t && reshapeTensor(viewOf(t, [batch, channels], [0, t.strides[0]!]), [batch * channels]);
-  const meanCopies = runningMean && contiguousAs(repeated(runningMean)!, runningMean.dtype);
-  const varCopies = runningVar && contiguousAs(repeated(runningVar)!, runningVar.dtype);
-  const out = batchNorm(
-    reshapeTensor(input, [1, batch * channels, ...input.sizes.slice(2)]),
-    repeated(weight), repeated(bias), meanCopies, varCopies, useInputStats, momentum, eps,
-  )[0];
-  if (useInputStats) {
-    for (const [running, copies] of [[runningMean, meanCopies], [runningVar, varCopies]] as const) {
-      if (!running || !copies) continue;
-      const values = doublesOf(copies);
-      copyInto(running, fromDoubles(Float64Array.from({ length: channels }, (_, c) => {
-        let sum = 0;
-        for (let n = 0; n < batch; n++) sum += values[n * channels + c]!;
-        return sum / batch;
-      }), [channels], DTYPES.float64));
+    for (const [name, t] of [
+      ["weight", weight],
+      ["bias", bias],
+    ] as const) {
+      if (t && (t.ndim !== 1 || t.numel !== channels)) {
+        throw new OperatorError(
+          `Expected ${name} to be a vector of size equal to the number of channels in input, but got ${name} of shape ${formatList(t.sizes)} and input of shape ${formatList(input.sizes)}`,
+        );
+      }
     }
-  }
-  return reshapeTensor(out, input.sizes);
-});
+    return groupNorm(input, weight, bias, input.sizes[0]!, channels, numelOf(input.sizes.slice(2)), groups, eps)[0];
+  },
+);
+op(
+  "aten::native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor)",
+  groupNorm,
+);
 
-function rmsNorm(input: Tensor, shape: readonly number[], weight: Tensor | null, epsIn: number | null): [Tensor, Tensor] {
+op(
+  "aten::instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool use_input_stats, float momentum, float eps, bool cudnn_enabled) -> Tensor",
+  (input, weight, bias, runningMean, runningVar, useInputStats, momentum, eps) => {
+    if (!useInputStats && (!runningMean || !runningVar)) {
+      throw new OperatorError("Expected running_mean and running_var to be defined when use_input_stats is false");
+    }
+    const [batch, channels] = input.sizes as [number, number];
+    // every channel of every sample is a channel of one sample of batch normalisation
+    const repeated = (t: Tensor | null): Tensor | null =>
+      t && reshapeTensor(viewOf(t, [batch, channels], [0, t.strides[0]!]), [batch * channels]);
+    const meanCopies = runningMean && contiguousAs(repeated(runningMean)!, runningMean.dtype);
+    const varCopies = runningVar && contiguousAs(repeated(runningVar)!, runningVar.dtype);
+    const out = batchNorm(
+      reshapeTensor(input, [1, batch * channels, ...input.sizes.slice(2)]),
+      repeated(weight),
+      repeated(bias),
+      meanCopies,
+      varCopies,
+      useInputStats,
+      momentum,
+      eps,
+    )[0];
+    if (useInputStats) {
+      for (const [running, copies] of [
+        [runningMean, meanCopies],
+        [runningVar, varCopies],
+      ] as const) {
+        if (!running || !copies) continue;
+        const values = doublesOf(copies);
+        copyInto(
+          running,
+          fromDoubles(
+            Float64Array.from({ length: channels }, (_, c) => {
+              let sum = 0;
+              for (let n = 0; n < batch; n++) sum += values[n * channels + c]!;
+              return sum / batch;
+            }),
+            [channels],
+            DTYPES.float64,
+          ),
+        );
+      }
+    }
+    return reshapeTensor(out, input.sizes);
+  },
+);
+
+function rmsNorm(
+  input: Tensor,
+  shape: readonly number[],
+  weight: Tensor | null,
+  epsIn: number | null,
+): [Tensor, Tensor] {
   if (shape.length === 0) {
     throw new OperatorError(
       `Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = ${formatList(shape)}`,
     );
   }
   if (weight && !sameSizes(weight.sizes, shape)) {
-    throw new OperatorError(`Expected weight to be of same shape as normalized_shape, but got weight of shape ${formatList(weight.sizes)} and normalized_shape = ${formatList(shape)}`);
+    throw new OperatorError(
+      `Expected weight to be of same shape as normalized_shape, but got weight of shape ${formatList(weight.sizes)} and normalized_shape = ${formatList(shape)}`,
+    );
   }
   const axis = input.ndim - shape.length;
   if (axis < 0 || !sameSizes(input.sizes.slice(axis), shape)) {
@@ -271,7 +417,13 @@ function rmsNorm(input: Tensor, shape: readonly number[], weight: Tensor | null,
 }
 
 /** The formula with complex squares: PyTorch does not take moduli. */
-function complexRmsNorm(input: Tensor, axis: number, size: number, weight: Tensor | null, eps: number): [Tensor, Tensor] {
+function complexRmsNorm(
+  input: Tensor,
+  axis: number,
+  size: number,
+  weight: Tensor | null,
+  eps: number,
+): [Tensor, Tensor] {
   const { re, im } = toComplexArrays(input);
   const gamma = weight ? toComplexArrays(weight) : undefined;
   const rows = size === 0 ? 0 : re.length / size;
@@ -302,11 +454,20 @@ function complexRmsNorm(input: Tensor, axis: number, size: number, weight: Tenso
     }
   }
   const statSizes = input.sizes.map((s, d) => (d < axis ? s : 1));
-  return [fromComplexArrays(re, im, input.sizes, input.dtype), fromComplexArrays(scaleRe, scaleIm, statSizes, input.dtype)];
+  return [
+    fromComplexArrays(re, im, input.sizes, input.dtype),
+    fromComplexArrays(scaleRe, scaleIm, statSizes, input.dtype),
+  ];
 }
 
-op("aten::rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor", (input, shape, weight, eps) => rmsNorm(input, shape, weight, eps)[0]);
-op("aten::_fused_rms_norm(Tensor input, int[] normalized_shape, Tensor? weight, float? eps) -> (Tensor, Tensor)", rmsNorm);
+op(
+  "aten::rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor",
+  (input, shape, weight, eps) => rmsNorm(input, shape, weight, eps)[0],
+);
+op(
+  "aten::_fused_rms_norm(Tensor input, int[] normalized_shape, Tensor? weight, float? eps) -> (Tensor, Tensor)",
+  rmsNorm,
+);
 
 /** Scales every slice along `dim` whose p-norm is above maxnorm down to it. */
 op("aten::renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor", (self, p, dimIn, maxnorm) => {
@@ -370,7 +531,10 @@ function weightNorm(v: Tensor, g: Tensor, dimIn: number): [Tensor, Tensor] {
     const at = dim < 0 ? 0 : Math.floor(i / inner) % size;
     return (value * gain[gain.length === 1 ? 0 : at]!) / norms[at]!;
   });
-  return [fromDoubles(out, v.sizes, v.dtype), fromDoubles(norms, dim < 0 ? [] : v.sizes.map((s, d) => (d === dim ? s : 1)), v.dtype)];
+  return [
+    fromDoubles(out, v.sizes, v.dtype),
+    fromDoubles(norms, dim < 0 ? [] : v.sizes.map((s, d) => (d === dim ? s : 1)), v.dtype),
+  ];
 }
 
 op("aten::_weight_norm(Tensor v, Tensor g, int dim=0) -> Tensor", (v, g, dim) => weightNorm(v, g, dim)[0]);

@@ -40,11 +40,18 @@ export function floatArithmetic(kernel: Kernel2, a: Tensor | Scalar, b: Tensor |
 const READS_EXACT_SCALARS = new Set(["add_stub", "sub_stub", "mul_cpu", "div_cpu", "div_trunc_cpu", "div_floor_cpu"]);
 
 /** Computes in a given dtype. */
-export function computeIn(kernel: Kernel2, a: Tensor | Scalar, b: Tensor | Scalar, compute: DType, out: DType = compute): Tensor {
+export function computeIn(
+  kernel: Kernel2,
+  a: Tensor | Scalar,
+  b: Tensor | Scalar,
+  compute: DType,
+  out: DType = compute,
+): Tensor {
   const x = operand(a, compute);
   const y = operand(b, compute);
   // PyTorch reads a one-element second operand of half kernels in its own precision
-  if (isReducedFloat(compute) && y.numel === 1 && READS_EXACT_SCALARS.has(kernel.name)) return map2(x, y, kernel, compute, out, [false, true]);
+  if (isReducedFloat(compute) && y.numel === 1 && READS_EXACT_SCALARS.has(kernel.name))
+    return map2(x, y, kernel, compute, out, [false, true]);
   return map2(x, y, kernel, compute, out);
 }
 
@@ -69,5 +76,7 @@ export function checkAlpha(dtype: DType, alpha: Scalar): void {
 
 /** Whether a scalar is the number one. */
 export function isOne(value: Scalar): boolean {
-  return value === 1 || value === true || (typeof value === "object" && !(value instanceof Complex) && value.value === 1);
+  return (
+    value === 1 || value === true || (typeof value === "object" && !(value instanceof Complex) && value.value === 1)
+  );
 }

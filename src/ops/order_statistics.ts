@@ -44,7 +44,11 @@ for (const ignoreNan of [false, true]) {
   const name = ignoreNan ? "nanmedian" : "median";
   const whole = (self: Tensor): Tensor => {
     checkOrdered("median_cpu", self);
-    if (self.numel === 0) return scalarTensor(self.dtype.category === "float" ? NaN : self.dtype === DTYPES.int64 ? -(2n ** 63n) : 0, self.dtype);
+    if (self.numel === 0)
+      return scalarTensor(
+        self.dtype.category === "float" ? NaN : self.dtype === DTYPES.int64 ? -(2n ** 63n) : 0,
+        self.dtype,
+      );
     return selectFromLines(flatView(self), 0, false, DTYPES.int64, medianIndex(ignoreNan)).values;
   };
   const along = (self: Tensor, dim: number, keepdim: boolean): [Tensor, Tensor] => {
@@ -62,34 +66,56 @@ for (const ignoreNan of [false, true]) {
   }
 }
 
-op("aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)", (self, k, dim, keepdim): [Tensor, Tensor] => {
-  const d = checkLine("kthvalue", self, dim);
-  const length = self.ndim === 0 ? 1 : self.sizes[d]!;
-  if (k < 1 || k > length) throw new OperatorError(`kthvalue(): selected number k out of range for dimension ${d}`);
-  checkOrdered("kthvalue_cpu", self);
-  const { values, indices } = selectFromLines(self, d, keepdim, DTYPES.int64, (x) => quickSelect(x, k - 1));
-  return [values, indices];
-});
+op(
+  "aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)",
+  (self, k, dim, keepdim): [Tensor, Tensor] => {
+    const d = checkLine("kthvalue", self, dim);
+    const length = self.ndim === 0 ? 1 : self.sizes[d]!;
+    if (k < 1 || k > length) throw new OperatorError(`kthvalue(): selected number k out of range for dimension ${d}`);
+    checkOrdered("kthvalue_cpu", self);
+    const { values, indices } = selectFromLines(self, d, keepdim, DTYPES.int64, (x) => quickSelect(x, k - 1));
+    return [values, indices];
+  },
+);
 
-op("aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)", (self, dim, keepdim): [Tensor, Tensor] => {
-  const d = checkLine("mode", self, dim);
-  if (self.dtype.category === "complex") throw notImplemented("mode_cpu", self.dtype);
-  const { values, indices } = selectFromLines(self, d, keepdim, DTYPES.int64, modeIndex);
-  return [values, indices];
-});
+op(
+  "aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)",
+  (self, dim, keepdim): [Tensor, Tensor] => {
+    const d = checkLine("mode", self, dim);
+    if (self.dtype.category === "complex") throw notImplemented("mode_cpu", self.dtype);
+    const { values, indices } = selectFromLines(self, d, keepdim, DTYPES.int64, modeIndex);
+    return [values, indices];
+  },
+);
 
 const INTERPOLATIONS = new Set(["linear", "lower", "higher", "midpoint", "nearest"]);
 
 /** quantile and nanquantile: q's dimension, if any, comes first in the result. */
-function quantileOf(self: Tensor, q: readonly number[], qIsScalar: boolean, dim: number | null, keepdim: boolean, interpolation: string, ignoreNan: boolean): Tensor {
+function quantileOf(
+  self: Tensor,
+  q: readonly number[],
+  qIsScalar: boolean,
+  dim: number | null,
+  keepdim: boolean,
+  interpolation: string,
+  ignoreNan: boolean,
+): Tensor {
   if (self.numel === 0) throw new OperatorError("quantile() input tensor must be non-empty");
   if (!INTERPOLATIONS.has(interpolation)) {
-    throw new OperatorError(`quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but got ${interpolation}`);
+    throw new OperatorError(
+      `quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but got ${interpolation}`,
+    );
   }
   if (self.dtype !== DTYPES.float32 && self.dtype !== DTYPES.float64) {
     throw new OperatorError("quantile() input tensor must be either float or double dtype");
   }
-  for (const v of q) if (!(v >= 0 && v <= 1)) throw new OperatorError(qIsScalar ? `quantile() q must be in the range [0, 1] but got ${v}` : "quantile() q values must be in the range [0, 1]");
+  for (const v of q)
+    if (!(v >= 0 && v <= 1))
+      throw new OperatorError(
+        qIsScalar
+          ? `quantile() q must be in the range [0, 1] but got ${v}`
+          : "quantile() q values must be in the range [0, 1]",
+      );
   const flat = dim === null ? flatView(self) : self;
   const d = dim === null ? 0 : wrapDim(dim, self.ndim);
   const rest = self.sizes.filter((_, i) => dim !== null && i !== d);
@@ -151,14 +177,27 @@ function quantileScalar(ignoreNan: boolean) {
   return (self: Tensor, q: number, dim: number | null, keepdim: boolean, interpolation: string): Tensor =>
     quantileOf(self, [q], true, dim, keepdim, interpolation, ignoreNan);
 }
-op("aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation=\"linear\") -> Tensor", quantileTensor(false));
-op("aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation=\"linear\") -> Tensor", quantileScalar(false));
-op("aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation=\"linear\") -> Tensor", quantileTensor(true));
-op("aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation=\"linear\") -> Tensor", quantileScalar(true));
+op(
+  'aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor',
+  quantileTensor(false),
+);
+op(
+  'aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor',
+  quantileScalar(false),
+);
+op(
+  'aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor',
+  quantileTensor(true),
+);
+op(
+  'aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor',
+  quantileScalar(true),
+);
 
 op("aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor", (self, bins, min, max) => {
   if (self.dtype.category !== "float") {
-    const kernel = self.dtype === DTYPES.bool ? "linspace_cpu" : self.dtype.category === "int" ? "histogram_cpu" : "aminmax_cpu";
+    const kernel =
+      self.dtype === DTYPES.bool ? "linspace_cpu" : self.dtype.category === "int" ? "histogram_cpu" : "aminmax_cpu";
     throw notImplemented(kernel, self.dtype);
   }
   if (bins <= 0) throw new OperatorError(`torch.histogram(): bins must be > 0, but got ${bins} for dimension 0`);
@@ -203,7 +242,8 @@ op("aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Ten
   const outDtype = weights === null ? DTYPES.int64 : weights.dtype === DTYPES.float32 ? DTYPES.float32 : DTYPES.float64;
   if (self.ndim === 1 && self.numel === 0) return emptyTensor([minlength], outDtype);
   const x = toFloat64Array(self);
-  if (self.ndim !== 1 || x.some((v) => v < 0)) throw new OperatorError("bincount only supports 1-d non-negative integral inputs.");
+  if (self.ndim !== 1 || x.some((v) => v < 0))
+    throw new OperatorError("bincount only supports 1-d non-negative integral inputs.");
   if (weights !== null && (weights.ndim !== 1 || weights.sizes[0] !== self.sizes[0])) {
     throw new OperatorError("weights should be 1-d and have the same length as input");
   }

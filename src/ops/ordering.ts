@@ -23,7 +23,8 @@ function eachLine(self: Tensor, dim: number, visit: (at: number, stride: number,
 }
 
 function requireOrdered(self: Tensor, name: string): void {
-  if (self.dtype.category === "complex") throw new OperatorError(`"${name}" not implemented for '${self.dtype.cppName}'`);
+  if (self.dtype.category === "complex")
+    throw new OperatorError(`"${name}" not implemented for '${self.dtype.cppName}'`);
 }
 
 function sortTensor(self: Tensor, dimIn: number, descending: boolean): [Tensor, Tensor] {
@@ -43,40 +44,64 @@ function sortTensor(self: Tensor, dimIn: number, descending: boolean): [Tensor, 
   return [gatherElements(self, from, self.sizes), fromIndices(indices, self.sizes)];
 }
 
-export const sort = op("aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", sortTensor);
-op("aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", (self, _stable, dim, descending) => sortTensor(self, dim, descending));
-op("aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor", (self, dim, descending) => sortTensor(self, dim, descending)[1]);
-op("aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor", (self, _stable, dim, descending) => sortTensor(self, dim, descending)[1]);
+export const sort = op(
+  "aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
+  sortTensor,
+);
+op(
+  "aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
+  (self, _stable, dim, descending) => sortTensor(self, dim, descending),
+);
+op(
+  "aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor",
+  (self, dim, descending) => sortTensor(self, dim, descending)[1],
+);
+op(
+  "aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor",
+  (self, _stable, dim, descending) => sortTensor(self, dim, descending)[1],
+);
 op("aten::msort(Tensor self) -> Tensor", (self) => sortTensor(self, 0, false)[0]);
 
-export const topk = op("aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)", (self, k, dimIn, largest, isSorted): [Tensor, Tensor] => {
-  const dim = wrapDim(dimIn, self.ndim);
-  const n = self.ndim === 0 ? 1 : self.sizes[dim]!;
-  if (k < 0 || k > n) throw new OperatorError("selected index k out of range");
-  if (self.dtype.category === "complex") throw new OperatorError(" topk does not support complex dtypes on CPU");
-  if (self.dtype === DTYPES.bool) throw new OperatorError("topk does not support bool dtypes on CPU");
-  if (self.ndim === 0) return [cloneTensor(self), fromIndices([0], [])];
-  const keys = keysOf(self);
-  const sizes = self.sizes.map((s, d) => (d === dim ? k : s));
-  const from = new Float64Array(numelOf(sizes));
-  const indices = new Float64Array(from.length);
-  eachLine(self, dim, (at, stride) => {
-    const order = selectTop(keys, at, stride, n, k, largest, isSorted);
-    const to = Math.floor(at / (n * stride)) * k * stride + (at % stride);
-    for (let i = 0; i < k; i++) {
-      from[to + i * stride] = at + order[i]! * stride;
-      indices[to + i * stride] = order[i]!;
-    }
-  });
-  return [gatherElements(self, from, sizes), fromIndices(indices, sizes)];
-});
+export const topk = op(
+  "aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)",
+  (self, k, dimIn, largest, isSorted): [Tensor, Tensor] => {
+    const dim = wrapDim(dimIn, self.ndim);
+    const n = self.ndim === 0 ? 1 : self.sizes[dim]!;
+    if (k < 0 || k > n) throw new OperatorError("selected index k out of range");
+    if (self.dtype.category === "complex") throw new OperatorError(" topk does not support complex dtypes on CPU");
+    if (self.dtype === DTYPES.bool) throw new OperatorError("topk does not support bool dtypes on CPU");
+    if (self.ndim === 0) return [cloneTensor(self), fromIndices([0], [])];
+    const keys = keysOf(self);
+    const sizes = self.sizes.map((s, d) => (d === dim ? k : s));
+    const from = new Float64Array(numelOf(sizes));
+    const indices = new Float64Array(from.length);
+    eachLine(self, dim, (at, stride) => {
+      const order = selectTop(keys, at, stride, n, k, largest, isSorted);
+      const to = Math.floor(at / (n * stride)) * k * stride + (at % stride);
+      for (let i = 0; i < k; i++) {
+        from[to + i * stride] = at + order[i]! * stride;
+        indices[to + i * stride] = order[i]!;
+      }
+    });
+    return [gatherElements(self, from, sizes), fromIndices(indices, sizes)];
+  },
+);
 
 /** The first k of a line in the order that PyTorch's selection leaves them in. */
-function selectTop(keys: Keys, at: number, stride: number, n: number, k: number, largest: boolean, isSorted: boolean): number[] {
+function selectTop(
+  keys: Keys,
+  at: number,
+  stride: number,
+  n: number,
+  k: number,
+  largest: boolean,
+  isSorted: boolean,
+): number[] {
   const order = Array.from({ length: n }, (_, i) => i);
   if (k === 0) return order;
   const sign = largest ? -1 : 1;
-  const before = (a: number, b: number): boolean => sign * compareKeys(keys[at + a * stride]!, keys[at + b * stride]!) < 0;
+  const before = (a: number, b: number): boolean =>
+    sign * compareKeys(keys[at + a * stride]!, keys[at + b * stride]!) < 0;
   if (k * 64 <= n) partialSort(order, 0, k, n, before);
   else {
     nthElement(order, 0, k - 1, n, before);
@@ -119,18 +144,27 @@ function emptyIndices(): Tensor {
   return emptyTensor([0], DTYPES.int64);
 }
 
-op("aten::_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)", (self, _sorted, wantInverse, wantCounts): [Tensor, Tensor, Tensor] => {
-  const u = uniqueFlat(self);
-  return [
-    gatherElements(self, u.first, [u.first.length]),
-    wantInverse ? fromIndices(u.inverse, self.sizes) : emptyIndices(),
-    wantCounts ? fromIndices(u.counts, [u.counts.length]) : emptyIndices(),
-  ];
-});
-op("aten::_unique(Tensor self, bool sorted=True, bool return_inverse=False) -> (Tensor, Tensor)", (self, _sorted, wantInverse): [Tensor, Tensor] => {
-  const u = uniqueFlat(self);
-  return [gatherElements(self, u.first, [u.first.length]), wantInverse ? fromIndices(u.inverse, self.sizes) : emptyIndices()];
-});
+op(
+  "aten::_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)",
+  (self, _sorted, wantInverse, wantCounts): [Tensor, Tensor, Tensor] => {
+    const u = uniqueFlat(self);
+    return [
+      gatherElements(self, u.first, [u.first.length]),
+      wantInverse ? fromIndices(u.inverse, self.sizes) : emptyIndices(),
+      wantCounts ? fromIndices(u.counts, [u.counts.length]) : emptyIndices(),
+    ];
+  },
+);
+op(
+  "aten::_unique(Tensor self, bool sorted=True, bool return_inverse=False) -> (Tensor, Tensor)",
+  (self, _sorted, wantInverse): [Tensor, Tensor] => {
+    const u = uniqueFlat(self);
+    return [
+      gatherElements(self, u.first, [u.first.length]),
+      wantInverse ? fromIndices(u.inverse, self.sizes) : emptyIndices(),
+    ];
+  },
+);
 
 /** Whole slices along `dim` as rows of keys. */
 function sliceRows(self: Tensor, dim: number): { rows: number; compare: (a: number, b: number) => number } {
@@ -157,10 +191,12 @@ function uniqueSlices(self: Tensor, dimIn: number, isSorted: boolean): [Tensor, 
   const dim = wrapDim(dimIn, self.ndim);
   const zeros = self.sizes.filter((s) => s === 0).length;
   if (self.ndim > 0 && self.sizes[dim] === 0) {
-    if (zeros !== 1) throw new OperatorError("Number of zero sized dimensions is more than one, so unique cannot be applied ");
+    if (zeros !== 1)
+      throw new OperatorError("Number of zero sized dimensions is more than one, so unique cannot be applied ");
     return [emptyTensor(self.sizes, self.dtype), emptyIndices(), emptyIndices()];
   }
-  if (zeros !== 0) throw new OperatorError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied");
+  if (zeros !== 0)
+    throw new OperatorError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied");
   requireOrdered(self, "unique_dim");
   const { rows, compare } = sliceRows(self, dim);
   const order = Array.from({ length: rows }, (_, i) => i);
@@ -169,33 +205,59 @@ function uniqueSlices(self: Tensor, dimIn: number, isSorted: boolean): [Tensor, 
   return [gatherDim(self, dim, u.first), fromIndices(u.inverse, [rows]), fromIndices(u.counts, [u.counts.length])];
 }
 
-op("aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)", (self, dim) => uniqueSlices(self, dim, true));
-op("aten::unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)", (self, dim) => uniqueSlices(self, dim, false));
-op("aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)", (self, wantInverse, wantCounts, dim): [Tensor, Tensor, Tensor] => {
-  if (dim !== null) return uniqueSlices(self, dim, false);
-  requireOrdered(self, "unique");
-  const keys = keysOf(self);
-  const u = distinct(Array.from({ length: self.numel }, (_, i) => i), (a, b) => keys[a] === keys[b]);
-  return [
-    gatherElements(self, u.first, [u.first.length]),
-    wantInverse ? fromIndices(u.inverse, self.sizes) : emptyIndices(),
-    wantCounts ? fromIndices(u.counts, [u.counts.length]) : emptyIndices(),
-  ];
-});
+op(
+  "aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)",
+  (self, dim) => uniqueSlices(self, dim, true),
+);
+op(
+  "aten::unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)",
+  (self, dim) => uniqueSlices(self, dim, false),
+);
+op(
+  "aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)",
+  (self, wantInverse, wantCounts, dim): [Tensor, Tensor, Tensor] => {
+    if (dim !== null) return uniqueSlices(self, dim, false);
+    requireOrdered(self, "unique");
+    const keys = keysOf(self);
+    const u = distinct(
+      Array.from({ length: self.numel }, (_, i) => i),
+      (a, b) => keys[a] === keys[b],
+    );
+    return [
+      gatherElements(self, u.first, [u.first.length]),
+      wantInverse ? fromIndices(u.inverse, self.sizes) : emptyIndices(),
+      wantCounts ? fromIndices(u.counts, [u.counts.length]) : emptyIndices(),
+    ];
+  },
+);
 
-function searchTensor(sorted: Tensor, self: Tensor, outInt32: boolean, rightIn: boolean, side: string | null, sorter: Tensor | null, isScalar: boolean): Tensor {
+function searchTensor(
+  sorted: Tensor,
+  self: Tensor,
+  outInt32: boolean,
+  rightIn: boolean,
+  side: string | null,
+  sorter: Tensor | null,
+  isScalar: boolean,
+): Tensor {
   if (side !== null && side !== "left" && side !== "right") {
     throw new OperatorError(`torch.searchsorted(): side can only be 'left' or 'right' but got ${side}`);
   }
   if (side === "left" && rightIn) {
-    throw new OperatorError("torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True");
+    throw new OperatorError(
+      "torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True",
+    );
   }
   const right = side !== null ? side === "right" : rightIn;
   if (isScalar && sorted.ndim !== 1) {
-    throw new OperatorError(`torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got boundaries tensor dim(${sorted.ndim}) and input value's dim(0) numel(1)`);
+    throw new OperatorError(
+      `torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got boundaries tensor dim(${sorted.ndim}) and input value's dim(0) numel(1)`,
+    );
   }
   if (sorted.ndim === 0) {
-    throw new OperatorError("torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension");
+    throw new OperatorError(
+      "torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension",
+    );
   }
   if (sorted.ndim !== 1) {
     const ok = self.ndim === sorted.ndim && sorted.sizes.slice(0, -1).every((s, d) => s === self.sizes[d]);
@@ -212,9 +274,14 @@ function searchTensor(sorted: Tensor, self: Tensor, outInt32: boolean, rightIn: 
   }
   if (sorter) {
     if (sorter.sizes.length !== sorted.ndim || sorter.sizes.some((s, d) => s !== sorted.sizes[d])) {
-      throw new OperatorError(`torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor ${formatList(sorted.sizes)}and got sorter tensor ${formatList(sorter.sizes)}`);
+      throw new OperatorError(
+        `torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor ${formatList(sorted.sizes)}and got sorter tensor ${formatList(sorter.sizes)}`,
+      );
     }
-    if (sorter.dtype !== DTYPES.int64) throw new OperatorError(`torch.searchsorted(): sorter must be a tensor of long dtype but got dtype ${cppTypeName(sorter)}`);
+    if (sorter.dtype !== DTYPES.int64)
+      throw new OperatorError(
+        `torch.searchsorted(): sorter must be a tensor of long dtype but got dtype ${cppTypeName(sorter)}`,
+      );
   }
   let keys: Keys = keysOf(sorted);
   let values: Keys = keysOf(self);
@@ -235,7 +302,14 @@ function searchTensor(sorted: Tensor, self: Tensor, outInt32: boolean, rightIn: 
   return outInt32 ? convertTensor(result, DTYPES.int32) : result;
 }
 
-function searchRow(keys: Keys, order: Float64Array | undefined, from: number, width: number, value: number | bigint, right: boolean): number {
+function searchRow(
+  keys: Keys,
+  order: Float64Array | undefined,
+  from: number,
+  width: number,
+  value: number | bigint,
+  right: boolean,
+): number {
   if (!order) return searchSorted(keys, undefined, from, from + width, value, right);
   let low = 0;
   let high = width;
@@ -249,32 +323,59 @@ function searchRow(keys: Keys, order: Float64Array | undefined, from: number, wi
 }
 
 function cppTypeName(t: Tensor): string {
-  const names: Readonly<Record<string, string>> = { float32: "float", float64: "double", int64: "long int", int32: "int", int16: "short int", int8: "signed char", uint8: "unsigned char", float16: "c10::Half", bfloat16: "c10::BFloat16", bool: "bool" };
+  const names: Readonly<Record<string, string>> = {
+    float32: "float",
+    float64: "double",
+    int64: "long int",
+    int32: "int",
+    int16: "short int",
+    int8: "signed char",
+    uint8: "unsigned char",
+    float16: "c10::Half",
+    bfloat16: "c10::BFloat16",
+    bool: "bool",
+  };
   return names[t.dtype.name] ?? t.dtype.name;
 }
 
-op("aten::searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor", (sorted, self, int32, right, side, sorter) =>
-  searchTensor(sorted, self, int32, right, side, sorter, false),
+op(
+  "aten::searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor",
+  (sorted, self, int32, right, side, sorter) => searchTensor(sorted, self, int32, right, side, sorter, false),
 );
-op("aten::searchsorted.Scalar(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor", (sorted, self: Scalar, int32, right, side, sorter) =>
-  searchTensor(sorted, wideScalar(self), int32, right, side, sorter, true),
+op(
+  "aten::searchsorted.Scalar(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor",
+  (sorted, self: Scalar, int32, right, side, sorter) =>
+    searchTensor(sorted, wideScalar(self), int32, right, side, sorter, true),
 );
 
 function boundaryRank(boundaries: Tensor): void {
-  if (boundaries.ndim !== 1) throw new OperatorError(`boundaries tensor must be 1 dimension, but got dim(${boundaries.ndim})`);
+  if (boundaries.ndim !== 1)
+    throw new OperatorError(`boundaries tensor must be 1 dimension, but got dim(${boundaries.ndim})`);
 }
 
-op("aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor", (self, boundaries, int32, right) => {
-  boundaryRank(boundaries);
-  return searchTensor(boundaries, self, int32, right, null, null, false);
-});
-op("aten::bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor", (self: Scalar, boundaries, int32, right) => {
-  boundaryRank(boundaries);
-  return searchTensor(boundaries, wideScalar(self), int32, right, null, null, true);
-});
+op(
+  "aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor",
+  (self, boundaries, int32, right) => {
+    boundaryRank(boundaries);
+    return searchTensor(boundaries, self, int32, right, null, null, false);
+  },
+);
+op(
+  "aten::bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor",
+  (self: Scalar, boundaries, int32, right) => {
+    boundaryRank(boundaries);
+    return searchTensor(boundaries, wideScalar(self), int32, right, null, null, true);
+  },
+);
 
 /** Counts of points (rows of `x`) in the cells between edges. */
-function countCells(x: Float64Array, dims: number, edges: readonly ArrayLike<number>[], weight: Float64Array | undefined, density: boolean): Float64Array {
+function countCells(
+  x: Float64Array,
+  dims: number,
+  edges: readonly ArrayLike<number>[],
+  weight: Float64Array | undefined,
+  density: boolean,
+): Float64Array {
   const bins = edges.map((e) => e.length - 1);
   const out = new Float64Array(bins.reduce((a, b) => a * b, 1));
   const points = dims === 0 ? 0 : x.length / dims;
@@ -317,11 +418,21 @@ function countCells(x: Float64Array, dims: number, edges: readonly ArrayLike<num
 }
 
 /** Edges of equal bins over a range, or over the data's own where none is given. */
-function equalEdges(x: Float64Array, dims: number, d: number, bins: number, range: readonly number[] | null, name: string): Float64Array {
+function equalEdges(
+  x: Float64Array,
+  dims: number,
+  d: number,
+  bins: number,
+  range: readonly number[] | null,
+  name: string,
+): Float64Array {
   let low = 0;
   let high = 1;
   if (range) {
-    if (range.length !== 2 * dims) throw new OperatorError(`torch.${name}(): for a ${dims}-dimensional histogram range should have ${2 * dims} elements, but got ${range.length}`);
+    if (range.length !== 2 * dims)
+      throw new OperatorError(
+        `torch.${name}(): for a ${dims}-dimensional histogram range should have ${2 * dims} elements, but got ${range.length}`,
+      );
     low = range[2 * d]!;
     high = range[2 * d + 1]!;
   } else if (x.length > 0) {
@@ -332,8 +443,12 @@ function equalEdges(x: Float64Array, dims: number, d: number, bins: number, rang
       high = Math.max(high, x[i]!);
     }
   }
-  if (!Number.isFinite(low) || !Number.isFinite(high)) throw new OperatorError(`torch.${name}(): dimension ${d}'s range [${low}, ${high}] is not finite`);
-  if (low > high) throw new OperatorError(`torch.${name}(): min should not exceed max, but got min ${low} max ${high} for dimension ${d}`);
+  if (!Number.isFinite(low) || !Number.isFinite(high))
+    throw new OperatorError(`torch.${name}(): dimension ${d}'s range [${low}, ${high}] is not finite`);
+  if (low > high)
+    throw new OperatorError(
+      `torch.${name}(): min should not exceed max, but got min ${low} max ${high} for dimension ${d}`,
+    );
   if (low === high) {
     low -= 0.5;
     high += 0.5;
@@ -357,32 +472,78 @@ function narrowed(edges: Float64Array, self: Tensor): Float64Array {
   return self.dtype === DTYPES.float32 ? edges.map(Math.fround) : edges;
 }
 
-op("aten::histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)", (self, bins, weight, density) => {
-  if (bins.dtype !== self.dtype) throw new OperatorError("torch.histogramdd(): input tensor and bins tensors should have the same dtype, but got input with dtype " + cppTypeName(self) + " and bins for dimension 0 with dtype " + cppTypeName(bins));
-  return histogram(self, doublesOf(bins).slice(), weight, density);
-});
-op("aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)", (self, bins, range, weight, density) => {
-  if (bins <= 0) throw new OperatorError(`torch.histogram(): bins must be > 0, but got ${bins} for dimension 0`);
-  checkHistogram(self, "histogram_cpu");
-  return histogram(self, narrowed(equalEdges(doublesOf(self), 1, 0, bins, range, "histogram"), self), weight, density);
-});
+op(
+  "aten::histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)",
+  (self, bins, weight, density) => {
+    if (bins.dtype !== self.dtype)
+      throw new OperatorError(
+        "torch.histogramdd(): input tensor and bins tensors should have the same dtype, but got input with dtype " +
+          cppTypeName(self) +
+          " and bins for dimension 0 with dtype " +
+          cppTypeName(bins),
+      );
+    return histogram(self, doublesOf(bins).slice(), weight, density);
+  },
+);
+op(
+  "aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)",
+  (self, bins, range, weight, density) => {
+    if (bins <= 0) throw new OperatorError(`torch.histogram(): bins must be > 0, but got ${bins} for dimension 0`);
+    checkHistogram(self, "histogram_cpu");
+    return histogram(
+      self,
+      narrowed(equalEdges(doublesOf(self), 1, 0, bins, range, "histogram"), self),
+      weight,
+      density,
+    );
+  },
+);
 
-function histogramDd(self: Tensor, edges: (x: Float64Array, d: number) => Float64Array, weight: Tensor | null, density: boolean): [Tensor, Tensor[]] {
+function histogramDd(
+  self: Tensor,
+  edges: (x: Float64Array, d: number) => Float64Array,
+  weight: Tensor | null,
+  density: boolean,
+): [Tensor, Tensor[]] {
   checkHistogram(self, "histogramdd_cpu");
   const dims = self.sizes[self.ndim - 1]!;
   const x = doublesOf(reshapeTensor(self, [-1, dims]));
   const all = Array.from({ length: dims }, (_, d) => edges(x, d));
   const out = countCells(x, dims, all, weight ? doublesOf(weight) : undefined, density);
-  return [fromDoubles(out, all.map((e) => e.length - 1), self.dtype), all.map((e) => fromDoubles(e, [e.length], self.dtype))];
+  return [
+    fromDoubles(
+      out,
+      all.map((e) => e.length - 1),
+      self.dtype,
+    ),
+    all.map((e) => fromDoubles(e, [e.length], self.dtype)),
+  ];
 }
 
-op("aten::histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)", (self, bins, range, weight, density) => {
-  if (bins.length !== self.sizes[self.ndim - 1]) throw new OperatorError("histogramdd: The size of bins must be equal to the innermost dimension of the input.");
-  return histogramDd(self, (x, d) => narrowed(equalEdges(x, self.sizes[self.ndim - 1]!, d, bins[d]!, range, "histogramdd"), self), weight, density);
-});
-op("aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)", (self, bins, range, weight, density) =>
-  histogramDd(self, (x, d) => narrowed(equalEdges(x, self.sizes[self.ndim - 1]!, d, bins, range, "histogramdd"), self), weight, density),
+op(
+  "aten::histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)",
+  (self, bins, range, weight, density) => {
+    if (bins.length !== self.sizes[self.ndim - 1])
+      throw new OperatorError("histogramdd: The size of bins must be equal to the innermost dimension of the input.");
+    return histogramDd(
+      self,
+      (x, d) => narrowed(equalEdges(x, self.sizes[self.ndim - 1]!, d, bins[d]!, range, "histogramdd"), self),
+      weight,
+      density,
+    );
+  },
 );
-op("aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)", (self, bins, _range, weight, density) =>
-  histogramDd(self, (_x, d) => doublesOf(bins[d]!).slice(), weight, density),
+op(
+  "aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)",
+  (self, bins, range, weight, density) =>
+    histogramDd(
+      self,
+      (x, d) => narrowed(equalEdges(x, self.sizes[self.ndim - 1]!, d, bins, range, "histogramdd"), self),
+      weight,
+      density,
+    ),
+);
+op(
+  "aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)",
+  (self, bins, _range, weight, density) => histogramDd(self, (_x, d) => doublesOf(bins[d]!).slice(), weight, density),
 );

@@ -47,7 +47,10 @@ export function constantPad(self: Tensor, pad: readonly number[], value: Scalar)
   return out;
 }
 
-export const constant_pad_nd = op("aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor", constantPad);
+export const constant_pad_nd = op(
+  "aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor",
+  constantPad,
+);
 
 type Mode = "reflect" | "replicate" | "circular";
 
@@ -90,11 +93,18 @@ function padBy(self: Tensor, pad: readonly number[], mode: Mode): Tensor {
     for (let j = 0; j < index.length; j++) index[j] = sourceIndex(mode, j - before, size);
     out = gatherDim(out, d, index);
   }
-  return out === self ? gatherDim(self, self.ndim - 1, Int32Array.from({ length: self.sizes[self.ndim - 1]! }, (_, i) => i)) : out;
+  return out === self
+    ? gatherDim(
+        self,
+        self.ndim - 1,
+        Int32Array.from({ length: self.sizes[self.ndim - 1]! }, (_, i) => i),
+      )
+    : out;
 }
 
 function requireNumeric(self: Tensor, kernel: string): void {
-  if (self.dtype.category === "bool") throw new OperatorError(`"${kernel}" not implemented for '${self.dtype.cppName}'`);
+  if (self.dtype.category === "bool")
+    throw new OperatorError(`"${kernel}" not implemented for '${self.dtype.cppName}'`);
 }
 
 function reflection(dims: number, self: Tensor, padding: readonly number[]): Tensor {
@@ -132,7 +142,8 @@ function checkOutput(self: Tensor, dims: number, padding: readonly number[]): vo
 }
 
 function checkBatchedInput(self: Tensor, dims: number, _name: string, padding: readonly number[]): void {
-  if (padding.length !== 2 * dims) throw new OperatorError(`padding size is expected to be ${2 * dims}, but got: ${padding.length}`);
+  if (padding.length !== 2 * dims)
+    throw new OperatorError(`padding size is expected to be ${2 * dims}, but got: ${padding.length}`);
   const spatial = self.sizes.slice(self.ndim - dims - (self.ndim === dims + 1 ? 1 : 1));
   const valid = (self.ndim === dims + 1 || self.ndim === dims + 2) && spatial.every((s) => s !== 0);
   if (!valid) {
@@ -142,12 +153,30 @@ function checkBatchedInput(self: Tensor, dims: number, _name: string, padding: r
   }
 }
 
-export const reflection_pad1d = op("aten::reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor", (self, padding) => reflection(1, self, padding));
-export const reflection_pad2d = op("aten::reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor", (self, padding) => reflection(2, self, padding));
-export const reflection_pad3d = op("aten::reflection_pad3d(Tensor self, SymInt[6] padding) -> Tensor", (self, padding) => reflection(3, self, padding));
-export const replication_pad1d = op("aten::replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor", (self, padding) => replication(1, self, padding));
-export const replication_pad2d = op("aten::replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor", (self, padding) => replication(2, self, padding));
-export const replication_pad3d = op("aten::replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor", (self, padding) => replication(3, self, padding));
+export const reflection_pad1d = op(
+  "aten::reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor",
+  (self, padding) => reflection(1, self, padding),
+);
+export const reflection_pad2d = op(
+  "aten::reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor",
+  (self, padding) => reflection(2, self, padding),
+);
+export const reflection_pad3d = op(
+  "aten::reflection_pad3d(Tensor self, SymInt[6] padding) -> Tensor",
+  (self, padding) => reflection(3, self, padding),
+);
+export const replication_pad1d = op(
+  "aten::replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor",
+  (self, padding) => replication(1, self, padding),
+);
+export const replication_pad2d = op(
+  "aten::replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor",
+  (self, padding) => replication(2, self, padding),
+);
+export const replication_pad3d = op(
+  "aten::replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor",
+  (self, padding) => replication(3, self, padding),
+);
 
 function circular(self: Tensor, pad: readonly number[]): Tensor {
   const dims = pad.length / 2;
@@ -159,7 +188,8 @@ function circular(self: Tensor, pad: readonly number[]): Tensor {
     if (pad[2 * i]! > size || pad[2 * i + 1]! > size) {
       throw new OperatorError("Padding value causes wrapping around more than once.");
     }
-    if (pad[2 * i]! + pad[2 * i + 1]! + size < 0) throw new OperatorError("Negative padding value is resulting in an empty dimension");
+    if (pad[2 * i]! + pad[2 * i + 1]! + size < 0)
+      throw new OperatorError("Negative padding value is resulting in an empty dimension");
   }
   return padBy(self, pad, "circular");
 }
@@ -169,7 +199,9 @@ export const _pad_circular = op("aten::_pad_circular(Tensor self, SymInt[] pad) 
 function padMode(self: Tensor, pad: number[], mode: string, value: number | null): Tensor {
   if (pad.length % 2 !== 0) throw new OperatorError("Padding length must be divisible by 2");
   if (self.ndim < pad.length / 2) {
-    throw new OperatorError(`Padding length should be less than or equal to two times the input dimension but got padding length ${pad.length} and input of dimension ${self.ndim}`);
+    throw new OperatorError(
+      `Padding length should be less than or equal to two times the input dimension but got padding length ${pad.length} and input of dimension ${self.ndim}`,
+    );
   }
   if (mode === "constant") return constant_pad_nd(self, pad, value ?? 0);
   if (value !== null && value !== 0) throw new OperatorError(`Padding mode "${mode}" doesn't take in value argument`);
@@ -186,11 +218,15 @@ function padMode(self: Tensor, pad: number[], mode: string, value: number | null
     if (mode === "replicate") return replication_pad3d(self, pad);
     if (mode === "circular") return _pad_circular(self, pad);
   }
-  if (!["reflect", "replicate", "circular"].includes(mode)) throw new OperatorError(`Unrecognised padding mode ${mode}`);
+  if (!["reflect", "replicate", "circular"].includes(mode))
+    throw new OperatorError(`Unrecognised padding mode ${mode}`);
   throw new OperatorError("Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now");
 }
 
-export const pad = op("aten::pad(Tensor self, SymInt[] pad, str mode=\"constant\", float? value=None) -> Tensor", padMode);
+export const pad = op(
+  'aten::pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor',
+  padMode,
+);
 const MODES = ["constant", "reflect", "replicate", "circular"];
 op("aten::_pad_enum(Tensor self, SymInt[] pad, int mode, float? value=None) -> Tensor", (self, padding, mode, value) =>
   padMode(self, padding, MODES[mode] ?? "", value),

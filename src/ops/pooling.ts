@@ -5,7 +5,14 @@ import { DTYPES, type DType } from "../tensor/dtype.ts";
 import type { Triple } from "../tensor/kernels/convolution.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { doublesOf, floatsAs, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
-import { adaptiveAverage, adaptiveMax, averagePool, maxPool, pooledSize, type PoolGeometry } from "../tensor/kernels/pooling.ts";
+import {
+  adaptiveAverage,
+  adaptiveMax,
+  averagePool,
+  maxPool,
+  pooledSize,
+  type PoolGeometry,
+} from "../tensor/kernels/pooling.ts";
 import { numelOf } from "../tensor/strides.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
@@ -26,7 +33,10 @@ function values(value: unknown, dims: number, pool: string, name: string): numbe
   const given = list(value);
   if (given.length === dims) return given;
   if (given.length === 1) return new Array<number>(dims).fill(given[0]!);
-  const tail = name === "stride" ? `must either be omitted, a single int, or a tuple of ${WORDS[dims]}` : `must either be a single int, or a tuple of ${WORDS[dims]}`;
+  const tail =
+    name === "stride"
+      ? `must either be omitted, a single int, or a tuple of ${WORDS[dims]}`
+      : `must either be a single int, or a tuple of ${WORDS[dims]}`;
   throw new OperatorError(`${pool}: ${name} ${tail}`);
 }
 
@@ -47,15 +57,21 @@ function checkWindow(kernel: number, stride: number, padding: number, dilation: 
 
 /** The checks of max_pool1d without gradients, which has a kernel of its own. */
 function checkMaxPool1d(self: Tensor, kernel: number, stride: number, padding: number, dilation: number): void {
-  const ok = (self.ndim === 2 && self.sizes.every((s) => s !== 0)) || (self.ndim === 3 && self.sizes.slice(1).every((s) => s !== 0));
+  const ok =
+    (self.ndim === 2 && self.sizes.every((s) => s !== 0)) ||
+    (self.ndim === 3 && self.sizes.slice(1).every((s) => s !== 0));
   if (!ok) {
-    throw new OperatorError(`max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:${formatList(self.sizes)}`);
+    throw new OperatorError(
+      `max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:${formatList(self.sizes)}`,
+    );
   }
   if (kernel <= 0) throw new OperatorError(`max_pool1d() kernel_size must be greater than zero, but got ${kernel}`);
   if (stride <= 0) throw new OperatorError(`max_pool1d() stride must be greater than zero, but got ${stride}`);
   if (padding < 0) throw new OperatorError(`max_pool1d() padding must be non-negative, but got ${padding}`);
   if (padding > Math.floor(kernel / 2)) {
-    throw new OperatorError(`max_pool1d() padding should be at most half of kernel size, but got padding=${padding} and kernel_size=${kernel}`);
+    throw new OperatorError(
+      `max_pool1d() padding should be at most half of kernel size, but got padding=${padding} and kernel_size=${kernel}`,
+    );
   }
   if (dilation <= 0) throw new OperatorError(`max_pool1d() dilation must be greater than zero, but got ${dilation}`);
 }
@@ -65,7 +81,9 @@ const AXES = ["T", "H", "W"];
 function positive(values: readonly number[], what: string, prefix: string, dims: number): void {
   if (values.every((v) => v > 0)) return;
   const names = AXES.slice(3 - dims);
-  throw new OperatorError(`${what} should be greater than zero, but got ${names.map((n, i) => `${prefix}${n}: ${values[i]}`).join(" ")}`);
+  throw new OperatorError(
+    `${what} should be greater than zero, but got ${names.map((n, i) => `${prefix}${n}: ${values[i]}`).join(" ")}`,
+  );
 }
 
 /** Checks the arguments of a pooling operator and computes its output size. */
@@ -81,10 +99,14 @@ function geometry(self: Tensor, dims: number, a: PoolArguments): { geometry: Poo
   else {
     if (self.ndim !== dims + 1 && self.ndim !== dims + 2) {
       if (dims === 1) {
-        throw new OperatorError(`Expected 2 to 3 dimensions, but got ${self.ndim}-dimensional tensor for argument #1 'self' (while checking arguments for ${a.name.replace("_with_indices", "")})`);
+        throw new OperatorError(
+          `Expected 2 to 3 dimensions, but got ${self.ndim}-dimensional tensor for argument #1 'self' (while checking arguments for ${a.name.replace("_with_indices", "")})`,
+        );
       }
       if (dims === 3 && self.ndim < 3) {
-        throw new OperatorError(`Dimension out of range (expected to be in range of [${-self.ndim}, ${self.ndim - 1}], but got -3)`);
+        throw new OperatorError(
+          `Dimension out of range (expected to be in range of [${-self.ndim}, ${self.ndim - 1}], but got -3)`,
+        );
       }
       throw new OperatorError(`non-empty ${dims + 1}D or ${dims + 2}D (batch mode) tensor expected for input`);
     }
@@ -107,7 +129,9 @@ function geometry(self: Tensor, dims: number, a: PoolArguments): { geometry: Poo
     if (isOwnMaxPool1d) throw new OperatorError(`max_pool1d() Invalid computed output size: ${out[0]}`);
     const wide = dims === 1 ? [channels, 1, ...spatial] : [channels, ...spatial];
     const result = dims === 1 ? [channels, 1, ...out] : [channels, ...out];
-    throw new OperatorError(`Given input size: (${wide.join("x")}). Calculated output size: (${result.join("x")}). Output size is too small`);
+    throw new OperatorError(
+      `Given input size: (${wide.join("x")}). Calculated output size: (${result.join("x")}). Output size is too small`,
+    );
   }
   const sizes = [...self.sizes.slice(0, self.ndim - dims), ...out];
   return {
@@ -130,7 +154,16 @@ function requireReal(self: Tensor, name: string): void {
   }
 }
 
-function maxPoolNd(dims: number, name: string, self: Tensor, kernel: unknown, stride: unknown, padding: unknown, dilation: unknown, ceilMode: boolean): [Tensor, Tensor] {
+function maxPoolNd(
+  dims: number,
+  name: string,
+  self: Tensor,
+  kernel: unknown,
+  stride: unknown,
+  padding: unknown,
+  dilation: unknown,
+  ceilMode: boolean,
+): [Tensor, Tensor] {
   const { geometry: g, sizes } = geometry(self, dims, { name, kernel, stride, padding, dilation, ceilMode });
   requireReal(self, name);
   const count = numelOf(sizes);
@@ -144,28 +177,51 @@ function readReal(self: Tensor): ArrayLike<number> {
   return self.dtype === DTYPES.float32 ? floatsAs(self, DTYPES.float32) : doublesOf(self);
 }
 
-export const max_pool2d_with_indices = op("aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)", (self, k, s, p, d, c) =>
-  maxPoolNd(2, "max_pool2d", self, k, s, p, d, c),
+export const max_pool2d_with_indices = op(
+  "aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)",
+  (self, k, s, p, d, c) => maxPoolNd(2, "max_pool2d", self, k, s, p, d, c),
 );
-op("aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)", (self, k, s, p, d, c) =>
-  maxPoolNd(1, "max_pool1d_with_indices", self, k, s, p, d, c),
+op(
+  "aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)",
+  (self, k, s, p, d, c) => maxPoolNd(1, "max_pool1d_with_indices", self, k, s, p, d, c),
 );
-op("aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)", (self, k, s, p, d, c) =>
-  maxPoolNd(3, "max_pool3d", self, k, s, p, d, c),
+op(
+  "aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)",
+  (self, k, s, p, d, c) => maxPoolNd(3, "max_pool3d", self, k, s, p, d, c),
 );
-op("aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor", (self, k, s, p, d, c) =>
-  maxPoolNd(1, self.requiresGrad ? "max_pool1d_with_indices" : "max_pool1d", self, k, s, p, d, c)[0],
+op(
+  "aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor",
+  (self, k, s, p, d, c) =>
+    maxPoolNd(1, self.requiresGrad ? "max_pool1d_with_indices" : "max_pool1d", self, k, s, p, d, c)[0],
 );
-export const max_pool2d = op("aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor", (self, k, s, p, d, c) =>
-  maxPoolNd(2, "max_pool2d", self, k, s, p, d, c)[0],
+export const max_pool2d = op(
+  "aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor",
+  (self, k, s, p, d, c) => maxPoolNd(2, "max_pool2d", self, k, s, p, d, c)[0],
 );
-op("aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor", (self, k, s, p, d, c) =>
-  maxPoolNd(3, "max_pool3d", self, k, s, p, d, c)[0],
+op(
+  "aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor",
+  (self, k, s, p, d, c) => maxPoolNd(3, "max_pool3d", self, k, s, p, d, c)[0],
 );
 
-function avgPoolNd(dims: number, self: Tensor, kernel: unknown, stride: unknown, padding: unknown, ceilMode: boolean, includePad: boolean, divisor: number | null): Tensor {
+function avgPoolNd(
+  dims: number,
+  self: Tensor,
+  kernel: unknown,
+  stride: unknown,
+  padding: unknown,
+  ceilMode: boolean,
+  includePad: boolean,
+  divisor: number | null,
+): Tensor {
   if (divisor === 0) throw new OperatorError("divisor must be not zero");
-  const { geometry: g, sizes } = geometry(self, dims, { name: `avg_pool${dims}d`, kernel, stride, padding, dilation: 1, ceilMode });
+  const { geometry: g, sizes } = geometry(self, dims, {
+    name: `avg_pool${dims}d`,
+    kernel,
+    stride,
+    padding,
+    dilation: 1,
+    ceilMode,
+  });
   const supported: DType[] = [DTYPES.int64];
   if (self.dtype.category !== "float" && !supported.includes(self.dtype)) {
     throw new OperatorError(`"avg_pool${dims === 1 ? 2 : dims}d" not implemented for '${self.dtype.cppName}'`);
@@ -175,14 +231,17 @@ function avgPoolNd(dims: number, self: Tensor, kernel: unknown, stride: unknown,
   return fromDoubles(self.dtype === DTYPES.int64 ? out.map(Math.trunc) : out, sizes, self.dtype);
 }
 
-op("aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor", (self, k, s, p, c, include) =>
-  avgPoolNd(1, self, k, s, p, c, include, null),
+op(
+  "aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor",
+  (self, k, s, p, c, include) => avgPoolNd(1, self, k, s, p, c, include, null),
 );
-export const avg_pool2d = op("aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor", (self, k, s, p, c, include, divisor) =>
-  avgPoolNd(2, self, k, s, p, c, include, divisor),
+export const avg_pool2d = op(
+  "aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor",
+  (self, k, s, p, c, include, divisor) => avgPoolNd(2, self, k, s, p, c, include, divisor),
 );
-op("aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor", (self, k, s, p, c, include, divisor) =>
-  avgPoolNd(3, self, k, s, p, c, include, divisor),
+op(
+  "aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor",
+  (self, k, s, p, c, include, divisor) => avgPoolNd(3, self, k, s, p, c, include, divisor),
 );
 
 function checkAdaptive(self: Tensor, dims: number, size: readonly number[], kind: "avg" | "max"): void {
@@ -198,13 +257,21 @@ function checkAdaptive(self: Tensor, dims: number, size: readonly number[], kind
   }
   if (dims === 1) {
     if (self.ndim !== 2 && self.ndim !== 3) {
-      throw new OperatorError(`Expected 2 to 3 dimensions, but got ${self.ndim}-dimensional tensor for argument #1 'self' (while checking arguments for ${name})`);
+      throw new OperatorError(
+        `Expected 2 to 3 dimensions, but got ${self.ndim}-dimensional tensor for argument #1 'self' (while checking arguments for ${name})`,
+      );
     }
   } else if (self.ndim !== dims + 1 && self.ndim !== dims + 2) {
-    throw new OperatorError(`${name}(): Expected ${dims + 1}D or ${dims + 2}D tensor, but got${kind === "max" ? ":" : ""} ${formatList(self.sizes)}`);
+    throw new OperatorError(
+      `${name}(): Expected ${dims + 1}D or ${dims + 2}D tensor, but got${kind === "max" ? ":" : ""} ${formatList(self.sizes)}`,
+    );
   }
   if (size.some((s) => s < 0)) {
-    throw new OperatorError(kind === "avg" ? `${name}: elements of output_size must be greater than or equal to 0 but received {${size.join(", ")}}` : `Trying to create tensor with negative dimension ${size.find((s) => s < 0)}: ${formatList([...self.sizes.slice(0, self.ndim - dims), ...size])}`);
+    throw new OperatorError(
+      kind === "avg"
+        ? `${name}: elements of output_size must be greater than or equal to 0 but received {${size.join(", ")}}`
+        : `Trying to create tensor with negative dimension ${size.find((s) => s < 0)}: ${formatList([...self.sizes.slice(0, self.ndim - dims), ...size])}`,
+    );
   }
   for (let d = self.ndim - dims; d < self.ndim; d++) {
     if (self.sizes[d] === 0) {
@@ -217,48 +284,97 @@ function checkAdaptive(self: Tensor, dims: number, size: readonly number[], kind
 
 function adaptiveAvgNd(dims: number, self: Tensor, size: readonly number[]): Tensor {
   checkAdaptive(self, dims, size, "avg");
-  if (self.dtype.category !== "float" && self.numel > 0) throw new OperatorError(`"adaptive_avg_pool${dims === 1 ? 2 : dims}d" not implemented for '${self.dtype.cppName}'`);
+  if (self.dtype.category !== "float" && self.numel > 0)
+    throw new OperatorError(`"adaptive_avg_pool${dims === 1 ? 2 : dims}d" not implemented for '${self.dtype.cppName}'`);
   const lead = self.sizes.slice(0, self.ndim - dims);
   const sizes = [...lead, ...size];
   const out = new Float64Array(numelOf(sizes));
   // the 3-d kernel sums in the dtype itself
-  const round = dims === 3 && self.dtype === DTYPES.float16 ? roundToHalf : dims === 3 && self.dtype === DTYPES.bfloat16 ? roundToBfloat16 : undefined;
-  adaptiveAverage(readReal(self), out, numelOf(lead), triple(self.sizes.slice(self.ndim - dims), 1), triple(size, 1), round);
+  const round =
+    dims === 3 && self.dtype === DTYPES.float16
+      ? roundToHalf
+      : dims === 3 && self.dtype === DTYPES.bfloat16
+        ? roundToBfloat16
+        : undefined;
+  adaptiveAverage(
+    readReal(self),
+    out,
+    numelOf(lead),
+    triple(self.sizes.slice(self.ndim - dims), 1),
+    triple(size, 1),
+    round,
+  );
   return fromDoubles(out, sizes, self.dtype);
 }
 
-op("aten::adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor", (self, size) => adaptiveAvgNd(1, self, list(size)));
-export const adaptive_avg_pool2d = op("aten::adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor", (self, size) => adaptiveAvgNd(2, self, list(size)));
-op("aten::_adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor", (self, size) => adaptiveAvgNd(2, self, list(size)));
-op("aten::adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor", (self, size) => adaptiveAvgNd(3, self, list(size)));
-op("aten::_adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor", (self, size) => adaptiveAvgNd(3, self, list(size)));
+op("aten::adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor", (self, size) =>
+  adaptiveAvgNd(1, self, list(size)),
+);
+export const adaptive_avg_pool2d = op(
+  "aten::adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor",
+  (self, size) => adaptiveAvgNd(2, self, list(size)),
+);
+op("aten::_adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor", (self, size) =>
+  adaptiveAvgNd(2, self, list(size)),
+);
+op("aten::adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor", (self, size) =>
+  adaptiveAvgNd(3, self, list(size)),
+);
+op("aten::_adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor", (self, size) =>
+  adaptiveAvgNd(3, self, list(size)),
+);
 
 function adaptiveMaxNd(dims: number, self: Tensor, size: readonly number[]): [Tensor, Tensor] {
   checkAdaptive(self, dims, size, "max");
   for (let d = 1; d < self.ndim; d++) {
-    if (self.sizes[d] === 0) throw new OperatorError(`adaptive_max_pool${dims}d(): Expected input to have non-zero size for non-batch dimensions, but input has sizes ${formatList(self.sizes)} with dimension ${d} being empty`);
+    if (self.sizes[d] === 0)
+      throw new OperatorError(
+        `adaptive_max_pool${dims}d(): Expected input to have non-zero size for non-batch dimensions, but input has sizes ${formatList(self.sizes)} with dimension ${d} being empty`,
+      );
   }
-  if (self.dtype.category !== "float") throw new OperatorError(`"adaptive_max_pool${dims === 1 ? 2 : dims}d" not implemented for '${self.dtype.cppName}'`);
+  if (self.dtype.category !== "float")
+    throw new OperatorError(`"adaptive_max_pool${dims === 1 ? 2 : dims}d" not implemented for '${self.dtype.cppName}'`);
   const lead = self.sizes.slice(0, self.ndim - dims);
   const sizes = [...lead, ...size];
   const out = new Float64Array(numelOf(sizes));
   const indices = new Float64Array(out.length);
-  adaptiveMax(readReal(self), out, indices, numelOf(lead), triple(self.sizes.slice(self.ndim - dims), 1), triple(size, 1));
+  adaptiveMax(
+    readReal(self),
+    out,
+    indices,
+    numelOf(lead),
+    triple(self.sizes.slice(self.ndim - dims), 1),
+    triple(size, 1),
+  );
   return [fromDoubles(out, sizes, self.dtype), fromIndices(indices, sizes)];
 }
 
-op("aten::adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)", (self, size) => adaptiveMaxNd(1, self, list(size)));
-op("aten::adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)", (self, size) => adaptiveMaxNd(2, self, list(size)));
-op("aten::adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)", (self, size) => adaptiveMaxNd(3, self, list(size)));
+op("aten::adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)", (self, size) =>
+  adaptiveMaxNd(1, self, list(size)),
+);
+op("aten::adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)", (self, size) =>
+  adaptiveMaxNd(2, self, list(size)),
+);
+op("aten::adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)", (self, size) =>
+  adaptiveMaxNd(3, self, list(size)),
+);
 
 function unpool(self: Tensor, indices: Tensor, size: readonly number[], dims: 2 | 3): Tensor {
-  if (indices.dtype !== DTYPES.int64) throw new OperatorError(`elements in indices should be type int64 but got: ${indices.dtype.cppName}`);
-  if (size.length !== dims) throw new OperatorError(`There should be exactly ${dims === 2 ? "two" : "three"} elements (${dims === 2 ? "height, width" : "depth, height, width"}) in output_size, but got ${size.length} elements.`);
+  if (indices.dtype !== DTYPES.int64)
+    throw new OperatorError(`elements in indices should be type int64 but got: ${indices.dtype.cppName}`);
+  if (size.length !== dims)
+    throw new OperatorError(
+      `There should be exactly ${dims === 2 ? "two" : "three"} elements (${dims === 2 ? "height, width" : "depth, height, width"}) in output_size, but got ${size.length} elements.`,
+    );
   if (self.ndim !== dims + 1 && self.ndim !== dims + 2) {
-    throw new OperatorError(`Input to max_unpooling${dims}d should be a ${dims + 1}d or ${dims + 2}d Tensor, but got a tensor with ${self.ndim} dimensions.`);
+    throw new OperatorError(
+      `Input to max_unpooling${dims}d should be a ${dims + 1}d or ${dims + 2}d Tensor, but got a tensor with ${self.ndim} dimensions.`,
+    );
   }
   if (!self.sizes.every((s, d) => s === indices.sizes[d]) || self.ndim !== indices.ndim) {
-    throw new OperatorError(`Expected shape of indices to be same as that of the input tensor (${formatList(self.sizes)}) but got indices tensor with shape: ${formatList(indices.sizes)}`);
+    throw new OperatorError(
+      `Expected shape of indices to be same as that of the input tensor (${formatList(self.sizes)}) but got indices tensor with shape: ${formatList(indices.sizes)}`,
+    );
   }
   const lead = self.sizes.slice(0, self.ndim - dims);
   const planes = numelOf(lead);
@@ -277,15 +393,27 @@ function unpool(self: Tensor, indices: Tensor, size: readonly number[], dims: 2 
   return fromDoubles(out, [...lead, ...size], self.dtype);
 }
 
-op("aten::max_unpool2d(Tensor self, Tensor indices, SymInt[2] output_size) -> Tensor", (self, indices, size) => unpool(self, indices, list(size), 2));
-op("aten::max_unpool3d(Tensor self, Tensor indices, SymInt[3] output_size, int[3] stride, int[3] padding) -> Tensor", (self, indices, size) => unpool(self, indices, list(size), 3));
+op("aten::max_unpool2d(Tensor self, Tensor indices, SymInt[2] output_size) -> Tensor", (self, indices, size) =>
+  unpool(self, indices, list(size), 2),
+);
+op(
+  "aten::max_unpool3d(Tensor self, Tensor indices, SymInt[3] output_size, int[3] stride, int[3] padding) -> Tensor",
+  (self, indices, size) => unpool(self, indices, list(size), 3),
+);
 
 /** Starts of the pooling regions of one dimension, chosen by a random sample. */
-function regionStarts(sample: number, input: number, output: number, kernel: number, round: (x: number) => number): number[] {
+function regionStarts(
+  sample: number,
+  input: number,
+  output: number,
+  kernel: number,
+  round: (x: number) => number,
+): number[] {
   const starts = new Array<number>(output);
   if (output > 1) {
     const alpha = round((input - kernel) / (output - 1));
-    for (let i = 0; i < output - 1; i++) starts[i] = Math.trunc(round(round(i + sample) * alpha)) - Math.trunc(round(sample * alpha));
+    for (let i = 0; i < output - 1; i++)
+      starts[i] = Math.trunc(round(round(i + sample) * alpha)) - Math.trunc(round(sample * alpha));
   }
   if (output > 0) starts[output - 1] = input - kernel;
   return starts;
@@ -295,13 +423,17 @@ function fractional(dims: 2 | 3, self: Tensor, kernelIn: unknown, sizeIn: unknow
   const kernel = values(kernelIn, dims, `fractional_max_pool${dims}d`, "kernel_size");
   const size = values(sizeIn, dims, `fractional_max_pool${dims}d`, "output_size");
   if (self.ndim !== dims + 1 && self.ndim !== dims + 2) {
-    throw new OperatorError(`fractional_max_pool${dims}d(): Expected ${dims + 1}D or ${dims + 2}D tensor, but got: ${formatList(self.sizes)}`);
+    throw new OperatorError(
+      `fractional_max_pool${dims}d(): Expected ${dims + 1}D or ${dims + 2}D tensor, but got: ${formatList(self.sizes)}`,
+    );
   }
   const spatial = self.sizes.slice(self.ndim - dims);
   const names = dims === 2 ? ["height", "width"] : ["time", "height", "width"];
   for (let d = 0; d < dims; d++) {
     if (size[d]! + kernel[d]! - 1 > spatial[d]!) {
-      throw new OperatorError(`fractional_max_pool${dims}d(): pool ${names[d]} ${kernel[d]} too large relative to input ${names[d]} ${spatial[d]}`);
+      throw new OperatorError(
+        `fractional_max_pool${dims}d(): pool ${names[d]} ${kernel[d]} too large relative to input ${names[d]} ${spatial[d]}`,
+      );
     }
   }
   const lead = self.sizes.slice(0, self.ndim - dims);
@@ -348,22 +480,32 @@ function fractional(dims: 2 | 3, self: Tensor, kernelIn: unknown, sizeIn: unknow
   return [fromDoubles(out, sizes, self.dtype), fromIndices(indices, sizes)];
 }
 
-op("aten::fractional_max_pool2d(Tensor self, int[2] kernel_size, int[2] output_size, Tensor random_samples) -> (Tensor, Tensor)", (self, kernel, size, samples) => fractional(2, self, kernel, size, samples));
-op("aten::fractional_max_pool3d(Tensor self, int[3] kernel_size, int[3] output_size, Tensor random_samples) -> (Tensor, Tensor)", (self, kernel, size, samples) => fractional(3, self, kernel, size, samples));
-
-op("aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor", (self, k, s, p, d, c) =>
-  maxPoolNd(2, "max_pool2d", self, k, s, p, d, c)[0],
+op(
+  "aten::fractional_max_pool2d(Tensor self, int[2] kernel_size, int[2] output_size, Tensor random_samples) -> (Tensor, Tensor)",
+  (self, kernel, size, samples) => fractional(2, self, kernel, size, samples),
+);
+op(
+  "aten::fractional_max_pool3d(Tensor self, int[3] kernel_size, int[3] output_size, Tensor random_samples) -> (Tensor, Tensor)",
+  (self, kernel, size, samples) => fractional(3, self, kernel, size, samples),
 );
 
-op("aten::max_pool2d_with_indices_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, int[2] padding, int[2] dilation, bool ceil_mode, Tensor indices) -> Tensor", (grad, self, _k, _s, _p, _d, _c, indices) => {
-  const out = new Float64Array(self.numel);
-  const plane = self.sizes[self.ndim - 1]! * self.sizes[self.ndim - 2]!;
-  const pooled = grad.sizes[grad.ndim - 1]! * grad.sizes[grad.ndim - 2]!;
-  const g = doublesOf(grad);
-  const at = indicesOf(indices);
-  for (let i = 0; i < g.length; i++) {
-    const to = Math.floor(i / pooled) * plane + at[i]!;
-    out[to] = out[to]! + g[i]!;
-  }
-  return fromDoubles(out, self.sizes, self.dtype);
-});
+op(
+  "aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor",
+  (self, k, s, p, d, c) => maxPoolNd(2, "max_pool2d", self, k, s, p, d, c)[0],
+);
+
+op(
+  "aten::max_pool2d_with_indices_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, int[2] padding, int[2] dilation, bool ceil_mode, Tensor indices) -> Tensor",
+  (grad, self, _k, _s, _p, _d, _c, indices) => {
+    const out = new Float64Array(self.numel);
+    const plane = self.sizes[self.ndim - 1]! * self.sizes[self.ndim - 2]!;
+    const pooled = grad.sizes[grad.ndim - 1]! * grad.sizes[grad.ndim - 2]!;
+    const g = doublesOf(grad);
+    const at = indicesOf(indices);
+    for (let i = 0; i < g.length; i++) {
+      const to = Math.floor(i / pooled) * plane + at[i]!;
+      out[to] = out[to]! + g[i]!;
+    }
+    return fromDoubles(out, self.sizes, self.dtype);
+  },
+);

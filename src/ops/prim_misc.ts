@@ -26,9 +26,7 @@ builtin("aten::set_grad_enabled(bool val) -> ()", (value: boolean) => {
 builtin("aten::is_autocast_enabled() -> bool", () => false);
 builtin("aten::is_autocast_cpu_enabled() -> bool", () => false);
 // bfloat16 on the CPU, half elsewhere
-builtin("aten::get_autocast_dtype(str device_type) -> ScalarType", (device: string) =>
-  device === "cpu" ? 15 : 5,
-);
+builtin("aten::get_autocast_dtype(str device_type) -> ScalarType", (device: string) => (device === "cpu" ? 15 : 5));
 builtin("aten::_nnpack_available() -> bool", () => false);
 builtin("aten::is_vulkan_available() -> bool", () => false);
 builtin("aten::_use_cudnn_rnn_flatten_weight() -> bool", () => false);

@@ -42,10 +42,7 @@ for (const [name, own] of NUMBERS) {
     (value: Scalar, dtype: Int | null, device: Device | null, requiresGrad: boolean) =>
       withGrad(make(value, dtype, device), requiresGrad),
   );
-  builtin(
-    `aten::as_tensor.${name}(${name} t, *, ScalarType? dtype=None, Device? device=None) -> Tensor`,
-    make,
-  );
+  builtin(`aten::as_tensor.${name}(${name} t, *, ScalarType? dtype=None, Device? device=None) -> Tensor`, make);
 }
 builtin(
   "aten::as_tensor(Tensor(a) data, *, ScalarType? dtype=None, Device? device=None) -> Tensor(b|a)",
@@ -77,12 +74,9 @@ function tensorFromList(data: unknown[], type: Type, dtype: number | null, devic
     throw new OperatorError(message);
   }
   if (element.kind === "Complex" || element.kind === "Number") {
-    throw new OperatorError(
-      `Add new condition, expected Float, Complex, Int, or Bool but got${typeReprStr(element)}`,
-    );
+    throw new OperatorError(`Add new condition, expected Float, Complex, Int, or Bool but got${typeReprStr(element)}`);
   }
-  const own =
-    element.kind === "Float" ? getDefaultDtype() : element.kind === "Bool" ? DTYPES.bool : DTYPES.int64;
+  const own = element.kind === "Float" ? getDefaultDtype() : element.kind === "Bool" ? DTYPES.bool : DTYPES.int64;
   const t = emptyTensor(sizes, own);
   let next = 0;
   const fill = (level: unknown[], dim: number): void => {
@@ -103,18 +97,12 @@ function tensorFromList(data: unknown[], type: Type, dtype: number | null, devic
 const listKernel =
   ([type]: readonly Type[]) =>
   (data: unknown[], dtype: Int | null, device: Device | null, requiresGrad?: boolean) =>
-    withGrad(
-      tensorFromList(data, type ?? AnyT, dtype === null ? null : Number(dtype), device),
-      requiresGrad === true,
-    );
+    withGrad(tensorFromList(data, type ?? AnyT, dtype === null ? null : Number(dtype), device), requiresGrad === true);
 typedBuiltin(
   "aten::tensor(t[] data, *, ScalarType? dtype=None, Device? device=None, bool requires_grad=False) -> Tensor",
   listKernel,
 );
-typedBuiltin(
-  "aten::as_tensor.list(t[] data, *, ScalarType? dtype=None, Device? device=None) -> Tensor",
-  listKernel,
-);
+typedBuiltin("aten::as_tensor.list(t[] data, *, ScalarType? dtype=None, Device? device=None) -> Tensor", listKernel);
 
 const TOLIST = [
   { kind: "Int", dtype: DTYPES.int64 },
@@ -125,9 +113,7 @@ const TOLIST = [
 builtin("prim::tolist(...) -> ...", (t: Tensor, dim: Int, elementType: Int) => {
   const element = TOLIST[Number(elementType)];
   if (!element)
-    throw new OperatorError(
-      "Unsupported element type for tolist; only int, float, complex and bool are supported",
-    );
+    throw new OperatorError("Unsupported element type for tolist; only int, float, complex and bool are supported");
   const { category } = t.dtype;
   if (
     !(
@@ -141,9 +127,7 @@ builtin("prim::tolist(...) -> ...", (t: Tensor, dim: Int, elementType: Int) => {
     );
   }
   if (Number(dim) !== t.ndim)
-    throw new OperatorError(
-      "Output annotation list dimension and runtime tensor dimension must match for tolist()",
-    );
+    throw new OperatorError("Output annotation list dimension and runtime tensor dimension must match for tolist()");
   if (element.kind === "Float" && t.dtype !== DTYPES.float32 && t.dtype !== DTYPES.float64) {
     throw new OperatorError(
       'scalar_ty == at::ScalarType::Float || scalar_ty == at::ScalarType::Double INTERNAL ASSERT FAILED at "/__w/pytorch/pytorch/torch/csrc/jit/mobile/register_ops_common_utils.cpp":33, please report a bug to PyTorch. Unexpected scalar type for Tensor',
@@ -220,10 +204,7 @@ builtin("prim::is_nested(Tensor a) -> bool", () => false);
 typedBuiltin("aten::dequantize.any(Any tensors) -> Any", ([type]) => (value: unknown) => {
   const one = (t: unknown): unknown => (t instanceof Tensor ? callOperator("aten::dequantize.self", [t]) : t);
   const own = valueType(value, type ?? AnyT);
-  if (
-    !Array.isArray(value) ||
-    (own.kind !== "Tuple" && !(own.kind === "List" && own.element.kind === "Tensor"))
-  ) {
+  if (!Array.isArray(value) || (own.kind !== "Tuple" && !(own.kind === "List" && own.element.kind === "Tensor"))) {
     throw new OperatorError(
       `Unsupported type in dequantize, only List[Tensor] and Tuple[Tensor or other types] are supported, got type:${typeReprStr(own)}`,
     );
@@ -249,9 +230,7 @@ builtin("aten::device(str a) -> Device", parseDevice);
 builtin("aten::device.with_index(str type, int index) -> Device", (type: string, index: Int) => {
   const device = parseDevice(type);
   if (device.index !== undefined)
-    throw new OperatorError(
-      `type (string) must not include an index because index was passed explicitly: ${type}`,
-    );
+    throw new OperatorError(`type (string) must not include an index because index was passed explicitly: ${type}`);
   return new Device(device.type, Number(index));
 });
 builtin("prim::type(Device self) -> str", (device: Device) => device.type);

@@ -3,7 +3,15 @@ import { specializeKernel } from "../core/operator_registry.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { doublesOf, fromDoubles } from "../tensor/kernels/data.ts";
-import { fromIntegers, integerDtype, integersOf, integersView, parametersOf, quantizeChannels, quantizeScalar } from "../tensor/kernels/quantized.ts";
+import {
+  fromIntegers,
+  integerDtype,
+  integersOf,
+  integersView,
+  parametersOf,
+  quantizeChannels,
+  quantizeScalar,
+} from "../tensor/kernels/quantized.ts";
 import { roundHalfEven } from "../tensor/kernels/unary.ts";
 import { erf } from "../tensor/math/erf.ts";
 import { scalarToNumber, type Scalar } from "../tensor/scalar.ts";
@@ -29,10 +37,41 @@ function requalified(result: unknown, self: Tensor): unknown {
 
 // operators that only move or select elements work on the integers
 const MOVES = [
-  "index_select", "index.Tensor", "flip", "channel_shuffle", "native_channel_shuffle", "max_pool2d", "max_pool1d", "max_pool3d", "topk", "sort", "sort.stable",
-  "max", "min", "repeat", "roll", "gather", "masked_select", "take", "reflection_pad1d", "reflection_pad2d", "replication_pad2d", "upsample_nearest1d",
-  "upsample_nearest1d.vec", "upsample_nearest2d", "upsample_nearest2d.vec", "upsample_nearest3d", "upsample_nearest3d.vec", "_upsample_nearest_exact2d",
-  "_upsample_nearest_exact2d.vec", "pixel_shuffle", "pixel_unshuffle", "unfold_copy", "repeat_interleave.self_int", "max.dim", "min.dim",
+  "index_select",
+  "index.Tensor",
+  "flip",
+  "channel_shuffle",
+  "native_channel_shuffle",
+  "max_pool2d",
+  "max_pool1d",
+  "max_pool3d",
+  "topk",
+  "sort",
+  "sort.stable",
+  "max",
+  "min",
+  "repeat",
+  "roll",
+  "gather",
+  "masked_select",
+  "take",
+  "reflection_pad1d",
+  "reflection_pad2d",
+  "replication_pad2d",
+  "upsample_nearest1d",
+  "upsample_nearest1d.vec",
+  "upsample_nearest2d",
+  "upsample_nearest2d.vec",
+  "upsample_nearest3d",
+  "upsample_nearest3d.vec",
+  "_upsample_nearest_exact2d",
+  "_upsample_nearest_exact2d.vec",
+  "pixel_shuffle",
+  "pixel_unshuffle",
+  "unfold_copy",
+  "repeat_interleave.self_int",
+  "max.dim",
+  "min.dim",
 ];
 // where bytes have a kernel and signed bytes have none, the integers go as doubles
 const RESIZES = new Set(MOVES.filter((name) => name.includes("upsample") || name.includes("pool")));
@@ -52,7 +91,9 @@ for (const name of ["cat", "stack", "concat", "hstack", "vstack"]) {
     // tensors with other parameters are mapped to those of the first
     const same = tensors.map((t) => {
       const own = affineOf(t, name);
-      return own.scale === q.scale && own.zeroPoint === q.zeroPoint ? t : mapQuantized(t, q.scale, q.zeroPoint, (x) => x);
+      return own.scale === q.scale && own.zeroPoint === q.zeroPoint
+        ? t
+        : mapQuantized(t, q.scale, q.zeroPoint, (x) => x);
     });
     return requalified(plain(same.map(integersView), ...rest), first);
   });
@@ -61,19 +102,47 @@ for (const name of ["cat", "stack", "concat", "hstack", "vstack"]) {
 /** Runs a float operator on (integer - zero point) and rounds back: averages keep the scale. */
 function averaged(self: Tensor, run: (x: Tensor) => unknown): Tensor {
   const q = affineOf(self, "mean");
-  const out = run(fromDoubles(integersOf(self).map((v) => v - q.zeroPoint), self.sizes, DTYPES.float64)) as Tensor;
-  const [min, max] = self.dtype === DTYPES.qint8 ? [-128, 127] : self.dtype === DTYPES.quint8 ? [0, 255] : [-2147483648, 2147483647];
+  const out = run(
+    fromDoubles(
+      integersOf(self).map((v) => v - q.zeroPoint),
+      self.sizes,
+      DTYPES.float64,
+    ),
+  ) as Tensor;
+  const [min, max] =
+    self.dtype === DTYPES.qint8 ? [-128, 127] : self.dtype === DTYPES.quint8 ? [0, 255] : [-2147483648, 2147483647];
   // the zero point is added before rounding, which decides ties
-  const integers = doublesOf(out).map((v) => Math.max(min, Math.min(max, roundHalfEven(Math.fround(Math.fround(v) + q.zeroPoint)))));
+  const integers = doublesOf(out).map((v) =>
+    Math.max(min, Math.min(max, roundHalfEven(Math.fround(Math.fround(v) + q.zeroPoint)))),
+  );
   return fromIntegers(integers, out.sizes, self.dtype, q);
 }
 
 const AVERAGES = [
-  "mean", "mean.dim", "std", "std.dim", "std.correction", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "_adaptive_avg_pool2d", "adaptive_avg_pool3d",
-  "_adaptive_avg_pool3d", "upsample_bilinear2d", "upsample_bilinear2d.vec",
+  "mean",
+  "mean.dim",
+  "std",
+  "std.dim",
+  "std.correction",
+  "avg_pool1d",
+  "avg_pool2d",
+  "avg_pool3d",
+  "adaptive_avg_pool1d",
+  "adaptive_avg_pool2d",
+  "_adaptive_avg_pool2d",
+  "adaptive_avg_pool3d",
+  "_adaptive_avg_pool3d",
+  "upsample_bilinear2d",
+  "upsample_bilinear2d.vec",
 ];
 for (const name of AVERAGES) {
-  specializeKernel(`aten::${name}`, isQuantized, (plain) => (self, ...rest) => averaged(self as Tensor, (x) => plain(x, ...rest)));
+  specializeKernel(
+    `aten::${name}`,
+    isQuantized,
+    (plain) =>
+      (self, ...rest) =>
+        averaged(self as Tensor, (x) => plain(x, ...rest)),
+  );
 }
 
 /** Applies a function to real values, keeping the parameters. */
@@ -85,14 +154,20 @@ function mapped(self: Tensor, g: (x: number) => number): Tensor {
 /** Activations of a fixed range have fixed parameters: `unit` is the size of the range. */
 function bounded(self: Tensor, unit: number, isCentered: boolean, g: (x: number) => number): Tensor {
   const levels = self.dtype === DTYPES.qint32 ? 2 ** 32 : 256;
-  const zeroPoint = self.dtype === DTYPES.quint8 ? (isCentered ? 128 : 0) : isCentered ? 0 : -levels / 2;
+  const zeroPoint =
+    self.dtype === DTYPES.quint8 ? (isCentered ? 128 : 0) : isCentered || self.dtype === DTYPES.qint32 ? 0 : -128;
   return mapQuantized(self, unit / levels, zeroPoint, g);
 }
 
 function rectified(self: Tensor): Tensor {
   const q = self.quantizer!;
   const { zeroPoints, channel } = parametersOf(q, self.sizes);
-  return fromIntegers(integersOf(self).map((v, i) => Math.max(v, zeroPoints[channel(i)]!)), self.sizes, self.dtype, q);
+  return fromIntegers(
+    integersOf(self).map((v, i) => Math.max(v, zeroPoints[channel(i)]!)),
+    self.sizes,
+    self.dtype,
+    q,
+  );
 }
 
 special("aten::relu", rectified);
@@ -100,11 +175,23 @@ special("aten::relu6", (self: Tensor) => clampQuantized(self, 0, 6));
 special("aten::sigmoid", (self: Tensor) => bounded(self, 1, false, (x) => 1 / (1 + Math.exp(-x))));
 special("aten::hardsigmoid", (self: Tensor) => bounded(self, 1, false, (x) => Math.min(Math.max(x + 3, 0), 6) / 6));
 special("aten::tanh", (self: Tensor) => bounded(self, 2, true, Math.tanh));
-special("aten::hardtanh", (self: Tensor, min: Scalar, max: Scalar) => clampQuantized(self, scalarToNumber(min), scalarToNumber(max)));
-special("aten::clamp", (self: Tensor, min: Scalar | null, max: Scalar | null) => clampQuantized(self, min === null ? null : scalarToNumber(min), max === null ? null : scalarToNumber(max)));
-special("aten::threshold", (self: Tensor, threshold: Scalar, value: Scalar) => mapped(self, (x) => (x > scalarToNumber(threshold) ? x : scalarToNumber(value))));
-special("aten::leaky_relu", (self: Tensor, slope: Scalar) => mapped(self, (x) => (x > 0 ? x : x * Math.fround(scalarToNumber(slope)))));
-specializeKernel("aten::gelu", isQuantized, () => (self) => mapped(self as Tensor, (x) => (x * (1 + erf(x * Math.SQRT1_2))) / 2));
+special("aten::hardtanh", (self: Tensor, min: Scalar, max: Scalar) =>
+  clampQuantized(self, scalarToNumber(min), scalarToNumber(max)),
+);
+special("aten::clamp", (self: Tensor, min: Scalar | null, max: Scalar | null) =>
+  clampQuantized(self, min === null ? null : scalarToNumber(min), max === null ? null : scalarToNumber(max)),
+);
+special("aten::threshold", (self: Tensor, threshold: Scalar, value: Scalar) =>
+  mapped(self, (x) => (x > scalarToNumber(threshold) ? x : scalarToNumber(value))),
+);
+special("aten::leaky_relu", (self: Tensor, slope: Scalar) =>
+  mapped(self, (x) => (x > 0 ? x : x * Math.fround(scalarToNumber(slope)))),
+);
+specializeKernel(
+  "aten::gelu",
+  isQuantized,
+  () => (self) => mapped(self as Tensor, (x) => (x * (1 + erf(x * Math.SQRT1_2))) / 2),
+);
 /** A quantized tensor of the same sizes whose elements stand for one number. */
 function filledLike(self: Tensor, value: number): Tensor {
   const q = self.quantizer!;
@@ -116,12 +203,20 @@ special("aten::masked_fill.Scalar", (self: Tensor, mask: Tensor, value: Scalar) 
   const q = affineOf(self, "masked_fill");
   const fill = quantizeScalar(scalarToNumber(value), q.scale, q.zeroPoint, self.dtype);
   const m = doublesOf(mask);
-  return fromIntegers(integersOf(self).map((v, i) => (m[i % m.length] ? fill : v)), self.sizes, self.dtype, q);
+  return fromIntegers(
+    integersOf(self).map((v, i) => (m[i % m.length] ? fill : v)),
+    self.sizes,
+    self.dtype,
+    q,
+  );
 });
 specializeKernel("aten::constant_pad_nd", isQuantized, (plain) => (selfIn, pad, value) => {
   const self = selfIn as Tensor;
   const q = affineOf(self, "constant_pad_nd");
-  return requalified(plain(integersView(self), pad, quantizeScalar(scalarToNumber(value as Scalar), q.scale, q.zeroPoint, self.dtype)), self);
+  return requalified(
+    plain(integersView(self), pad, quantizeScalar(scalarToNumber(value as Scalar), q.scale, q.zeroPoint, self.dtype)),
+    self,
+  );
 });
 
 /** In-place writes of real values: quantized with the target's parameters. */
@@ -131,7 +226,9 @@ function assign(self: Tensor, values: Float64Array, sizes: readonly number[]): T
   return self;
 }
 
-special("aten::fill_.Scalar", (self: Tensor, value: Scalar) => assign(self, new Float64Array(self.numel).fill(scalarToNumber(value)), self.sizes));
+special("aten::fill_.Scalar", (self: Tensor, value: Scalar) =>
+  assign(self, new Float64Array(self.numel).fill(scalarToNumber(value)), self.sizes),
+);
 special("aten::zero_", (self: Tensor) => assign(self, new Float64Array(self.numel), self.sizes));
 specializeKernel("aten::copy_", isQuantized, (plain) => (target, source, ...rest) => {
   const [self, src] = [target as Tensor, source as Tensor];
@@ -143,7 +240,16 @@ specializeKernel("aten::copy_", isQuantized, (plain) => (target, source, ...rest
 for (const name of ["relu_", "hardtanh_", "clamp_", "relu6_", "leaky_relu_"]) {
   specializeKernel(`aten::${name}`, isQuantized, () => (target, a, b) => {
     const self = target as Tensor;
-    const result = name === "relu_" ? rectified(self) : name === "leaky_relu_" ? mapped(self, (x) => (x > 0 ? x : x * Math.fround(scalarToNumber(a as Scalar)))) : clampQuantized(self, a === null || a === undefined ? null : scalarToNumber(a as Scalar), b === null || b === undefined ? null : scalarToNumber(b as Scalar));
+    const result =
+      name === "relu_"
+        ? rectified(self)
+        : name === "leaky_relu_"
+          ? mapped(self, (x) => (x > 0 ? x : x * Math.fround(scalarToNumber(a as Scalar))))
+          : clampQuantized(
+              self,
+              a === null || a === undefined ? null : scalarToNumber(a as Scalar),
+              b === null || b === undefined ? null : scalarToNumber(b as Scalar),
+            );
     copyInto(integersView(self), integersView(result));
     self.quantizer = result.quantizer;
     return self;
@@ -151,15 +257,34 @@ for (const name of ["relu_", "hardtanh_", "clamp_", "relu6_", "leaky_relu_"]) {
 }
 
 // comparisons and reads see real values
-for (const name of ["eq.Tensor", "ne.Tensor", "lt.Tensor", "gt.Tensor", "le.Tensor", "ge.Tensor", "eq.Scalar", "ne.Scalar", "lt.Scalar", "gt.Scalar", "le.Scalar", "ge.Scalar"]) {
-  specializeKernel(`aten::${name}`, isQuantized, (plain) => (self, other) => plain(dequantizeTensor(self as Tensor), isQuantized(other) ? dequantizeTensor(other as Tensor) : other));
+for (const name of [
+  "eq.Tensor",
+  "ne.Tensor",
+  "lt.Tensor",
+  "gt.Tensor",
+  "le.Tensor",
+  "ge.Tensor",
+  "eq.Scalar",
+  "ne.Scalar",
+  "lt.Scalar",
+  "gt.Scalar",
+  "le.Scalar",
+  "ge.Scalar",
+]) {
+  specializeKernel(
+    `aten::${name}`,
+    isQuantized,
+    (plain) => (self, other) =>
+      plain(dequantizeTensor(self as Tensor), isQuantized(other) ? dequantizeTensor(other as Tensor) : other),
+  );
 }
 for (const name of ["item", "_local_scalar_dense", "Float.Tensor", "ScalarImplicit", "FloatImplicit"]) {
   specializeKernel(`aten::${name}`, isQuantized, (plain) => (self) => plain(dequantizeTensor(self as Tensor)));
 }
 specializeKernel("aten::equal", isQuantized, (plain) => (a, b) => {
   const [x, y] = [a as Tensor, b as Tensor];
-  if (!y.quantizer || x.dtype !== y.dtype || JSON.stringify(plainQuantizer(x)) !== JSON.stringify(plainQuantizer(y))) return false;
+  if (!y.quantizer || x.dtype !== y.dtype || JSON.stringify(plainQuantizer(x)) !== JSON.stringify(plainQuantizer(y)))
+    return false;
   return plain(integersView(x), integersView(y));
 });
 

@@ -7,6 +7,7 @@ import { toFloat64Array } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { floatToHalf, halfToFloat, roundToHalf } from "../tensor/half.ts";
 import { doublesOf, fromDoubles, indicesOf } from "../tensor/kernels/data.ts";
+import { extremes } from "../tensor/kernels/quantized.ts";
 import { roundHalfEven } from "../tensor/kernels/unary.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 
@@ -32,10 +33,15 @@ function packedTable(packed: unknown): Table {
   const { weight } = nativeState<EmbeddingParams>(packed);
   const bits = weight.dtype === DTYPES.quint4x2 ? 4 : weight.dtype === DTYPES.quint2x4 ? 2 : 8;
   const q = weight.quantizer;
-  if (!q || q.scheme === "per_tensor_affine") throw new OperatorError("Expect embedding_bag weights to be quantized using kPerChannelAffineFloatQParams");
+  if (!q || q.scheme === "per_tensor_affine")
+    throw new OperatorError("Expect embedding_bag weights to be quantized using kPerChannelAffineFloatQParams");
   const [rows, width] = weight.sizes as [number, number];
-  const scales = toFloat64Array(q.scales).map(f);
+  // below 8 bits PyTorch's packing keeps scale and bias in half precision
+  const round = bits < 8 ? roundToHalf : f;
+  const exact = toFloat64Array(q.scales).map(f);
   const zeroPoints = toFloat64Array(q.zeroPoints);
+  const biases = exact.map((s, i) => round(-f(f(zeroPoints[i]!) * s)));
+  const scales = exact.map(round);
   const bytes = weight.storage.bytes();
   const rowBytes = Math.ceil((width * bits) / 8);
   const start = weight.storageOffset;
@@ -44,8 +50,9 @@ function packedTable(packed: unknown): Table {
     width,
     add(row, w, out, at) {
       const scale = f(w * scales[row]!);
-      const bias = f(w * f(-f(scales[row]! * f(zeroPoints[row]!))));
-      for (let c = 0; c < width; c++) out[at + c] = f(out[at + c]! + scale * field(bytes, start + row * rowBytes, c, bits) + bias);
+      const bias = f(w * biases[row]!);
+      for (let c = 0; c < width; c++)
+        out[at + c] = f(f(out[at + c]! + bias) + scale * field(bytes, start + row * rowBytes, c, bits));
     },
   };
 }
@@ -68,13 +75,15 @@ function rowwiseTable(weight: Tensor, bits: number): Table {
     add(row, w, out, at) {
       const scale = f(w * parameter(row, 0));
       const bias = f(w * parameter(row, 1));
-      for (let c = 0; c < width; c++) out[at + c] = f(out[at + c]! + scale * field(bytes, row * rowBytes, c, bits) + bias);
+      for (let c = 0; c < width; c++)
+        out[at + c] = f(out[at + c]! + scale * field(bytes, row * rowBytes, c, bits) + bias);
     },
   };
 }
 
 function checkRow(row: number, rows: number): void {
-  if (!(row >= 0 && row < rows)) throw new OperatorError(`Expected embedding index to be between 0 and ${rows - 1}, but found ${row}`);
+  if (!(row >= 0 && row < rows))
+    throw new OperatorError(`Expected embedding index to be between 0 and ${rows - 1}, but found ${row}`);
 }
 
 function lookUp(table: Table, indices: Tensor): Tensor {
@@ -96,14 +105,22 @@ interface BagOptions {
 }
 
 /** Sums of the rows of each bag. */
-function sumBags(table: Table, indices: Tensor, { offsets, pruned, weights, mapping, includeLast }: BagOptions): Tensor {
+function sumBags(
+  table: Table,
+  indices: Tensor,
+  { offsets, pruned, weights, mapping, includeLast }: BagOptions,
+): Tensor {
   const list = indicesOf(indices);
   let starts: number[];
   if (indices.ndim === 2) {
-    if (offsets) throw new OperatorError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences.");
+    if (offsets)
+      throw new OperatorError(
+        "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences.",
+      );
     starts = Array.from({ length: indices.sizes[0]! + 1 }, (_, i) => i * indices.sizes[1]!);
   } else {
-    if (indices.ndim !== 1) throw new OperatorError(`input has to be a 1D or 2D Tensor, but got Tensor of dimension ${indices.ndim}`);
+    if (indices.ndim !== 1)
+      throw new OperatorError(`input has to be a 1D or 2D Tensor, but got Tensor of dimension ${indices.ndim}`);
     if (!offsets) throw new OperatorError("offsets has to be a 1D Tensor");
     starts = Array.from(indicesOf(offsets));
     if (!includeLast) starts.push(list.length);
@@ -124,15 +141,25 @@ function sumBags(table: Table, indices: Tensor, { offsets, pruned, weights, mapp
   return fromDoubles(out, [bags, table.width], DTYPES.float32);
 }
 
-op("quantized::embedding_byte(__torch__.torch.classes.quantized.EmbeddingPackedParamsBase weight, Tensor indices, bool pruned_weights=False) -> Tensor", (packed, indices) => lookUp(packedTable(packed), indices));
-op("quantized::embedding_4bit(__torch__.torch.classes.quantized.EmbeddingPackedParamsBase weight, Tensor indices, bool pruned_weights=False) -> Tensor", (packed, indices) => lookUp(packedTable(packed), indices));
+op(
+  "quantized::embedding_byte(__torch__.torch.classes.quantized.EmbeddingPackedParamsBase weight, Tensor indices, bool pruned_weights=False) -> Tensor",
+  (packed, indices) => lookUp(packedTable(packed), indices),
+);
+op(
+  "quantized::embedding_4bit(__torch__.torch.classes.quantized.EmbeddingPackedParamsBase weight, Tensor indices, bool pruned_weights=False) -> Tensor",
+  (packed, indices) => lookUp(packedTable(packed), indices),
+);
 
-type BagSchema = "quantized::embedding_bag_byte(Tensor weight, Tensor indices, Tensor? offsets=None, bool scale_grad_by_freq=False, int mode=0, bool pruned_weights=False, Tensor? per_sample_weights=None, Tensor? compressed_indices_mapping=None, bool include_last_offset=False) -> Tensor";
-const BAG_ARGUMENTS = "Tensor indices, Tensor? offsets=None, bool scale_grad_by_freq=False, int mode=0, bool pruned_weights=False, Tensor? per_sample_weights=None, Tensor? compressed_indices_mapping=None, bool include_last_offset=False) -> Tensor";
+type BagSchema =
+  "quantized::embedding_bag_byte(Tensor weight, Tensor indices, Tensor? offsets=None, bool scale_grad_by_freq=False, int mode=0, bool pruned_weights=False, Tensor? per_sample_weights=None, Tensor? compressed_indices_mapping=None, bool include_last_offset=False) -> Tensor";
+const BAG_ARGUMENTS =
+  "Tensor indices, Tensor? offsets=None, bool scale_grad_by_freq=False, int mode=0, bool pruned_weights=False, Tensor? per_sample_weights=None, Tensor? compressed_indices_mapping=None, bool include_last_offset=False) -> Tensor";
 
 function registerBag(name: string, weightType: string, tableOf: (weight: never) => Table): void {
-  op(`quantized::${name}(${weightType} weight, ${BAG_ARGUMENTS}` as BagSchema, (weight, indices, offsets, _scale, _mode, pruned, weights, mapping, includeLast) =>
-    sumBags(tableOf(weight as never), indices, { offsets, pruned, weights, mapping, includeLast }),
+  op(
+    `quantized::${name}(${weightType} weight, ${BAG_ARGUMENTS}` as BagSchema,
+    (weight, indices, offsets, _scale, _mode, pruned, weights, mapping, includeLast) =>
+      sumBags(tableOf(weight as never), indices, { offsets, pruned, weights, mapping, includeLast }),
   );
 }
 
@@ -143,13 +170,76 @@ registerBag("embedding_bag_byte_rowwise_offsets", "Tensor", (weight: Tensor) => 
 registerBag("embedding_bag_4bit_rowwise_offsets", "Tensor", (weight: Tensor) => rowwiseTable(weight, 4));
 registerBag("embedding_bag_2bit_rowwise_offsets", "Tensor", (weight: Tensor) => rowwiseTable(weight, 2));
 
-op("quantized::embedding_bag_prepack(Tensor weight) -> __torch__.torch.classes.quantized.EmbeddingPackedParamsBase W_prepack", (weight) =>
-  makeNative<EmbeddingParams>("quantized.EmbeddingPackedParamsBase", { version: 1, weight, floats: [], ints: [weight.dtype === DTYPES.quint4x2 ? 4 : 8] }),
+op(
+  "quantized::embedding_bag_prepack(Tensor weight) -> __torch__.torch.classes.quantized.EmbeddingPackedParamsBase W_prepack",
+  (weight) =>
+    makeNative<EmbeddingParams>("quantized.EmbeddingPackedParamsBase", {
+      version: 1,
+      weight,
+      floats: [],
+      ints: [weight.dtype === DTYPES.quint4x2 ? 4 : 8],
+    }),
 );
-op("quantized::embedding_bag_unpack(__torch__.torch.classes.quantized.EmbeddingPackedParamsBase W_prepack) -> Tensor W_origin", (packed) => nativeState<EmbeddingParams>(packed).weight);
+op(
+  "quantized::embedding_bag_unpack(__torch__.torch.classes.quantized.EmbeddingPackedParamsBase W_prepack) -> Tensor W_origin",
+  (packed) => nativeState<EmbeddingParams>(packed).weight,
+);
 
-/** Quantizes rows to bytes that end in scale and bias. */
-function packRows(weight: Tensor, bits: number): Tensor {
+/** The error of quantizing values between two bounds to `bits` bits, as PyTorch measures it. */
+function quantizationLoss(x: ArrayLike<number>, minIn: number, max: number, bits: number): number {
+  const min = roundToHalf(minIn);
+  const range = f(max - min);
+  const levels = (1 << bits) - 1;
+  const scale = range === 0 ? 1 : roundToHalf(f(range / levels));
+  const inverse = scale === 0 ? 1 : f(1 / scale);
+  let norm = 0;
+  for (let i = 0; i < x.length; i++) {
+    const q = Math.max(0, Math.min(levels, roundHalfEven(f(f(x[i]! - min) * inverse))));
+    const error = f(x[i]! - f(f(q * scale) + min));
+    norm = f(norm + error * error);
+  }
+  return f(Math.sqrt(norm));
+}
+
+/** Narrows the bounds of values step by step, from whichever side costs less, and keeps the best local optimum. */
+function optimizedBounds(
+  x: ArrayLike<number>,
+  bins: number,
+  ratio: number,
+  bits: number,
+): { min: number; max: number } {
+  let { min, max } = extremes(x);
+  const step = f(f(max - min) / bins);
+  const least = f(Math.trunc(bins * (1 - f(ratio))) * step);
+  let loss = quantizationLoss(x, min, max, bits);
+  let [low, high, current] = [min, max, loss];
+  while (f(low + least) < high) {
+    const raised = quantizationLoss(x, f(low + step), high, bits);
+    const lowered = quantizationLoss(x, low, f(high - step), bits);
+    if (current < raised && current < lowered && current < loss) [loss, min, max] = [current, low, high];
+    if (raised < lowered) [low, current] = [f(low + step), raised];
+    else [high, current] = [f(high - step), lowered];
+    // a step that float32 cannot represent next to the bounds would never end
+    if (step === 0) break;
+  }
+  return { min, max };
+}
+
+op(
+  "aten::choose_qparams_optimized(Tensor input, int numel, int n_bins, float ratio, int bit_width) -> (Tensor, Tensor)",
+  (input, numel, bins, ratio, bits): [Tensor, Tensor] => {
+    if (numel < 0 || numel > input.numel) throw new OperatorError("numel is out of the bound of input tensor");
+    const { min, max } = optimizedBounds(doublesOf(input).subarray(0, numel), bins, ratio, bits);
+    return [fromDoubles([max], [1], DTYPES.float32), fromDoubles([min], [1], DTYPES.float32)];
+  },
+);
+
+/** Quantizes rows to bytes that end in scale and bias. `bounds` chooses what the integers reach from and to. */
+function packRows(
+  weight: Tensor,
+  bits: number,
+  bounds: (row: Float64Array, r: number) => { min: number; max: number } = (row) => extremes(row),
+): Tensor {
   const width = weight.sizes[weight.ndim - 1]!;
   const rows = weight.numel / Math.max(1, width);
   const perByte = 8 / bits;
@@ -162,8 +252,7 @@ function packRows(weight: Tensor, bits: number): Tensor {
   const levels = (1 << bits) - 1;
   for (let r = 0; r < rows; r++) {
     const row = x.subarray(r * width, (r + 1) * width);
-    let min = row.reduce((a, b) => Math.min(a, b), Infinity);
-    const max = row.reduce((a, b) => Math.max(a, b), -Infinity);
+    let { min, max } = bounds(row, r);
     let inverse: number;
     const at = r * rowBytes + rowBytes - tail;
     if (bits === 8) {
@@ -190,8 +279,14 @@ function packRows(weight: Tensor, bits: number): Tensor {
 }
 
 op("quantized::embedding_bag_byte_prepack(Tensor weight) -> Tensor", (weight) => packRows(weight, 8));
-op("quantized::embedding_bag_4bit_prepack(Tensor weight, bool optimized_qparams=False, int nbins=200, float ratio=0.16) -> Tensor", (weight) => packRows(weight, 4));
-op("quantized::embedding_bag_2bit_prepack(Tensor weight, bool optimized_qparams=False, int nbins=200, float ratio=0.16) -> Tensor", (weight) => packRows(weight, 2));
+op(
+  "quantized::embedding_bag_4bit_prepack(Tensor weight, bool optimized_qparams=False, int nbins=200, float ratio=0.16) -> Tensor",
+  (weight) => packRows(weight, 4),
+);
+op(
+  "quantized::embedding_bag_2bit_prepack(Tensor weight, bool optimized_qparams=False, int nbins=200, float ratio=0.16) -> Tensor",
+  (weight) => packRows(weight, 2),
+);
 
 function unpackRows(weight: Tensor, bits: number): Tensor {
   const table = rowwiseTable(weight, bits);

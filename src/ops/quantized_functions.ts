@@ -7,7 +7,18 @@ import { toFloat64Array } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { doublesOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { broadcastColumns } from "../tensor/kernels/loss.ts";
-import { dequantized, fromIntegers, integerRange, integersOf, integersView, mapElementwise, quantizeFused, quantizeScalar, quantizeValue, quantizeValues } from "../tensor/kernels/quantized.ts";
+import {
+  dequantized,
+  fromIntegers,
+  integerRange,
+  integersOf,
+  integersView,
+  mapElementwise,
+  quantizeFused,
+  quantizeScalar,
+  quantizeValue,
+  quantizeValues,
+} from "../tensor/kernels/quantized.ts";
 import { roundHalfEven } from "../tensor/kernels/unary.ts";
 import { channelsLastStrides, isChannelsLastContiguous } from "../tensor/memory_format.ts";
 import { scalarToNumber, type Scalar } from "../tensor/scalar.ts";
@@ -25,9 +36,12 @@ type PerTensor = Quantizer & { scheme: "per_tensor_affine" };
 export function affineOf(t: Tensor, name: string): PerTensor {
   const q = t.quantizer;
   if (!q) {
-    throw new OperatorError(`Could not run 'quantized::${name}' with arguments from the 'CPU' backend. This could be because the operator doesn't exist for this backend, or was omitted during the selective/custom build process (if using custom build).`);
+    throw new OperatorError(
+      `Could not run 'quantized::${name}' with arguments from the 'CPU' backend. This could be because the operator doesn't exist for this backend, or was omitted during the selective/custom build process (if using custom build).`,
+    );
   }
-  if (q.scheme !== "per_tensor_affine") throw new OperatorError(`Only per tensor quantization is supported in ${name}.`);
+  if (q.scheme !== "per_tensor_affine")
+    throw new OperatorError(`Only per tensor quantization is supported in ${name}.`);
   return q;
 }
 
@@ -52,7 +66,10 @@ function add(a: Tensor, b: Tensor, scale: number, zeroPoint: number, relu: boole
   const qa = affineOf(a, "add");
   const qb = affineOf(b, "add");
   const { sizes, values } = broadcastColumns([integersView(a), integersView(b)]);
-  const operands = [{ ...qa, integers: values[0]! }, { ...qb, integers: values[1]! }];
+  const operands = [
+    { ...qa, integers: values[0]! },
+    { ...qb, integers: values[1]! },
+  ];
   const sums = mapElementwise(operands, (x, y) => (relu ? Math.max(f(x + y), 0) : x + y), scale, zeroPoint, a.dtype);
   return fromIntegers(sums, sizes, a.dtype, { scheme: "per_tensor_affine", scale, zeroPoint });
 }
@@ -80,13 +97,26 @@ function writeQuantized(out: Tensor, result: Tensor): Tensor {
   return out;
 }
 
-op("quantized::add(Tensor qa, Tensor qb, float scale, int zero_point) -> Tensor qc", (a, b, scale, zeroPoint) => add(a, b, scale, zeroPoint, false));
-op("quantized::add_relu(Tensor qa, Tensor qb, float scale, int zero_point) -> Tensor qc", (a, b, scale, zeroPoint) => add(a, b, scale, zeroPoint, true));
-op("quantized::mul(Tensor qa, Tensor qb, float scale, int zero_point) -> Tensor qc", (a, b, scale, zeroPoint) => mul(a, b, scale, zeroPoint, false));
-op("quantized::mul_relu(Tensor qa, Tensor qb, float scale, int zero_point) -> Tensor qc", (a, b, scale, zeroPoint) => mul(a, b, scale, zeroPoint, true));
+op("quantized::add(Tensor qa, Tensor qb, float scale, int zero_point) -> Tensor qc", (a, b, scale, zeroPoint) =>
+  add(a, b, scale, zeroPoint, false),
+);
+op("quantized::add_relu(Tensor qa, Tensor qb, float scale, int zero_point) -> Tensor qc", (a, b, scale, zeroPoint) =>
+  add(a, b, scale, zeroPoint, true),
+);
+op("quantized::mul(Tensor qa, Tensor qb, float scale, int zero_point) -> Tensor qc", (a, b, scale, zeroPoint) =>
+  mul(a, b, scale, zeroPoint, false),
+);
+op("quantized::mul_relu(Tensor qa, Tensor qb, float scale, int zero_point) -> Tensor qc", (a, b, scale, zeroPoint) =>
+  mul(a, b, scale, zeroPoint, true),
+);
 
 type OutSchema = "quantized::add_out(Tensor qa, Tensor qb, Tensor(a!) out) -> Tensor(a!) out";
-for (const [name, run, relu] of [["add", add, false], ["add_relu", add, true], ["mul", mul, false], ["mul_relu", mul, true]] as const) {
+for (const [name, run, relu] of [
+  ["add", add, false],
+  ["add_relu", add, true],
+  ["mul", mul, false],
+  ["mul_relu", mul, true],
+] as const) {
   const kernel = (a: Tensor, b: Tensor, out: Tensor): Tensor => {
     const q = affineOf(out, name);
     return writeQuantized(out, run(a, b, q.scale, q.zeroPoint, relu));
@@ -109,7 +139,9 @@ function addNumber(a: Tensor, b: number, relu: boolean): Tensor {
     scale = ((isLow ? max - zeroPoint : zeroPoint - min) / (max - min)) * q.scale;
     zeroPoint = isLow ? min : max;
     const multiplier = f(f(q.scale) * f(1 / f(scale)));
-    out = integers.map((v) => Math.max(min, Math.min(max, zeroPoint + roundHalfEven(f(f(v - q.zeroPoint + c) * multiplier)))));
+    out = integers.map((v) =>
+      Math.max(min, Math.min(max, zeroPoint + roundHalfEven(f(f(v - q.zeroPoint + c) * multiplier)))),
+    );
   } else out = integers;
   if (relu) out = out.map((v) => Math.max(v, zeroPoint));
   return fromIntegers(out, a.sizes, a.dtype, { scheme: "per_tensor_affine", scale, zeroPoint });
@@ -135,10 +167,16 @@ function mulNumber(a: Tensor, b: number, relu: boolean): Tensor {
   return fromIntegers(out, a.sizes, a.dtype, { scheme: "per_tensor_affine", scale, zeroPoint });
 }
 
-const numberOf = (b: Scalar | Tensor): number => (typeof b === "object" && "storage" in b ? (toFloat64Array(b)[0] ?? 0) : scalarToNumber(b));
+const numberOf = (b: Scalar | Tensor): number =>
+  typeof b === "object" && "storage" in b ? (toFloat64Array(b)[0] ?? 0) : scalarToNumber(b);
 
 type NumberSchema = "quantized::add.Scalar(Tensor qa, Scalar b) -> Tensor qc";
-for (const [name, run, relu] of [["add", addNumber, false], ["add_relu", addNumber, true], ["mul", mulNumber, false], ["mul_relu", mulNumber, true]] as const) {
+for (const [name, run, relu] of [
+  ["add", addNumber, false],
+  ["add_relu", addNumber, true],
+  ["mul", mulNumber, false],
+  ["mul_relu", mulNumber, true],
+] as const) {
   const kernel = (a: Tensor, b: Scalar | Tensor): Tensor => run(a, numberOf(b), relu);
   const flipped = (b: Scalar, a: Tensor): Tensor => run(a, numberOf(b), relu);
   const scalarName = name.endsWith("_relu") ? `${name.slice(0, 3)}_scalar_relu` : `${name}_scalar`;
@@ -154,7 +192,13 @@ op("quantized::matmul(Tensor qa, Tensor qb, float scale, int zero_point) -> Tens
   return requantized(matmul(floatsOfQuantized(a), floatsOfQuantized(b)), a.dtype, scale, zeroPoint);
 });
 
-function concatenate(tensors: readonly Tensor[], dim: number, scaleIn: number | null, zeroPointIn: number | null, relu: boolean): Tensor {
+function concatenate(
+  tensors: readonly Tensor[],
+  dim: number,
+  scaleIn: number | null,
+  zeroPointIn: number | null,
+  relu: boolean,
+): Tensor {
   const first = tensors[0];
   if (!first) throw new OperatorError("Concatenation of an empty list of tensors");
   const q = affineOf(first, "cat");
@@ -164,7 +208,8 @@ function concatenate(tensors: readonly Tensor[], dim: number, scaleIn: number | 
   }
   const scale = scaleIn ?? q.scale;
   const zeroPoint = zeroPointIn ?? q.zeroPoint;
-  if (dim === 1 && first.ndim === 4 && tensors.every((t) => isChannelsLastContiguous(t))) return concatenateChannels(tensors, scale, zeroPoint, relu);
+  if (dim === 1 && first.ndim === 4 && tensors.every((t) => isChannelsLastContiguous(t)))
+    return concatenateChannels(tensors, scale, zeroPoint, relu);
   const mapped = tensors.map((t) => {
     const values = dequantized(t).map((x) => quantizeFused(relu ? Math.max(x, 0) : x, scale, zeroPoint, t.dtype));
     return fromDoubles(values, t.sizes);
@@ -193,7 +238,9 @@ function concatenateChannels(tensors: readonly Tensor[], scale: number, zeroPoin
       const isVector = Math.floor(i / plane) % channels < inVectors;
       const real = isVector ? f(s * v + shift) : f(s * (v - q.zeroPoint));
       const kept = relu ? Math.max(real, 0) : real;
-      return isVector && dtype.itemsize === 1 ? quantizeValue(f(kept * inverse), 1, zeroPoint, dtype) : quantizeScalar(kept, scale, zeroPoint, dtype);
+      return isVector && dtype.itemsize === 1
+        ? quantizeValue(f(kept * inverse), 1, zeroPoint, dtype)
+        : quantizeScalar(kept, scale, zeroPoint, dtype);
     });
     return fromDoubles(values, t.sizes);
   });
@@ -205,8 +252,13 @@ function concatenateChannels(tensors: readonly Tensor[], scale: number, zeroPoin
   return strided;
 }
 
-op("quantized::cat(Tensor[] qx, int dim, float? scale, int? zero_point) -> Tensor", (tensors, dim, scale, zeroPoint) => concatenate(tensors, dim, scale, zeroPoint, false));
-op("quantized::cat_relu(Tensor[] qx, int dim, float? scale, int? zero_point) -> Tensor", (tensors, dim, scale, zeroPoint) => concatenate(tensors, dim, scale, zeroPoint, true));
+op("quantized::cat(Tensor[] qx, int dim, float? scale, int? zero_point) -> Tensor", (tensors, dim, scale, zeroPoint) =>
+  concatenate(tensors, dim, scale, zeroPoint, false),
+);
+op(
+  "quantized::cat_relu(Tensor[] qx, int dim, float? scale, int? zero_point) -> Tensor",
+  (tensors, dim, scale, zeroPoint) => concatenate(tensors, dim, scale, zeroPoint, true),
+);
 
 /** Applies a function to real values and quantizes the result. */
 export function mapQuantized(t: Tensor, scale: number, zeroPoint: number, g: (x: number) => number): Tensor {
@@ -217,88 +269,161 @@ export function mapQuantized(t: Tensor, scale: number, zeroPoint: number, g: (x:
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
-op("quantized::hardswish(Tensor input, float output_scale, int output_zero_point) -> Tensor", (x, scale, zeroPoint) => mapQuantized(x, scale, zeroPoint, (v) => (v * Math.min(Math.max(v + 3, 0), 6)) / 6));
-op("quantized::leaky_relu(Tensor qx, Scalar negative_slope, bool inplace, float output_scale, int output_zero_point) -> Tensor", (x, slope, _inplace, scale, zeroPoint) => {
-  const s = f(scalarToNumber(slope));
-  return mapQuantized(x, scale, zeroPoint, (v) => (v > 0 ? v : v * s));
-});
-op("quantized::elu(Tensor self, float output_scale, int output_zero_point, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor", (x, outScale, zeroPoint, alphaIn, scaleIn, inputScaleIn) => {
-  const [alpha, scale, inputScale] = [alphaIn, scaleIn, inputScaleIn].map(scalarToNumber) as [number, number, number];
-  return mapQuantized(x, outScale, zeroPoint, (v) => (v >= 0 ? v * scale : Math.expm1(v * inputScale) * alpha * scale));
-});
-op("quantized::celu(Tensor self, float output_scale, int output_zero_point, Scalar alpha=1) -> Tensor", (x, scale, zeroPoint, alphaIn) => {
-  const alpha = scalarToNumber(alphaIn);
-  return mapQuantized(x, scale, zeroPoint, (v) => (v >= 0 ? v : Math.expm1(v / alpha) * alpha));
-});
-op("quantized::sigmoid(Tensor qx, float output_scale, int output_zero_point) -> Tensor", (x, scale, zeroPoint) => mapQuantized(x, scale, zeroPoint, sigmoid));
+op("quantized::hardswish(Tensor input, float output_scale, int output_zero_point) -> Tensor", (x, scale, zeroPoint) =>
+  mapQuantized(x, scale, zeroPoint, (v) => (v * Math.min(Math.max(v + 3, 0), 6)) / 6),
+);
+op(
+  "quantized::leaky_relu(Tensor qx, Scalar negative_slope, bool inplace, float output_scale, int output_zero_point) -> Tensor",
+  (x, slope, _inplace, scale, zeroPoint) => {
+    const s = f(scalarToNumber(slope));
+    return mapQuantized(x, scale, zeroPoint, (v) => (v > 0 ? v : v * s));
+  },
+);
+op(
+  "quantized::elu(Tensor self, float output_scale, int output_zero_point, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor",
+  (x, outScale, zeroPoint, alphaIn, scaleIn, inputScaleIn) => {
+    const [alpha, scale, inputScale] = [alphaIn, scaleIn, inputScaleIn].map(scalarToNumber) as [number, number, number];
+    return mapQuantized(x, outScale, zeroPoint, (v) =>
+      v >= 0 ? v * scale : Math.expm1(v * inputScale) * alpha * scale,
+    );
+  },
+);
+op(
+  "quantized::celu(Tensor self, float output_scale, int output_zero_point, Scalar alpha=1) -> Tensor",
+  (x, scale, zeroPoint, alphaIn) => {
+    const alpha = scalarToNumber(alphaIn);
+    return mapQuantized(x, scale, zeroPoint, (v) => (v >= 0 ? v : Math.expm1(v / alpha) * alpha));
+  },
+);
+op("quantized::sigmoid(Tensor qx, float output_scale, int output_zero_point) -> Tensor", (x, scale, zeroPoint) =>
+  mapQuantized(x, scale, zeroPoint, sigmoid),
+);
 op("quantized::relu6(Tensor qx, bool inplace=False) -> Tensor", (x) => {
   const q = affineOf(x, "relu6");
   const six = quantizeScalar(6, q.scale, q.zeroPoint, x.dtype);
-  return fromIntegers(integersOf(x).map((v) => Math.min(Math.max(v, q.zeroPoint), six)), x.sizes, x.dtype, q);
+  return fromIntegers(
+    integersOf(x).map((v) => Math.min(Math.max(v, q.zeroPoint), six)),
+    x.sizes,
+    x.dtype,
+    q,
+  );
 });
 op("quantized::threshold(Tensor qx, Scalar threshold, Scalar value) -> Tensor qy", (x, threshold, value) => {
   const q = affineOf(x, "threshold");
   const [t, v] = [scalarToNumber(threshold), scalarToNumber(value)];
   return mapQuantized(x, q.scale, q.zeroPoint, (y) => (y > t ? y : v));
 });
-op("quantized::clamp(Tensor qx, Scalar? min=None, Scalar? max=None) -> Tensor qy", (x, min, max) => clampQuantized(x, min === null ? null : scalarToNumber(min), max === null ? null : scalarToNumber(max)));
+op("quantized::clamp(Tensor qx, Scalar? min=None, Scalar? max=None) -> Tensor qy", (x, min, max) =>
+  clampQuantized(x, min === null ? null : scalarToNumber(min), max === null ? null : scalarToNumber(max)),
+);
 
 /** Clamps in the integer domain. */
 export function clampQuantized(x: Tensor, min: number | null, max: number | null): Tensor {
   const q = affineOf(x, "clamp");
   const low = min === null || min === undefined ? -Infinity : quantizeScalar(min, q.scale, q.zeroPoint, x.dtype);
   const high = max === null || max === undefined ? Infinity : quantizeScalar(max, q.scale, q.zeroPoint, x.dtype);
-  return fromIntegers(integersOf(x).map((v) => Math.min(Math.max(v, low), high)), x.sizes, x.dtype, q);
+  return fromIntegers(
+    integersOf(x).map((v) => Math.min(Math.max(v, low), high)),
+    x.sizes,
+    x.dtype,
+    q,
+  );
 }
 
-op("quantized::softmax(Tensor qx, int dim, float output_scale, int output_zero_point) -> Tensor", (x, dimIn, scale, zeroPoint) => {
-  const values = dequantized(x);
-  const dim = dimIn < 0 ? dimIn + x.ndim : dimIn;
-  const size = x.sizes[dim] ?? 1;
-  const inner = x.sizes.slice(dim + 1).reduce((a, b) => a * b, 1);
-  const out = new Float64Array(values.length);
-  for (let start = 0; start < values.length; start++) {
-    if (Math.floor(start / inner) % size !== 0) continue;
-    let top = -Infinity;
-    for (let k = 0; k < size; k++) top = Math.max(top, values[start + k * inner]!);
-    let sum = 0;
-    for (let k = 0; k < size; k++) sum += out[start + k * inner] = Math.exp(values[start + k * inner]! - top);
-    for (let k = 0; k < size; k++) out[start + k * inner]! /= sum;
-  }
-  return quantizeValues(out, x.sizes, x.dtype, scale, zeroPoint);
-});
-op("quantized::prelu(Tensor qx, Tensor weight, float output_scale, int output_zero_point) -> Tensor", (x, weight, scale, zeroPoint) => {
-  const w = weight.quantizer ? dequantized(weight) : doublesOf(weight);
-  const inner = x.sizes.slice(2).reduce((a, b) => a * b, 1);
-  const channels = x.sizes[1] ?? 1;
-  const values = dequantized(x).map((v, i) => (v >= 0 ? v : v * w[w.length === 1 ? 0 : Math.floor(i / inner) % channels]!));
-  return quantizeValues(values, x.sizes, x.dtype, scale, zeroPoint);
-});
-op("quantized::dropout(Tensor self, float output_scale, int output_zero_point, Scalar p=0.5, bool training=False) -> Tensor", (x) => x);
+op(
+  "quantized::softmax(Tensor qx, int dim, float output_scale, int output_zero_point) -> Tensor",
+  (x, dimIn, scale, zeroPoint) => {
+    const values = dequantized(x);
+    const dim = dimIn < 0 ? dimIn + x.ndim : dimIn;
+    const size = x.sizes[dim] ?? 1;
+    const inner = x.sizes.slice(dim + 1).reduce((a, b) => a * b, 1);
+    const out = new Float64Array(values.length);
+    for (let start = 0; start < values.length; start++) {
+      if (Math.floor(start / inner) % size !== 0) continue;
+      let top = -Infinity;
+      for (let k = 0; k < size; k++) top = Math.max(top, values[start + k * inner]!);
+      let sum = 0;
+      for (let k = 0; k < size; k++) sum += out[start + k * inner] = Math.exp(values[start + k * inner]! - top);
+      for (let k = 0; k < size; k++) out[start + k * inner]! /= sum;
+    }
+    return quantizeValues(out, x.sizes, x.dtype, scale, zeroPoint);
+  },
+);
+op(
+  "quantized::prelu(Tensor qx, Tensor weight, float output_scale, int output_zero_point) -> Tensor",
+  (x, weight, scale, zeroPoint) => {
+    const w = weight.quantizer ? dequantized(weight) : doublesOf(weight);
+    const inner = x.sizes.slice(2).reduce((a, b) => a * b, 1);
+    const channels = x.sizes[1] ?? 1;
+    const values = dequantized(x).map((v, i) =>
+      v >= 0 ? v : v * w[w.length === 1 ? 0 : Math.floor(i / inner) % channels]!,
+    );
+    return quantizeValues(values, x.sizes, x.dtype, scale, zeroPoint);
+  },
+);
+op(
+  "quantized::dropout(Tensor self, float output_scale, int output_zero_point, Scalar p=0.5, bool training=False) -> Tensor",
+  (x) => x,
+);
 
 function norm(x: Tensor, scale: number, zeroPoint: number, run: (x: Tensor) => Tensor): Tensor {
   return requantized(run(floatsOfQuantized(x)), x.dtype, scale, zeroPoint);
 }
 
-op("quantized::layer_norm(Tensor input, int[] normalized_shape, Tensor? weight, Tensor? bias, float eps, float output_scale, int output_zero_point) -> Tensor", (x, shape, weight, bias, eps, scale, zeroPoint) => norm(x, scale, zeroPoint, (y) => layer_norm(y, shape, weight, bias, eps)));
-op("quantized::group_norm(Tensor input, int num_groups, Tensor? weight, Tensor? bias, float eps, float output_scale, int output_zero_point) -> Tensor", (x, groups, weight, bias, eps, scale, zeroPoint) => norm(x, scale, zeroPoint, (y) => group_norm(y, groups, weight, bias, eps)));
-op("quantized::instance_norm(Tensor input, Tensor? weight, Tensor? bias, float eps, float output_scale, int output_zero_point) -> Tensor", (x, weight, bias, eps, scale, zeroPoint) => norm(x, scale, zeroPoint, (y) => group_norm(y, y.sizes[1]!, weight, bias, eps)));
+op(
+  "quantized::layer_norm(Tensor input, int[] normalized_shape, Tensor? weight, Tensor? bias, float eps, float output_scale, int output_zero_point) -> Tensor",
+  (x, shape, weight, bias, eps, scale, zeroPoint) =>
+    norm(x, scale, zeroPoint, (y) => layer_norm(y, shape, weight, bias, eps)),
+);
+op(
+  "quantized::group_norm(Tensor input, int num_groups, Tensor? weight, Tensor? bias, float eps, float output_scale, int output_zero_point) -> Tensor",
+  (x, groups, weight, bias, eps, scale, zeroPoint) =>
+    norm(x, scale, zeroPoint, (y) => group_norm(y, groups, weight, bias, eps)),
+);
+op(
+  "quantized::instance_norm(Tensor input, Tensor? weight, Tensor? bias, float eps, float output_scale, int output_zero_point) -> Tensor",
+  (x, weight, bias, eps, scale, zeroPoint) =>
+    norm(x, scale, zeroPoint, (y) => group_norm(y, y.sizes[1]!, weight, bias, eps)),
+);
 
-function batchNorm(x: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, variance: Tensor, eps: number, scale: number, zeroPoint: number, relu: boolean): Tensor {
+function batchNorm(
+  x: Tensor,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  mean: Tensor,
+  variance: Tensor,
+  eps: number,
+  scale: number,
+  zeroPoint: number,
+  relu: boolean,
+): Tensor {
   return norm(x, scale, zeroPoint, (y) => {
     const out = batch_norm(y, weight, bias, mean, variance, false, 0, eps, false);
-    return relu ? fromDoubles(doublesOf(out).map((v) => Math.max(v, 0)), out.sizes) : out;
+    return relu
+      ? fromDoubles(
+          doublesOf(out).map((v) => Math.max(v, 0)),
+          out.sizes,
+        )
+      : out;
   });
 }
 
-type NormSchema = "quantized::batch_norm(Tensor qx, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float eps, float output_scale, int output_zero_point) -> Tensor";
+type NormSchema =
+  "quantized::batch_norm(Tensor qx, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float eps, float output_scale, int output_zero_point) -> Tensor";
 for (const name of ["batch_norm", "batch_norm1d", "batch_norm2d", "batch_norm3d"]) {
   for (const relu of [false, true]) {
-    const schema = `quantized::${name}${relu ? "_relu" : ""}(Tensor qx, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float eps, float output_scale, int output_zero_point) -> Tensor` as NormSchema;
-    op(schema, (x, weight, bias, mean, variance, eps, scale, zeroPoint) => batchNorm(x, weight, bias, mean, variance, eps, scale, zeroPoint, relu));
+    const schema =
+      `quantized::${name}${relu ? "_relu" : ""}(Tensor qx, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float eps, float output_scale, int output_zero_point) -> Tensor` as NormSchema;
+    op(schema, (x, weight, bias, mean, variance, eps, scale, zeroPoint) =>
+      batchNorm(x, weight, bias, mean, variance, eps, scale, zeroPoint, relu),
+    );
   }
 }
-op("aten::quantized_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float eps, float output_scale, int output_zero_point) -> Tensor", (x, weight, bias, mean, variance, eps, scale, zeroPoint) => batchNorm(x, weight, bias, mean, variance, eps, scale, zeroPoint, false));
+op(
+  "aten::quantized_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float eps, float output_scale, int output_zero_point) -> Tensor",
+  (x, weight, bias, mean, variance, eps, scale, zeroPoint) =>
+    batchNorm(x, weight, bias, mean, variance, eps, scale, zeroPoint, false),
+);
 
 function pooled(x: Tensor, run: (x: Tensor) => Tensor): Tensor {
   const q = affineOf(x, "max_pool");
@@ -306,15 +431,40 @@ function pooled(x: Tensor, run: (x: Tensor) => Tensor): Tensor {
   return fromIntegers(doublesOf(out), out.sizes, x.dtype, q);
 }
 
-op("quantized::max_pool2d(Tensor qx, int[] kernel_size, int[] stride, int[] padding, int[] dilation, bool ceil_mode) -> Tensor", (x, k, s, p, d, ceil) => pooled(x, (y) => max_pool2d(y, k, s, p, d, ceil)));
-op("aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor", (x, k, s, p, d, ceil) => pooled(x, (y) => max_pool2d(y, k, s, p, d, ceil)));
-for (const [key, name] of [["quantized::max_pool1d(Tensor qx, int[] kernel_size, int[] stride, int[] padding, int[] dilation, bool ceil_mode) -> Tensor", "max_pool1d"], ["aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor", "max_pool1d"], ["aten::quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor", "max_pool3d"]] as const) {
-  op(key, ((x: Tensor, k: unknown, s: unknown, p: unknown, d: unknown, ceil: boolean) => pooled(x, (y) => callOperator(`aten::${name}`, [y, k, s, p, d, ceil]) as Tensor)) as never);
+op(
+  "quantized::max_pool2d(Tensor qx, int[] kernel_size, int[] stride, int[] padding, int[] dilation, bool ceil_mode) -> Tensor",
+  (x, k, s, p, d, ceil) => pooled(x, (y) => max_pool2d(y, k, s, p, d, ceil)),
+);
+op(
+  "aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor",
+  (x, k, s, p, d, ceil) => pooled(x, (y) => max_pool2d(y, k, s, p, d, ceil)),
+);
+for (const [key, name] of [
+  [
+    "quantized::max_pool1d(Tensor qx, int[] kernel_size, int[] stride, int[] padding, int[] dilation, bool ceil_mode) -> Tensor",
+    "max_pool1d",
+  ],
+  [
+    "aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor",
+    "max_pool1d",
+  ],
+  [
+    "aten::quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor",
+    "max_pool3d",
+  ],
+] as const) {
+  op(key, ((x: Tensor, k: unknown, s: unknown, p: unknown, d: unknown, ceil: boolean) =>
+    pooled(x, (y) => callOperator(`aten::${name}`, [y, k, s, p, d, ceil]) as Tensor)) as never);
 }
 
 // results with the parameters that the arithmetic gives, written over the target's
 type NumberOutSchema = "quantized::add_scalar_out(Tensor qa, Scalar b, Tensor(a!) out) -> Tensor(a!) out";
-for (const [name, run, relu] of [["add_scalar", addNumber, false], ["add_scalar_relu", addNumber, true], ["mul_scalar", mulNumber, false], ["mul_scalar_relu", mulNumber, true]] as const) {
+for (const [name, run, relu] of [
+  ["add_scalar", addNumber, false],
+  ["add_scalar_relu", addNumber, true],
+  ["mul_scalar", mulNumber, false],
+  ["mul_scalar_relu", mulNumber, true],
+] as const) {
   const kernel = (a: Tensor, b: Scalar | Tensor, out: Tensor): Tensor => {
     const result = run(a, numberOf(b), relu);
     writeQuantized(out, result);

@@ -5,19 +5,35 @@
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { ScriptObject } from "../core/ivalue.ts";
-import { isConvForOneDnn, makeNative, nativeState, NativeMethod, type ConvParams, type LinearParams } from "../core/native_class.ts";
+import {
+  isConvForOneDnn,
+  makeNative,
+  nativeState,
+  NativeMethod,
+  type ConvParams,
+  type LinearParams,
+} from "../core/native_class.ts";
 import { emptyStrided } from "../tensor/clone.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { toFloat64Array } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { doublesOf, fromDoubles } from "../tensor/kernels/data.ts";
-import { dequantized, integersOf, integersView, parametersOf, quantizeDynamic, quantizeFused, quantizeValue } from "../tensor/kernels/quantized.ts";
+import {
+  fromIntegers,
+  integersOf,
+  integersView,
+  parametersOf,
+  quantizeDynamic,
+  quantizeFused,
+  quantizeValue,
+} from "../tensor/kernels/quantized.ts";
 import { rowProductFor } from "../tensor/kernels/gemm.ts";
 import { roundToHalf } from "../tensor/half.ts";
 import { isChannelsLastContiguous, channelsLastStrides } from "../tensor/memory_format.ts";
 import { emptyTensor, Tensor } from "../tensor/tensor.ts";
 import { formatList, squeezeView, unsqueezeView } from "../tensor/view_geometry.ts";
 import { convolution } from "./convolution.ts";
+import { dequantizeTensor } from "./quantized.ts";
 
 const f = Math.fround;
 
@@ -64,7 +80,14 @@ function linearSums(x: Float64Array, sizes: readonly number[], scale: number, { 
 const reciprocal = (scale: number): number => f(1 / f(1 / scale));
 
 /** Scales sums to a quantized tensor as oneDNN's convolutions do: scale by scale, and the bias in real units. */
-function requantizeByDnn({ sums, sizes, bias, channel }: Sums, inScale: number, weights: Float64Array, outScale: number, zeroPoint: number, relu: boolean): Tensor {
+function requantizeByDnn(
+  { sums, sizes, bias, channel }: Sums,
+  inScale: number,
+  weights: Float64Array,
+  outScale: number,
+  zeroPoint: number,
+  relu: boolean,
+): Tensor {
   const out = emptyTensor(sizes, DTYPES.quint8);
   const bytes = out.storage.segment.u8;
   const low = relu ? zeroPoint : 0;
@@ -81,7 +104,12 @@ function requantizeByDnn({ sums, sizes, bias, channel }: Sums, inScale: number, 
 }
 
 /** Scales sums to a quantized tensor as fbgemm does: in units of the accumulator, with one multiplication. */
-function requantize({ sums, sizes, scales, bias, channel }: Sums, outScale: number, zeroPoint: number, relu: boolean): Tensor {
+function requantize(
+  { sums, sizes, scales, bias, channel }: Sums,
+  outScale: number,
+  zeroPoint: number,
+  relu: boolean,
+): Tensor {
   const out = emptyTensor(sizes, DTYPES.quint8);
   const bytes = out.storage.segment.u8;
   const low = relu ? zeroPoint : 0;
@@ -112,38 +140,51 @@ function scaledFloats({ sums, sizes, scales, bias, channel }: Sums, relu: boolea
 
 function activations(x: Tensor, name: string): { scale: number; values: Float64Array } {
   if (x.quantizer?.scheme !== "per_tensor_affine") {
-    throw new OperatorError(`Could not run 'quantized::${name}' with arguments from the 'CPU' backend. This could be because the operator doesn't exist for this backend, or was omitted during the selective/custom build process (if using custom build).`);
+    throw new OperatorError(
+      `Could not run 'quantized::${name}' with arguments from the 'CPU' backend. This could be because the operator doesn't exist for this backend, or was omitted during the selective/custom build process (if using custom build).`,
+    );
   }
   return { scale: x.quantizer.scale, values: centered(x) };
 }
 
 function linearQuantized(x: Tensor, packed: unknown, scale: number, zeroPoint: number, relu: boolean): Tensor {
   const input = activations(x, "linear");
-  return requantize(linearSums(input.values, x.sizes, input.scale, nativeState<LinearParams>(packed)), scale, zeroPoint, relu);
+  return requantize(
+    linearSums(input.values, x.sizes, input.scale, nativeState<LinearParams>(packed)),
+    scale,
+    zeroPoint,
+    relu,
+  );
 }
 
-op("quantized::linear(Tensor X, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack, float Y_scale_i, int Y_zero_point_i) -> Tensor Y", (x, packed, scale, zeroPoint) => linearQuantized(x, packed, scale, zeroPoint, false));
-op("quantized::linear_relu(Tensor X, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack, float Y_scale_i, int Y_zero_point_i) -> Tensor Y", (x, packed, scale, zeroPoint) => linearQuantized(x, packed, scale, zeroPoint, true));
-op("quantized::linear_leaky_relu(Tensor X, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack, float Y_scale_i, int Y_zero_point_i, float negative_slope) -> Tensor Y", (x, packed, scale, zeroPoint, slope) =>
-  linearThen(x, packed, scale, zeroPoint, (y) => (y < 0 ? f(y * f(slope)) : y)),
+op(
+  "quantized::linear(Tensor X, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack, float Y_scale_i, int Y_zero_point_i) -> Tensor Y",
+  (x, packed, scale, zeroPoint) => linearQuantized(x, packed, scale, zeroPoint, false),
 );
-op("quantized::linear_tanh(Tensor X, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack, float Y_scale_i, int Y_zero_point_i) -> Tensor Y", (x, packed, scale, zeroPoint) => linearThen(x, packed, scale, zeroPoint, Math.tanh));
-
-function linearThen(x: Tensor, packed: unknown, scale: number, zeroPoint: number, post: (y: number) => number): Tensor {
-  const input = activations(x, "linear");
-  const y = scaledFloats(linearSums(input.values, x.sizes, input.scale, nativeState<LinearParams>(packed)), false);
-  const q = doublesOf(y).map((v) => quantizeValue(post(v), scale, zeroPoint, DTYPES.quint8));
-  const out = emptyTensor(y.sizes, DTYPES.quint8);
-  out.storage.segment.u8.set(q, out.base0);
-  out.quantizer = { scheme: "per_tensor_affine", scale, zeroPoint };
-  return out;
+op(
+  "quantized::linear_relu(Tensor X, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack, float Y_scale_i, int Y_zero_point_i) -> Tensor Y",
+  (x, packed, scale, zeroPoint) => linearQuantized(x, packed, scale, zeroPoint, true),
+);
+/** Fused operators that only PyTorch's oneDNN engine has: the default engine refuses them. */
+function refuseEngine(name: string): never {
+  throw new OperatorError(`Didn't find engine for operation ${name} X86`);
 }
+
+op(
+  "quantized::linear_leaky_relu(Tensor X, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack, float Y_scale_i, int Y_zero_point_i, float negative_slope) -> Tensor Y",
+  () => refuseEngine("quantized::linear_leaky_relu"),
+);
+op(
+  "quantized::linear_tanh(Tensor X, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack, float Y_scale_i, int Y_zero_point_i) -> Tensor Y",
+  () => refuseEngine("quantized::linear_tanh"),
+);
 
 /** A linear layer with weights of either kind on float activations: quantized on the fly, or half precision weights. */
 export function dynamicLinear(x: Tensor, packed: unknown, reduceRange: boolean, relu = false): Tensor {
   const params = nativeState<LinearParams>(packed);
   if (!params.weight.quantizer) return halfLinear(x, params, relu);
-  if (x.dtype !== DTYPES.float32) throw new OperatorError(`qlinear_dynamic expects Float input, got ${x.dtype.cppName}`);
+  if (x.dtype !== DTYPES.float32)
+    throw new OperatorError(`qlinear_dynamic expects Float input, got ${x.dtype.cppName}`);
   if (x.ndim === 0) throw new OperatorError("The dimension for input tensor should be larger than or equal to 1");
   const q = quantizeDynamic(doublesOf(x), reduceRange);
   const values = q.integers.map((v) => v - q.zeroPoint);
@@ -168,28 +209,56 @@ function halfWeights(weight: Tensor): Float64Array {
   return doublesOf(weight).map((w) => roundToHalf(Math.max(-65504, Math.min(65504, w))));
 }
 
-op("quantized::linear_dynamic(Tensor X, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack, bool reduce_range=False) -> Tensor Y", (x, packed, reduceRange) => dynamicLinear(x, packed, reduceRange));
-op("quantized::linear_relu_dynamic(Tensor X, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack, bool reduce_range=False) -> Tensor Y", (x, packed, reduceRange) => dynamicLinear(x, packed, reduceRange, true));
-op("quantized::linear_dynamic_fp16(Tensor X, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack) -> Tensor Y", (x, packed) => halfLinear(x, nativeState<LinearParams>(packed), false));
-op("quantized::linear_relu_dynamic_fp16(Tensor X, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack) -> Tensor Y", (x, packed) => halfLinear(x, nativeState<LinearParams>(packed), true));
-op("quantized::linear_dynamic_fp16_unpacked_weight(Tensor X, Tensor weight, Tensor? bias) -> Tensor Y", (x, weight, bias) => halfLinear(x, { weight, bias }, false));
-op("quantized::linear_with_input_q_dq_qweight_dq_output_fp32(Tensor X, float X_scale, int X_zero_point, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack) -> Tensor Y", (x, scale, zeroPoint, packed) => linearWithQuantizedInput(x, scale, zeroPoint, packed, false));
-op("quantized::linear_with_input_q_dq_qweight_dq_relu_output_fp32(Tensor X, float X_scale, int X_zero_point, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack) -> Tensor Y", (x, scale, zeroPoint, packed) => linearWithQuantizedInput(x, scale, zeroPoint, packed, true));
+op(
+  "quantized::linear_dynamic(Tensor X, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack, bool reduce_range=False) -> Tensor Y",
+  (x, packed, reduceRange) => dynamicLinear(x, packed, reduceRange),
+);
+op(
+  "quantized::linear_relu_dynamic(Tensor X, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack, bool reduce_range=False) -> Tensor Y",
+  (x, packed, reduceRange) => dynamicLinear(x, packed, reduceRange, true),
+);
+op(
+  "quantized::linear_dynamic_fp16(Tensor X, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack) -> Tensor Y",
+  (x, packed) => halfLinear(x, nativeState<LinearParams>(packed), false),
+);
+op(
+  "quantized::linear_relu_dynamic_fp16(Tensor X, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack) -> Tensor Y",
+  (x, packed) => halfLinear(x, nativeState<LinearParams>(packed), true),
+);
+op(
+  "quantized::linear_dynamic_fp16_unpacked_weight(Tensor X, Tensor weight, Tensor? bias) -> Tensor Y",
+  (x, weight, bias) => halfLinear(x, { weight, bias }, false),
+);
+op(
+  "quantized::linear_with_input_q_dq_qweight_dq_output_fp32(Tensor X, float X_scale, int X_zero_point, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack) -> Tensor Y",
+  (x, scale, zeroPoint, packed) => linearWithQuantizedInput(x, scale, zeroPoint, packed, false),
+);
+op(
+  "quantized::linear_with_input_q_dq_qweight_dq_relu_output_fp32(Tensor X, float X_scale, int X_zero_point, __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack) -> Tensor Y",
+  (x, scale, zeroPoint, packed) => linearWithQuantizedInput(x, scale, zeroPoint, packed, true),
+);
 
 function linearWithQuantizedInput(x: Tensor, scale: number, zeroPoint: number, packed: unknown, relu: boolean): Tensor {
   const values = doublesOf(x).map((v) => quantizeFused(v, scale, zeroPoint, DTYPES.quint8) - zeroPoint);
   return scaledFloats(linearSums(values, x.sizes, scale, nativeState<LinearParams>(packed)), relu);
 }
 
-op("quantized::linear_prepack(Tensor W, Tensor? B=None) -> __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack", (weight, bias) => {
-  if (weight.ndim !== 2) throw new OperatorError("The weight tensor for quantized::linear_prepack (fbgemm) should be 2-dimensional.");
-  if (weight.dtype !== DTYPES.qint8) throw new OperatorError("quantized::linear_prepack: expected a qint8 weight");
-  return makeNative<LinearParams>("quantized.LinearPackedParamsBase", { weight, bias }, [bias]);
-});
-op("quantized::linear_prepack_fp16(Tensor W, Tensor? B=None) -> __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack", (weight, bias) => {
-  const rounded = fromDoubles(halfWeights(weight), weight.sizes, DTYPES.float32);
-  return makeNative<LinearParams>("quantized.LinearPackedParamsBase", { weight: rounded, bias }, [bias]);
-});
+op(
+  "quantized::linear_prepack(Tensor W, Tensor? B=None) -> __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack",
+  (weight, bias) => {
+    if (weight.ndim !== 2)
+      throw new OperatorError("The weight tensor for quantized::linear_prepack (fbgemm) should be 2-dimensional.");
+    if (weight.dtype !== DTYPES.qint8) throw new OperatorError("quantized::linear_prepack: expected a qint8 weight");
+    return makeNative<LinearParams>("quantized.LinearPackedParamsBase", { weight, bias }, [bias]);
+  },
+);
+op(
+  "quantized::linear_prepack_fp16(Tensor W, Tensor? B=None) -> __torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack",
+  (weight, bias) => {
+    const rounded = fromDoubles(halfWeights(weight), weight.sizes, DTYPES.float32);
+    return makeNative<LinearParams>("quantized.LinearPackedParamsBase", { weight: rounded, bias }, [bias]);
+  },
+);
 
 /** Calls a method of a native object. */
 function callNative(object: unknown, method: string): unknown {
@@ -198,16 +267,35 @@ function callNative(object: unknown, method: string): unknown {
   return found.call([object]);
 }
 
-op("quantized::linear_unpack(__torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack) -> (Tensor W_origin, Tensor? B_origin)", (packed) => callNative(packed, "unpack") as [Tensor, Tensor | null]);
-op("quantized::linear_unpack_fp16(__torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack) -> (Tensor W_origin, Tensor? B_origin)", (packed) => callNative(packed, "unpack") as [Tensor, Tensor | null]);
+op(
+  "quantized::linear_unpack(__torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack) -> (Tensor W_origin, Tensor? B_origin)",
+  (packed) => callNative(packed, "unpack") as [Tensor, Tensor | null],
+);
+op(
+  "quantized::linear_unpack_fp16(__torch__.torch.classes.quantized.LinearPackedParamsBase W_prepack) -> (Tensor W_origin, Tensor? B_origin)",
+  (packed) => callNative(packed, "unpack") as [Tensor, Tensor | null],
+);
 
 /** Convolves integers minus zero points, in float64. */
 function convSums(values: Float64Array, x: Tensor, scale: number, p: ConvParams): Sums {
   const dims = p.stride.length;
-  if (x.ndim !== dims + 2) throw new OperatorError(`Expected activation data type QUInt8 and ${dims + 2}-dimensional input, got ${x.ndim}D of size ${formatList(x.sizes)}`);
+  if (x.ndim !== dims + 2)
+    throw new OperatorError(
+      `Expected activation data type QUInt8 and ${dims + 2}-dimensional input, got ${x.ndim}D of size ${formatList(x.sizes)}`,
+    );
   const input = fromDoubles(values, x.sizes, DTYPES.float64);
   const weight = fromDoubles(centered(p.weight), p.weight.sizes, DTYPES.float64);
-  const y = convolution(input, weight, null, [...p.stride], [...p.padding], [...p.dilation], p.transpose, [...p.outputPadding], p.groups);
+  const y = convolution(
+    input,
+    weight,
+    null,
+    [...p.stride],
+    [...p.padding],
+    [...p.dilation],
+    p.transpose,
+    [...p.outputPadding],
+    p.groups,
+  );
   const channels = y.sizes[1]!;
   const inner = y.sizes.slice(2).reduce((a, b) => a * b, 1);
   return {
@@ -239,7 +327,9 @@ function convQuantized(x: Tensor, packed: unknown, scale: number, zeroPoint: num
   const input = activations(x, "conv");
   const p = nativeState<ConvParams>(packed);
   const sums = convSums(input.values, x, input.scale, p);
-  const out = isConvForOneDnn(p) ? requantizeByDnn(sums, input.scale, convScales(p, sums.sizes[1]!), scale, zeroPoint, relu) : requantize(sums, scale, zeroPoint, relu);
+  const out = isConvForOneDnn(p)
+    ? requantizeByDnn(sums, input.scale, convScales(p, sums.sizes[1]!), scale, zeroPoint, relu)
+    : requantize(sums, scale, zeroPoint, relu);
   return channelsLast(out);
 }
 
@@ -252,52 +342,120 @@ function asPlane(x: Tensor, run: (x: Tensor) => Tensor): Tensor {
   return fresh;
 }
 
-op("quantized::conv1d(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor", (x, packed, scale, zeroPoint) => asPlane(x, (y) => convQuantized(y, packed, scale, zeroPoint, false)));
-op("quantized::conv1d_relu(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor", (x, packed, scale, zeroPoint) => asPlane(x, (y) => convQuantized(y, packed, scale, zeroPoint, true)));
-op("quantized::conv2d.new(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor", (x, packed, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, false));
-op("quantized::conv2d_relu.new(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor", (x, packed, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, true));
-op("quantized::conv2d(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase weight, int[] stride, int[] padding, int[] dilation, int groups, float output_scale, int output_zero_point) -> Tensor", (x, packed, _s, _p, _d, _g, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, false));
-op("quantized::conv2d_relu(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase weight, int[] stride, int[] padding, int[] dilation, int groups, float output_scale, int output_zero_point) -> Tensor", (x, packed, _s, _p, _d, _g, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, true));
-op("quantized::conv3d.new(Tensor qx, __torch__.torch.classes.quantized.Conv3dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor", (x, packed, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, false));
-op("quantized::conv3d_relu.new(Tensor qx, __torch__.torch.classes.quantized.Conv3dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor", (x, packed, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, true));
-op("quantized::conv3d(Tensor qx, __torch__.torch.classes.quantized.Conv3dPackedParamsBase weight, int[] stride, int[] padding, int[] dilation, int groups, float output_scale, int output_zero_point) -> Tensor", (x, packed, _s, _p, _d, _g, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, false));
-op("quantized::conv3d_relu(Tensor qx, __torch__.torch.classes.quantized.Conv3dPackedParamsBase weight, int[] stride, int[] padding, int[] dilation, int groups, float output_scale, int output_zero_point) -> Tensor", (x, packed, _s, _p, _d, _g, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, true));
-op("quantized::conv_transpose1d(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor", (x, packed, scale, zeroPoint) => asPlane(x, (y) => convQuantized(y, packed, scale, zeroPoint, false)));
-op("quantized::conv_transpose2d(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor", (x, packed, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, false));
-op("quantized::conv_transpose3d(Tensor qx, __torch__.torch.classes.quantized.Conv3dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor", (x, packed, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, false));
+op(
+  "quantized::conv1d(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor",
+  (x, packed, scale, zeroPoint) => asPlane(x, (y) => convQuantized(y, packed, scale, zeroPoint, false)),
+);
+op(
+  "quantized::conv1d_relu(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor",
+  (x, packed, scale, zeroPoint) => asPlane(x, (y) => convQuantized(y, packed, scale, zeroPoint, true)),
+);
+op(
+  "quantized::conv2d.new(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor",
+  (x, packed, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, false),
+);
+op(
+  "quantized::conv2d_relu.new(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor",
+  (x, packed, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, true),
+);
+op(
+  "quantized::conv2d(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase weight, int[] stride, int[] padding, int[] dilation, int groups, float output_scale, int output_zero_point) -> Tensor",
+  (x, packed, _s, _p, _d, _g, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, false),
+);
+op(
+  "quantized::conv2d_relu(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase weight, int[] stride, int[] padding, int[] dilation, int groups, float output_scale, int output_zero_point) -> Tensor",
+  (x, packed, _s, _p, _d, _g, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, true),
+);
+op(
+  "quantized::conv3d.new(Tensor qx, __torch__.torch.classes.quantized.Conv3dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor",
+  (x, packed, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, false),
+);
+op(
+  "quantized::conv3d_relu.new(Tensor qx, __torch__.torch.classes.quantized.Conv3dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor",
+  (x, packed, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, true),
+);
+op(
+  "quantized::conv3d(Tensor qx, __torch__.torch.classes.quantized.Conv3dPackedParamsBase weight, int[] stride, int[] padding, int[] dilation, int groups, float output_scale, int output_zero_point) -> Tensor",
+  (x, packed, _s, _p, _d, _g, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, false),
+);
+op(
+  "quantized::conv3d_relu(Tensor qx, __torch__.torch.classes.quantized.Conv3dPackedParamsBase weight, int[] stride, int[] padding, int[] dilation, int groups, float output_scale, int output_zero_point) -> Tensor",
+  (x, packed, _s, _p, _d, _g, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, true),
+);
+op(
+  "quantized::conv_transpose1d(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor",
+  (x, packed, scale, zeroPoint) => asPlane(x, (y) => convQuantized(y, packed, scale, zeroPoint, false)),
+);
+op(
+  "quantized::conv_transpose2d(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor",
+  (x, packed, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, false),
+);
+op(
+  "quantized::conv_transpose3d(Tensor qx, __torch__.torch.classes.quantized.Conv3dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor",
+  (x, packed, scale, zeroPoint) => convQuantized(x, packed, scale, zeroPoint, false),
+);
 
-function convAdd(x: Tensor, accumulated: Tensor, packed: unknown, scale: number, zeroPoint: number, relu: boolean): Tensor {
-  const input = activations(x, "conv2d_add");
-  const y = scaledFloats(convSums(input.values, x, input.scale, nativeState<ConvParams>(packed)), false);
-  const other = dequantized(accumulated);
-  const low = relu ? zeroPoint : 0;
-  const values = doublesOf(y).map((v, i) => Math.max(low, quantizeValue(f(v + other[i]!), scale, zeroPoint, DTYPES.quint8)));
-  const out = emptyTensor(y.sizes, DTYPES.quint8);
-  out.storage.segment.u8.set(values, out.base0);
-  out.quantizer = { scheme: "per_tensor_affine", scale, zeroPoint };
-  return channelsLast(out);
+for (const name of ["conv2d_add", "conv2d_add_relu"]) {
+  const schema = `quantized::${name}(Tensor qx, Tensor qaccum, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor`;
+  op(schema, (() => {
+    throw new OperatorError(`Didn't find engine for operation quantized::conv2d_add.X86`);
+  }) as never);
 }
 
-op("quantized::conv2d_add(Tensor qx, Tensor qaccum, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor", (x, sum, packed, scale, zeroPoint) => convAdd(x, sum, packed, scale, zeroPoint, false));
-op("quantized::conv2d_add_relu(Tensor qx, Tensor qaccum, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, float output_scale, int output_zero_point) -> Tensor", (x, sum, packed, scale, zeroPoint) => convAdd(x, sum, packed, scale, zeroPoint, true));
-
+/** PyTorch runs the quantized convolution with the input's parameters for the output too, and dequantizes. */
 function dynamicConv(x: Tensor, packed: unknown, reduceRange: boolean): Tensor {
-  const q = quantizeDynamic(doublesOf(x), reduceRange);
-  const values = q.integers.map((v) => v - q.zeroPoint);
-  return channelsLast(scaledFloats(convSums(values, x, q.scale, nativeState<ConvParams>(packed)), false));
+  if (x.dtype !== DTYPES.float32)
+    throw new OperatorError(`Quantize only works on Float Tensor, got ${x.dtype.cppName}`);
+  const { integers, scale, zeroPoint } = quantizeDynamic(doublesOf(x), reduceRange);
+  const input = fromIntegers(integers, x.sizes, DTYPES.quint8, { scheme: "per_tensor_affine", scale, zeroPoint });
+  return dequantizeTensor(convQuantized(input, packed, scale, zeroPoint, false));
 }
 
-op("quantized::conv1d_dynamic(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, bool reduce_range=False) -> Tensor", (x, packed, reduceRange) => asPlane(x, (y) => dynamicConv(y, packed, reduceRange)));
-op("quantized::conv2d_dynamic(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, bool reduce_range=False) -> Tensor", dynamicConv);
-op("quantized::conv3d_dynamic(Tensor qx, __torch__.torch.classes.quantized.Conv3dPackedParamsBase packed_weight, bool reduce_range=False) -> Tensor", dynamicConv);
-op("quantized::conv_transpose1d_dynamic(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, bool reduce_range=False) -> Tensor", (x, packed, reduceRange) => asPlane(x, (y) => dynamicConv(y, packed, reduceRange)));
-op("quantized::conv_transpose2d_dynamic(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, bool reduce_range=False) -> Tensor", dynamicConv);
-op("quantized::conv_transpose3d_dynamic(Tensor qx, __torch__.torch.classes.quantized.Conv3dPackedParamsBase packed_weight, bool reduce_range=False) -> Tensor", dynamicConv);
+op(
+  "quantized::conv1d_dynamic(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, bool reduce_range=False) -> Tensor",
+  (x, packed, reduceRange) => asPlane(x, (y) => dynamicConv(y, packed, reduceRange)),
+);
+op(
+  "quantized::conv2d_dynamic(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, bool reduce_range=False) -> Tensor",
+  dynamicConv,
+);
+op(
+  "quantized::conv3d_dynamic(Tensor qx, __torch__.torch.classes.quantized.Conv3dPackedParamsBase packed_weight, bool reduce_range=False) -> Tensor",
+  dynamicConv,
+);
+op(
+  "quantized::conv_transpose1d_dynamic(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, bool reduce_range=False) -> Tensor",
+  (x, packed, reduceRange) => asPlane(x, (y) => dynamicConv(y, packed, reduceRange)),
+);
+op(
+  "quantized::conv_transpose2d_dynamic(Tensor qx, __torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weight, bool reduce_range=False) -> Tensor",
+  dynamicConv,
+);
+op(
+  "quantized::conv_transpose3d_dynamic(Tensor qx, __torch__.torch.classes.quantized.Conv3dPackedParamsBase packed_weight, bool reduce_range=False) -> Tensor",
+  dynamicConv,
+);
 
-function packConv(dims: number, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number, transpose = false, outputPadding: readonly number[] = new Array<number>(dims).fill(0)): unknown {
+function packConv(
+  dims: number,
+  weight: Tensor,
+  bias: Tensor | null,
+  stride: readonly number[],
+  padding: readonly number[],
+  dilation: readonly number[],
+  groups: number,
+  transpose = false,
+  outputPadding: readonly number[] = new Array<number>(dims).fill(0),
+): unknown {
   if (weight.ndim !== dims + 2) throw new OperatorError(`Weights are expected to have ${dims + 2} dimensions`);
-  if (stride.length !== dims) throw new OperatorError(`stride should contain ${dims} elements for ${dims}D convolution.`);
-  if (padding.length !== dims) throw new OperatorError(`Specify front/top/left padding only. end/bottom/right padding assumed to be equal to front/top/left`);
+  if (stride.length !== dims)
+    throw new OperatorError(`stride should contain ${dims} elements for ${dims}D convolution.`);
+  if (padding.length !== dims)
+    throw new OperatorError(
+      `Specify front/top/left padding only. end/bottom/right padding assumed to be equal to front/top/left`,
+    );
+  if (transpose && weight.quantizer && weight.quantizer.scheme !== "per_tensor_affine")
+    throw new OperatorError("Per Channel Quantization is currently disabled for transposed conv");
   const params: ConvParams = { weight, bias, stride, padding, dilation, groups, transpose, outputPadding };
   return makeNative<ConvParams>(`quantized.Conv${dims}dPackedParamsBase`, params, [bias]);
 }
@@ -307,22 +465,53 @@ function planar(values: readonly number[], first: number): number[] {
   return [first, ...values];
 }
 
-op("quantized::conv1d_prepack(Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, int groups) -> __torch__.torch.classes.quantized.Conv2dPackedParamsBase", (weight, bias, stride, padding, dilation, groups) =>
-  packConv(2, plane(weight), bias, planar(stride, 1), planar(padding, 0), planar(dilation, 1), groups),
+op(
+  "quantized::conv1d_prepack(Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, int groups) -> __torch__.torch.classes.quantized.Conv2dPackedParamsBase",
+  (weight, bias, stride, padding, dilation, groups) =>
+    packConv(2, plane(weight), bias, planar(stride, 1), planar(padding, 0), planar(dilation, 1), groups),
 );
 
 function plane(weight: Tensor): Tensor {
   return unsqueezeView(weight, weight.ndim - 1);
 }
 
-op("quantized::conv2d_prepack(Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, int groups) -> __torch__.torch.classes.quantized.Conv2dPackedParamsBase", (weight, bias, stride, padding, dilation, groups) => packConv(2, weight, bias, stride, padding, dilation, groups));
-op("quantized::conv_prepack(Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, int groups) -> __torch__.torch.classes.quantized.Conv2dPackedParamsBase", (weight, bias, stride, padding, dilation, groups) => packConv(2, weight, bias, stride, padding, dilation, groups));
-op("quantized::conv3d_prepack(Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, int groups) -> __torch__.torch.classes.quantized.Conv3dPackedParamsBase", (weight, bias, stride, padding, dilation, groups) => packConv(3, weight, bias, stride, padding, dilation, groups));
-op("quantized::conv_transpose1d_prepack(Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] output_padding, int[] dilation, int groups) -> __torch__.torch.classes.quantized.Conv2dPackedParamsBase", (weight, bias, stride, padding, outputPadding, dilation, groups) =>
-  packConv(2, plane(weight), bias, planar(stride, 1), planar(padding, 0), planar(dilation, 1), groups, true, planar(outputPadding, 0)),
+op(
+  "quantized::conv2d_prepack(Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, int groups) -> __torch__.torch.classes.quantized.Conv2dPackedParamsBase",
+  (weight, bias, stride, padding, dilation, groups) => packConv(2, weight, bias, stride, padding, dilation, groups),
 );
-op("quantized::conv_transpose2d_prepack(Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] output_padding, int[] dilation, int groups) -> __torch__.torch.classes.quantized.Conv2dPackedParamsBase", (weight, bias, stride, padding, outputPadding, dilation, groups) => packConv(2, weight, bias, stride, padding, dilation, groups, true, outputPadding));
-op("quantized::conv_transpose3d_prepack(Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] output_padding, int[] dilation, int groups) -> __torch__.torch.classes.quantized.Conv3dPackedParamsBase", (weight, bias, stride, padding, outputPadding, dilation, groups) => packConv(3, weight, bias, stride, padding, dilation, groups, true, outputPadding));
+op(
+  "quantized::conv_prepack(Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, int groups) -> __torch__.torch.classes.quantized.Conv2dPackedParamsBase",
+  (weight, bias, stride, padding, dilation, groups) => packConv(2, weight, bias, stride, padding, dilation, groups),
+);
+op(
+  "quantized::conv3d_prepack(Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, int groups) -> __torch__.torch.classes.quantized.Conv3dPackedParamsBase",
+  (weight, bias, stride, padding, dilation, groups) => packConv(3, weight, bias, stride, padding, dilation, groups),
+);
+op(
+  "quantized::conv_transpose1d_prepack(Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] output_padding, int[] dilation, int groups) -> __torch__.torch.classes.quantized.Conv2dPackedParamsBase",
+  (weight, bias, stride, padding, outputPadding, dilation, groups) =>
+    packConv(
+      2,
+      plane(weight),
+      bias,
+      planar(stride, 1),
+      planar(padding, 0),
+      planar(dilation, 1),
+      groups,
+      true,
+      planar(outputPadding, 0),
+    ),
+);
+op(
+  "quantized::conv_transpose2d_prepack(Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] output_padding, int[] dilation, int groups) -> __torch__.torch.classes.quantized.Conv2dPackedParamsBase",
+  (weight, bias, stride, padding, outputPadding, dilation, groups) =>
+    packConv(2, weight, bias, stride, padding, dilation, groups, true, outputPadding),
+);
+op(
+  "quantized::conv_transpose3d_prepack(Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] output_padding, int[] dilation, int groups) -> __torch__.torch.classes.quantized.Conv3dPackedParamsBase",
+  (weight, bias, stride, padding, outputPadding, dilation, groups) =>
+    packConv(3, weight, bias, stride, padding, dilation, groups, true, outputPadding),
+);
 
 function unpacked(packed: unknown): [Tensor, Tensor | null] {
   return callNative(packed, "unpack") as [Tensor, Tensor | null];
@@ -333,21 +522,48 @@ function unpackedLine(packed: unknown): [Tensor, Tensor | null] {
   return [squeezeView(weight, [weight.ndim - 2]), bias];
 }
 
-op("quantized::conv1d_unpack(__torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weights) -> (Tensor unpacked_weights, Tensor? B_origin)", unpackedLine);
-op("quantized::conv_transpose1d_unpack(__torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weights) -> (Tensor unpacked_weights, Tensor? B_origin)", unpackedLine);
-op("quantized::conv2d_unpack(__torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weights) -> (Tensor unpacked_weights, Tensor? B_origin)", unpacked);
-op("quantized::conv_unpack(__torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weights) -> (Tensor unpacked_weights, Tensor? B_origin)", unpacked);
-op("quantized::conv3d_unpack(__torch__.torch.classes.quantized.Conv3dPackedParamsBase packed_weights) -> (Tensor unpacked_weights, Tensor? B_origin)", unpacked);
-op("quantized::conv_transpose2d_unpack(__torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weights) -> (Tensor unpacked_weights, Tensor? B_origin)", unpacked);
-op("quantized::conv_transpose3d_unpack(__torch__.torch.classes.quantized.Conv3dPackedParamsBase packed_weights) -> (Tensor unpacked_weights, Tensor? B_origin)", unpacked);
+op(
+  "quantized::conv1d_unpack(__torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weights) -> (Tensor unpacked_weights, Tensor? B_origin)",
+  unpackedLine,
+);
+op(
+  "quantized::conv_transpose1d_unpack(__torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weights) -> (Tensor unpacked_weights, Tensor? B_origin)",
+  unpackedLine,
+);
+op(
+  "quantized::conv2d_unpack(__torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weights) -> (Tensor unpacked_weights, Tensor? B_origin)",
+  unpacked,
+);
+op(
+  "quantized::conv_unpack(__torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weights) -> (Tensor unpacked_weights, Tensor? B_origin)",
+  unpacked,
+);
+op(
+  "quantized::conv3d_unpack(__torch__.torch.classes.quantized.Conv3dPackedParamsBase packed_weights) -> (Tensor unpacked_weights, Tensor? B_origin)",
+  unpacked,
+);
+op(
+  "quantized::conv_transpose2d_unpack(__torch__.torch.classes.quantized.Conv2dPackedParamsBase packed_weights) -> (Tensor unpacked_weights, Tensor? B_origin)",
+  unpacked,
+);
+op(
+  "quantized::conv_transpose3d_unpack(__torch__.torch.classes.quantized.Conv3dPackedParamsBase packed_weights) -> (Tensor unpacked_weights, Tensor? B_origin)",
+  unpacked,
+);
 
-for (const [prefix, dims] of [["conv2d", 2], ["conv3d", 3], ["conv_transpose2d", 2], ["conv_transpose3d", 3]] as const) {
+for (const [prefix, dims] of [
+  ["conv2d", 2],
+  ["conv3d", 3],
+  ["conv_transpose2d", 2],
+  ["conv_transpose3d", 3],
+] as const) {
   const packed = `(__torch__.torch.classes.quantized.Conv${dims}dPackedParamsBase packed_weights)`;
   for (const name of ["stride", "padding", "output_padding", "dilation"] as const) {
     op(`quantized::${prefix}_${name}${packed} -> int[]`, ((object: unknown) => callNative(object, name)) as never);
   }
   op(`quantized::${prefix}_groups${packed} -> int`, ((object: unknown) => callNative(object, "groups")) as never);
-  op(`quantized::${prefix}_transpose${packed} -> int`, ((object: unknown) => (callNative(object, "transpose") ? 1 : 0)) as never);
+  op(`quantized::${prefix}_transpose${packed} -> int`, ((object: unknown) =>
+    callNative(object, "transpose") ? 1 : 0) as never);
 }
 
 op("quantized::conv2d_unpack_sizes(Any packed_weights) -> Any", (packed) => {

@@ -19,7 +19,10 @@ interface Cell {
 }
 
 function cellOf(weightInput: unknown, weightHidden: unknown, reduceRange: boolean): Cell {
-  return { input: (x) => dynamicLinear(x, weightInput, reduceRange), hidden: (h) => dynamicLinear(h, weightHidden, reduceRange) };
+  return {
+    input: (x) => dynamicLinear(x, weightInput, reduceRange),
+    hidden: (h) => dynamicLinear(h, weightHidden, reduceRange),
+  };
 }
 
 type Kind = "lstm" | "gru" | "rnn_tanh" | "rnn_relu";
@@ -62,35 +65,46 @@ function step(kind: Kind, gates: Tensor, h: Tensor, c: Tensor | null, cell: Cell
   return { h: fromDoubles(next, [rows, size], DTYPES.float32), c: null };
 }
 
-op("quantized::quantized_lstm_cell_dynamic(Tensor input, Tensor[] hx, __torch__.torch.classes.quantized.LinearPackedParamsBase w_ih, __torch__.torch.classes.quantized.LinearPackedParamsBase w_hh, Tensor bias_ih, Tensor bias_hh) -> (Tensor, Tensor)", (input, hx, wi, wh): [Tensor, Tensor] => {
-  const cell = cellOf(wi, wh, true);
-  const out = step("lstm", cell.input(input), hx[0]!, hx[1]!, cell);
-  return [out.h, out.c!];
-});
+op(
+  "quantized::quantized_lstm_cell_dynamic(Tensor input, Tensor[] hx, __torch__.torch.classes.quantized.LinearPackedParamsBase w_ih, __torch__.torch.classes.quantized.LinearPackedParamsBase w_hh, Tensor bias_ih, Tensor bias_hh) -> (Tensor, Tensor)",
+  (input, hx, wi, wh): [Tensor, Tensor] => {
+    const cell = cellOf(wi, wh, true);
+    const out = step("lstm", cell.input(input), hx[0]!, hx[1]!, cell);
+    return [out.h, out.c!];
+  },
+);
 
 for (const kind of ["gru", "rnn_tanh", "rnn_relu"] as const) {
-  type Schema = "quantized::quantized_gru_cell_dynamic(Tensor input, Tensor hx, Any w_ih, Any w_hh, Tensor b_ih, Tensor b_hh) -> Tensor";
+  type Schema =
+    "quantized::quantized_gru_cell_dynamic(Tensor input, Tensor hx, Any w_ih, Any w_hh, Tensor b_ih, Tensor b_hh) -> Tensor";
   const packed = "__torch__.torch.classes.quantized.LinearPackedParamsBase";
-  op(`quantized::quantized_${kind}_cell_dynamic(Tensor input, Tensor hx, ${packed} w_ih, ${packed} w_hh, Tensor b_ih, Tensor b_hh) -> Tensor` as Schema, (input, hx, wi, wh) => {
-    const cell = cellOf(wi, wh, true);
-    return step(kind, cell.input(input), hx, null, cell).h;
-  });
+  op(
+    `quantized::quantized_${kind}_cell_dynamic(Tensor input, Tensor hx, ${packed} w_ih, ${packed} w_hh, Tensor b_ih, Tensor b_hh) -> Tensor` as Schema,
+    (input, hx, wi, wh) => {
+      const cell = cellOf(wi, wh, true);
+      return step(kind, cell.input(input), hx, null, cell).h;
+    },
+  );
 }
 
 /** State of a `CellParamsBase`: kind, tensors, floats, ints, packed weights. */
 type CellState = [string, Tensor[], number[], number[], unknown[]];
 
-op("quantized::make_quantized_cell_params_dynamic(__torch__.torch.classes.quantized.LinearPackedParamsBase w_ih, __torch__.torch.classes.quantized.LinearPackedParamsBase w_hh, Tensor bias_ih, Tensor bias_hh, bool reduce_range=False) -> __torch__.torch.classes.rnn.CellParamsBase", (wi, wh, bi, bh, reduceRange) =>
-  makeNative<CellState>("rnn.CellParamsBase", ["quantized_dynamic", [bi, bh], [], [reduceRange ? 1 : 0], [wi, wh]]),
+op(
+  "quantized::make_quantized_cell_params_dynamic(__torch__.torch.classes.quantized.LinearPackedParamsBase w_ih, __torch__.torch.classes.quantized.LinearPackedParamsBase w_hh, Tensor bias_ih, Tensor bias_hh, bool reduce_range=False) -> __torch__.torch.classes.rnn.CellParamsBase",
+  (wi, wh, bi, bh, reduceRange) =>
+    makeNative<CellState>("rnn.CellParamsBase", ["quantized_dynamic", [bi, bh], [], [reduceRange ? 1 : 0], [wi, wh]]),
 );
-op("quantized::make_quantized_cell_params_fp16(__torch__.torch.classes.quantized.LinearPackedParamsBase w_ih, __torch__.torch.classes.quantized.LinearPackedParamsBase w_hh) -> __torch__.torch.classes.rnn.CellParamsBase", (wi, wh) =>
-  makeNative<CellState>("rnn.CellParamsBase", ["quantized_fp16", [], [], [], [wi, wh]]),
+op(
+  "quantized::make_quantized_cell_params_fp16(__torch__.torch.classes.quantized.LinearPackedParamsBase w_ih, __torch__.torch.classes.quantized.LinearPackedParamsBase w_hh) -> __torch__.torch.classes.rnn.CellParamsBase",
+  (wi, wh) => makeNative<CellState>("rnn.CellParamsBase", ["quantized_fp16", [], [], [], [wi, wh]]),
 );
 
 function cellParams(params: unknown): Cell {
   if (!(params instanceof ScriptObject)) throw new OperatorError("expected cell parameters");
   const [kind, , , ints, packed] = nativeState<CellState>(params);
-  if (kind !== "quantized_dynamic" && kind !== "quantized_fp16") throw new OperatorError(`Cannot run recurrent cell parameters of kind "${kind}"`);
+  if (kind !== "quantized_dynamic" && kind !== "quantized_fp16")
+    throw new OperatorError(`Cannot run recurrent cell parameters of kind "${kind}"`);
   return cellOf(packed[0], packed[1], ints[0] === 1);
 }
 
@@ -112,7 +126,14 @@ interface LayerOutput {
 }
 
 /** One direction of one layer. The products with the inputs of all steps are one product: its activations are quantized together. */
-function runLayer(kind: Kind, { data, sizes }: Sequence, h0: Tensor, c0: Tensor | null, cell: Cell, isReverse: boolean): LayerOutput {
+function runLayer(
+  kind: Kind,
+  { data, sizes }: Sequence,
+  h0: Tensor,
+  c0: Tensor | null,
+  cell: Cell,
+  isReverse: boolean,
+): LayerOutput {
   const gates = cell.input(data);
   const size = h0.sizes[1]!;
   const total = sizes.reduce((a, b) => a + b, 0);
@@ -135,7 +156,11 @@ function runLayer(kind: Kind, { data, sizes }: Sequence, h0: Tensor, c0: Tensor 
     if (finalC && next.c) finalC.set(doublesOf(next.c));
     out.set(doublesOf(next.h), starts[t]! * size);
   }
-  return { data: out, h: fromDoubles(finalH, h0.sizes, DTYPES.float32), c: finalC ? fromDoubles(finalC, h0.sizes, DTYPES.float32) : null };
+  return {
+    data: out,
+    h: fromDoubles(finalH, h0.sizes, DTYPES.float32),
+    c: finalC ? fromDoubles(finalC, h0.sizes, DTYPES.float32) : null,
+  };
 }
 
 interface Recurrent {
@@ -146,11 +171,18 @@ interface Recurrent {
 }
 
 /** All layers; states are (layers * directions, batch, size). */
-function runRecurrent({ kind, params, layers, isBidirectional }: Recurrent, input: Sequence, h0: Tensor, c0: Tensor | null): { data: Tensor; h: Tensor; c: Tensor | null } {
+function runRecurrent(
+  { kind, params, layers, isBidirectional }: Recurrent,
+  input: Sequence,
+  h0: Tensor,
+  c0: Tensor | null,
+): { data: Tensor; h: Tensor; c: Tensor | null } {
   const directions = isBidirectional ? 2 : 1;
-  if (params.length !== layers * directions) throw new OperatorError(`Expected ${layers * directions} cells, got ${params.length}`);
+  if (params.length !== layers * directions)
+    throw new OperatorError(`Expected ${layers * directions} cells, got ${params.length}`);
   const [, batch, size] = h0.sizes as [number, number, number];
-  const state = (t: Tensor, k: number): Tensor => fromDoubles(doublesOf(t).slice(k * batch * size, (k + 1) * batch * size), [batch, size], DTYPES.float32);
+  const state = (t: Tensor, k: number): Tensor =>
+    fromDoubles(doublesOf(t).slice(k * batch * size, (k + 1) * batch * size), [batch, size], DTYPES.float32);
   const hs: Tensor[] = [];
   const cs: Tensor[] = [];
   let { data } = input;
@@ -159,7 +191,14 @@ function runRecurrent({ kind, params, layers, isBidirectional }: Recurrent, inpu
     const outputs: LayerOutput[] = [];
     for (let d = 0; d < directions; d++) {
       const k = layer * directions + d;
-      const out = runLayer(kind, { data, sizes: input.sizes }, state(h0, k), c0 ? state(c0, k) : null, cellParams(params[k]), d === 1);
+      const out = runLayer(
+        kind,
+        { data, sizes: input.sizes },
+        state(h0, k),
+        c0 ? state(c0, k) : null,
+        cellParams(params[k]),
+        d === 1,
+      );
       outputs.push(out);
       hs.push(out.h);
       if (out.c) cs.push(out.c);
@@ -182,7 +221,14 @@ function runRecurrent({ kind, params, layers, isBidirectional }: Recurrent, inpu
 function paddedInput(input: Tensor, batchFirst: boolean): { sequence: Sequence; steps: number; batch: number } {
   const t = batchFirst ? transposeView(input, 0, 1) : input;
   const [steps, batch, width] = t.sizes as [number, number, number];
-  return { sequence: { data: fromDoubles(doublesOf(t), [steps * batch, width], DTYPES.float32), sizes: new Array<number>(steps).fill(batch) }, steps, batch };
+  return {
+    sequence: {
+      data: fromDoubles(doublesOf(t), [steps * batch, width], DTYPES.float32),
+      sizes: new Array<number>(steps).fill(batch),
+    },
+    steps,
+    batch,
+  };
 }
 
 function unpadded(data: Tensor, steps: number, batch: number, batchFirst: boolean): Tensor {
@@ -192,26 +238,57 @@ function unpadded(data: Tensor, steps: number, batch: number, batchFirst: boolea
 
 const PARAMS = "__torch__.torch.classes.rnn.CellParamsBase[] params";
 
-type LstmInput = "aten::quantized_lstm.input(Tensor input, Tensor[] hx, Any params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)";
-op(`aten::quantized_lstm.input(Tensor input, Tensor[] hx, ${PARAMS}, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)` as LstmInput, (input, hx, params, _biases, layers, _dropout, _train, isBidirectional, batchFirst): [Tensor, Tensor, Tensor] => {
-  if (hx.length !== 2) throw new OperatorError("lstm expects two hidden states");
-  const { sequence, steps, batch } = paddedInput(input, batchFirst);
-  const out = runRecurrent({ kind: "lstm", params: params as unknown[], layers, isBidirectional }, sequence, hx[0]!, hx[1]!);
-  return [unpadded(out.data, steps, batch, batchFirst), out.h, out.c!];
-});
-type LstmData = "aten::quantized_lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, Any params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)";
-op(`aten::quantized_lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, ${PARAMS}, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)` as LstmData, (data, batchSizes, hx, params, _biases, layers, _dropout, _train, isBidirectional): [Tensor, Tensor, Tensor] => {
-  const out = runRecurrent({ kind: "lstm", params: params as unknown[], layers, isBidirectional }, { data, sizes: Array.from(indicesOf(batchSizes)) }, hx[0]!, hx[1]!);
-  return [out.data, out.h, out.c!];
-});
-type GruInput = "aten::quantized_gru.input(Tensor input, Tensor hx, Any params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)";
-op(`aten::quantized_gru.input(Tensor input, Tensor hx, ${PARAMS}, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)` as GruInput, (input, hx, params, _biases, layers, _dropout, _train, isBidirectional, batchFirst): [Tensor, Tensor] => {
-  const { sequence, steps, batch } = paddedInput(input, batchFirst);
-  const out = runRecurrent({ kind: "gru", params: params as unknown[], layers, isBidirectional }, sequence, hx, null);
-  return [unpadded(out.data, steps, batch, batchFirst), out.h];
-});
-type GruData = "aten::quantized_gru.data(Tensor data, Tensor batch_sizes, Tensor hx, Any params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)";
-op(`aten::quantized_gru.data(Tensor data, Tensor batch_sizes, Tensor hx, ${PARAMS}, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)` as GruData, (data, batchSizes, hx, params, _biases, layers, _dropout, _train, isBidirectional): [Tensor, Tensor] => {
-  const out = runRecurrent({ kind: "gru", params: params as unknown[], layers, isBidirectional }, { data, sizes: Array.from(indicesOf(batchSizes)) }, hx, null);
-  return [out.data, out.h];
-});
+type LstmInput =
+  "aten::quantized_lstm.input(Tensor input, Tensor[] hx, Any params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)";
+op(
+  `aten::quantized_lstm.input(Tensor input, Tensor[] hx, ${PARAMS}, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)` as LstmInput,
+  (input, hx, params, _biases, layers, _dropout, _train, isBidirectional, batchFirst): [Tensor, Tensor, Tensor] => {
+    if (hx.length !== 2) throw new OperatorError("lstm expects two hidden states");
+    const { sequence, steps, batch } = paddedInput(input, batchFirst);
+    const out = runRecurrent(
+      { kind: "lstm", params: params as unknown[], layers, isBidirectional },
+      sequence,
+      hx[0]!,
+      hx[1]!,
+    );
+    return [unpadded(out.data, steps, batch, batchFirst), out.h, out.c!];
+  },
+);
+type LstmData =
+  "aten::quantized_lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, Any params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)";
+op(
+  `aten::quantized_lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, ${PARAMS}, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)` as LstmData,
+  (data, batchSizes, hx, params, _biases, layers, _dropout, _train, isBidirectional): [Tensor, Tensor, Tensor] => {
+    const out = runRecurrent(
+      { kind: "lstm", params: params as unknown[], layers, isBidirectional },
+      { data, sizes: Array.from(indicesOf(batchSizes)) },
+      hx[0]!,
+      hx[1]!,
+    );
+    return [out.data, out.h, out.c!];
+  },
+);
+type GruInput =
+  "aten::quantized_gru.input(Tensor input, Tensor hx, Any params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)";
+op(
+  `aten::quantized_gru.input(Tensor input, Tensor hx, ${PARAMS}, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)` as GruInput,
+  (input, hx, params, _biases, layers, _dropout, _train, isBidirectional, batchFirst): [Tensor, Tensor] => {
+    const { sequence, steps, batch } = paddedInput(input, batchFirst);
+    const out = runRecurrent({ kind: "gru", params: params as unknown[], layers, isBidirectional }, sequence, hx, null);
+    return [unpadded(out.data, steps, batch, batchFirst), out.h];
+  },
+);
+type GruData =
+  "aten::quantized_gru.data(Tensor data, Tensor batch_sizes, Tensor hx, Any params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)";
+op(
+  `aten::quantized_gru.data(Tensor data, Tensor batch_sizes, Tensor hx, ${PARAMS}, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)` as GruData,
+  (data, batchSizes, hx, params, _biases, layers, _dropout, _train, isBidirectional): [Tensor, Tensor] => {
+    const out = runRecurrent(
+      { kind: "gru", params: params as unknown[], layers, isBidirectional },
+      { data, sizes: Array.from(indicesOf(batchSizes)) },
+      hx,
+      null,
+    );
+    return [out.data, out.h];
+  },
+);

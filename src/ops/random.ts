@@ -6,7 +6,15 @@ import { copyInto, writeOutResult } from "../tensor/copy.ts";
 import { fromData, toFloat64Array } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { Generator, defaultGenerator } from "../tensor/generator.ts";
-import { digitsOf, fillNormal, fillSerially, sampleBinomial, sampleGamma, samplePoisson, uniformDraw } from "../tensor/kernels/random.ts";
+import {
+  digitsOf,
+  fillNormal,
+  fillSerially,
+  sampleBinomial,
+  sampleGamma,
+  samplePoisson,
+  uniformDraw,
+} from "../tensor/kernels/random.ts";
 import { getDefaultDtype } from "../tensor/promotion.ts";
 import { normalizeInt, type Int } from "../tensor/scalar.ts";
 import { broadcastShapes } from "../tensor/strides.ts";
@@ -36,7 +44,8 @@ builtin("aten::seed(Generator(a!) self) -> int", (self: Generator) => {
 
 function checkFloating(self: Tensor, name: string): void {
   const { category } = self.dtype;
-  if (category !== "float" && category !== "complex") throw new OperatorError(`"${name}" not implemented for '${self.dtype.cppName}'`);
+  if (category !== "float" && category !== "complex")
+    throw new OperatorError(`"${name}" not implemented for '${self.dtype.cppName}'`);
 }
 
 function uniformInto(self: Tensor, from: number, to: number, generator: Generator | null): Tensor {
@@ -45,7 +54,8 @@ function uniformInto(self: Tensor, from: number, to: number, generator: Generato
     return self;
   }
   checkFloating(self, "check_uniform_bounds");
-  if (from > to) throw new OperatorError(`uniform_ expects to return a [from, to) range, but found from=${from} > to=${to}`);
+  if (from > to)
+    throw new OperatorError(`uniform_ expects to return a [from, to) range, but found from=${from} > to=${to}`);
   const draw = uniformDraw(self.dtype, generatorOr(generator));
   const round = self.dtype === DTYPES.float64 ? (x: number) => x : Math.fround;
   const width = round(to - from);
@@ -61,53 +71,81 @@ function normalInto(self: Tensor, mean: number, std: number, generator: Generato
     normalInto(view_as_real(self), mean, std / Math.SQRT2, generator);
     return self;
   }
-  if (self.dtype.category !== "float") throw new OperatorError(`"normal_kernel_cpu" not implemented for '${self.dtype.cppName}'`);
+  if (self.dtype.category !== "float")
+    throw new OperatorError(`"normal_kernel_cpu" not implemented for '${self.dtype.cppName}'`);
   fillNormal(self, mean, std, generatorOr(generator));
   return self;
 }
 
-op("aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)", uniformInto);
-op("aten::uniform(Tensor self, float from=0., float to=1., *, Generator? generator=None) -> Tensor", (self, from, to, g) => uniformInto(emptyLike(self), from, to, g));
-op("aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)", normalInto);
-op("aten::normal_functional(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor", (self, mean, std, g) => normalInto(emptyLike(self), mean, std, g));
-op("aten::_no_grad_normal_(Tensor(a!) tensor, float mean, float std, Generator? generator=None) -> Tensor(a!)", normalInto);
-op("aten::_no_grad_uniform_(Tensor(a!) tensor, float a, float b, Generator? generator=None) -> Tensor(a!)", uniformInto);
+op(
+  "aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)",
+  uniformInto,
+);
+op(
+  "aten::uniform(Tensor self, float from=0., float to=1., *, Generator? generator=None) -> Tensor",
+  (self, from, to, g) => uniformInto(emptyLike(self), from, to, g),
+);
+op(
+  "aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)",
+  normalInto,
+);
+op(
+  "aten::normal_functional(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor",
+  (self, mean, std, g) => normalInto(emptyLike(self), mean, std, g),
+);
+op(
+  "aten::_no_grad_normal_(Tensor(a!) tensor, float mean, float std, Generator? generator=None) -> Tensor(a!)",
+  normalInto,
+);
+op(
+  "aten::_no_grad_uniform_(Tensor(a!) tensor, float a, float b, Generator? generator=None) -> Tensor(a!)",
+  uniformInto,
+);
 
 const defaultDtype = (dtype: number | null): DType => dtypeOr(dtype, getDefaultDtype());
 
-op("aten::rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor", (size, dtype, _l, device) =>
-  uniformInto(newTensor(size, defaultDtype(dtype), device), 0, 1, null),
+op(
+  "aten::rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  (size, dtype, _l, device) => uniformInto(newTensor(size, defaultDtype(dtype), device), 0, 1, null),
 );
-op("aten::rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor", (size, g, dtype, _l, device) =>
-  uniformInto(newTensor(size, defaultDtype(dtype), device), 0, 1, g),
+op(
+  "aten::rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  (size, g, dtype, _l, device) => uniformInto(newTensor(size, defaultDtype(dtype), device), 0, 1, g),
 );
-op("aten::randn(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor", (size, dtype, _l, device) =>
-  normalInto(newTensor(size, defaultDtype(dtype), device), 0, 1, null),
+op(
+  "aten::randn(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  (size, dtype, _l, device) => normalInto(newTensor(size, defaultDtype(dtype), device), 0, 1, null),
 );
-op("aten::randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor", (size, g, dtype, _l, device) =>
-  normalInto(newTensor(size, defaultDtype(dtype), device), 0, 1, g),
+op(
+  "aten::randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  (size, g, dtype, _l, device) => normalInto(newTensor(size, defaultDtype(dtype), device), 0, 1, g),
 );
 
 const like = (self: Tensor, dtype: number | null): Tensor => emptyLike(self, dtypeOr(dtype, self.dtype));
 
-op("aten::rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor", (self, dtype) =>
-  uniformInto(like(self, dtype), 0, 1, null),
+op(
+  "aten::rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
+  (self, dtype) => uniformInto(like(self, dtype), 0, 1, null),
 );
-op("aten::rand_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor", (self, g, dtype) =>
-  uniformInto(like(self, dtype), 0, 1, g),
+op(
+  "aten::rand_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
+  (self, g, dtype) => uniformInto(like(self, dtype), 0, 1, g),
 );
-op("aten::randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor", (self, dtype) =>
-  normalInto(like(self, dtype), 0, 1, null),
+op(
+  "aten::randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
+  (self, dtype) => normalInto(like(self, dtype), 0, 1, null),
 );
-op("aten::randn_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor", (self, g, dtype) =>
-  normalInto(like(self, dtype), 0, 1, g),
+op(
+  "aten::randn_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
+  (self, g, dtype) => normalInto(like(self, dtype), 0, 1, g),
 );
 
 const RANGE_OF_64_BITS = 2 ** 28; // from here on 32 bits would favour some values too much
 
 /** Integers in [low, high). */
 function integersInto(self: Tensor, low: number, high: number, generator: Generator | null): Tensor {
-  if (low >= high) throw new OperatorError(`random_ expects 'from' to be less than 'to', but got from=${low} >= to=${high}`);
+  if (low >= high)
+    throw new OperatorError(`random_ expects 'from' to be less than 'to', but got from=${low} >= to=${high}`);
   const g = generatorOr(generator);
   const range = high - low;
   if (range >= RANGE_OF_64_BITS) {
@@ -143,29 +181,46 @@ function openEnd(dtype: DType): number {
 }
 
 op("aten::random_(Tensor(a!) self, *, Generator? generator=None) -> Tensor(a!)", fullRangeInto);
-op("aten::random_.to(Tensor(a!) self, int to, *, Generator? generator=None) -> Tensor(a!)", (self, to, g) => integersInto(self, 0, to, g));
-op("aten::random_.from(Tensor(a!) self, int from, int? to, *, Generator? generator=None) -> Tensor(a!)", (self, from, to, g) => integersInto(self, from, to ?? openEnd(self.dtype), g));
+op("aten::random_.to(Tensor(a!) self, int to, *, Generator? generator=None) -> Tensor(a!)", (self, to, g) =>
+  integersInto(self, 0, to, g),
+);
+op(
+  "aten::random_.from(Tensor(a!) self, int from, int? to, *, Generator? generator=None) -> Tensor(a!)",
+  (self, from, to, g) => integersInto(self, from, to ?? openEnd(self.dtype), g),
+);
 op("aten::random(Tensor self, *, Generator? generator=None) -> Tensor", (self, g) => fullRangeInto(emptyLike(self), g));
-op("aten::random.to(Tensor self, int to, *, Generator? generator=None) -> Tensor", (self, to, g) => integersInto(emptyLike(self), 0, to, g));
-op("aten::random.from(Tensor self, int from, int? to, *, Generator? generator=None) -> Tensor", (self, from, to, g) => integersInto(emptyLike(self), from, to ?? openEnd(self.dtype), g));
+op("aten::random.to(Tensor self, int to, *, Generator? generator=None) -> Tensor", (self, to, g) =>
+  integersInto(emptyLike(self), 0, to, g),
+);
+op("aten::random.from(Tensor self, int from, int? to, *, Generator? generator=None) -> Tensor", (self, from, to, g) =>
+  integersInto(emptyLike(self), from, to ?? openEnd(self.dtype), g),
+);
 
-op("aten::randint(SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor", (high, size, dtype, _l, device) =>
-  integersInto(newTensor(size, dtypeOr(dtype, DTYPES.int64), device), 0, high, null),
+op(
+  "aten::randint(SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  (high, size, dtype, _l, device) => integersInto(newTensor(size, dtypeOr(dtype, DTYPES.int64), device), 0, high, null),
 );
-op("aten::randint.generator(SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor", (high, size, g, dtype, _l, device) =>
-  integersInto(newTensor(size, dtypeOr(dtype, DTYPES.int64), device), 0, high, g),
+op(
+  "aten::randint.generator(SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  (high, size, g, dtype, _l, device) => integersInto(newTensor(size, dtypeOr(dtype, DTYPES.int64), device), 0, high, g),
 );
-op("aten::randint.low(SymInt low, SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor", (low, high, size, dtype, _l, device) =>
-  integersInto(newTensor(size, dtypeOr(dtype, DTYPES.int64), device), low, high, null),
+op(
+  "aten::randint.low(SymInt low, SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  (low, high, size, dtype, _l, device) =>
+    integersInto(newTensor(size, dtypeOr(dtype, DTYPES.int64), device), low, high, null),
 );
-op("aten::randint.low_generator(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor", (low, high, size, g, dtype, _l, device) =>
-  integersInto(newTensor(size, dtypeOr(dtype, DTYPES.int64), device), low, high, g),
+op(
+  "aten::randint.low_generator(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  (low, high, size, g, dtype, _l, device) =>
+    integersInto(newTensor(size, dtypeOr(dtype, DTYPES.int64), device), low, high, g),
 );
-op("aten::randint_like(Tensor self, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor", (self, high, dtype) =>
-  integersInto(like(self, dtype), 0, high, null),
+op(
+  "aten::randint_like(Tensor self, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
+  (self, high, dtype) => integersInto(like(self, dtype), 0, high, null),
 );
-op("aten::randint_like.low_dtype(Tensor self, SymInt low, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor", (self, low, high, dtype) =>
-  integersInto(like(self, dtype), low, high, null),
+op(
+  "aten::randint_like.low_dtype(Tensor self, SymInt low, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
+  (self, low, high, dtype) => integersInto(like(self, dtype), low, high, null),
 );
 
 function permutation(n: number, dtype: DType, generator: Generator | null): Tensor {
@@ -181,16 +236,29 @@ function permutation(n: number, dtype: DType, generator: Generator | null): Tens
   return fromData(values, [n], dtype);
 }
 
-op("aten::randperm(SymInt n, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor", (n, dtype) => permutation(n, dtypeOr(dtype, DTYPES.int64), null));
-op("aten::randperm.generator(SymInt n, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor", (n, g, dtype) => permutation(n, dtypeOr(dtype, DTYPES.int64), g));
+op(
+  "aten::randperm(SymInt n, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  (n, dtype) => permutation(n, dtypeOr(dtype, DTYPES.int64), null),
+);
+op(
+  "aten::randperm.generator(SymInt n, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  (n, g, dtype) => permutation(n, dtypeOr(dtype, DTYPES.int64), g),
+);
 
 // normal with tensors of means or deviations: standard values first, then scale and shift
 function normalAround(mean: Tensor | number, std: Tensor | number, generator: Generator | null): Tensor {
   if (typeof std !== "number") {
-    if (std.dtype.category === "complex") throw new OperatorError("normal expects standard deviation to be non-complex");
-    if (std.numel > 0 && toFloat64Array(std).some((v) => !(v >= 0))) throw new OperatorError("normal expects all elements of std >= 0.0");
+    if (std.dtype.category === "complex")
+      throw new OperatorError("normal expects standard deviation to be non-complex");
+    if (std.numel > 0 && toFloat64Array(std).some((v) => !(v >= 0)))
+      throw new OperatorError("normal expects all elements of std >= 0.0");
   }
-  const sizes = typeof mean === "number" ? (std as Tensor).sizes : typeof std === "number" ? mean.sizes : broadcastShapes(mean.sizes, std.sizes);
+  const sizes =
+    typeof mean === "number"
+      ? (std as Tensor).sizes
+      : typeof std === "number"
+        ? mean.sizes
+        : broadcastShapes(mean.sizes, std.sizes);
   const dtype = typeof mean === "number" ? (std as Tensor).dtype : mean.dtype;
   const out = emptyTensor([...sizes], dtype);
   if (typeof std === "number") {
@@ -208,8 +276,9 @@ function normalAround(mean: Tensor | number, std: Tensor | number, generator: Ge
 op("aten::normal.Tensor_float(Tensor mean, float std=1., *, Generator? generator=None) -> Tensor", normalAround);
 op("aten::normal.float_Tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor", normalAround);
 op("aten::normal.Tensor_Tensor(Tensor mean, Tensor std, *, Generator? generator=None) -> Tensor", normalAround);
-op("aten::normal.float_float(float mean, float std, SymInt[] size, *, Generator? generator=None, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor", (mean, std, size, g, dtype, _l, device) =>
-  normalInto(newTensor(size, defaultDtype(dtype), device), mean, std, g),
+op(
+  "aten::normal.float_float(float mean, float std, SymInt[] size, *, Generator? generator=None, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  (mean, std, size, g, dtype, _l, device) => normalInto(newTensor(size, defaultDtype(dtype), device), mean, std, g),
 );
 
 function bernoulliInto(self: Tensor, p: number, generator: Generator | null): Tensor {
@@ -220,7 +289,8 @@ function bernoulliInto(self: Tensor, p: number, generator: Generator | null): Te
 }
 
 function bernoulliFrom(self: Tensor, p: Tensor, generator: Generator | null): Tensor {
-  if (p.dtype.category !== "float") throw new OperatorError(`expected probabilities tensor to have floating type, got ${p.dtype.cppName}`);
+  if (p.dtype.category !== "float")
+    throw new OperatorError(`expected probabilities tensor to have floating type, got ${p.dtype.cppName}`);
   const g = generatorOr(generator);
   const probabilities = toFloat64Array(expand(p, [...self.sizes], false));
   const draw = p.dtype === DTYPES.float64 ? () => g.uniformDouble() : () => g.uniformBits(24);
@@ -232,15 +302,25 @@ function bernoulliFrom(self: Tensor, p: Tensor, generator: Generator | null): Te
   return self;
 }
 
-export const bernoulli_ = op("aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)", bernoulliInto);
+export const bernoulli_ = op(
+  "aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)",
+  bernoulliInto,
+);
 op("aten::bernoulli_.Tensor(Tensor(a!) self, Tensor p, *, Generator? generator=None) -> Tensor(a!)", bernoulliFrom);
-op("aten::bernoulli(Tensor self, *, Generator? generator=None) -> Tensor", (self, g) => bernoulliFrom(emptyLike(self), self, g));
-op("aten::bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor", (self, p, g) => bernoulliInto(emptyLike(self), p, g));
-op("aten::bernoulli.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor", (self, p, g) => bernoulliFrom(emptyLike(self), p, g));
+op("aten::bernoulli(Tensor self, *, Generator? generator=None) -> Tensor", (self, g) =>
+  bernoulliFrom(emptyLike(self), self, g),
+);
+op("aten::bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor", (self, p, g) =>
+  bernoulliInto(emptyLike(self), p, g),
+);
+op("aten::bernoulli.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor", (self, p, g) =>
+  bernoulliFrom(emptyLike(self), p, g),
+);
 
 /** Distributions that are one function of a uniform or normal double. */
 function drawn(name: string, self: Tensor, generator: Generator | null, transform: (g: Generator) => number): Tensor {
-  if (self.dtype.category === "complex" || self.dtype.category === "bool") throw new OperatorError(`"${name}" not implemented for '${self.dtype.cppName}'`);
+  if (self.dtype.category === "complex" || self.dtype.category === "bool")
+    throw new OperatorError(`"${name}" not implemented for '${self.dtype.cppName}'`);
   const g = generatorOr(generator);
   fillSerially(self, () => transform(g));
   return self;
@@ -248,19 +328,27 @@ function drawn(name: string, self: Tensor, generator: Generator | null, transfor
 
 function exponentialInto(self: Tensor, lambda: number, generator: Generator | null): Tensor {
   if (!(lambda > 0)) throw new OperatorError(`exponential_ expects lambda > 0.0, but found lambda=${lambda}`);
-  if (self.dtype.category !== "float") throw new OperatorError("Exponential distribution is a continuous probability distribution. dtype must be a floating point but you specified " + self.dtype.cppName.toLowerCase());
+  if (self.dtype.category !== "float")
+    throw new OperatorError(
+      "Exponential distribution is a continuous probability distribution. dtype must be a floating point but you specified " +
+        self.dtype.cppName.toLowerCase(),
+    );
   return drawn("exponential_", self, generator, (g) => (-1 / lambda) * Math.log1p(-g.uniformDouble()));
 }
 
 function cauchyInto(self: Tensor, median: number, sigma: number, generator: Generator | null): Tensor {
   if (!(sigma > 0)) throw new OperatorError(`cauchy_ expects sigma > 0.0, but found sigma=${sigma}`);
-  if (self.dtype.category !== "float") throw new OperatorError(`Cauchy distribution is a continuous probability distribution. dtype must be a floating point but you specified ${self.dtype.cppName.toLowerCase()}`);
+  if (self.dtype.category !== "float")
+    throw new OperatorError(
+      `Cauchy distribution is a continuous probability distribution. dtype must be a floating point but you specified ${self.dtype.cppName.toLowerCase()}`,
+    );
   return drawn("cauchy_", self, generator, (g) => median + sigma * Math.tan(Math.PI * (g.uniformDouble() - 0.5)));
 }
 
 function logNormalInto(self: Tensor, mean: number, std: number, generator: Generator | null): Tensor {
   if (!(std > 0)) throw new OperatorError(`log_normal_ expects std > 0.0, but found std=${std}`);
-  if (self.dtype.category !== "float") throw new OperatorError(`"log_normal_cpu" not implemented for '${self.dtype.cppName}'`);
+  if (self.dtype.category !== "float")
+    throw new OperatorError(`"log_normal_cpu" not implemented for '${self.dtype.cppName}'`);
   return drawn("log_normal_cpu", self, generator, (g) => Math.exp(g.normal() * std + mean));
 }
 
@@ -269,23 +357,44 @@ function geometricInto(self: Tensor, p: number, generator: Generator | null): Te
   return drawn("geometric_cpu", self, generator, (g) => Math.ceil(Math.log(g.uniformDouble()) / Math.log1p(-p)));
 }
 
-const exponential_ = op("aten::exponential_(Tensor(a!) self, float lambd=1., *, Generator? generator=None) -> Tensor(a!)", exponentialInto);
-op("aten::exponential(Tensor self, float lambd=1., *, Generator? generator=None) -> Tensor", (self, lambda, g) => exponentialInto(emptyLike(self), lambda, g));
-op("aten::cauchy_(Tensor(a!) self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor(a!)", cauchyInto);
-op("aten::cauchy(Tensor self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor", (self, median, sigma, g) => cauchyInto(emptyLike(self), median, sigma, g));
-op("aten::log_normal_(Tensor(a!) self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor(a!)", logNormalInto);
-op("aten::log_normal(Tensor self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor", (self, mean, std, g) => logNormalInto(emptyLike(self), mean, std, g));
+const exponential_ = op(
+  "aten::exponential_(Tensor(a!) self, float lambd=1., *, Generator? generator=None) -> Tensor(a!)",
+  exponentialInto,
+);
+op("aten::exponential(Tensor self, float lambd=1., *, Generator? generator=None) -> Tensor", (self, lambda, g) =>
+  exponentialInto(emptyLike(self), lambda, g),
+);
+op(
+  "aten::cauchy_(Tensor(a!) self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor(a!)",
+  cauchyInto,
+);
+op(
+  "aten::cauchy(Tensor self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor",
+  (self, median, sigma, g) => cauchyInto(emptyLike(self), median, sigma, g),
+);
+op(
+  "aten::log_normal_(Tensor(a!) self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor(a!)",
+  logNormalInto,
+);
+op(
+  "aten::log_normal(Tensor self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor",
+  (self, mean, std, g) => logNormalInto(emptyLike(self), mean, std, g),
+);
 op("aten::geometric_(Tensor(a!) self, float p, *, Generator? generator=None) -> Tensor(a!)", geometricInto);
-op("aten::geometric(Tensor self, float p, *, Generator? generator=None) -> Tensor", (self, p, g) => geometricInto(emptyLike(self), p, g));
+op("aten::geometric(Tensor self, float p, *, Generator? generator=None) -> Tensor", (self, p, g) =>
+  geometricInto(emptyLike(self), p, g),
+);
 
 function sampled(self: Tensor, sample: (value: number) => number): Tensor {
   return fromData(Array.from(toFloat64Array(self), sample), self.sizes, self.dtype);
 }
 
-op("aten::poisson(Tensor self, Generator? generator=None) -> Tensor", (self, g) => sampled(self, (rate) => {
-  if (!(rate >= 0)) throw new OperatorError("invalid Poisson rate, expected rate to be non-negative");
-  return samplePoisson(rate, generatorOr(g));
-}));
+op("aten::poisson(Tensor self, Generator? generator=None) -> Tensor", (self, g) =>
+  sampled(self, (rate) => {
+    if (!(rate >= 0)) throw new OperatorError("invalid Poisson rate, expected rate to be non-negative");
+    return samplePoisson(rate, generatorOr(g));
+  }),
+);
 op("aten::_standard_gamma(Tensor self, Generator? generator=None) -> Tensor", (self, g) => {
   const least = self.dtype === DTYPES.float64 ? 2.2250738585072014e-308 : 1.1754943508222875e-38;
   return sampled(self, (shape) => Math.max(least, sampleGamma(shape, generatorOr(g))));
@@ -305,59 +414,76 @@ op("aten::binomial(Tensor count, Tensor prob, Generator? generator=None) -> Tens
   const sizes = broadcastShapes(count.sizes, prob.sizes);
   const counts = toFloat64Array(expand(count, sizes, false));
   const probs = toFloat64Array(expand(prob, sizes, false));
-  return fromData(Array.from(counts, (n, i) => sampleBinomial(n, probs[i]!, generatorOr(g))), sizes, count.dtype);
+  return fromData(
+    Array.from(counts, (n, i) => sampleBinomial(n, probs[i]!, generatorOr(g))),
+    sizes,
+    count.dtype,
+  );
 });
 
-op("aten::multinomial.out(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)", (self, count, replacement, generator, out) => {
-  if (out.dtype !== DTYPES.int64) throw new OperatorError(`multinomial expects Long tensor out, got: ${out.dtype.cppName}`);
-  writeOutResult(out, callOperator("aten::multinomial", [self, count, replacement, generator]) as Tensor);
-  return out;
-});
-op("aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor", (self, count, replacement, generator) => {
-  const { ndim } = self;
-  if (ndim < 1 || ndim > 2) throw new OperatorError("prob_dist must be 1 or 2 dim");
-  if (self.dtype.category !== "float") throw new OperatorError(`multinomial only supports floating-point dtypes for input, got: ${self.dtype.cppName}`);
-  if (count <= 0) throw new OperatorError("cannot sample n_sample <= 0 samples");
-  const categories = self.sizes[ndim - 1]!;
-  if (!replacement && count > categories) throw new OperatorError("cannot sample n_sample > prob_dist.size(-1) samples without replacement");
-  // consecutive integers must be exact in float32
-  if (categories > 2 ** 24) throw new OperatorError("number of categories cannot exceed 2^24");
-  const values = toFloat64Array(self);
-  const wrong = values.find((v) => !(v >= 0) || v === Infinity);
-  if (wrong !== undefined) {
-    if (!replacement || count === 1) throw new OperatorError("probability tensor contains either `inf`, `nan` or element < 0");
-    throw new OperatorError(`invalid multinomial distribution (encountering probability entry ${wrong < 0 ? "< 0" : "= infinity or NaN"})`);
-  }
-  const rows = ndim === 1 ? 1 : self.sizes[0]!;
-  for (let r = 0; r < rows; r++) {
-    let sum = 0;
-    for (let c = 0; c < categories; c++) sum += values[r * categories + c]!;
-    if (rows > 0 && categories > 0 && sum <= 0) throw new OperatorError("invalid multinomial distribution (sum of probabilities <= 0)");
-  }
-  if (!replacement || count === 1) {
-    // the largest p / Exp(1) are a sample without replacement
-    const q = exponential_(emptyLike(self), 1, generator);
-    const ratio = div(self, q);
-    return count === 1 ? argmax(ratio, -1, true) : topk(ratio, count, -1, true, true)[1];
-  }
-  const g = generatorOr(generator);
-  const out: number[] = [];
-  for (let r = 0; r < rows; r++) {
-    const cumulative = new Float64Array(categories);
-    let sum = 0;
-    for (let c = 0; c < categories; c++) cumulative[c] = sum += values[r * categories + c]!;
-    for (let c = 0; c < categories; c++) cumulative[c] = cumulative[c]! / sum;
-    for (let s = 0; s < count; s++) {
-      const u = g.uniformDouble();
-      let low = 0;
-      let high = categories;
-      while (low < high) {
-        const middle = low + ((high - low) >> 1);
-        if (cumulative[middle]! < u) low = middle + 1;
-        else high = middle;
-      }
-      out.push(Math.min(low, categories - 1));
+op(
+  "aten::multinomial.out(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)",
+  (self, count, replacement, generator, out) => {
+    if (out.dtype !== DTYPES.int64)
+      throw new OperatorError(`multinomial expects Long tensor out, got: ${out.dtype.cppName}`);
+    writeOutResult(out, callOperator("aten::multinomial", [self, count, replacement, generator]) as Tensor);
+    return out;
+  },
+);
+op(
+  "aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor",
+  (self, count, replacement, generator) => {
+    const { ndim } = self;
+    if (ndim < 1 || ndim > 2) throw new OperatorError("prob_dist must be 1 or 2 dim");
+    if (self.dtype.category !== "float")
+      throw new OperatorError(`multinomial only supports floating-point dtypes for input, got: ${self.dtype.cppName}`);
+    if (count <= 0) throw new OperatorError("cannot sample n_sample <= 0 samples");
+    const categories = self.sizes[ndim - 1]!;
+    if (!replacement && count > categories)
+      throw new OperatorError("cannot sample n_sample > prob_dist.size(-1) samples without replacement");
+    // consecutive integers must be exact in float32
+    if (categories > 2 ** 24) throw new OperatorError("number of categories cannot exceed 2^24");
+    const values = toFloat64Array(self);
+    const wrong = values.find((v) => !(v >= 0) || v === Infinity);
+    if (wrong !== undefined) {
+      if (!replacement || count === 1)
+        throw new OperatorError("probability tensor contains either `inf`, `nan` or element < 0");
+      throw new OperatorError(
+        `invalid multinomial distribution (encountering probability entry ${wrong < 0 ? "< 0" : "= infinity or NaN"})`,
+      );
     }
-  }
-  return fromData(out, ndim === 1 ? [count] : [rows, count], DTYPES.int64);
-});
+    const rows = ndim === 1 ? 1 : self.sizes[0]!;
+    for (let r = 0; r < rows; r++) {
+      let sum = 0;
+      for (let c = 0; c < categories; c++) sum += values[r * categories + c]!;
+      if (rows > 0 && categories > 0 && sum <= 0)
+        throw new OperatorError("invalid multinomial distribution (sum of probabilities <= 0)");
+    }
+    if (!replacement || count === 1) {
+      // the largest p / Exp(1) are a sample without replacement
+      const q = exponential_(emptyLike(self), 1, generator);
+      const ratio = div(self, q);
+      return count === 1 ? argmax(ratio, -1, true) : topk(ratio, count, -1, true, true)[1];
+    }
+    const g = generatorOr(generator);
+    const out: number[] = [];
+    for (let r = 0; r < rows; r++) {
+      const cumulative = new Float64Array(categories);
+      let sum = 0;
+      for (let c = 0; c < categories; c++) cumulative[c] = sum += values[r * categories + c]!;
+      for (let c = 0; c < categories; c++) cumulative[c] = cumulative[c]! / sum;
+      for (let s = 0; s < count; s++) {
+        const u = g.uniformDouble();
+        let low = 0;
+        let high = categories;
+        while (low < high) {
+          const middle = low + ((high - low) >> 1);
+          if (cumulative[middle]! < u) low = middle + 1;
+          else high = middle;
+        }
+        out.push(Math.min(low, categories - 1));
+      }
+    }
+    return fromData(out, ndim === 1 ? [count] : [rows, count], DTYPES.int64);
+  },
+);

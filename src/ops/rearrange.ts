@@ -20,7 +20,11 @@ function flipDims(self: Tensor, dims: readonly number[]): Tensor {
   for (const d of wrapped) {
     if (self.ndim === 0) continue;
     const n = self.sizes[d]!;
-    out = gatherDim(out, d, Int32Array.from({ length: n }, (_, i) => n - 1 - i));
+    out = gatherDim(
+      out,
+      d,
+      Int32Array.from({ length: n }, (_, i) => n - 1 - i),
+    );
   }
   return out === self ? cloneTensor(self) : out;
 }
@@ -38,26 +42,33 @@ op("aten::flipud(Tensor self) -> Tensor", (self) => {
 function rollDim(self: Tensor, dim: number, shift: number): Tensor {
   const n = self.sizes[dim]!;
   if (n === 0) return cloneTensor(self);
-  return gatherDim(self, dim, Int32Array.from({ length: n }, (_, i) => (((i - shift) % n) + n) % n));
+  return gatherDim(
+    self,
+    dim,
+    Int32Array.from({ length: n }, (_, i) => (((i - shift) % n) + n) % n),
+  );
 }
 
-export const roll = op("aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor", (self, shiftsIn, dimsIn) => {
-  const shifts = list(shiftsIn);
-  const dims = list(dimsIn);
-  if (self.numel === 0) return cloneTensor(self);
-  if (dims.length === 0 && shifts.length === 1) {
-    const flat = reshapeTensor(self, [-1]);
-    return reshapeTensor(rollDim(flat, 0, shifts[0]!), self.sizes);
-  }
-  if (shifts.length === 0) throw new OperatorError("`shifts` required");
-  if (dims.length !== shifts.length) {
-    throw new OperatorError(`shifts and dimensions must align. shifts: ${shifts.length}, dims:${dims.length}`);
-  }
-  if (self.ndim === 0) throw new OperatorError(`Dimension specified as ${dims[0]} but tensor has no dimensions`);
-  let out = self;
-  dims.forEach((d, i) => (out = rollDim(out, wrapDim(d, self.ndim), shifts[i]!)));
-  return out;
-});
+export const roll = op(
+  "aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor",
+  (self, shiftsIn, dimsIn) => {
+    const shifts = list(shiftsIn);
+    const dims = list(dimsIn);
+    if (self.numel === 0) return cloneTensor(self);
+    if (dims.length === 0 && shifts.length === 1) {
+      const flat = reshapeTensor(self, [-1]);
+      return reshapeTensor(rollDim(flat, 0, shifts[0]!), self.sizes);
+    }
+    if (shifts.length === 0) throw new OperatorError("`shifts` required");
+    if (dims.length !== shifts.length) {
+      throw new OperatorError(`shifts and dimensions must align. shifts: ${shifts.length}, dims:${dims.length}`);
+    }
+    if (self.ndim === 0) throw new OperatorError(`Dimension specified as ${dims[0]} but tensor has no dimensions`);
+    let out = self;
+    dims.forEach((d, i) => (out = rollDim(out, wrapDim(d, self.ndim), shifts[i]!)));
+    return out;
+  },
+);
 
 op("aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor", (self, kIn, dimsIn) => {
   const dims = list(dimsIn);
@@ -92,8 +103,12 @@ function triangle(self: Tensor, name: string, keep: (row: number, col: number) =
   return out;
 }
 
-export const tril = op("aten::tril(Tensor self, SymInt diagonal=0) -> Tensor", (self, k) => triangle(self, "tril", (r, c) => c - r <= k));
-export const triu = op("aten::triu(Tensor self, SymInt diagonal=0) -> Tensor", (self, k) => triangle(self, "triu", (r, c) => c - r >= k));
+export const tril = op("aten::tril(Tensor self, SymInt diagonal=0) -> Tensor", (self, k) =>
+  triangle(self, "tril", (r, c) => c - r <= k),
+);
+export const triu = op("aten::triu(Tensor self, SymInt diagonal=0) -> Tensor", (self, k) =>
+  triangle(self, "triu", (r, c) => c - r >= k),
+);
 
 function diagEmbed(self: Tensor, offset: number, dim1In: number, dim2In: number): Tensor {
   const ndim = self.ndim + 1;
@@ -111,31 +126,35 @@ function diagEmbed(self: Tensor, offset: number, dim1In: number, dim2In: number)
 
 op("aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor", diagEmbed);
 export const diag = op("aten::diag(Tensor self, int diagonal=0) -> Tensor", (self, k) => {
-  if (self.ndim !== 1 && self.ndim !== 2) throw new OperatorError(`diag(): Supports 1D or 2D tensors. Got ${self.ndim}D`);
+  if (self.ndim !== 1 && self.ndim !== 2)
+    throw new OperatorError(`diag(): Supports 1D or 2D tensors. Got ${self.ndim}D`);
   return self.ndim === 1 ? diagEmbed(self, k, 0, 1) : cloneTensor(diagonalView(self, k, 0, 1), 0);
 });
 op("aten::diagflat(Tensor self, int offset=0) -> Tensor", (self, k) => diagEmbed(reshapeTensor(self, [-1]), k, 0, 1));
 
-op("aten::fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) -> Tensor(a!)", (self, value: Scalar, wrap) => {
-  if (self.ndim < 2) throw new OperatorError("dimensions must larger than 1");
-  if (self.ndim > 2 && self.sizes.some((s) => s !== self.sizes[0])) {
-    throw new OperatorError("all dimensions of input must be of equal length");
-  }
-  const height = self.sizes[0]!;
-  const width = self.sizes[1]!;
-  const step = self.strides.reduce((a, b) => a + b, 0);
-  const count = Math.min(height, width);
-  if (count === 0) return self;
-  fillScalar(viewOf(self, [count], [step]), value);
-  if (wrap && self.ndim === 2 && height > width + 1) {
-    // the diagonal begins again after a row left out
-    for (let row = width + 1; row < height; row += width + 1) {
-      const n = Math.min(width, height - row);
-      fillScalar(viewOf(self, [n], [step], self.storageOffset + row * self.strides[0]!), value);
+op(
+  "aten::fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) -> Tensor(a!)",
+  (self, value: Scalar, wrap) => {
+    if (self.ndim < 2) throw new OperatorError("dimensions must larger than 1");
+    if (self.ndim > 2 && self.sizes.some((s) => s !== self.sizes[0])) {
+      throw new OperatorError("all dimensions of input must be of equal length");
     }
-  }
-  return self;
-});
+    const height = self.sizes[0]!;
+    const width = self.sizes[1]!;
+    const step = self.strides.reduce((a, b) => a + b, 0);
+    const count = Math.min(height, width);
+    if (count === 0) return self;
+    fillScalar(viewOf(self, [count], [step]), value);
+    if (wrap && self.ndim === 2 && height > width + 1) {
+      // the diagonal begins again after a row left out
+      for (let row = width + 1; row < height; row += width + 1) {
+        const n = Math.min(width, height - row);
+        fillScalar(viewOf(self, [n], [step], self.storageOffset + row * self.strides[0]!), value);
+      }
+    }
+    return self;
+  },
+);
 
 op("aten::trace(Tensor self) -> Tensor", (self) => {
   if (self.ndim !== 2) throw new OperatorError(`trace: expected a matrix, but got tensor with dim ${self.ndim}`);
@@ -157,7 +176,8 @@ op("aten::trace(Tensor self) -> Tensor", (self) => {
 });
 
 export const one_hot = op("aten::one_hot(Tensor self, int num_classes=-1) -> Tensor", (self, classesIn) => {
-  if (self.dtype !== DTYPES.int64) throw new OperatorError("one_hot is only applicable to index tensor of type LongTensor.");
+  if (self.dtype !== DTYPES.int64)
+    throw new OperatorError("one_hot is only applicable to index tensor of type LongTensor.");
   if (self.numel === 0) {
     if (classesIn <= 0) throw new OperatorError("Can not infer total number of classes from empty tensor.");
     return emptyTensor([...self.sizes, classesIn], DTYPES.int64);
@@ -179,11 +199,16 @@ export const one_hot = op("aten::one_hot(Tensor self, int num_classes=-1) -> Ten
 });
 
 op("aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor", (self, r) => {
-  if (self.ndim < 3) throw new OperatorError(`pixel_shuffle expects input to have at least 3 dimensions, but got input with ${self.ndim} dimension(s)`);
+  if (self.ndim < 3)
+    throw new OperatorError(
+      `pixel_shuffle expects input to have at least 3 dimensions, but got input with ${self.ndim} dimension(s)`,
+    );
   if (r <= 0) throw new OperatorError(`pixel_shuffle expects a positive upscale_factor, but got ${r}`);
   const [c, h, w] = self.sizes.slice(-3) as [number, number, number];
   if (c % (r * r) !== 0) {
-    throw new OperatorError(`pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but input.size(-3)=${c} is not divisible by ${r * r}`);
+    throw new OperatorError(
+      `pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but input.size(-3)=${c} is not divisible by ${r * r}`,
+    );
   }
   const lead = self.sizes.slice(0, -3);
   const n = lead.length;
@@ -192,11 +217,20 @@ op("aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor", (self, r) =
   return reshapeTensor(cloneTensor(permuteView(split, order), 0), [...lead, c / (r * r), h * r, w * r]);
 });
 op("aten::pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor", (self, r) => {
-  if (self.ndim < 3) throw new OperatorError(`pixel_unshuffle expects input to have at least 3 dimensions, but got input with ${self.ndim} dimension(s)`);
+  if (self.ndim < 3)
+    throw new OperatorError(
+      `pixel_unshuffle expects input to have at least 3 dimensions, but got input with ${self.ndim} dimension(s)`,
+    );
   if (r <= 0) throw new OperatorError(`pixel_unshuffle expects a positive downscale_factor, but got ${r}`);
   const [c, h, w] = self.sizes.slice(-3) as [number, number, number];
-  if (h % r !== 0) throw new OperatorError(`pixel_unshuffle expects height to be divisible by downscale_factor, but input.size(-2)=${h} is not divisible by ${r}`);
-  if (w % r !== 0) throw new OperatorError(`pixel_unshuffle expects width to be divisible by downscale_factor, but input.size(-1)=${w} is not divisible by ${r}`);
+  if (h % r !== 0)
+    throw new OperatorError(
+      `pixel_unshuffle expects height to be divisible by downscale_factor, but input.size(-2)=${h} is not divisible by ${r}`,
+    );
+  if (w % r !== 0)
+    throw new OperatorError(
+      `pixel_unshuffle expects width to be divisible by downscale_factor, but input.size(-1)=${w} is not divisible by ${r}`,
+    );
   const lead = self.sizes.slice(0, -3);
   const n = lead.length;
   const split = reshapeTensor(self, [...lead, c, h / r, r, w / r, r]);
@@ -205,10 +239,15 @@ op("aten::pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor", (self, 
 });
 
 function channelShuffle(self: Tensor, groups: number): Tensor {
-  if (self.ndim <= 2) throw new OperatorError(`channel_shuffle expects input with > 2 dims, but got input with sizes ${formatList(self.sizes)}`);
-  if (groups <= 0) throw new OperatorError(`Number of groups to divide channels in must be positive. Value of groups:${groups}`);
+  if (self.ndim <= 2)
+    throw new OperatorError(
+      `channel_shuffle expects input with > 2 dims, but got input with sizes ${formatList(self.sizes)}`,
+    );
+  if (groups <= 0)
+    throw new OperatorError(`Number of groups to divide channels in must be positive. Value of groups:${groups}`);
   const c = self.sizes[1]!;
-  if (c % groups !== 0) throw new OperatorError(`Number of channels must be divisible by groups. Got ${c} channels and ${groups} groups.`);
+  if (c % groups !== 0)
+    throw new OperatorError(`Number of channels must be divisible by groups. Got ${c} channels and ${groups} groups.`);
   const rest = numelOf(self.sizes.slice(2));
   const split = reshapeTensor(self, [self.sizes[0]!, groups, c / groups, rest]);
   return reshapeTensor(cloneTensor(permuteView(split, [0, 2, 1, 3]), 0), self.sizes);
@@ -225,12 +264,18 @@ interface Patches {
 }
 
 function patchCounts(spatial: readonly number[], p: Patches): [number, number] {
-  const count = (d: number): number => Math.floor((spatial[d]! + 2 * p.padding[d]! - (p.dilation[d]! * (p.kernel[d]! - 1) + 1)) / p.stride[d]!) + 1;
+  const count = (d: number): number =>
+    Math.floor((spatial[d]! + 2 * p.padding[d]! - (p.dilation[d]! * (p.kernel[d]! - 1) + 1)) / p.stride[d]!) + 1;
   return [count(0), count(1)];
 }
 
 /** Visits (plane element, column element) of every patch position inside the image. */
-function eachPatchElement(spatial: readonly number[], counts: readonly [number, number], p: Patches, visit: (pixel: number, row: number, column: number) => void): void {
+function eachPatchElement(
+  spatial: readonly number[],
+  counts: readonly [number, number],
+  p: Patches,
+  visit: (pixel: number, row: number, column: number) => void,
+): void {
   const [kh, kw] = p.kernel as [number, number];
   for (let a = 0; a < kh; a++) {
     for (let b = 0; b < kw; b++) {
@@ -248,7 +293,10 @@ function eachPatchElement(spatial: readonly number[], counts: readonly [number, 
 
 function checkPatches(p: Patches): void {
   const check = (v: readonly number[], what: string, least: number): void => {
-    if (v.some((x) => x < least)) throw new OperatorError(`${what} should be ${least > 0 ? "greater than zero" : "non-negative"}, but got ${what}_height: ${v[0]} ${what}_width: ${v[1]}`);
+    if (v.some((x) => x < least))
+      throw new OperatorError(
+        `${what} should be ${least > 0 ? "greater than zero" : "non-negative"}, but got ${what}_height: ${v[0]} ${what}_width: ${v[1]}`,
+      );
   };
   check(p.kernel, "kernel", 1);
   check(p.dilation, "dilation", 1);
@@ -260,76 +308,90 @@ function requirePatchDtype(self: Tensor, kernel: string): void {
   if (self.dtype.category === "int") throw new OperatorError(`"${kernel}" not implemented for '${self.dtype.cppName}'`);
 }
 
-op("aten::im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor", (self, kernel, dilation, padding, stride) => {
-  const p: Patches = { kernel, dilation, padding, stride };
-  checkPatches(p);
-  const isBatched = self.ndim === 4;
-  requirePatchDtype(self, "im2col_out_cpu");
-  if (self.ndim !== 3 && self.ndim !== 4) {
-    throw new OperatorError(`Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but got: ${formatList(self.sizes)}`);
-  }
-  const [batch, channels, h, w] = (isBatched ? self.sizes : [1, ...self.sizes]) as [number, number, number, number];
-  const counts = patchCounts([h, w], p);
-  if (counts[0] < 1 || counts[1] < 1) {
-    throw new OperatorError(`Given input with spatial size (${h}, ${w}), kernel_size=(${kernel.join(", ")}), dilation=(${dilation.join(", ")}), padding=(${padding.join(", ")}), stride=(${stride.join(", ")}), calculated shape of the array of sliding blocks as (${counts.join(", ")}), but its components must be at least one.`);
-  }
-  const taps = kernel[0]! * kernel[1]!;
-  const columns = counts[0] * counts[1];
-  const source = cloneTensor(self, 0);
-  const out = emptyTensor([...(isBatched ? [batch] : []), channels * taps, columns], self.dtype);
-  const { of, per } = moveUnit(self.dtype);
-  const from = of(source.storage.segment);
-  const to = of(out.storage.segment);
-  for (let n = 0; n < batch * channels; n++) {
-    const a = (source.base0 + n * h * w) * per;
-    const b = (out.base0 + n * taps * columns) * per;
-    eachPatchElement([h, w], counts, p, (pixel, row, column) => {
-      for (let k = 0; k < per; k++) to[b + (row * columns + column) * per + k] = from[a + pixel * per + k]!;
-    });
-  }
-  return out;
-});
+op(
+  "aten::im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor",
+  (self, kernel, dilation, padding, stride) => {
+    const p: Patches = { kernel, dilation, padding, stride };
+    checkPatches(p);
+    const isBatched = self.ndim === 4;
+    requirePatchDtype(self, "im2col_out_cpu");
+    if (self.ndim !== 3 && self.ndim !== 4) {
+      throw new OperatorError(
+        `Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but got: ${formatList(self.sizes)}`,
+      );
+    }
+    const [batch, channels, h, w] = (isBatched ? self.sizes : [1, ...self.sizes]) as [number, number, number, number];
+    const counts = patchCounts([h, w], p);
+    if (counts[0] < 1 || counts[1] < 1) {
+      throw new OperatorError(
+        `Given input with spatial size (${h}, ${w}), kernel_size=(${kernel.join(", ")}), dilation=(${dilation.join(", ")}), padding=(${padding.join(", ")}), stride=(${stride.join(", ")}), calculated shape of the array of sliding blocks as (${counts.join(", ")}), but its components must be at least one.`,
+      );
+    }
+    const taps = kernel[0]! * kernel[1]!;
+    const columns = counts[0] * counts[1];
+    const source = cloneTensor(self, 0);
+    const out = emptyTensor([...(isBatched ? [batch] : []), channels * taps, columns], self.dtype);
+    const { of, per } = moveUnit(self.dtype);
+    const from = of(source.storage.segment);
+    const to = of(out.storage.segment);
+    for (let n = 0; n < batch * channels; n++) {
+      const a = (source.base0 + n * h * w) * per;
+      const b = (out.base0 + n * taps * columns) * per;
+      eachPatchElement([h, w], counts, p, (pixel, row, column) => {
+        for (let k = 0; k < per; k++) to[b + (row * columns + column) * per + k] = from[a + pixel * per + k]!;
+      });
+    }
+    return out;
+  },
+);
 
-op("aten::col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor", (self, size, kernel, dilation, padding, stride) => {
-  const p: Patches = { kernel, dilation, padding, stride };
-  checkPatches(p);
-  if (self.ndim !== 2 && self.ndim !== 3) {
-    throw new OperatorError(`Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, but got: ${formatList(self.sizes)}`);
-  }
-  const isBatched = self.ndim === 3;
-  requirePatchDtype(self, "col2im_out_cpu");
-  const [batch, rows, columns] = (isBatched ? self.sizes : [1, ...self.sizes]) as [number, number, number];
-  const taps = kernel[0]! * kernel[1]!;
-  if (rows % taps !== 0) {
-    throw new OperatorError(`Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got input.size(1)=${rows} and kernel_size=(${kernel.join(", ")}).`);
-  }
-  const counts = patchCounts(size, p);
-  if (counts[0] * counts[1] !== columns) {
-    throw new OperatorError(
-      `Given output_size=(${size.join(", ")}), kernel_size=(${kernel.join(", ")}), dilation=(${dilation.join(", ")}), padding=(${padding.join(", ")}), stride=(${stride.join(", ")}), expected size of input's dimension 2 to match the calculated number of sliding blocks ${counts[0]} * ${counts[1]} = ${counts[0] * counts[1]}, but got input.size(2)=${columns}.`,
-    );
-  }
-  const channels = rows / taps;
-  const plane = size[0]! * size[1]!;
-  const sizes = [...(isBatched ? [batch] : []), channels, size[0]!, size[1]!];
-  const isComplex = self.dtype.category === "complex";
-  const per = isComplex ? 2 : 1;
-  const wide = cloneTensor(convertTensor(self, isComplex ? DTYPES.complex128 : DTYPES.float64), 0);
-  const x = wide.storage.segment.f64;
-  const sum = emptyTensor(sizes, wide.dtype);
-  const y = sum.storage.segment.f64;
-  for (let n = 0; n < batch * channels; n++) {
-    const a = (wide.base0 + n * taps * columns) * per;
-    const b = (sum.base0 + n * plane) * per;
-    eachPatchElement(size, counts, p, (pixel, row, column) => {
-      for (let k = 0; k < per; k++) {
-        const at = b + pixel * per + k;
-        y[at] = y[at]! + x[a + (row * columns + column) * per + k]!;
-      }
-    });
-  }
-  return convertTensor(sum, self.dtype);
-});
+op(
+  "aten::col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor",
+  (self, size, kernel, dilation, padding, stride) => {
+    const p: Patches = { kernel, dilation, padding, stride };
+    checkPatches(p);
+    if (self.ndim !== 2 && self.ndim !== 3) {
+      throw new OperatorError(
+        `Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, but got: ${formatList(self.sizes)}`,
+      );
+    }
+    const isBatched = self.ndim === 3;
+    requirePatchDtype(self, "col2im_out_cpu");
+    const [batch, rows, columns] = (isBatched ? self.sizes : [1, ...self.sizes]) as [number, number, number];
+    const taps = kernel[0]! * kernel[1]!;
+    if (rows % taps !== 0) {
+      throw new OperatorError(
+        `Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got input.size(1)=${rows} and kernel_size=(${kernel.join(", ")}).`,
+      );
+    }
+    const counts = patchCounts(size, p);
+    if (counts[0] * counts[1] !== columns) {
+      throw new OperatorError(
+        `Given output_size=(${size.join(", ")}), kernel_size=(${kernel.join(", ")}), dilation=(${dilation.join(", ")}), padding=(${padding.join(", ")}), stride=(${stride.join(", ")}), expected size of input's dimension 2 to match the calculated number of sliding blocks ${counts[0]} * ${counts[1]} = ${counts[0] * counts[1]}, but got input.size(2)=${columns}.`,
+      );
+    }
+    const channels = rows / taps;
+    const plane = size[0]! * size[1]!;
+    const sizes = [...(isBatched ? [batch] : []), channels, size[0]!, size[1]!];
+    const isComplex = self.dtype.category === "complex";
+    const per = isComplex ? 2 : 1;
+    const wide = cloneTensor(convertTensor(self, isComplex ? DTYPES.complex128 : DTYPES.float64), 0);
+    const x = wide.storage.segment.f64;
+    const sum = emptyTensor(sizes, wide.dtype);
+    const y = sum.storage.segment.f64;
+    for (let n = 0; n < batch * channels; n++) {
+      const a = (wide.base0 + n * taps * columns) * per;
+      const b = (sum.base0 + n * plane) * per;
+      eachPatchElement(size, counts, p, (pixel, row, column) => {
+        for (let k = 0; k < per; k++) {
+          const at = b + pixel * per + k;
+          y[at] = y[at]! + x[a + (row * columns + column) * per + k]!;
+        }
+      });
+    }
+    return convertTensor(sum, self.dtype);
+  },
+);
 
 op("aten::vander(Tensor x, int? N=None, bool increasing=False) -> Tensor", (x, count, increasing) => {
   if (x.ndim !== 1) throw new OperatorError("x must be a one-dimensional tensor.");
@@ -339,7 +401,9 @@ op("aten::vander(Tensor x, int? N=None, bool increasing=False) -> Tensor", (x, c
 });
 op("aten::linalg_vander(Tensor x, *, SymInt? N=None) -> Tensor", (x, count) => {
   if (x.dtype === DTYPES.float16 || x.dtype === DTYPES.bfloat16 || x.dtype === DTYPES.bool) {
-    throw new OperatorError(`linalg.vander supports floating point, complex, and integer tensors, but got ${x.dtype.cppName}`);
+    throw new OperatorError(
+      `linalg.vander supports floating point, complex, and integer tensors, but got ${x.dtype.cppName}`,
+    );
   }
   const line = x.ndim === 0 ? reshapeTensor(x, [1]) : x;
   const n = count ?? line.sizes[line.ndim - 1]!;

@@ -20,7 +20,14 @@ interface LayerOptions {
   readonly bidirectional: boolean;
 }
 
-function weightsOf(kind: CellKind, params: readonly Tensor[], at: number, hasBiases: boolean, hasProjection: boolean, dtype: DType): CellWeights {
+function weightsOf(
+  kind: CellKind,
+  params: readonly Tensor[],
+  at: number,
+  hasBiases: boolean,
+  hasProjection: boolean,
+  dtype: DType,
+): CellWeights {
   const wIh = params[at]!;
   const wHh = params[at + 1]!;
   const hr = hasProjection ? params[at + 2 + (hasBiases ? 2 : 0)]! : undefined;
@@ -41,13 +48,22 @@ function copyOf(values: Floats): Floats {
 }
 
 /** All layers over packed rows `x` (rows, features). Returns the last layer's rows and the final states. */
-function runLayers(x: Tensor, batchSizes: ArrayLike<number>, h0: Tensor, c0: Tensor | null, params: readonly Tensor[], o: LayerOptions): { out: Tensor; h: Tensor; c: Tensor | null } {
+function runLayers(
+  x: Tensor,
+  batchSizes: ArrayLike<number>,
+  h0: Tensor,
+  c0: Tensor | null,
+  params: readonly Tensor[],
+  o: LayerOptions,
+): { out: Tensor; h: Tensor; c: Tensor | null } {
   const directions = o.bidirectional ? 2 : 1;
   const dtype = computeDtype(x.dtype);
   const hasProjection = o.kind === "lstm" && h0.sizes[2] !== c0!.sizes[2];
   const perDirection = (o.hasBiases ? 4 : 2) + (hasProjection ? 1 : 0);
   if (params.length !== perDirection * directions * o.layers) {
-    throw new OperatorError(`Expected number of parameters to be ${perDirection * directions * o.layers}, but got ${params.length}`);
+    throw new OperatorError(
+      `Expected number of parameters to be ${perDirection * directions * o.layers}, but got ${params.length}`,
+    );
   }
   const batch = h0.sizes[1]!;
   const state = h0.sizes[2]!;
@@ -61,14 +77,28 @@ function runLayers(x: Tensor, batchSizes: ArrayLike<number>, h0: Tensor, c0: Ten
       const index = layer * directions + d;
       const w = weightsOf(o.kind, params, index * perDirection, o.hasBiases, hasProjection, dtype);
       if (w.inputSize !== rows.sizes[1]) {
-        throw new OperatorError(`input.size(-1) must be equal to input_size. Expected ${w.inputSize}, got ${rows.sizes[1]}`);
+        throw new OperatorError(
+          `input.size(-1) must be equal to input_size. Expected ${w.inputSize}, got ${rows.sizes[1]}`,
+        );
       }
       const hPart = h.subarray(index * batch * state, (index + 1) * batch * state);
       const cPart = c0 ? c.subarray(index * batch * hidden, (index + 1) * batch * hidden) : c;
-      runDirection(o.kind, w, floatsAs(rows, dtype), batchSizes, d === 1, hPart, cPart, floatsOf(out), directions * state, d * state);
+      runDirection(
+        o.kind,
+        w,
+        floatsAs(rows, dtype),
+        batchSizes,
+        d === 1,
+        hPart,
+        cPart,
+        floatsOf(out),
+        directions * state,
+        d * state,
+      );
     }
     rows = out;
-    if (o.train && o.dropout > 0 && layer + 1 < o.layers) rows = callOperator("aten::dropout", [rows, o.dropout, true]) as Tensor;
+    if (o.train && o.dropout > 0 && layer + 1 < o.layers)
+      rows = callOperator("aten::dropout", [rows, o.dropout, true]) as Tensor;
   }
   return { out: convertTensor(rows, x.dtype), h: fromFloats(h, h0, dtype), c: c0 && fromFloats(c, c0, dtype) };
 }
@@ -80,17 +110,29 @@ function fromFloats(values: Floats, like: Tensor, dtype: DType): Tensor {
 }
 
 /** A padded sequence (steps, batch, features), or with batch first; state may lack the batch. */
-function runPadded(input: Tensor, h0: Tensor, c0: Tensor | null, params: readonly Tensor[], o: LayerOptions, batchFirst: boolean): { out: Tensor; h: Tensor; c: Tensor | null } {
+function runPadded(
+  input: Tensor,
+  h0: Tensor,
+  c0: Tensor | null,
+  params: readonly Tensor[],
+  o: LayerOptions,
+  batchFirst: boolean,
+): { out: Tensor; h: Tensor; c: Tensor | null } {
   const x = batchFirst ? transposeView(input, 0, 1) : input;
   const [steps, batch, features] = x.sizes as [number, number, number];
   if (h0.sizes[1] !== batch) {
-    throw new OperatorError(`Expected hidden${c0 ? "[0]" : ""} size (${h0.sizes[0]}, ${batch}, ${h0.sizes[2]}), got [${h0.sizes.join(", ")}]`);
+    throw new OperatorError(
+      `Expected hidden${c0 ? "[0]" : ""} size (${h0.sizes[0]}, ${batch}, ${h0.sizes[2]}), got [${h0.sizes.join(", ")}]`,
+    );
   }
   const flat = contiguousAs(x, input.dtype);
   const result = runLayers(
     viewOf(flat, [steps * batch, features], [features, 1]),
     new Array<number>(steps).fill(batch),
-    h0, c0, params, o,
+    h0,
+    c0,
+    params,
+    o,
   );
   const width = result.out.sizes[1]!;
   const out = viewOf(result.out, [steps, batch, width], [batch * width, width, 1]);
@@ -98,40 +140,121 @@ function runPadded(input: Tensor, h0: Tensor, c0: Tensor | null, params: readonl
   return { ...result, out: batchFirst ? transposeView(out, 0, 1) : out };
 }
 
-op("aten::lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)", (input, hx, params, hasBiases, layers, dropout, train, bidirectional, batchFirst): [Tensor, Tensor, Tensor] => {
-  if (hx.length !== 2) throw new OperatorError("lstm expects two hidden states");
-  const r = runPadded(input, hx[0]!, hx[1]!, params, { kind: "lstm", hasBiases, layers, dropout, train, bidirectional }, batchFirst);
-  return [r.out, r.h, r.c!];
-});
-op("aten::lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor, Tensor)", (data, batchSizes, hx, params, hasBiases, layers, dropout, train, bidirectional): [Tensor, Tensor, Tensor] => {
-  if (hx.length !== 2) throw new OperatorError("lstm expects two hidden states");
-  const r = runLayers(data, indicesOf(batchSizes), hx[0]!, hx[1]!, params, { kind: "lstm", hasBiases, layers, dropout, train, bidirectional });
-  return [r.out, r.h, r.c!];
-});
+op(
+  "aten::lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)",
+  (input, hx, params, hasBiases, layers, dropout, train, bidirectional, batchFirst): [Tensor, Tensor, Tensor] => {
+    if (hx.length !== 2) throw new OperatorError("lstm expects two hidden states");
+    const r = runPadded(
+      input,
+      hx[0]!,
+      hx[1]!,
+      params,
+      { kind: "lstm", hasBiases, layers, dropout, train, bidirectional },
+      batchFirst,
+    );
+    return [r.out, r.h, r.c!];
+  },
+);
+op(
+  "aten::lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor, Tensor)",
+  (data, batchSizes, hx, params, hasBiases, layers, dropout, train, bidirectional): [Tensor, Tensor, Tensor] => {
+    if (hx.length !== 2) throw new OperatorError("lstm expects two hidden states");
+    const r = runLayers(data, indicesOf(batchSizes), hx[0]!, hx[1]!, params, {
+      kind: "lstm",
+      hasBiases,
+      layers,
+      dropout,
+      train,
+      bidirectional,
+    });
+    return [r.out, r.h, r.c!];
+  },
+);
 
 function padded(kind: CellKind) {
-  return (input: Tensor, hx: Tensor, params: Tensor[], hasBiases: boolean, layers: number, dropout: number, train: boolean, bidirectional: boolean, batchFirst: boolean): [Tensor, Tensor] => {
-    const r = runPadded(input, hx, null, params, { kind, hasBiases, layers, dropout, train, bidirectional }, batchFirst);
+  return (
+    input: Tensor,
+    hx: Tensor,
+    params: Tensor[],
+    hasBiases: boolean,
+    layers: number,
+    dropout: number,
+    train: boolean,
+    bidirectional: boolean,
+    batchFirst: boolean,
+  ): [Tensor, Tensor] => {
+    const r = runPadded(
+      input,
+      hx,
+      null,
+      params,
+      { kind, hasBiases, layers, dropout, train, bidirectional },
+      batchFirst,
+    );
     return [r.out, r.h];
   };
 }
 
 function packed(kind: CellKind) {
-  return (data: Tensor, batchSizes: Tensor, hx: Tensor, params: Tensor[], hasBiases: boolean, layers: number, dropout: number, train: boolean, bidirectional: boolean): [Tensor, Tensor] => {
-    const r = runLayers(data, indicesOf(batchSizes), hx, null, params, { kind, hasBiases, layers, dropout, train, bidirectional });
+  return (
+    data: Tensor,
+    batchSizes: Tensor,
+    hx: Tensor,
+    params: Tensor[],
+    hasBiases: boolean,
+    layers: number,
+    dropout: number,
+    train: boolean,
+    bidirectional: boolean,
+  ): [Tensor, Tensor] => {
+    const r = runLayers(data, indicesOf(batchSizes), hx, null, params, {
+      kind,
+      hasBiases,
+      layers,
+      dropout,
+      train,
+      bidirectional,
+    });
     return [r.out, r.h];
   };
 }
 
-op("aten::gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)", padded("gru"));
-op("aten::gru.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)", packed("gru"));
-op("aten::rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)", padded("rnn_tanh"));
-op("aten::rnn_tanh.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)", packed("rnn_tanh"));
-op("aten::rnn_relu.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)", padded("rnn_relu"));
-op("aten::rnn_relu.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)", packed("rnn_relu"));
+op(
+  "aten::gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)",
+  padded("gru"),
+);
+op(
+  "aten::gru.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)",
+  packed("gru"),
+);
+op(
+  "aten::rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)",
+  padded("rnn_tanh"),
+);
+op(
+  "aten::rnn_tanh.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)",
+  packed("rnn_tanh"),
+);
+op(
+  "aten::rnn_relu.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)",
+  padded("rnn_relu"),
+);
+op(
+  "aten::rnn_relu.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)",
+  packed("rnn_relu"),
+);
 
 /** One step of a cell; input (batch, features) or (features). */
-function cell(kind: CellKind, input: Tensor, hx: Tensor, cx: Tensor | null, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, bHh: Tensor | null): { h: Tensor; c: Tensor } {
+function cell(
+  kind: CellKind,
+  input: Tensor,
+  hx: Tensor,
+  cx: Tensor | null,
+  wIh: Tensor,
+  wHh: Tensor,
+  bIh: Tensor | null,
+  bHh: Tensor | null,
+): { h: Tensor; c: Tensor } {
   const dtype = computeDtype(input.dtype);
   const isBatched = input.ndim === 2;
   const batch = isBatched ? input.sizes[0]! : 1;
@@ -150,106 +273,137 @@ function checkCell(kind: CellKind, input: Tensor, hx: Tensor, wIh: Tensor, wHh: 
   const hidden = hx.sizes[hx.ndim - 1]!;
   if (wIh.sizes[1] !== features) {
     const rows = input.ndim === 2 ? input.sizes[0]! : 1;
-    throw new OperatorError(`mat1 and mat2 shapes cannot be multiplied (${rows}x${features} and ${wIh.sizes[1]}x${wIh.sizes[0]})`);
+    throw new OperatorError(
+      `mat1 and mat2 shapes cannot be multiplied (${rows}x${features} and ${wIh.sizes[1]}x${wIh.sizes[0]})`,
+    );
   }
   if (wHh.sizes[1] !== hidden || wHh.sizes[0] !== GATES[kind] * hidden) {
     const rows = hx.ndim === 2 ? hx.sizes[0]! : 1;
-    throw new OperatorError(`mat1 and mat2 shapes cannot be multiplied (${rows}x${hidden} and ${wHh.sizes[1]}x${wHh.sizes[0]})`);
+    throw new OperatorError(
+      `mat1 and mat2 shapes cannot be multiplied (${rows}x${hidden} and ${wHh.sizes[1]}x${wHh.sizes[0]})`,
+    );
   }
 }
 
-op("aten::lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor)", (input, hx, wIh, wHh, bIh, bHh): [Tensor, Tensor] => {
-  if (hx.length !== 2) throw new OperatorError("lstm_cell expects two hidden states");
-  const r = cell("lstm", input, hx[0]!, hx[1]!, wIh, wHh, bIh, bHh);
-  return [r.h, r.c];
-});
-op("aten::gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor", (input, hx, wIh, wHh, bIh, bHh) => cell("gru", input, hx, null, wIh, wHh, bIh, bHh).h);
-op("aten::rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor", (input, hx, wIh, wHh, bIh, bHh) => cell("rnn_tanh", input, hx, null, wIh, wHh, bIh, bHh).h);
-op("aten::rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor", (input, hx, wIh, wHh, bIh, bHh) => cell("rnn_relu", input, hx, null, wIh, wHh, bIh, bHh).h);
+op(
+  "aten::lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor)",
+  (input, hx, wIh, wHh, bIh, bHh): [Tensor, Tensor] => {
+    if (hx.length !== 2) throw new OperatorError("lstm_cell expects two hidden states");
+    const r = cell("lstm", input, hx[0]!, hx[1]!, wIh, wHh, bIh, bHh);
+    return [r.h, r.c];
+  },
+);
+op(
+  "aten::gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor",
+  (input, hx, wIh, wHh, bIh, bHh) => cell("gru", input, hx, null, wIh, wHh, bIh, bHh).h,
+);
+op(
+  "aten::rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor",
+  (input, hx, wIh, wHh, bIh, bHh) => cell("rnn_tanh", input, hx, null, wIh, wHh, bIh, bHh).h,
+);
+op(
+  "aten::rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor",
+  (input, hx, wIh, wHh, bIh, bHh) => cell("rnn_relu", input, hx, null, wIh, wHh, bIh, bHh).h,
+);
 
-op("aten::_pack_padded_sequence(Tensor input, Tensor lengths, bool batch_first) -> (Tensor, Tensor)", (inputIn, lengthsIn, batchFirst): [Tensor, Tensor] => {
-  const input = batchFirst ? transposeView(inputIn, 0, 1) : inputIn;
-  const lengths = indicesOf(lengthsIn);
-  const batch = input.sizes[1]!;
-  if (input.numel === 0) throw new OperatorError("Cannot pack empty tensors.");
-  if (lengths.length !== batch) {
-    throw new OperatorError(`Expected \`len(lengths)\` to be equal to batch_size, but got ${lengths.length} (batch_size=${batch})`);
-  }
-  if (lengths[batch - 1]! <= 0) {
-    throw new OperatorError("Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0");
-  }
-  for (let i = 0; i + 1 < batch; i++) {
-    if (lengths[i + 1]! > lengths[i]!) {
+op(
+  "aten::_pack_padded_sequence(Tensor input, Tensor lengths, bool batch_first) -> (Tensor, Tensor)",
+  (inputIn, lengthsIn, batchFirst): [Tensor, Tensor] => {
+    const input = batchFirst ? transposeView(inputIn, 0, 1) : inputIn;
+    const lengths = indicesOf(lengthsIn);
+    const batch = input.sizes[1]!;
+    if (input.numel === 0) throw new OperatorError("Cannot pack empty tensors.");
+    if (lengths.length !== batch) {
       throw new OperatorError(
-        "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass `enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if you do not need ONNX exportability.",
+        `Expected \`len(lengths)\` to be equal to batch_size, but got ${lengths.length} (batch_size=${batch})`,
       );
     }
-  }
-  const steps = lengths[0]!;
-  if (input.sizes[0]! < steps) {
-    throw new OperatorError(`Expected sequence length to be larger than or equal to the longest length, got ${input.sizes[0]} and ${steps}`);
-  }
-  const sizes: number[] = [];
-  for (let t = 0; t < steps; t++) sizes.push(lengths.filter((l) => l > t).length);
-  const rows = sizes.reduce((a, b) => a + b, 0);
-  const out = emptyTensor([rows, ...input.sizes.slice(2)], input.dtype);
-  let at = 0;
-  sizes.forEach((count, t) => {
-    const from = narrowView(narrowView(input, 0, t, 1), 1, 0, count);
-    copyElements(narrowView(out, 0, at, count), viewOf(from, from.sizes.slice(1), from.strides.slice(1)));
-    at += count;
-  });
-  return [out, fromIndices(sizes, [steps])];
-});
-
-op("aten::_pad_packed_sequence(Tensor data, Tensor batch_sizes, bool batch_first, Scalar padding_value, int total_length) -> (Tensor, Tensor)", (data, batchSizes, batchFirst, paddingValue: Scalar, totalLength): [Tensor, Tensor] => {
-  const sizes = indicesOf(batchSizes);
-  const batch = sizes[0]!;
-  let steps = sizes.length;
-  if (totalLength > 0) {
-    if (totalLength < steps) {
+    if (lengths[batch - 1]! <= 0) {
       throw new OperatorError(
-        `Expected total_length to be at least the length of the longest sequence in input, but got total_length=${totalLength} and max sequence length being ${steps}`,
+        "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0",
       );
     }
-    steps = totalLength;
-  }
-  const out = fillScalar(emptyTensor([steps, batch, ...data.sizes.slice(1)], data.dtype), paddingValue);
-  let at = 0;
-  sizes.forEach((count, t) => {
-    const to = narrowView(narrowView(out, 0, t, 1), 1, 0, count);
-    copyElements(viewOf(to, to.sizes.slice(1), to.strides.slice(1)), narrowView(data, 0, at, count));
-    at += count;
-  });
-  const lengths = Array.from({ length: batch }, (_, b) => sizes.filter((count) => count > b).length);
-  return [batchFirst ? transposeView(out, 0, 1) : out, fromIndices(lengths, [batch])];
-});
+    for (let i = 0; i + 1 < batch; i++) {
+      if (lengths[i + 1]! > lengths[i]!) {
+        throw new OperatorError(
+          "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass `enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if you do not need ONNX exportability.",
+        );
+      }
+    }
+    const steps = lengths[0]!;
+    if (input.sizes[0]! < steps) {
+      throw new OperatorError(
+        `Expected sequence length to be larger than or equal to the longest length, got ${input.sizes[0]} and ${steps}`,
+      );
+    }
+    const sizes: number[] = [];
+    for (let t = 0; t < steps; t++) sizes.push(lengths.filter((l) => l > t).length);
+    const rows = sizes.reduce((a, b) => a + b, 0);
+    const out = emptyTensor([rows, ...input.sizes.slice(2)], input.dtype);
+    let at = 0;
+    sizes.forEach((count, t) => {
+      const from = narrowView(narrowView(input, 0, t, 1), 1, 0, count);
+      copyElements(narrowView(out, 0, at, count), viewOf(from, from.sizes.slice(1), from.strides.slice(1)));
+      at += count;
+    });
+    return [out, fromIndices(sizes, [steps])];
+  },
+);
 
-op("aten::_thnn_fused_lstm_cell(Tensor input_gates, Tensor hidden_gates, Tensor cx, Tensor? input_bias=None, Tensor? hidden_bias=None) -> (Tensor, Tensor, Tensor)", (inputGates, hiddenGates, cx, inputBias, hiddenBias): [Tensor, Tensor, Tensor] => {
-  const dtype = computeDtype(cx.dtype);
-  const [batch, hidden] = cx.sizes as [number, number];
-  const a = floatsAs(inputGates, dtype);
-  const b = floatsAs(hiddenGates, dtype);
-  const x = inputBias && floatsAs(inputBias, dtype);
-  const y = hiddenBias && floatsAs(hiddenBias, dtype);
-  const old = floatsAs(cx, dtype);
-  const workspace = emptyTensor([batch, 4 * hidden], dtype);
-  const h = emptyTensor([batch, hidden], dtype);
-  const c = emptyTensor([batch, hidden], dtype);
-  const gates = floatsOf(workspace);
-  const [hOut, cOut] = [floatsOf(h), floatsOf(c)];
-  for (let r = 0; r < batch; r++) {
-    for (let j = 0; j < 4 * hidden; j++) {
-      const g = r * 4 * hidden + j;
-      const v = a[g]! + b[g]! + (x ? x[j]! : 0) + (y ? y[j]! : 0);
-      gates[g] = Math.floor(j / hidden) === 2 ? Math.tanh(v) : 1 / (1 + Math.exp(-v));
+op(
+  "aten::_pad_packed_sequence(Tensor data, Tensor batch_sizes, bool batch_first, Scalar padding_value, int total_length) -> (Tensor, Tensor)",
+  (data, batchSizes, batchFirst, paddingValue: Scalar, totalLength): [Tensor, Tensor] => {
+    const sizes = indicesOf(batchSizes);
+    const batch = sizes[0]!;
+    let steps = sizes.length;
+    if (totalLength > 0) {
+      if (totalLength < steps) {
+        throw new OperatorError(
+          `Expected total_length to be at least the length of the longest sequence in input, but got total_length=${totalLength} and max sequence length being ${steps}`,
+        );
+      }
+      steps = totalLength;
     }
-    for (let j = 0; j < hidden; j++) {
-      const g = r * 4 * hidden + j;
-      const next = gates[g + hidden]! * old[r * hidden + j]! + gates[g]! * gates[g + 2 * hidden]!;
-      cOut[r * hidden + j] = next;
-      hOut[r * hidden + j] = gates[g + 3 * hidden]! * Math.tanh(next);
+    const out = fillScalar(emptyTensor([steps, batch, ...data.sizes.slice(1)], data.dtype), paddingValue);
+    let at = 0;
+    sizes.forEach((count, t) => {
+      const to = narrowView(narrowView(out, 0, t, 1), 1, 0, count);
+      copyElements(viewOf(to, to.sizes.slice(1), to.strides.slice(1)), narrowView(data, 0, at, count));
+      at += count;
+    });
+    const lengths = Array.from({ length: batch }, (_, b) => sizes.filter((count) => count > b).length);
+    return [batchFirst ? transposeView(out, 0, 1) : out, fromIndices(lengths, [batch])];
+  },
+);
+
+op(
+  "aten::_thnn_fused_lstm_cell(Tensor input_gates, Tensor hidden_gates, Tensor cx, Tensor? input_bias=None, Tensor? hidden_bias=None) -> (Tensor, Tensor, Tensor)",
+  (inputGates, hiddenGates, cx, inputBias, hiddenBias): [Tensor, Tensor, Tensor] => {
+    const dtype = computeDtype(cx.dtype);
+    const [batch, hidden] = cx.sizes as [number, number];
+    const a = floatsAs(inputGates, dtype);
+    const b = floatsAs(hiddenGates, dtype);
+    const x = inputBias && floatsAs(inputBias, dtype);
+    const y = hiddenBias && floatsAs(hiddenBias, dtype);
+    const old = floatsAs(cx, dtype);
+    const workspace = emptyTensor([batch, 4 * hidden], dtype);
+    const h = emptyTensor([batch, hidden], dtype);
+    const c = emptyTensor([batch, hidden], dtype);
+    const gates = floatsOf(workspace);
+    const [hOut, cOut] = [floatsOf(h), floatsOf(c)];
+    for (let r = 0; r < batch; r++) {
+      for (let j = 0; j < 4 * hidden; j++) {
+        const g = r * 4 * hidden + j;
+        const v = a[g]! + b[g]! + (x ? x[j]! : 0) + (y ? y[j]! : 0);
+        gates[g] = Math.floor(j / hidden) === 2 ? Math.tanh(v) : 1 / (1 + Math.exp(-v));
+      }
+      for (let j = 0; j < hidden; j++) {
+        const g = r * 4 * hidden + j;
+        const next = gates[g + hidden]! * old[r * hidden + j]! + gates[g]! * gates[g + 2 * hidden]!;
+        cOut[r * hidden + j] = next;
+        hOut[r * hidden + j] = gates[g + 3 * hidden]! * Math.tanh(next);
+      }
     }
-  }
-  return [convertTensor(h, cx.dtype), convertTensor(c, cx.dtype), convertTensor(workspace, cx.dtype)];
-});
+    return [convertTensor(h, cx.dtype), convertTensor(c, cx.dtype), convertTensor(workspace, cx.dtype)];
+  },
+);

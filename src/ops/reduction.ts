@@ -37,7 +37,9 @@ import { dtypeArgument } from "./views.ts";
 function accumulated(self: Tensor, dtype: DType): Tensor {
   if (self.dtype === dtype) return self;
   const widens = self.dtype.category === dtype.category && self.dtype.itemsize <= dtype.itemsize && self.dtype.isSigned;
-  return widens || self.dtype === DTYPES.bool || (self.dtype.category === "int" && dtype === DTYPES.int64) ? self : convertTensor(self, dtype);
+  return widens || self.dtype === DTYPES.bool || (self.dtype.category === "int" && dtype === DTYPES.int64)
+    ? self
+    : convertTensor(self, dtype);
 }
 
 function sumDtype(self: Tensor, id: number | null): DType {
@@ -55,16 +57,24 @@ function sumOver(self: Tensor, dims: readonly number[] | null, keepdim: boolean,
   if (dtype.category === "int") return reduceReal(input, plan, intSumFold(), dtype, false, bigSum());
   return reduceReal(input, plan, sumFold(), dtype, true);
 }
-export const sum = op("aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor", (self, dtype) => sumOver(self, null, false, dtype));
-export const sumDim = op("aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", sumOver);
+export const sum = op("aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor", (self, dtype) =>
+  sumOver(self, null, false, dtype),
+);
+export const sumDim = op(
+  "aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+  sumOver,
+);
 
-op("aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", (self, dims, keepdim, id) => {
-  if (self.dtype.category === "complex") throw new OperatorError("nansum on CPU does not support complex inputs");
-  const dtype = sumDtype(self, id);
-  if (dtype.category !== "float") return sumOver(self, dims, keepdim, id);
-  const input = accumulated(self, dtype);
-  return reduceReal(input, planReduction(input, dims, keepdim), nansumFold(), dtype, true);
-});
+op(
+  "aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+  (self, dims, keepdim, id) => {
+    if (self.dtype.category === "complex") throw new OperatorError("nansum on CPU does not support complex inputs");
+    const dtype = sumDtype(self, id);
+    if (dtype.category !== "float") return sumOver(self, dims, keepdim, id);
+    const input = accumulated(self, dtype);
+    return reduceReal(input, planReduction(input, dims, keepdim), nansumFold(), dtype, true);
+  },
+);
 
 function meanOver(self: Tensor, dims: readonly number[] | null, keepdim: boolean, id: number | null): Tensor {
   const dtype = id === null ? self.dtype : dtypeArgument(id);
@@ -79,18 +89,34 @@ function meanOver(self: Tensor, dims: readonly number[] | null, keepdim: boolean
   if (dtype.category === "complex") return reduceComplex(input, plan, complexSum(plan.count), dtype);
   return reduceReal(input, plan, meanFold(plan.count), dtype, true);
 }
-export const mean = op("aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor", (self, dtype) => meanOver(self, null, false, dtype));
-export const meanDim = op("aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", meanOver);
+export const mean = op("aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor", (self, dtype) =>
+  meanOver(self, null, false, dtype),
+);
+export const meanDim = op(
+  "aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+  meanOver,
+);
 
-op("aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", (self, dims, keepdim, dtype) => {
-  if (self.dtype.category !== "float" && self.dtype.category !== "complex") {
-    throw new OperatorError(`nanmean(): expected input to have floating point or complex dtype but got ${self.dtype.cppName}`);
-  }
-  if (self.dtype.category === "complex") throw new OperatorError("nansum on CPU does not support complex inputs");
-  const count = sumDim(logical_not(isnan(self)), dims, keepdim);
-  const total = reduceReal(accumulated(self, sumDtype(self, dtype)), planReduction(self, dims, keepdim), nansumFold(), sumDtype(self, dtype), true);
-  return div(total, count);
-});
+op(
+  "aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+  (self, dims, keepdim, dtype) => {
+    if (self.dtype.category !== "float" && self.dtype.category !== "complex") {
+      throw new OperatorError(
+        `nanmean(): expected input to have floating point or complex dtype but got ${self.dtype.cppName}`,
+      );
+    }
+    if (self.dtype.category === "complex") throw new OperatorError("nansum on CPU does not support complex inputs");
+    const count = sumDim(logical_not(isnan(self)), dims, keepdim);
+    const total = reduceReal(
+      accumulated(self, sumDtype(self, dtype)),
+      planReduction(self, dims, keepdim),
+      nansumFold(),
+      sumDtype(self, dtype),
+      true,
+    );
+    return div(total, count);
+  },
+);
 
 function prodOver(self: Tensor, dims: readonly number[] | null, keepdim: boolean, id: number | null): Tensor {
   const dtype = sumDtype(self, id);
@@ -102,8 +128,9 @@ function prodOver(self: Tensor, dims: readonly number[] | null, keepdim: boolean
   return reduceReal(input, plan, prodFold(), dtype, true);
 }
 op("aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor", (self, dtype) => prodOver(self, null, false, dtype));
-op("aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", (self, dim, keepdim, dtype) =>
-  prodOver(self, [dim], keepdim, dtype),
+op(
+  "aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+  (self, dim, keepdim, dtype) => prodOver(self, [dim], keepdim, dtype),
 );
 
 function needElements(name: string, self: Tensor, dims: readonly number[] | null): void {
@@ -121,30 +148,51 @@ function needElements(name: string, self: Tensor, dims: readonly number[] | null
 
 function extremum(self: Tensor, dims: readonly number[] | null, keepdim: boolean, max: boolean): Tensor {
   const plan = planReduction(self, dims, keepdim);
-  return reduceReal(self, plan, max ? maxFold() : minFold(), self.dtype, self.dtype.category === "float", self.dtype.category === "int" ? bigExtremum(max) : undefined);
+  return reduceReal(
+    self,
+    plan,
+    max ? maxFold() : minFold(),
+    self.dtype,
+    self.dtype.category === "float",
+    self.dtype.category === "int" ? bigExtremum(max) : undefined,
+  );
 }
-export const amax = op("aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", (self, dims, keepdim) => {
-  needElements("amax", self, dims);
-  if (self.dtype.category === "complex") throw notImplemented("max_values_cpu", self.dtype);
-  return extremum(self, dims, keepdim, true);
-});
-export const amin = op("aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", (self, dims, keepdim) => {
-  needElements("amin", self, dims);
-  if (self.dtype.category === "complex") throw notImplemented("min_values_cpu", self.dtype);
-  return extremum(self, dims, keepdim, false);
-});
+export const amax = op(
+  "aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor",
+  (self, dims, keepdim) => {
+    needElements("amax", self, dims);
+    if (self.dtype.category === "complex") throw notImplemented("max_values_cpu", self.dtype);
+    return extremum(self, dims, keepdim, true);
+  },
+);
+export const amin = op(
+  "aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor",
+  (self, dims, keepdim) => {
+    needElements("amin", self, dims);
+    if (self.dtype.category === "complex") throw notImplemented("min_values_cpu", self.dtype);
+    return extremum(self, dims, keepdim, false);
+  },
+);
 /** The out= forms of amax and amin do not convert. */
-const extremumOut = (compute: (self: Tensor, dims: number[], keepdim: boolean) => Tensor) => (self: Tensor, dims: number[], keepdim: boolean, out: Tensor): Tensor => {
-  if (self.dtype !== out.dtype) {
-    throw new OperatorError(
-      `Expected the dtype for input and out to match, but got ${self.dtype.cppName} for input's dtype and ${out.dtype.cppName} for out's dtype.`,
-    );
-  }
-  writeOutResult(out, compute(self, dims, keepdim));
-  return out;
-};
-op("aten::amax.out(Tensor self, int[1] dim=[], bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)", extremumOut(amax));
-op("aten::amin.out(Tensor self, int[1] dim=[], bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)", extremumOut(amin));
+const extremumOut =
+  (compute: (self: Tensor, dims: number[], keepdim: boolean) => Tensor) =>
+  (self: Tensor, dims: number[], keepdim: boolean, out: Tensor): Tensor => {
+    if (self.dtype !== out.dtype) {
+      throw new OperatorError(
+        `Expected the dtype for input and out to match, but got ${self.dtype.cppName} for input's dtype and ${out.dtype.cppName} for out's dtype.`,
+      );
+    }
+    writeOutResult(out, compute(self, dims, keepdim));
+    return out;
+  };
+op(
+  "aten::amax.out(Tensor self, int[1] dim=[], bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)",
+  extremumOut(amax),
+);
+op(
+  "aten::amin.out(Tensor self, int[1] dim=[], bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)",
+  extremumOut(amin),
+);
 op("aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)", aminmax);
 op("aten::_aminmax(Tensor self) -> (Tensor, Tensor)", (self) => aminmax(self, null, false));
 op("aten::_aminmax.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor, Tensor)", aminmax);
@@ -152,7 +200,9 @@ op("aten::_aminmax.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor, Ten
 function aminmax(self: Tensor, dim: number | null, keepdim: boolean): [Tensor, Tensor] {
   if (self.numel === 0) {
     if (dim === null) {
-      throw new OperatorError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.");
+      throw new OperatorError(
+        "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.",
+      );
     }
     const d = wrapDim(dim, self.ndim);
     if (self.sizes[d] === 0) throw new OperatorError(`aminmax: Expected reduction dim ${d} to have non-zero size.`);
@@ -162,11 +212,13 @@ function aminmax(self: Tensor, dim: number | null, keepdim: boolean): [Tensor, T
   return [extremum(self, dims, keepdim, false), extremum(self, dims, keepdim, true)];
 }
 
-const wholeExtremum = (name: string, max: boolean) => (self: Tensor): Tensor => {
-  needElements(name, self, null);
-  if (self.dtype.category === "complex") throw notImplemented(`${name}_all`, self.dtype);
-  return extremum(self, null, false, max);
-};
+const wholeExtremum =
+  (name: string, max: boolean) =>
+  (self: Tensor): Tensor => {
+    needElements(name, self, null);
+    if (self.dtype.category === "complex") throw notImplemented(`${name}_all`, self.dtype);
+    return extremum(self, null, false, max);
+  };
 export const max = op("aten::max(Tensor self) -> Tensor", wholeExtremum("max", true));
 export const min = op("aten::min(Tensor self) -> Tensor", wholeExtremum("min", false));
 
@@ -188,31 +240,56 @@ function firstExtremum(isMax: boolean): (x: Float64Array) => number {
   };
 }
 
-const extremumAlong = (name: string, isMax: boolean) => (self: Tensor, dim: number, keepdim: boolean): [Tensor, Tensor] => {
-  const d = wrapDim(dim, self.ndim);
-  if (self.ndim > 0 && self.sizes[d] === 0) throw new OperatorError(`${name}(): Expected reduction dim ${d} to have non-zero size.`);
-  if (self.dtype.category === "complex") throw new OperatorError(`${name}(): does not support complex input`);
-  const { values, indices } = selectFromLines(self, d, keepdim, DTYPES.int64, firstExtremum(isMax));
-  return [values, indices];
-};
-export const maxDim = op("aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", extremumAlong("max", true));
-export const minDim = op("aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", extremumAlong("min", false));
+const extremumAlong =
+  (name: string, isMax: boolean) =>
+  (self: Tensor, dim: number, keepdim: boolean): [Tensor, Tensor] => {
+    const d = wrapDim(dim, self.ndim);
+    if (self.ndim > 0 && self.sizes[d] === 0)
+      throw new OperatorError(`${name}(): Expected reduction dim ${d} to have non-zero size.`);
+    if (self.dtype.category === "complex") throw new OperatorError(`${name}(): does not support complex input`);
+    const { values, indices } = selectFromLines(self, d, keepdim, DTYPES.int64, firstExtremum(isMax));
+    return [values, indices];
+  };
+export const maxDim = op(
+  "aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
+  extremumAlong("max", true),
+);
+export const minDim = op(
+  "aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
+  extremumAlong("min", false),
+);
 
-const argExtremum = (name: string, isMax: boolean) => (self: Tensor, dim: number | null, keepdim: boolean): Tensor => {
-  if (self.dtype.category === "complex") throw new OperatorError(`${name}(): does not support complex input`);
-  if (self.dtype === DTYPES.bool) throw new OperatorError(`${name}(): does not support bool input`);
-  if (dim === null) {
-    if (self.numel === 0) throw new OperatorError(`${name}(): Expected reduction dim to be specified for input.numel() == 0.`);
-    const flat = flatView(self);
-    const { indices } = selectFromLines(flat, 0, false, DTYPES.int64, firstExtremum(isMax));
-    return keepdim ? viewOf(indices, self.sizes.map(() => 1), self.sizes.map(() => 1)) : indices;
-  }
-  const d = wrapDim(dim, self.ndim);
-  if (self.ndim > 0 && self.sizes[d] === 0) throw new OperatorError(`${name}(): Expected reduction dim ${d} to have non-zero size.`);
-  return selectFromLines(self, d, keepdim, DTYPES.int64, firstExtremum(isMax)).indices;
-};
-export const argmax = op("aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", argExtremum("argmax", true));
-export const argmin = op("aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", argExtremum("argmin", false));
+const argExtremum =
+  (name: string, isMax: boolean) =>
+  (self: Tensor, dim: number | null, keepdim: boolean): Tensor => {
+    if (self.dtype.category === "complex") throw new OperatorError(`${name}(): does not support complex input`);
+    if (self.dtype === DTYPES.bool) throw new OperatorError(`${name}(): does not support bool input`);
+    if (dim === null) {
+      if (self.numel === 0)
+        throw new OperatorError(`${name}(): Expected reduction dim to be specified for input.numel() == 0.`);
+      const flat = flatView(self);
+      const { indices } = selectFromLines(flat, 0, false, DTYPES.int64, firstExtremum(isMax));
+      return keepdim
+        ? viewOf(
+            indices,
+            self.sizes.map(() => 1),
+            self.sizes.map(() => 1),
+          )
+        : indices;
+    }
+    const d = wrapDim(dim, self.ndim);
+    if (self.ndim > 0 && self.sizes[d] === 0)
+      throw new OperatorError(`${name}(): Expected reduction dim ${d} to have non-zero size.`);
+    return selectFromLines(self, d, keepdim, DTYPES.int64, firstExtremum(isMax)).indices;
+  };
+export const argmax = op(
+  "aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor",
+  argExtremum("argmax", true),
+);
+export const argmin = op(
+  "aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor",
+  argExtremum("argmin", false),
+);
 
 /** All elements as one line, copied where the strides need it. */
 export function flatView(self: Tensor): Tensor {
@@ -255,7 +332,9 @@ function countNonzero(self: Tensor, dims: readonly number[] | null): Tensor {
   if (self.dtype.category === "complex") return reduceComplex(self, plan, ofMagnitudes(fold), DTYPES.int64);
   return reduceReal(self, plan, fold, DTYPES.int64, false);
 }
-op("aten::count_nonzero(Tensor self, int? dim=None) -> Tensor", (self, dim) => countNonzero(self, dim === null ? null : [dim]));
+op("aten::count_nonzero(Tensor self, int? dim=None) -> Tensor", (self, dim) =>
+  countNonzero(self, dim === null ? null : [dim]),
+);
 op("aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor", countNonzero);
 
 op("aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", (self, dims, keepdim) => {
@@ -280,10 +359,13 @@ export function sumToSize(self: Tensor, size: readonly number[]): Tensor {
       throw new OperatorError(`size {[${size.join(", ")}]} is not expandable to size {[${self.sizes.join(", ")}]}.`);
     }
   }
-  if (lead < 0) throw new OperatorError(`size {[${size.join(", ")}]} is not expandable to size {[${self.sizes.join(", ")}]}.`);
+  if (lead < 0)
+    throw new OperatorError(`size {[${size.join(", ")}]} is not expandable to size {[${self.sizes.join(", ")}]}.`);
   if (dims.length === 0) return self;
   const kept = sumDim(self, dims, true);
   return lead > 0 ? viewOf(kept, kept.sizes.slice(lead), kept.strides.slice(lead)) : kept;
 }
 op("aten::sum_to_size(Tensor self, SymInt[] size) -> Tensor", sumToSize);
-op("aten::_grad_sum_to_size(Tensor(a) self, int[]? size) -> Tensor(a)", (self, size) => (size === null ? self : sumToSize(self, size)));
+op("aten::_grad_sum_to_size(Tensor(a) self, int[]? size) -> Tensor(a)", (self, size) =>
+  size === null ? self : sumToSize(self, size),
+);

@@ -11,7 +11,14 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { floatsOnly } from "./activation.ts";
 import { kernelParameter } from "./unary.ts";
 
-function rrelu(self: Tensor, noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, generator: Generator | null): Tensor {
+function rrelu(
+  self: Tensor,
+  noise: Tensor,
+  lower: Scalar,
+  upper: Scalar,
+  training: boolean,
+  generator: Generator | null,
+): Tensor {
   const lo = scalarToNumber(lower);
   const hi = scalarToNumber(upper);
   if (lo > hi) throw new OperatorError("Lower bound should be less than or equal to the upper bound");
@@ -33,16 +40,26 @@ function rrelu(self: Tensor, noise: Tensor, lower: Scalar, upper: Scalar, traini
   return fromFloat64Array(x, self.sizes, self.dtype);
 }
 
-op("aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor", (self, lower, upper, training, generator) =>
-  rrelu(self, emptyLike(self), lower, upper, training, generator),
+op(
+  "aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor",
+  (self, lower, upper, training, generator) => rrelu(self, emptyLike(self), lower, upper, training, generator),
 );
-op("aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor", rrelu);
-op("aten::rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)", (self, noise, lower, upper, training, generator) => {
-  writeInplaceResult(self, rrelu(self, noise, lower, upper, training, generator));
-  return self;
-});
-op("aten::rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out)", (self, noise, lower, upper, training, generator): [Tensor, Tensor] => {
-  const out = emptyLike(noise);
-  copyElements(out, noise);
-  return [rrelu(self, out, lower, upper, training, generator), out];
-});
+op(
+  "aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor",
+  rrelu,
+);
+op(
+  "aten::rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)",
+  (self, noise, lower, upper, training, generator) => {
+    writeInplaceResult(self, rrelu(self, noise, lower, upper, training, generator));
+    return self;
+  },
+);
+op(
+  "aten::rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out)",
+  (self, noise, lower, upper, training, generator): [Tensor, Tensor] => {
+    const out = emptyLike(noise);
+    copyElements(out, noise);
+    return [rrelu(self, out, lower, upper, training, generator), out];
+  },
+);

@@ -7,7 +7,18 @@ import { largestOf } from "./unary.ts";
 
 /** dtype names in some messages are those of C++. */
 const CPP_NAMES: Readonly<Record<string, string>> = {
-  Byte: "unsigned char", Char: "signed char", Short: "short", Int: "int", Long: "long int", Float: "float", Double: "double", Half: "c10::Half", BFloat16: "c10::BFloat16", ComplexFloat: "c10::complex<float>", ComplexDouble: "c10::complex<double>", Bool: "bool",
+  Byte: "unsigned char",
+  Char: "signed char",
+  Short: "short",
+  Int: "int",
+  Long: "long int",
+  Float: "float",
+  Double: "double",
+  Half: "c10::Half",
+  BFloat16: "c10::BFloat16",
+  ComplexFloat: "c10::complex<float>",
+  ComplexDouble: "c10::complex<double>",
+  Bool: "bool",
 };
 
 /** A dtype as messages with C++ types name it. */
@@ -16,16 +27,31 @@ export function cppTypeName(dtype: DType): string {
 }
 
 const INT_RANGE: Readonly<Record<string, readonly [bigint, bigint]>> = {
-  Byte: [-255n, 255n], Char: [-128n, 127n], Short: [-32768n, 32767n], Int: [-2147483648n, 2147483647n], Long: [-(2n ** 63n), 2n ** 63n - 1n],
+  Byte: [-255n, 255n],
+  Char: [-128n, 127n],
+  Short: [-32768n, 32767n],
+  Int: [-2147483648n, 2147483647n],
+  Long: [-(2n ** 63n), 2n ** 63n - 1n],
 };
 const CPP_FIXED: Readonly<Record<string, string>> = {
-  Byte: "uint8_t", Char: "int8_t", Short: "int16_t", Int: "int", Long: "int64_t", Half: "c10::Half", BFloat16: "c10::BFloat16", Float: "float", Double: "double", Bool: "bool",
+  Byte: "uint8_t",
+  Char: "int8_t",
+  Short: "int16_t",
+  Int: "int",
+  Long: "int64_t",
+  Half: "c10::Half",
+  BFloat16: "c10::BFloat16",
+  Float: "float",
+  Double: "double",
+  Bool: "bool",
 };
 
 /** A number as an element of `dtype`, checked as Scalar::to does. */
 export function checkedScalar(value: Scalar, dtype: DType): Scalar {
   const fail = (): never => {
-    throw new OperatorError(`value cannot be converted to type ${CPP_FIXED[dtype.cppName] ?? dtype.cppName} without overflow`);
+    throw new OperatorError(
+      `value cannot be converted to type ${CPP_FIXED[dtype.cppName] ?? dtype.cppName} without overflow`,
+    );
   };
   if (dtype.category === "complex" || dtype === DTYPES.bool) return value;
   if (value instanceof Complex) {

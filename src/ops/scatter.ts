@@ -28,23 +28,27 @@ function sameRank(self: Tensor, index: Tensor, what: string): void {
   }
 }
 
-export const gather = op("aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor", (self, dimIn, index) => {
-  const dim = wrapDim(dimIn, self.ndim);
-  if (index.numel === 0) return gatherElements(self, [], index.sizes);
-  indexDtype(index, "gather");
-  sameRank(self, index, "input");
-  for (let d = 0; d < self.ndim; d++) {
-    if (d !== dim && index.sizes[d]! > self.sizes[d]!) {
-      throw new OperatorError(
-        `Size does not match at dimension ${d} expected index ${formatList(index.sizes)} to be no larger than self ${formatList(self.sizes)} apart from dimension ${dim}`,
-      );
+export const gather = op(
+  "aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor",
+  (self, dimIn, index) => {
+    const dim = wrapDim(dimIn, self.ndim);
+    if (index.numel === 0) return gatherElements(self, [], index.sizes);
+    indexDtype(index, "gather");
+    sameRank(self, index, "input");
+    for (let d = 0; d < self.ndim; d++) {
+      if (d !== dim && index.sizes[d]! > self.sizes[d]!) {
+        throw new OperatorError(
+          `Size does not match at dimension ${d} expected index ${formatList(index.sizes)} to be no larger than self ${formatList(self.sizes)} apart from dimension ${dim}`,
+        );
+      }
     }
-  }
-  return gatherElements(self, dimOffsets(self, dim, index), index.sizes);
-});
+    return gatherElements(self, dimOffsets(self, dim, index), index.sizes);
+  },
+);
 
 op("aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", (self, indices, dimIn) => {
-  if (indices.dtype !== DTYPES.int64) throw new OperatorError(`torch.take_along_dim(): dtype of indices should be Long but got ${indices.dtype.cppName}`);
+  if (indices.dtype !== DTYPES.int64)
+    throw new OperatorError(`torch.take_along_dim(): dtype of indices should be Long but got ${indices.dtype.cppName}`);
   if (dimIn === null) return gather(reshapeTensor(self, [-1]), 0, wrapped(reshapeTensor(indices, [-1]), self.numel));
   if (self.ndim !== indices.ndim) {
     throw new OperatorError(
@@ -52,7 +56,10 @@ op("aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor",
     );
   }
   const dim = wrapDim(dimIn, self.ndim);
-  const common = broadcastShapes(self.sizes.map((s, d) => (d === dim ? 1 : s)), indices.sizes.map((s, d) => (d === dim ? 1 : s)));
+  const common = broadcastShapes(
+    self.sizes.map((s, d) => (d === dim ? 1 : s)),
+    indices.sizes.map((s, d) => (d === dim ? 1 : s)),
+  );
   const selfSizes = common.map((s, d) => (d === dim ? self.sizes[d]! : s));
   const indexSizes = common.map((s, d) => (d === dim ? indices.sizes[d]! : s));
   return gather(
@@ -64,25 +71,37 @@ op("aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor",
 
 /** Indices with negative ones counted from the end. */
 function wrapped(indices: Tensor, size: number): Tensor {
-  return fromIndices(indicesOf(indices).map((v) => (v < 0 ? v + size : v)), indices.sizes);
+  return fromIndices(
+    indicesOf(indices).map((v) => (v < 0 ? v + size : v)),
+    indices.sizes,
+  );
 }
 
-op("aten::gather.out(Tensor self, int dim, Tensor index, *, bool sparse_grad=False, Tensor(a!) out) -> Tensor(a!)", (self, dim, index, _sparse, out) => {
-  if (out.dtype !== self.dtype) throw new OperatorError(`Expected out tensor to have dtype ${cppScalarName(self.dtype)}, but got ${cppScalarName(out.dtype)} instead`);
-  assertNoInternalOverlap(out);
-  assertNoOverlap(out, self);
-  assertNoOverlap(out, index);
-  writeOutResult(out, gather(self, dim, index));
-  return out;
-});
+op(
+  "aten::gather.out(Tensor self, int dim, Tensor index, *, bool sparse_grad=False, Tensor(a!) out) -> Tensor(a!)",
+  (self, dim, index, _sparse, out) => {
+    if (out.dtype !== self.dtype)
+      throw new OperatorError(
+        `Expected out tensor to have dtype ${cppScalarName(self.dtype)}, but got ${cppScalarName(out.dtype)} instead`,
+      );
+    assertNoInternalOverlap(out);
+    assertNoOverlap(out, self);
+    assertNoOverlap(out, index);
+    writeOutResult(out, gather(self, dim, index));
+    return out;
+  },
+);
 
 function checkScatter(self: Tensor, dim: number, index: Tensor, src: Tensor | null, name: string): void {
   if (index.numel === 0) return;
   indexDtype(index, name);
-  if (src && src.dtype !== self.dtype) throw new OperatorError(`${name}(): Expected self.dtype to be equal to src.dtype`);
+  if (src && src.dtype !== self.dtype)
+    throw new OperatorError(`${name}(): Expected self.dtype to be equal to src.dtype`);
   sameRank(self, index, "self");
   if (src) sameRank(src, index, "src");
-  const bad = self.sizes.some((s, d) => d !== dim && index.sizes[d]! > s) || (src !== null && index.sizes.some((s, d) => s > (src.sizes[d] ?? 1)));
+  const bad =
+    self.sizes.some((s, d) => d !== dim && index.sizes[d]! > s) ||
+    (src !== null && index.sizes.some((s, d) => s > (src.sizes[d] ?? 1)));
   if (bad) {
     throw new OperatorError(
       src
@@ -95,7 +114,8 @@ function checkScatter(self: Tensor, dim: number, index: Tensor, src: Tensor | nu
 /** The part of `src` that the index covers. */
 function coveredPart(src: Tensor, index: Tensor): Tensor {
   let part = src;
-  for (let d = 0; d < index.ndim; d++) if (part.sizes[d] !== index.sizes[d]) part = narrowView(part, d, 0, index.sizes[d]!);
+  for (let d = 0; d < index.ndim; d++)
+    if (part.sizes[d] !== index.sizes[d]) part = narrowView(part, d, 0, index.sizes[d]!);
   return part;
 }
 
@@ -117,12 +137,25 @@ function scatterSource(self: Tensor, dimIn: number, index: Tensor, src: Tensor, 
   return out;
 }
 
-function scatterCombine(self: Tensor, dimIn: number, index: Tensor, src: Tensor, reduction: Reduction, name: string): Tensor {
+function scatterCombine(
+  self: Tensor,
+  dimIn: number,
+  index: Tensor,
+  src: Tensor,
+  reduction: Reduction,
+  name: string,
+): Tensor {
   const dim = wrapDim(dimIn, self.ndim);
   checkScatter(self, dim, index, src, name);
   const out = cloneTensor(self, 0);
   if (index.numel === 0) return out;
-  return combineElements(out, dimOffsets(self, dim, index), cloneTensor(coveredPart(src, index), 0), COMBINE[reduction], reduction === "prod" ? "multiply" : "add");
+  return combineElements(
+    out,
+    dimOffsets(self, dim, index),
+    cloneTensor(coveredPart(src, index), 0),
+    COMBINE[reduction],
+    reduction === "prod" ? "multiply" : "add",
+  );
 }
 
 function legacyReduction(reduce: string): Reduction {
@@ -131,7 +164,10 @@ function legacyReduction(reduce: string): Reduction {
   throw new OperatorError("reduce argument must be either add or multiply.");
 }
 
-export const scatter = op("aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", (self, dim, index, src) => scatterSource(self, dim, index, src));
+export const scatter = op(
+  "aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
+  (self, dim, index, src) => scatterSource(self, dim, index, src),
+);
 op("aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor", (self, dimIn, index, value) => {
   const dim = wrapDim(dimIn, self.ndim);
   checkScatter(self, dim, index, null, "scatter");
@@ -139,14 +175,25 @@ op("aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Ten
   if (index.numel > 0) scatterElements(out, dimOffsets(self, dim, index), expandedScalar(value, self.dtype, []));
   return out;
 });
-op("aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor", (self, dim, index, src, reduce) =>
-  scatterCombine(self, dim, index, src, legacyReduction(reduce), "scatter"),
+op(
+  "aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor",
+  (self, dim, index, src, reduce) => scatterCombine(self, dim, index, src, legacyReduction(reduce), "scatter"),
 );
-op("aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor", (self, dim, index, value, reduce) =>
-  scatterCombine(self, dim, index, expandedScalar(value, self.dtype, index.sizes), legacyReduction(reduce), "scatter"),
+op(
+  "aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor",
+  (self, dim, index, value, reduce) =>
+    scatterCombine(
+      self,
+      dim,
+      index,
+      expandedScalar(value, self.dtype, index.sizes),
+      legacyReduction(reduce),
+      "scatter",
+    ),
 );
-export const scatter_add = op("aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", (self, dim, index, src) =>
-  scatterCombine(self, dim, index, src, "sum", "scatter"),
+export const scatter_add = op(
+  "aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
+  (self, dim, index, src) => scatterCombine(self, dim, index, src, "sum", "scatter"),
 );
 
 function reductionOf(reduce: string): Reduction {
@@ -183,13 +230,21 @@ function reduceInto(self: Tensor, to: Float64Array, src: Tensor, reduction: Redu
   }
   if (reduction === "mean") {
     const isFloat = self.dtype.category === "float";
-    for (let p = 0; p < x.length; p++) if (hits[p]! > 1) x[p] = isFloat ? x[p]! / hits[p]! : Math.floor(x[p]! / hits[p]!);
+    for (let p = 0; p < x.length; p++)
+      if (hits[p]! > 1) x[p] = isFloat ? x[p]! / hits[p]! : Math.floor(x[p]! / hits[p]!);
   }
-  if (self.dtype.category === "int" && self.dtype.itemsize < 8) return convertTensor(fromDoubles(x, self.sizes, DTYPES.int64), self.dtype);
+  if (self.dtype.category === "int" && self.dtype.itemsize < 8)
+    return convertTensor(fromDoubles(x, self.sizes, DTYPES.int64), self.dtype);
   return fromDoubles(x, self.sizes, self.dtype);
 }
 
-function reduceComplex(self: Tensor, to: Float64Array, src: Tensor, reduction: Reduction, includeSelf: boolean): Tensor {
+function reduceComplex(
+  self: Tensor,
+  to: Float64Array,
+  src: Tensor,
+  reduction: Reduction,
+  includeSelf: boolean,
+): Tensor {
   const x = toComplexArrays(self);
   const y = toComplexArrays(src);
   const hits = new Float64Array(x.re.length).fill(includeSelf ? 1 : 0);
@@ -215,16 +270,38 @@ function reduceComplex(self: Tensor, to: Float64Array, src: Tensor, reduction: R
   return fromComplexArrays(x.re, x.im, self.sizes, self.dtype);
 }
 
-op("aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor", (self, dimIn, index, src, reduce, includeSelf) => {
-  const dim = wrapDim(dimIn, self.ndim);
-  checkScatter(self, dim, index, src, "scatter");
-  const reduction = reductionOf(reduce);
-  if (index.numel === 0) return cloneTensor(self);
-  const unsupported = self.dtype.category === "complex" ? reduction === "amax" || reduction === "amin" : self.dtype === DTYPES.bool && reduction === "mean";
-  if (unsupported) throw new OperatorError(`"scatter_gather_tensor_cpu_reduce_${reduction}" not implemented for '${self.dtype.cppName}'`);
-  if (self.dtype.category === "complex") return reduceComplex(self, dimOffsets(self, dim, index), cloneTensor(coveredPart(src, index), 0), reduction, includeSelf);
-  return reduceInto(self, dimOffsets(self, dim, index), cloneTensor(coveredPart(src, index), 0), reduction, includeSelf);
-});
+op(
+  "aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor",
+  (self, dimIn, index, src, reduce, includeSelf) => {
+    const dim = wrapDim(dimIn, self.ndim);
+    checkScatter(self, dim, index, src, "scatter");
+    const reduction = reductionOf(reduce);
+    if (index.numel === 0) return cloneTensor(self);
+    const unsupported =
+      self.dtype.category === "complex"
+        ? reduction === "amax" || reduction === "amin"
+        : self.dtype === DTYPES.bool && reduction === "mean";
+    if (unsupported)
+      throw new OperatorError(
+        `"scatter_gather_tensor_cpu_reduce_${reduction}" not implemented for '${self.dtype.cppName}'`,
+      );
+    if (self.dtype.category === "complex")
+      return reduceComplex(
+        self,
+        dimOffsets(self, dim, index),
+        cloneTensor(coveredPart(src, index), 0),
+        reduction,
+        includeSelf,
+      );
+    return reduceInto(
+      self,
+      dimOffsets(self, dim, index),
+      cloneTensor(coveredPart(src, index), 0),
+      reduction,
+      includeSelf,
+    );
+  },
+);
 
 /** Offsets of whole slices: element i of the slices that `index` picks along `dim`, in the order of `source`. */
 function sliceOffsets(self: Tensor, dim: number, index: Float64Array): Float64Array {
@@ -245,7 +322,13 @@ function sliceOffsets(self: Tensor, dim: number, index: Float64Array): Float64Ar
   return out;
 }
 
-function checkedIndices(self: Tensor, dim: number, index: Tensor, message: (v: number, size: number) => string, isWrapped = false): Float64Array {
+function checkedIndices(
+  self: Tensor,
+  dim: number,
+  index: Tensor,
+  message: (v: number, size: number) => string,
+  isWrapped = false,
+): Float64Array {
   const size = self.ndim === 0 ? 1 : self.sizes[dim]!;
   const values = indicesOf(index);
   for (let i = 0; i < values.length; i++) {
@@ -256,46 +339,78 @@ function checkedIndices(self: Tensor, dim: number, index: Tensor, message: (v: n
   return values;
 }
 
-export const index_add = op("aten::index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor", (self, dimIn, index, source, alpha) => {
-  const dim = wrapDim(dimIn, self.ndim);
-  if (index.ndim > 1) throw new OperatorError("index_add_(): Index is supposed to be a vector, but got dim: " + index.ndim + " with type: " + index.dtype.cppName + " and size: " + formatList(index.sizes));
-  if (index.dtype !== DTYPES.int64 && index.dtype !== DTYPES.int32) {
-    throw new OperatorError(`index_add_(): Expected dtype int32/int64 for index but got: ${index.dtype.cppName}`);
-  }
-  if (self.dtype !== source.dtype) {
-    throw new OperatorError(`index_add_(): self (${self.dtype.cppName}) and source (${source.dtype.cppName}) must have the same scalar type`);
-  }
-  const count = source.ndim === 0 ? 1 : source.sizes[dim]!;
-  if (index.numel !== count) {
-    throw new OperatorError(`index_add_(): Number of indices (${index.numel}) should be equal to source.size(dim): (${count}), for dim: ${dim}`);
-  }
-  if (isFloatScalar(alpha) && (self.dtype.category === "int" || self.dtype === DTYPES.bool)) {
-    throw new OperatorError("For integral input tensors, argument alpha must not be a floating point number.");
-  }
-  const fits = source.ndim === self.ndim && source.sizes.every((s, d) => d === dim || s === self.sizes[d]);
-  if (self.ndim > 0 && source.ndim > 0 && !fits) {
-    throw new OperatorError(
-      `source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = ${formatList(self.sizes)} source.shape = ${formatList(source.sizes)}`,
+export const index_add = op(
+  "aten::index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
+  (self, dimIn, index, source, alpha) => {
+    const dim = wrapDim(dimIn, self.ndim);
+    if (index.ndim > 1)
+      throw new OperatorError(
+        "index_add_(): Index is supposed to be a vector, but got dim: " +
+          index.ndim +
+          " with type: " +
+          index.dtype.cppName +
+          " and size: " +
+          formatList(index.sizes),
+      );
+    if (index.dtype !== DTYPES.int64 && index.dtype !== DTYPES.int32) {
+      throw new OperatorError(`index_add_(): Expected dtype int32/int64 for index but got: ${index.dtype.cppName}`);
+    }
+    if (self.dtype !== source.dtype) {
+      throw new OperatorError(
+        `index_add_(): self (${self.dtype.cppName}) and source (${source.dtype.cppName}) must have the same scalar type`,
+      );
+    }
+    const count = source.ndim === 0 ? 1 : source.sizes[dim]!;
+    if (index.numel !== count) {
+      throw new OperatorError(
+        `index_add_(): Number of indices (${index.numel}) should be equal to source.size(dim): (${count}), for dim: ${dim}`,
+      );
+    }
+    if (isFloatScalar(alpha) && (self.dtype.category === "int" || self.dtype === DTYPES.bool)) {
+      throw new OperatorError("For integral input tensors, argument alpha must not be a floating point number.");
+    }
+    const fits = source.ndim === self.ndim && source.sizes.every((s, d) => d === dim || s === self.sizes[d]);
+    if (self.ndim > 0 && source.ndim > 0 && !fits) {
+      throw new OperatorError(
+        `source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = ${formatList(self.sizes)} source.shape = ${formatList(source.sizes)}`,
+      );
+    }
+    const at = checkedIndices(
+      self,
+      dim,
+      index,
+      (v, size) => `index ${v} is out of bounds for dimension ${dim} with size ${size}`,
     );
-  }
-  const at = checkedIndices(self, dim, index, (v, size) => `index ${v} is out of bounds for dimension ${dim} with size ${size}`);
-  const scaled = alpha instanceof Complex ? null : scalarToNumber(alpha);
-  const out = cloneTensor(self, 0);
-  const offsets = sliceOffsets(self, dim, at);
-  if (scaled === null) throw new OperatorError("index_add_() does not take a complex alpha here");
-  return combineElements(out, offsets, cloneTensor(source, 0), stepwiseSum(self.dtype, scaled));
-});
+    const scaled = alpha instanceof Complex ? null : scalarToNumber(alpha);
+    const out = cloneTensor(self, 0);
+    const offsets = sliceOffsets(self, dim, at);
+    if (scaled === null) throw new OperatorError("index_add_() does not take a complex alpha here");
+    return combineElements(out, offsets, cloneTensor(source, 0), stepwiseSum(self.dtype, scaled));
+  },
+);
 
 op("aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor", (self, dimIn, index, source) => {
   const dim = wrapDim(dimIn, self.ndim);
-  if (index.ndim > 1) throw new OperatorError("index_copy_(): Index should have dimension 1 or 0 (got " + index.ndim + ")");
+  if (index.ndim > 1)
+    throw new OperatorError("index_copy_(): Index should have dimension 1 or 0 (got " + index.ndim + ")");
   const count = source.ndim === 0 ? 1 : source.sizes[dim]!;
-  if (index.dtype !== DTYPES.int64) throw new OperatorError(`index_copy_(): Expected a long tensor for index, but got ${index.dtype.cppName}`);
+  if (index.dtype !== DTYPES.int64)
+    throw new OperatorError(`index_copy_(): Expected a long tensor for index, but got ${index.dtype.cppName}`);
   if (self.dtype !== source.dtype) {
-    throw new OperatorError(`index_copy_(): self and source expected to have the same dtype, but got (self) ${self.dtype.cppName} and (source) ${source.dtype.cppName}`);
+    throw new OperatorError(
+      `index_copy_(): self and source expected to have the same dtype, but got (self) ${self.dtype.cppName} and (source) ${source.dtype.cppName}`,
+    );
   }
-  if (index.numel !== count) throw new OperatorError(`index_copy_(): Number of indices (${index.numel}) should be equal to source.size(dim) (${count})`);
-  const at = checkedIndices(self, dim, index, (v, size) => `index_copy_(): index ${v} is out of bounds for dimension ${dim} with size ${size}`);
+  if (index.numel !== count)
+    throw new OperatorError(
+      `index_copy_(): Number of indices (${index.numel}) should be equal to source.size(dim) (${count})`,
+    );
+  const at = checkedIndices(
+    self,
+    dim,
+    index,
+    (v, size) => `index_copy_(): index ${v} is out of bounds for dimension ${dim} with size ${size}`,
+  );
   const out = cloneTensor(self, 0);
   scatterElements(out, sliceOffsets(self, dim, at), cloneTensor(source, 0));
   return out;
@@ -305,37 +420,72 @@ function indexFill(self: Tensor, dimIn: number, index: Tensor, value: Tensor): T
   const dim = wrapDim(dimIn, self.ndim);
   if (index.dtype !== DTYPES.int64) throw new OperatorError("index_fill_(): Expected dtype int64 for index.");
   if (index.ndim > 1) throw new OperatorError("Index has to be a vector/scalar");
-  const at = checkedIndices(self, dim, index, (v, size) => `index ${v} is out of bounds for dimension ${dim} with size ${size}`, true);
+  const at = checkedIndices(
+    self,
+    dim,
+    index,
+    (v, size) => `index ${v} is out of bounds for dimension ${dim} with size ${size}`,
+    true,
+  );
   const out = cloneTensor(self, 0);
   const fill = cloneTensor(convertTensor(value, self.dtype), 0);
   scatterElements(out, sliceOffsets(self, dim, at), fill);
   return out;
 }
 
-op("aten::index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor", (self, dim, index, value) => {
-  if (value.ndim !== 0) throw new OperatorError(`Only supports 0-dimension value tensor, but got tensor with ${value.ndim} dimension(s).`);
-  return indexFill(self, dim, index, value);
-});
-op("aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor", (self, dim, index, value: Scalar) => {
-  if (value instanceof Complex && self.dtype.category !== "complex") {
-    throw new OperatorError("index_fill_(): Converting complex Scalar to non-complex type is not supported");
-  }
-  return indexFill(self, dim, index, expandedScalar(value, self.dtype, []));
-});
+op(
+  "aten::index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor",
+  (self, dim, index, value) => {
+    if (value.ndim !== 0)
+      throw new OperatorError(
+        `Only supports 0-dimension value tensor, but got tensor with ${value.ndim} dimension(s).`,
+      );
+    return indexFill(self, dim, index, value);
+  },
+);
+op(
+  "aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
+  (self, dim, index, value: Scalar) => {
+    if (value instanceof Complex && self.dtype.category !== "complex") {
+      throw new OperatorError("index_fill_(): Converting complex Scalar to non-complex type is not supported");
+    }
+    return indexFill(self, dim, index, expandedScalar(value, self.dtype, []));
+  },
+);
 
-op("aten::index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor", (self, dimIn, index, source, reduce, includeSelf) => {
-  if (!["prod", "mean", "amax", "amin"].includes(reduce)) {
-    throw new OperatorError(`index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got ${reduce}.`);
-  }
-  const dim = wrapDim(dimIn, self.ndim);
-  const count = source.ndim === 0 ? 1 : source.sizes[dim]!;
-  if (index.dtype !== DTYPES.int64 && index.dtype !== DTYPES.int32) throw new OperatorError("index_reduce_(): Expected dtype int32/int64 for index");
-  if (self.dtype !== source.dtype) throw new OperatorError("index_reduce_(): self and source must have the same scalar type");
-  if (index.numel !== count) throw new OperatorError("index_reduce_(): Number of indices should be equal to self.size(dim)");
-  const at = checkedIndices(self, dim, index, (v, size) => `index ${v} is out of bounds for dimension ${dim} with size ${size}`);
-  if (!includeSelf && (self.dtype === DTYPES.bool || self.dtype.category === "complex")) {
-    throw new OperatorError(`"index_reduce_func_exclude_input_init" not implemented for '${self.dtype.cppName}'`);
-  }
-  if (self.dtype.category === "complex") return reduceComplex(self, sliceOffsets(self, dim, at), cloneTensor(source, 0), reduce as Reduction, includeSelf);
-  return reduceInto(cloneTensor(self, 0), sliceOffsets(self, dim, at), cloneTensor(source, 0), reduce as Reduction, includeSelf);
-});
+op(
+  "aten::index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor",
+  (self, dimIn, index, source, reduce, includeSelf) => {
+    if (!["prod", "mean", "amax", "amin"].includes(reduce)) {
+      throw new OperatorError(
+        `index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got ${reduce}.`,
+      );
+    }
+    const dim = wrapDim(dimIn, self.ndim);
+    const count = source.ndim === 0 ? 1 : source.sizes[dim]!;
+    if (index.dtype !== DTYPES.int64 && index.dtype !== DTYPES.int32)
+      throw new OperatorError("index_reduce_(): Expected dtype int32/int64 for index");
+    if (self.dtype !== source.dtype)
+      throw new OperatorError("index_reduce_(): self and source must have the same scalar type");
+    if (index.numel !== count)
+      throw new OperatorError("index_reduce_(): Number of indices should be equal to self.size(dim)");
+    const at = checkedIndices(
+      self,
+      dim,
+      index,
+      (v, size) => `index ${v} is out of bounds for dimension ${dim} with size ${size}`,
+    );
+    if (!includeSelf && (self.dtype === DTYPES.bool || self.dtype.category === "complex")) {
+      throw new OperatorError(`"index_reduce_func_exclude_input_init" not implemented for '${self.dtype.cppName}'`);
+    }
+    if (self.dtype.category === "complex")
+      return reduceComplex(self, sliceOffsets(self, dim, at), cloneTensor(source, 0), reduce as Reduction, includeSelf);
+    return reduceInto(
+      cloneTensor(self, 0),
+      sliceOffsets(self, dim, at),
+      cloneTensor(source, 0),
+      reduce as Reduction,
+      includeSelf,
+    );
+  },
+);

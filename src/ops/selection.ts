@@ -31,7 +31,10 @@ function sliceChecked(self: Tensor, dimIn: number, start: number | null, end: nu
 }
 
 export const select = op("aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)", selectChecked);
-export const slice = op("aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)", sliceChecked);
+export const slice = op(
+  "aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)",
+  sliceChecked,
+);
 
 function narrowChecked(self: Tensor, dimIn: number, startIn: number, length: number): Tensor {
   if (self.ndim === 0) throw new OperatorError("narrow() cannot be applied to a 0-dim tensor.");
@@ -39,9 +42,7 @@ function narrowChecked(self: Tensor, dimIn: number, startIn: number, length: num
   const dim = wrapDim(dimIn, self.ndim);
   const size = self.sizes[dim]!;
   if (startIn < -size || startIn > size) {
-    throw new OperatorError(
-      `start out of range (expected to be in range of [${-size}, ${size}], but got ${startIn})`,
-    );
+    throw new OperatorError(`start out of range (expected to be in range of [${-size}, ${size}], but got ${startIn})`);
   }
   const start = startIn < 0 ? startIn + size : startIn;
   if (start + length > size) {
@@ -50,13 +51,19 @@ function narrowChecked(self: Tensor, dimIn: number, startIn: number, length: num
   return narrowView(self, dim, start, length);
 }
 
-export const narrow = op("aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)", narrowChecked);
-op("aten::narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)", (self, dim, start, length) => {
-  if (start.ndim !== 0 || start.dtype.category !== "int") {
-    throw new OperatorError("start must be an 0-dim integral Tensor.");
-  }
-  return narrow(self, dim, readInts(start)[0]!, length);
-});
+export const narrow = op(
+  "aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)",
+  narrowChecked,
+);
+op(
+  "aten::narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)",
+  (self, dim, start, length) => {
+    if (start.ndim !== 0 || start.dtype.category !== "int") {
+      throw new OperatorError("start must be an 0-dim integral Tensor.");
+    }
+    return narrow(self, dim, readInts(start)[0]!, length);
+  },
+);
 
 /** The integers of an index tensor as numbers, in logical order. */
 export function readInts(indices: Tensor): number[] {
@@ -91,7 +98,8 @@ function splitSizes(self: Tensor, sizes: readonly number[], dimIn: number, name 
 
 function splitEvenly(self: Tensor, splitSize: number, dimIn: number): Tensor[] {
   if (self.ndim === 0) throw new OperatorError("split expects at least a 1-dimensional tensor");
-  if (splitSize < 0) throw new OperatorError(`split expects split_size be non-negative, but got split_size=${splitSize}`);
+  if (splitSize < 0)
+    throw new OperatorError(`split expects split_size be non-negative, but got split_size=${splitSize}`);
   const dim = wrapDim(dimIn, self.ndim);
   const size = self.sizes[dim]!;
   if (splitSize === 0 && size !== 0) {
@@ -122,14 +130,26 @@ function unbindParts(self: Tensor, dimIn: number): Tensor[] {
   return Array.from({ length: self.sizes[dim]! }, (_, i) => selectView(self, dim, i));
 }
 
-export const split = op("aten::split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]", splitEvenly);
-op("aten::split.sizes(Tensor(a -> *) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]", (self, sizes, dim) => splitSizes(self, sizes, dim));
-op("aten::split(Tensor(a -> *) self, int[] split_sizes, int dim=0) -> Tensor(a)[]", (self, sizes, dim) => splitSizes(self, sizes, dim));
-export const split_with_sizes = op("aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]", (self, sizes, dim) => splitSizes(self, sizes, dim));
+export const split = op(
+  "aten::split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]",
+  splitEvenly,
+);
+op("aten::split.sizes(Tensor(a -> *) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]", (self, sizes, dim) =>
+  splitSizes(self, sizes, dim),
+);
+op("aten::split(Tensor(a -> *) self, int[] split_sizes, int dim=0) -> Tensor(a)[]", (self, sizes, dim) =>
+  splitSizes(self, sizes, dim),
+);
+export const split_with_sizes = op(
+  "aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]",
+  (self, sizes, dim) => splitSizes(self, sizes, dim),
+);
 export const chunk = op("aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]", chunkParts);
 export const unbind = op("aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]", unbindParts);
 op("aten::unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]", splitEvenly);
-op("aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]", (self, sizes, dim) => splitSizes(self, sizes, dim));
+op("aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]", (self, sizes, dim) =>
+  splitSizes(self, sizes, dim),
+);
 op("aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]", chunkParts);
 
 function sectionParts(self: Tensor, sections: number, dimIn: number): Tensor[] {
@@ -167,22 +187,25 @@ function indexParts(self: Tensor, indices: readonly number[], dimIn: number): Te
 
 op("aten::tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]", sectionParts);
 op("aten::tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]", indexParts);
-op("aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]", (self, which, dim) => {
-  if (self.ndim === 0) {
-    throw new OperatorError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims");
-  }
-  if (which.dtype !== DTYPES.int64) {
-    throw new OperatorError(
-      `tensor_split expected tensor_indices_or_sections to have dtype of long, but got ${which.dtype.cppName}`,
-    );
-  }
-  if (which.ndim > 1) {
-    throw new OperatorError(
-      `tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but got a tensor with ${which.ndim} dims`,
-    );
-  }
-  return which.ndim === 0 ? sectionParts(self, readInts(which)[0]!, dim) : indexParts(self, readInts(which), dim);
-});
+op(
+  "aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]",
+  (self, which, dim) => {
+    if (self.ndim === 0) {
+      throw new OperatorError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims");
+    }
+    if (which.dtype !== DTYPES.int64) {
+      throw new OperatorError(
+        `tensor_split expected tensor_indices_or_sections to have dtype of long, but got ${which.dtype.cppName}`,
+      );
+    }
+    if (which.ndim > 1) {
+      throw new OperatorError(
+        `tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but got a tensor with ${which.ndim} dims`,
+      );
+    }
+    return which.ndim === 0 ? sectionParts(self, readInts(which)[0]!, dim) : indexParts(self, readInts(which), dim);
+  },
+);
 
 function needDims(self: Tensor, name: string, ndim: number): void {
   if (self.ndim < ndim) {
@@ -242,14 +265,18 @@ function scatterInto(self: Tensor, src: Tensor, view: (t: Tensor) => Tensor): Te
 op("aten::select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor", (self, src, dim, index) =>
   scatterInto(self, src, (t) => selectChecked(t, dim, index)),
 );
-op("aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor", (self, src, dim, start, end, step) => {
-  const out = cloneTensor(self);
-  const part = sliceChecked(out, dim, start, end, step);
-  copyInto(part, viewOf(src, src.sizes, src.strides));
-  return out;
-});
-op("aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor", (self, src, offset, dim1, dim2) =>
-  scatterInto(self, src, (t) => diagonalView(t, offset, dim1, dim2)),
+op(
+  "aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor",
+  (self, src, dim, start, end, step) => {
+    const out = cloneTensor(self);
+    const part = sliceChecked(out, dim, start, end, step);
+    copyInto(part, viewOf(src, src.sizes, src.strides));
+    return out;
+  },
+);
+op(
+  "aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor",
+  (self, src, offset, dim1, dim2) => scatterInto(self, src, (t) => diagonalView(t, offset, dim1, dim2)),
 );
 /** A copy with the same strides and offset in a copy of the whole storage. */
 function clonePreservingStrides(self: Tensor): Tensor {
@@ -261,14 +288,17 @@ function clonePreservingStrides(self: Tensor): Tensor {
   return out;
 }
 
-op("aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor", (self, src, size, stride, offset) => {
-  const out = clonePreservingStrides(self);
-  const part = as_strided(out, size, stride, offset);
-  if (part.ndim !== src.ndim || part.sizes.some((s, d) => s !== src.sizes[d])) {
-    throw new OperatorError(
-      `expected src to have a size equal to the slice of self. src size = ${formatList(src.sizes)}, slice size = ${formatList(part.sizes)}`,
-    );
-  }
-  copyInto(part, src);
-  return out;
-});
+op(
+  "aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor",
+  (self, src, size, stride, offset) => {
+    const out = clonePreservingStrides(self);
+    const part = as_strided(out, size, stride, offset);
+    if (part.ndim !== src.ndim || part.sizes.some((s, d) => s !== src.sizes[d])) {
+      throw new OperatorError(
+        `expected src to have a size equal to the slice of self. src size = ${formatList(src.sizes)}, slice size = ${formatList(part.sizes)}`,
+      );
+    }
+    copyInto(part, src);
+    return out;
+  },
+);

@@ -27,24 +27,48 @@ function centeredWindow(window: Tensor | null, length: number, size: number): Pa
   return { re, im };
 }
 
-function describe(name: string, self: Tensor, nFft: number, hop: number | null, win: number | null, window: Tensor | null, rest: string): string {
+function describe(
+  name: string,
+  self: Tensor,
+  nFft: number,
+  hop: number | null,
+  win: number | null,
+  window: Tensor | null,
+  rest: string,
+): string {
   const text = `${name}(torch.${self.dtype.cppName}Tensor${formatList(self.sizes)}, n_fft=${nFft}, hop_length=${hop ?? "None"}, win_length=${win ?? "None"}, window=`;
   return `${text}${window ? `torch.${window.dtype.cppName}Tensor{${formatList(window.sizes)}}` : "None"}${rest})`;
 }
 
-function forward(selfIn: Tensor, nFft: number, hopIn: number | null, winIn: number | null, window: Tensor | null, center: boolean, padMode: string, normalized: boolean, onesidedIn: boolean | null, returnComplexIn: boolean | null): Tensor {
+function forward(
+  selfIn: Tensor,
+  nFft: number,
+  hopIn: number | null,
+  winIn: number | null,
+  window: Tensor | null,
+  center: boolean,
+  padMode: string,
+  normalized: boolean,
+  onesidedIn: boolean | null,
+  returnComplexIn: boolean | null,
+): Tensor {
   const hop = hopIn ?? Math.floor(nFft / 4);
   const win = winIn ?? nFft;
   const isComplexInput = selfIn.dtype.category === "complex";
   const isComplex = isComplexInput || window?.dtype.category === "complex";
   const returnComplex = returnComplexIn ?? isComplex;
   if (returnComplexIn === null && !isComplex) {
-    throw new OperatorError("stft requires the return_complex parameter be given for real inputs, and will further require that return_complex=True in a future PyTorch release.");
+    throw new OperatorError(
+      "stft requires the return_complex parameter be given for real inputs, and will further require that return_complex=True in a future PyTorch release.",
+    );
   }
   const fail = (what: string): never => {
-    throw new OperatorError(`${describe("stft", selfIn, nFft, hop, win, window, `, normalized=${Number(normalized)}, onesided=${onesidedIn ?? "None"}, return_complex=${Number(returnComplex)}`)}: ${what}`);
+    throw new OperatorError(
+      `${describe("stft", selfIn, nFft, hop, win, window, `, normalized=${Number(normalized)}, onesided=${onesidedIn ?? "None"}, return_complex=${Number(returnComplex)}`)}: ${what}`,
+    );
   };
-  if (selfIn.dtype.category !== "float" && !isComplexInput) fail("expected a tensor of floating point or complex values");
+  if (selfIn.dtype.category !== "float" && !isComplexInput)
+    fail("expected a tensor of floating point or complex values");
   if (selfIn.ndim > 2 || selfIn.ndim < 1) fail("expected a 1D or 2D tensor");
   let self = selfIn.ndim === 1 ? reshapeTensor(selfIn, [1, -1]) : selfIn;
   if (center) self = padSignal(self, Math.floor(nFft / 2), padMode);
@@ -53,7 +77,9 @@ function forward(selfIn: Tensor, nFft: number, hopIn: number | null, winIn: numb
   if (hop <= 0) fail(`expected hop_length > 0, but got hop_length=${hop}`);
   if (win <= 0 || win > nFft) fail(`expected 0 < win_length <= n_fft, but got win_length=${win}`);
   if (window && (window.ndim !== 1 || window.sizes[0] !== win)) {
-    fail(`expected a 1D window tensor of size equal to win_length=${win}, but got window with size ${formatList(window.sizes)}`);
+    fail(
+      `expected a 1D window tensor of size equal to win_length=${win}, but got window with size ${formatList(window.sizes)}`,
+    );
   }
   const onesided = onesidedIn ?? !isComplex;
   if (onesided && isComplex) fail("Cannot have onesided output if window or input is complex");
@@ -85,7 +111,12 @@ function forward(selfIn: Tensor, nFft: number, hopIn: number | null, winIn: numb
   }
   // frames are computed one after another; the result has frequencies first
   const sizes = selfIn.ndim === 1 ? [frames, freqs] : [batch, frames, freqs];
-  const out = fromComplexArrays(outRe, outIm, sizes, complexDtype(isComplexInput ? selfIn.dtype : realDtype(selfIn.dtype)));
+  const out = fromComplexArrays(
+    outRe,
+    outIm,
+    sizes,
+    complexDtype(isComplexInput ? selfIn.dtype : realDtype(selfIn.dtype)),
+  );
   const turned = transposeView(out, sizes.length - 2, sizes.length - 1);
   return returnComplex ? turned : view_as_real(turned);
 }
@@ -95,86 +126,97 @@ function padSignal(self: Tensor, amount: number, mode: string): Tensor {
   return reshape(pad(reshape(self, [1, batch, length]), [amount, amount], mode, null), [batch, length + 2 * amount]);
 }
 
-op("aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor", (self, nFft, hop, win, window, normalized, onesided, returnComplex) =>
-  forward(self, nFft, hop, win, window, false, "constant", normalized, onesided, returnComplex),
+op(
+  "aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor",
+  (self, nFft, hop, win, window, normalized, onesided, returnComplex) =>
+    forward(self, nFft, hop, win, window, false, "constant", normalized, onesided, returnComplex),
 );
-op('aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor', (self, nFft, hop, win, window, center, padMode, normalized, onesided, returnComplex) =>
-  forward(self, nFft, hop, win, window, center, padMode, normalized, onesided, returnComplex),
+op(
+  'aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor',
+  (self, nFft, hop, win, window, center, padMode, normalized, onesided, returnComplex) =>
+    forward(self, nFft, hop, win, window, center, padMode, normalized, onesided, returnComplex),
 );
 
-op("aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor", (self, nFft, hopIn, winIn, window, center, normalized, onesidedIn, length, returnComplex) => {
-  const hop = hopIn ?? Math.floor(nFft / 4);
-  const win = winIn ?? nFft;
-  if (self.dtype.category !== "complex") {
-    throw new OperatorError("istft requires a complex-valued input tensor matching the output from stft with return_complex=True.");
-  }
-  const fail = (what: string): never => {
-    throw new OperatorError(
-      `${describe("istft", self, nFft, hop, win, window, `, center=${Number(center)}, normalized=${Number(normalized)}, onesided=${onesidedIn ?? "None"}, length=${length ?? "None"}, return_complex=${Number(returnComplex)}`)} ${what}`,
-    );
-  };
-  if (self.numel === 0) fail("input tensor cannot be empty.");
-  if (self.ndim !== 2 && self.ndim !== 3) fail(`expected a tensor with 3 or 4 dimensions, but got ${self.ndim + 1}`);
-  const frames = self.sizes[self.ndim - 1]!;
-  const freqs = self.sizes[self.ndim - 2]!;
-  const onesided = onesidedIn ?? freqs !== nFft;
-  if (onesided ? Math.floor(nFft / 2) + 1 !== freqs : nFft !== freqs) {
-    fail(
-      onesided
-        ? `expected the frequency dimension (3rd to the last) of the input tensor to match n_fft / 2 + 1 when onesided=True, but got ${freqs}`
-        : `expected the frequency dimension (3rd to the last) of the input tensor to match n_fft when onesided=False, but got ${freqs}`,
-    );
-  }
-  if (!(hop > 0 && hop <= win)) fail("expected 0 < hop_length <= win_length");
-  if (!(win > 0 && win <= nFft)) fail("expected 0 < win_length <= n_fft");
-  if (window && (window.ndim !== 1 || window.sizes[0] !== win)) fail(`Invalid window shape. window has to be 1D and length of \`win_length\``);
-  if (returnComplex && onesided) fail("cannot have onesided output if window or input is complex");
-  const batch = self.ndim === 3 ? self.sizes[0]! : 1;
-  const total = nFft + hop * (frames - 1);
-  const w = centeredWindow(window, win, nFft);
-  const x = toComplexArrays(self);
-  const scale = normalized ? 1 / Math.sqrt(nFft) : 1 / nFft;
-  const sumRe = new Float64Array(batch * total);
-  const sumIm = new Float64Array(batch * total);
-  const envelope = new Float64Array(total);
-  const re = new Float64Array(nFft);
-  const im = new Float64Array(nFft);
-  const half = Math.floor(nFft / 2);
-  for (let b = 0; b < batch; b++) {
-    for (let f = 0; f < frames; f++) {
-      for (let k = 0; k < nFft; k++) {
-        // a real signal is completed from its lower half by symmetry
-        const isMirror = !returnComplex && k > half;
-        const at = (b * freqs + (isMirror ? nFft - k : k)) * frames + f;
-        re[k] = x.re[at]!;
-        im[k] = isMirror ? -x.im[at]! : !returnComplex && (k === 0 || 2 * k === nFft) ? 0 : x.im[at]!;
-      }
-      transform(re, im, 1);
-      for (let i = 0; i < nFft; i++) {
-        const to = b * total + f * hop + i;
-        sumRe[to] = sumRe[to]! + (re[i]! * w.re[i]! - im[i]! * w.im[i]!) * scale;
-        sumIm[to] = sumIm[to]! + (re[i]! * w.im[i]! + im[i]! * w.re[i]!) * scale;
-        if (b === 0) envelope[f * hop + i] = envelope[f * hop + i]! + w.re[i]! ** 2 + w.im[i]! ** 2;
+op(
+  "aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor",
+  (self, nFft, hopIn, winIn, window, center, normalized, onesidedIn, length, returnComplex) => {
+    const hop = hopIn ?? Math.floor(nFft / 4);
+    const win = winIn ?? nFft;
+    if (self.dtype.category !== "complex") {
+      throw new OperatorError(
+        "istft requires a complex-valued input tensor matching the output from stft with return_complex=True.",
+      );
+    }
+    const fail = (what: string): never => {
+      throw new OperatorError(
+        `${describe("istft", self, nFft, hop, win, window, `, center=${Number(center)}, normalized=${Number(normalized)}, onesided=${onesidedIn ?? "None"}, length=${length ?? "None"}, return_complex=${Number(returnComplex)}`)} ${what}`,
+      );
+    };
+    if (self.numel === 0) fail("input tensor cannot be empty.");
+    if (self.ndim !== 2 && self.ndim !== 3) fail(`expected a tensor with 3 or 4 dimensions, but got ${self.ndim + 1}`);
+    const frames = self.sizes[self.ndim - 1]!;
+    const freqs = self.sizes[self.ndim - 2]!;
+    const onesided = onesidedIn ?? freqs !== nFft;
+    if (onesided ? Math.floor(nFft / 2) + 1 !== freqs : nFft !== freqs) {
+      fail(
+        onesided
+          ? `expected the frequency dimension (3rd to the last) of the input tensor to match n_fft / 2 + 1 when onesided=True, but got ${freqs}`
+          : `expected the frequency dimension (3rd to the last) of the input tensor to match n_fft when onesided=False, but got ${freqs}`,
+      );
+    }
+    if (!(hop > 0 && hop <= win)) fail("expected 0 < hop_length <= win_length");
+    if (!(win > 0 && win <= nFft)) fail("expected 0 < win_length <= n_fft");
+    if (window && (window.ndim !== 1 || window.sizes[0] !== win))
+      fail(`Invalid window shape. window has to be 1D and length of \`win_length\``);
+    if (returnComplex && onesided) fail("cannot have onesided output if window or input is complex");
+    const batch = self.ndim === 3 ? self.sizes[0]! : 1;
+    const total = nFft + hop * (frames - 1);
+    const w = centeredWindow(window, win, nFft);
+    const x = toComplexArrays(self);
+    const scale = normalized ? 1 / Math.sqrt(nFft) : 1 / nFft;
+    const sumRe = new Float64Array(batch * total);
+    const sumIm = new Float64Array(batch * total);
+    const envelope = new Float64Array(total);
+    const re = new Float64Array(nFft);
+    const im = new Float64Array(nFft);
+    const half = Math.floor(nFft / 2);
+    for (let b = 0; b < batch; b++) {
+      for (let f = 0; f < frames; f++) {
+        for (let k = 0; k < nFft; k++) {
+          // a real signal is completed from its lower half by symmetry
+          const isMirror = !returnComplex && k > half;
+          const at = (b * freqs + (isMirror ? nFft - k : k)) * frames + f;
+          re[k] = x.re[at]!;
+          im[k] = isMirror ? -x.im[at]! : !returnComplex && (k === 0 || 2 * k === nFft) ? 0 : x.im[at]!;
+        }
+        transform(re, im, 1);
+        for (let i = 0; i < nFft; i++) {
+          const to = b * total + f * hop + i;
+          sumRe[to] = sumRe[to]! + (re[i]! * w.re[i]! - im[i]! * w.im[i]!) * scale;
+          sumIm[to] = sumIm[to]! + (re[i]! * w.im[i]! + im[i]! * w.re[i]!) * scale;
+          if (b === 0) envelope[f * hop + i] = envelope[f * hop + i]! + w.re[i]! ** 2 + w.im[i]! ** 2;
+        }
       }
     }
-  }
-  const start = center ? half : 0;
-  const end = length !== null ? start + length : center ? total - half : total;
-  const stop = Math.min(end, total);
-  const count = Math.max(stop - start, 0);
-  let lowest = Infinity;
-  for (let i = start; i < stop; i++) lowest = Math.min(lowest, Math.abs(envelope[i]!));
-  if (!(lowest > 1e-11)) fail(`window overlap add min: 1`);
-  const outLength = Math.max(end - start, 0);
-  const outRe = new Float64Array(batch * outLength);
-  const outIm = new Float64Array(batch * outLength);
-  for (let b = 0; b < batch; b++) {
-    for (let i = 0; i < count; i++) {
-      outRe[b * outLength + i] = sumRe[b * total + start + i]! / envelope[start + i]!;
-      outIm[b * outLength + i] = sumIm[b * total + start + i]! / envelope[start + i]!;
+    const start = center ? half : 0;
+    const end = length !== null ? start + length : center ? total - half : total;
+    const stop = Math.min(end, total);
+    const count = Math.max(stop - start, 0);
+    let lowest = Infinity;
+    for (let i = start; i < stop; i++) lowest = Math.min(lowest, Math.abs(envelope[i]!));
+    if (!(lowest > 1e-11)) fail(`window overlap add min: 1`);
+    const outLength = Math.max(end - start, 0);
+    const outRe = new Float64Array(batch * outLength);
+    const outIm = new Float64Array(batch * outLength);
+    for (let b = 0; b < batch; b++) {
+      for (let i = 0; i < count; i++) {
+        outRe[b * outLength + i] = sumRe[b * total + start + i]! / envelope[start + i]!;
+        outIm[b * outLength + i] = sumIm[b * total + start + i]! / envelope[start + i]!;
+      }
     }
-  }
-  const sizes = self.ndim === 3 ? [batch, outLength] : [outLength];
-  return returnComplex ? fromComplexArrays(outRe, outIm, sizes, self.dtype) : fromDoubles(outRe, sizes, realDtype(self.dtype));
-});
-
+    const sizes = self.ndim === 3 ? [batch, outLength] : [outLength];
+    return returnComplex
+      ? fromComplexArrays(outRe, outIm, sizes, self.dtype)
+      : fromDoubles(outRe, sizes, realDtype(self.dtype));
+  },
+);

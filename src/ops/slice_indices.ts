@@ -8,12 +8,7 @@ export function toIndex(value: Int): number {
 }
 
 /** First index, number of elements and step of `[start:end:step]` over `length` elements. */
-export function sliceIndices(
-  length: number,
-  start: Int | null,
-  end: Int | null,
-  step: Int,
-): [number, number, number] {
+export function sliceIndices(length: number, start: Int | null, end: Int | null, step: Int): [number, number, number] {
   const by = toIndex(step);
   if (by === 0) throw new OperatorError("List slice should have non-zero step");
   const clamp = (value: number): number => {

@@ -62,7 +62,15 @@ function softmaxOf(self: Tensor, dim: number, log: boolean): Tensor {
     const kernel = d === self.ndim - 1 || self.ndim === 0 ? "_lastdim_kernel_impl" : "_kernel_impl";
     throw notImplemented(`${log ? "log_" : ""}softmax${kernel}`, self.dtype);
   }
-  if (!log && self.dtype === DTYPES.float32 && d === self.ndim - 1 && self.isContiguous() && !self.isNeg && self.numel > 0 && self.device.type !== "meta") {
+  if (
+    !log &&
+    self.dtype === DTYPES.float32 &&
+    d === self.ndim - 1 &&
+    self.isContiguous() &&
+    !self.isNeg &&
+    self.numel > 0 &&
+    self.device.type !== "meta"
+  ) {
     return softmaxRows(self, self.sizes[d]!);
   }
   return mapLines(self, d, self.dtype, true, log ? logSoftmaxLine : softmaxLine).out;
@@ -78,14 +86,23 @@ function halfToFloat(self: Tensor, convert: boolean): Tensor {
   throw new OperatorError(`softmax with half to float conversion is not supported on CPU`);
 }
 
-const softmaxInt = (self: Tensor, dim: number, dtype: number | null): Tensor => softmaxOf(withDtype(self, dtype), dim, false);
-const logSoftmaxInt = (self: Tensor, dim: number, dtype: number | null): Tensor => softmaxOf(withDtype(self, dtype), dim, true);
+const softmaxInt = (self: Tensor, dim: number, dtype: number | null): Tensor =>
+  softmaxOf(withDtype(self, dtype), dim, false);
+const logSoftmaxInt = (self: Tensor, dim: number, dtype: number | null): Tensor =>
+  softmaxOf(withDtype(self, dtype), dim, true);
 export const softmax = op("aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", softmaxInt);
-export const log_softmax = op("aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", logSoftmaxInt);
+export const log_softmax = op(
+  "aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor",
+  logSoftmaxInt,
+);
 op("aten::special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", softmaxInt);
 op("aten::special_log_softmax(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", logSoftmaxInt);
-op("aten::_softmax(Tensor self, int dim, bool half_to_float) -> Tensor", (self, dim, convert) => softmaxOf(halfToFloat(self, convert), dim, false));
-op("aten::_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor", (self, dim, convert) => softmaxOf(halfToFloat(self, convert), dim, true));
+op("aten::_softmax(Tensor self, int dim, bool half_to_float) -> Tensor", (self, dim, convert) =>
+  softmaxOf(halfToFloat(self, convert), dim, false),
+);
+op("aten::_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor", (self, dim, convert) =>
+  softmaxOf(halfToFloat(self, convert), dim, true),
+);
 
 /** Softmax that gives zeros, not NaN, for rows that are all -inf. */
 op("aten::_safe_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", (self, dim, dtype) => {
@@ -100,7 +117,13 @@ op("aten::_masked_softmax(Tensor self, Tensor mask, int? dim=None, int? mask_typ
   softmaxOf(masked_fill(self, mask, -Infinity), dim ?? self.ndim - 1, false),
 );
 
-function backward(grad: Tensor, output: Tensor, dim: number, id: number, line: (g: Float64Array, y: Float64Array, out: Float64Array) => void): Tensor {
+function backward(
+  grad: Tensor,
+  output: Tensor,
+  dim: number,
+  id: number,
+  line: (g: Float64Array, y: Float64Array, out: Float64Array) => void,
+): Tensor {
   const dtype: DType = dtypeArgument(id);
   const d = wrapDim(dim, output.ndim);
   const y = contiguousTensor(output);
@@ -117,17 +140,21 @@ function backward(grad: Tensor, output: Tensor, dim: number, id: number, line: (
   }
   return out;
 }
-op("aten::_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor", (grad, output, dim, dtype) =>
-  backward(grad, output, dim, dtype, (g, y, out) => {
-    let dot = 0;
-    for (let i = 0; i < g.length; i++) dot += g[i]! * y[i]!;
-    for (let i = 0; i < g.length; i++) out[i] = y[i]! * (g[i]! - dot);
-  }),
+op(
+  "aten::_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
+  (grad, output, dim, dtype) =>
+    backward(grad, output, dim, dtype, (g, y, out) => {
+      let dot = 0;
+      for (let i = 0; i < g.length; i++) dot += g[i]! * y[i]!;
+      for (let i = 0; i < g.length; i++) out[i] = y[i]! * (g[i]! - dot);
+    }),
 );
-op("aten::_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor", (grad, output, dim, dtype) =>
-  backward(grad, output, dim, dtype, (g, y, out) => {
-    let sum = 0;
-    for (let i = 0; i < g.length; i++) sum += g[i]!;
-    for (let i = 0; i < g.length; i++) out[i] = g[i]! - Math.exp(y[i]!) * sum;
-  }),
+op(
+  "aten::_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
+  (grad, output, dim, dtype) =>
+    backward(grad, output, dim, dtype, (g, y, out) => {
+      let sum = 0;
+      for (let i = 0; i < g.length; i++) sum += g[i]!;
+      for (let i = 0; i < g.length; i++) out[i] = g[i]! - Math.exp(y[i]!) * sum;
+    }),
 );

@@ -16,7 +16,13 @@ type Coo = Extract<SparseParts, { layout: "sparse_coo" }>;
 
 /** A tensor that is its indices (sparse dims, nnz) and values (nnz, ...dense sizes). */
 export function sparseTensor(indices: Tensor, values: Tensor, sizes: readonly number[], coalesced: boolean): Tensor {
-  const out = new Tensor(allocateStorage(0), values.dtype, sizes, sizes.map(() => 0), 0);
+  const out = new Tensor(
+    allocateStorage(0),
+    values.dtype,
+    sizes,
+    sizes.map(() => 0),
+    0,
+  );
   out.sparse = { layout: "sparse_coo", indices, values, coalesced };
   return out;
 }
@@ -25,7 +31,10 @@ export function sparseTensor(indices: Tensor, values: Tensor, sizes: readonly nu
 const isCoo = (t: unknown): boolean => t instanceof Tensor && t.sparse?.layout === "sparse_coo";
 
 function partsOf(t: Tensor, name: string): Coo {
-  if (t.sparse?.layout !== "sparse_coo") throw new OperatorError(`${name} expected sparse coordinate tensor layout but got ${t.sparse ? "SparseCsr" : "Strided"}`);
+  if (t.sparse?.layout !== "sparse_coo")
+    throw new OperatorError(
+      `${name} expected sparse coordinate tensor layout but got ${t.sparse ? "SparseCsr" : "Strided"}`,
+    );
   return t.sparse;
 }
 
@@ -62,7 +71,8 @@ function indicesFrom(at: ArrayLike<number>, sizes: readonly number[]): Tensor {
 }
 
 const plus = (a: Tensor, b: Tensor): Tensor => callOperator("aten::add.Tensor", [a, b, 1]) as Tensor;
-const take = (values: Tensor, index: Tensor): Tensor => callOperator("aten::index_select", [values, 0, index]) as Tensor;
+const take = (values: Tensor, index: Tensor): Tensor =>
+  callOperator("aten::index_select", [values, 0, index]) as Tensor;
 
 /** Values of equal positions summed: rows of `values` go to the slots that `slot` names. */
 function summed(values: Tensor, slot: ArrayLike<number>, count: number): Tensor {
@@ -81,7 +91,11 @@ export function coalesced(t: Tensor): Tensor {
   const at = positions(p, t.sizes);
   const unique = [...new Set(at)].sort((a, b) => a - b);
   const slots = new Map(unique.map((v, i) => [v, i]));
-  const values = summed(p.values, Array.from(at, (v) => slots.get(v)!), unique.length);
+  const values = summed(
+    p.values,
+    Array.from(at, (v) => slots.get(v)!),
+    unique.length,
+  );
   return sparseTensor(indicesFrom(unique, t.sizes.slice(0, dims)), values, t.sizes, true);
 }
 
@@ -95,12 +109,22 @@ export function densified(t: Tensor): Tensor {
 
 function checkParts(indices: Tensor, values: Tensor): void {
   if (indices.dtype !== DTYPES.int64) throw new OperatorError("indices must be an int64 tensor");
-  if (indices.ndim !== 2) throw new OperatorError(`indices must be sparse_dim x nnz, but got: ${formatList(indices.sizes)}`);
+  if (indices.ndim !== 2)
+    throw new OperatorError(`indices must be sparse_dim x nnz, but got: ${formatList(indices.sizes)}`);
   const nnz = values.sizes[0] ?? 1;
-  if (indices.sizes[1] !== nnz) throw new OperatorError(`indices and values must have same nnz, but got nnz from indices: ${indices.sizes[1]}, nnz from values: ${nnz}`);
+  if (indices.sizes[1] !== nnz)
+    throw new OperatorError(
+      `indices and values must have same nnz, but got nnz from indices: ${indices.sizes[1]}, nnz from values: ${nnz}`,
+    );
 }
 
-function make(indices: Tensor, valuesIn: Tensor, size: readonly number[] | null, dtype: number | null, isCoalesced: boolean | null): Tensor {
+function make(
+  indices: Tensor,
+  valuesIn: Tensor,
+  size: readonly number[] | null,
+  dtype: number | null,
+  isCoalesced: boolean | null,
+): Tensor {
   const values = convertTensor(valuesIn, dtypeOr(dtype, valuesIn.dtype));
   checkParts(indices, values);
   const dims = indices.sizes[0]!;
@@ -108,10 +132,15 @@ function make(indices: Tensor, valuesIn: Tensor, size: readonly number[] | null,
   if (!sizes) {
     const nnz = indices.sizes[1]!;
     const all = indicesOf(indices);
-    const own = Array.from({ length: dims }, (_, d) => all.slice(d * nnz, (d + 1) * nnz).reduce((m, v) => Math.max(m, v), -1) + 1);
+    const own = Array.from(
+      { length: dims },
+      (_, d) => all.slice(d * nnz, (d + 1) * nnz).reduce((m, v) => Math.max(m, v), -1) + 1,
+    );
     sizes = [...own, ...values.sizes.slice(1)];
   } else if (sizes.length !== dims + values.ndim - 1) {
-    throw new OperatorError(`number of dimensions must be sparse_dim (${dims}) + dense_dim (${values.ndim - 1}), but got ${sizes.length}`);
+    throw new OperatorError(
+      `number of dimensions must be sparse_dim (${dims}) + dense_dim (${values.ndim - 1}), but got ${sizes.length}`,
+    );
   }
   return sparseTensor(indices, values, sizes, isCoalesced === true);
 }
@@ -120,16 +149,36 @@ function emptySparse(sizes: readonly number[], dtype: DType, dims = sizes.length
   return sparseTensor(emptyTensor([dims, 0], DTYPES.int64), emptyTensor([0, ...sizes.slice(dims)], dtype), sizes, true);
 }
 
-op("aten::sparse_coo_tensor.indices(Tensor indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool? is_coalesced=None) -> Tensor", (indices, values, dtype, _l, _d, _p, isCoalesced) => make(indices, values, null, dtype, isCoalesced));
-op("aten::sparse_coo_tensor.indices_size(Tensor indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool? is_coalesced=None) -> Tensor", (indices, values, size, dtype, _l, _d, _p, isCoalesced) => make(indices, values, size, dtype, isCoalesced));
-op("aten::sparse_coo_tensor.size(int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor", (size, dtype) => emptySparse(size, dtypeOr(dtype, DTYPES.float32)));
-op("aten::_sparse_coo_tensor_unsafe(Tensor indices, Tensor values, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool? is_coalesced=None) -> Tensor", (indices, values, size, dtype, _l, _d, _p, isCoalesced) => make(indices, values, size, dtype, isCoalesced));
-op("aten::_sparse_coo_tensor_with_dims(int sparse_dim, int dense_dim, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor", (dims, _dense, size, dtype) => emptySparse(size, dtypeOr(dtype, DTYPES.float32), dims));
-op("aten::_sparse_coo_tensor_with_dims_and_tensors(int sparse_dim, int dense_dim, SymInt[] size, Tensor indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False, bool? is_coalesced=None) -> Tensor", (_dims, _dense, size, indices, values, dtype, _l, _d, _p, isCoalesced) => make(indices, values, size, dtype, isCoalesced));
+op(
+  "aten::sparse_coo_tensor.indices(Tensor indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool? is_coalesced=None) -> Tensor",
+  (indices, values, dtype, _l, _d, _p, isCoalesced) => make(indices, values, null, dtype, isCoalesced),
+);
+op(
+  "aten::sparse_coo_tensor.indices_size(Tensor indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool? is_coalesced=None) -> Tensor",
+  (indices, values, size, dtype, _l, _d, _p, isCoalesced) => make(indices, values, size, dtype, isCoalesced),
+);
+op(
+  "aten::sparse_coo_tensor.size(int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor",
+  (size, dtype) => emptySparse(size, dtypeOr(dtype, DTYPES.float32)),
+);
+op(
+  "aten::_sparse_coo_tensor_unsafe(Tensor indices, Tensor values, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool? is_coalesced=None) -> Tensor",
+  (indices, values, size, dtype, _l, _d, _p, isCoalesced) => make(indices, values, size, dtype, isCoalesced),
+);
+op(
+  "aten::_sparse_coo_tensor_with_dims(int sparse_dim, int dense_dim, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor",
+  (dims, _dense, size, dtype) => emptySparse(size, dtypeOr(dtype, DTYPES.float32), dims),
+);
+op(
+  "aten::_sparse_coo_tensor_with_dims_and_tensors(int sparse_dim, int dense_dim, SymInt[] size, Tensor indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False, bool? is_coalesced=None) -> Tensor",
+  (_dims, _dense, size, indices, values, dtype, _l, _d, _p, isCoalesced) =>
+    make(indices, values, size, dtype, isCoalesced),
+);
 
 function toSparse(self: Tensor, dims: number): Tensor {
   if (isCoo(self)) return self;
-  if (!(dims >= 0 && dims <= self.ndim)) throw new OperatorError(`sparse_dim must be in the range [0, ${self.ndim}], but got ${dims}`);
+  if (!(dims >= 0 && dims <= self.ndim))
+    throw new OperatorError(`sparse_dim must be in the range [0, ${self.ndim}], but got ${dims}`);
   const front = self.sizes.slice(0, dims);
   const back = self.sizes.slice(dims);
   const rows = numelOf(front);
@@ -147,11 +196,18 @@ function toSparse(self: Tensor, dims: number): Tensor {
 op("aten::to_sparse.sparse_dim(Tensor self, int sparse_dim) -> Tensor", toSparse);
 op("aten::_to_sparse.sparse_dim(Tensor self, int sparse_dim) -> Tensor", toSparse);
 const whole = (self: Tensor, layout: number | null, _blocks: unknown, denseDim: number | null): Tensor => {
-  if (layout !== null && layout !== undefined && layout !== 1) throw new OperatorError("to_sparse: only the sparse_coo layout is supported");
+  if (layout !== null && layout !== undefined && layout !== 1)
+    throw new OperatorError("to_sparse: only the sparse_coo layout is supported");
   return toSparse(self, self.ndim - (denseDim ?? 0));
 };
-op("aten::to_sparse(Tensor self, *, Layout? layout=None, int[2]? blocksize=None, int? dense_dim=None) -> Tensor", whole);
-op("aten::_to_sparse(Tensor self, *, Layout? layout=None, int[2]? blocksize=None, int? dense_dim=None) -> Tensor", whole);
+op(
+  "aten::to_sparse(Tensor self, *, Layout? layout=None, int[2]? blocksize=None, int? dense_dim=None) -> Tensor",
+  whole,
+);
+op(
+  "aten::_to_sparse(Tensor self, *, Layout? layout=None, int[2]? blocksize=None, int? dense_dim=None) -> Tensor",
+  whole,
+);
 
 function toDense(self: Tensor, dtype: number | null): Tensor {
   const out = isCoo(self) ? densified(self) : self;
@@ -175,18 +231,28 @@ const aliased = (t: Tensor): Tensor => viewOf(t, t.sizes, t.strides);
 
 function readable(t: Tensor, name: string): Coo {
   const p = partsOf(t, name);
-  if (!p.coalesced) throw new OperatorError(`Cannot get ${name} on an uncoalesced tensor, please call .coalesce() first`);
+  if (!p.coalesced)
+    throw new OperatorError(`Cannot get ${name} on an uncoalesced tensor, please call .coalesce() first`);
   return p;
 }
 
 op("aten::indices(Tensor(a) self) -> Tensor(a)", (self) => aliased(readable(self, "indices").indices));
-op("aten::values(Tensor(a) self) -> Tensor(a)", (self) => aliased(self.sparse && self.sparse.layout !== "sparse_coo" ? self.sparse.values : readable(self, "values").values));
+op("aten::values(Tensor(a) self) -> Tensor(a)", (self) =>
+  aliased(self.sparse && self.sparse.layout !== "sparse_coo" ? self.sparse.values : readable(self, "values").values),
+);
 op("aten::_indices(Tensor(a) self) -> Tensor(a)", (self) => aliased(partsOf(self, "_indices").indices));
 op("aten::_values(Tensor(a) self) -> Tensor(a)", (self) => aliased(partsOf(self, "_values").values));
-op("aten::_nnz(Tensor self) -> int", (self) => (self.sparse && self.sparse.layout !== "sparse_coo" ? self.sparse.plainIndices.sizes.at(-1)! : nnzOf(partsOf(self, "_nnz"))));
+op("aten::_nnz(Tensor self) -> int", (self) =>
+  self.sparse && self.sparse.layout !== "sparse_coo"
+    ? self.sparse.plainIndices.sizes.at(-1)!
+    : nnzOf(partsOf(self, "_nnz")),
+);
 op("aten::_dimI(Tensor self) -> int", (self) => partsOf(self, "_dimI").indices.sizes[0]!);
 op("aten::_dimV(Tensor self) -> int", (self) => partsOf(self, "_dimV").values.ndim - 1);
-op("aten::_validate_sparse_coo_tensor_args(Tensor indices, Tensor values, int[] size, bool? is_coalesced=None, bool? check_pinning=None) -> ()", (indices, values) => checkParts(indices, values));
+op(
+  "aten::_validate_sparse_coo_tensor_args(Tensor indices, Tensor values, int[] size, bool? is_coalesced=None, bool? check_pinning=None) -> ()",
+  (indices, values) => checkParts(indices, values),
+);
 
 /** Another sparse tensor with the same indices. */
 function withValues(self: Tensor, values: Tensor): Tensor {
@@ -201,9 +267,43 @@ function special(key: string, kernel: (...args: never[]) => unknown): void {
 // functions with f(0) = 0: linear ones on the values as they are, the others after summing duplicates
 const LINEAR = ["neg", "real", "conj_physical", "deg2rad", "rad2deg", "positive"];
 const ZERO_PRESERVING = [
-  "abs", "relu", "sin", "tan", "asin", "atan", "sinh", "tanh", "asinh", "atanh", "sqrt", "square", "sign", "sgn", "floor", "ceil", "trunc", "round", "expm1", "log1p", "erf", "erfinv", "isnan", "isinf", "signbit", "frac", "angle", "nan_to_num",
+  "abs",
+  "relu",
+  "sin",
+  "tan",
+  "asin",
+  "atan",
+  "sinh",
+  "tanh",
+  "asinh",
+  "atanh",
+  "sqrt",
+  "square",
+  "sign",
+  "sgn",
+  "floor",
+  "ceil",
+  "trunc",
+  "round",
+  "expm1",
+  "log1p",
+  "erf",
+  "erfinv",
+  "isnan",
+  "isinf",
+  "signbit",
+  "frac",
+  "angle",
+  "nan_to_num",
 ];
-for (const name of LINEAR) specializeKernel(`aten::${name}`, isCoo, (plain) => (self, ...rest) => withValues(self as Tensor, plain(partsOf(self as Tensor, name).values, ...rest) as Tensor));
+for (const name of LINEAR)
+  specializeKernel(
+    `aten::${name}`,
+    isCoo,
+    (plain) =>
+      (self, ...rest) =>
+        withValues(self as Tensor, plain(partsOf(self as Tensor, name).values, ...rest) as Tensor),
+  );
 for (const name of [...ZERO_PRESERVING, "pow.Tensor_Scalar"]) {
   specializeKernel(`aten::${name}`, isCoo, (plain) => (self, ...rest) => {
     const t = coalesced(self as Tensor);
@@ -215,26 +315,38 @@ special("aten::clone", (self: Tensor) => {
   return sparseTensor(cloneTensor(p.indices), cloneTensor(p.values), self.sizes, p.coalesced);
 });
 special("aten::detach", (self: Tensor) => withValues(self, partsOf(self, "detach").values));
-special("aten::zeros_like", (self: Tensor, dtype: number | null) => emptySparse(self.sizes, dtypeOr(dtype, self.dtype), partsOf(self, "zeros_like").indices.sizes[0]!));
-special("aten::to.dtype", (self: Tensor, dtype: number) => withValues(self, convertTensor(partsOf(self, "to").values, dtypeOr(dtype, self.dtype))));
+special("aten::zeros_like", (self: Tensor, dtype: number | null) =>
+  emptySparse(self.sizes, dtypeOr(dtype, self.dtype), partsOf(self, "zeros_like").indices.sizes[0]!),
+);
+special("aten::to.dtype", (self: Tensor, dtype: number) =>
+  withValues(self, convertTensor(partsOf(self, "to").values, dtypeOr(dtype, self.dtype))),
+);
 special("aten::t", (self: Tensor) => transposed(self, 0, self.ndim > 1 ? 1 : 0));
-special("aten::transpose.int", (self: Tensor, a: number, b: number) => transposed(self, wrapDim(a, self.ndim), wrapDim(b, self.ndim)));
+special("aten::transpose.int", (self: Tensor, a: number, b: number) =>
+  transposed(self, wrapDim(a, self.ndim), wrapDim(b, self.ndim)),
+);
 
 function transposed(self: Tensor, a: number, b: number): Tensor {
   const p = partsOf(self, "transpose");
   const dims = p.indices.sizes[0]!;
-  if (a >= dims || b >= dims) throw new OperatorError(`sparse transpose: transposed dimensions must be sparse Got sparse_dim: ${dims}, d0: ${a}, d1: ${b}`);
+  if (a >= dims || b >= dims)
+    throw new OperatorError(
+      `sparse transpose: transposed dimensions must be sparse Got sparse_dim: ${dims}, d0: ${a}, d1: ${b}`,
+    );
   const order = Array.from({ length: dims }, (_, d) => (d === a ? b : d === b ? a : d));
   const sizes = self.sizes.map((s, d) => (d === a ? self.sizes[b]! : d === b ? self.sizes[a]! : s));
   return sparseTensor(take(p.indices, fromIndices(order, [dims])), p.values, sizes, p.coalesced && a === b);
 }
 
-const scaled = (values: Tensor, alpha: Scalar): Tensor => (scalarToNumber(alpha) === 1 ? values : (callOperator("aten::mul.Scalar", [values, alpha]) as Tensor));
+const scaled = (values: Tensor, alpha: Scalar): Tensor =>
+  scalarToNumber(alpha) === 1 ? values : (callOperator("aten::mul.Scalar", [values, alpha]) as Tensor);
 
 /** Merges the entries of two tensors in the order of their indices, as torch does with contiguous values. */
 function addSparse(a: Tensor, b: Tensor, alpha: Scalar): Tensor {
   if (a.sizes.length !== b.sizes.length || a.sizes.some((s, d) => s !== b.sizes[d])) {
-    throw new OperatorError(`add: expected sizes of 'self' and 'other' to match, but ${formatList(a.sizes)} != ${formatList(b.sizes)}`);
+    throw new OperatorError(
+      `add: expected sizes of 'self' and 'other' to match, but ${formatList(a.sizes)} != ${formatList(b.sizes)}`,
+    );
   }
   const p = partsOf(a, "add");
   const q = partsOf(b, "add");
@@ -242,7 +354,7 @@ function addSparse(a: Tensor, b: Tensor, alpha: Scalar): Tensor {
   const at: number[] = [];
   const slotA = new Array<number>(x.length);
   const slotB = new Array<number>(y.length);
-  for (let i = 0, j = 0; i < x.length || j < y.length; ) {
+  for (let i = 0, j = 0; i < x.length || j < y.length;) {
     const order = j >= y.length ? -1 : i >= x.length ? 1 : x[i]! - y[j]!;
     at.push(order <= 0 ? x[i]! : y[j]!);
     if (order <= 0) slotA[i++] = at.length - 1;
@@ -255,7 +367,10 @@ function addSparse(a: Tensor, b: Tensor, alpha: Scalar): Tensor {
 }
 
 const eitherCoo = (a: unknown, b: unknown): boolean => isCoo(a) || isCoo(b);
-for (const [name, sign] of [["add", 1], ["sub", -1]] as const) {
+for (const [name, sign] of [
+  ["add", 1],
+  ["sub", -1],
+] as const) {
   specializeKernel(`aten::${name}.Tensor`, eitherCoo, (plain) => (a, b, alpha) => {
     const factor = sign === 1 ? ((alpha as Scalar | undefined) ?? 1) : negative((alpha as Scalar | undefined) ?? 1);
     if (isCoo(a) && isCoo(b)) return addSparse(a as Tensor, b as Tensor, factor);
@@ -284,8 +399,19 @@ function mulSparse(a: Tensor, b: Tensor): Tensor {
     left.push(i);
     right.push(j);
   });
-  const values = callOperator("aten::mul.Tensor", [take(p.values, fromIndices(left, [left.length])), take(q.values, fromIndices(right, [right.length]))]) as Tensor;
-  return sparseTensor(indicesFrom(left.map((i) => at[i]!), a.sizes.slice(0, p.indices.sizes[0])), values, a.sizes, true);
+  const values = callOperator("aten::mul.Tensor", [
+    take(p.values, fromIndices(left, [left.length])),
+    take(q.values, fromIndices(right, [right.length])),
+  ]) as Tensor;
+  return sparseTensor(
+    indicesFrom(
+      left.map((i) => at[i]!),
+      a.sizes.slice(0, p.indices.sizes[0]),
+    ),
+    values,
+    a.sizes,
+    true,
+  );
 }
 
 specializeKernel("aten::mul.Tensor", eitherCoo, (plain) => (aIn, bIn) => {
@@ -301,7 +427,12 @@ specializeKernel("aten::mul.Tensor", eitherCoo, (plain) => (aIn, bIn) => {
   return withValues(a, plain(p.values, take(rows, fromIndices(at, [at.length]))) as Tensor);
 });
 for (const name of ["mul.Scalar", "div.Scalar", "div.Tensor"]) {
-  specializeKernel(`aten::${name}`, isCoo, (plain) => (self, other) => withValues(self as Tensor, plain(partsOf(self as Tensor, name).values, other) as Tensor));
+  specializeKernel(
+    `aten::${name}`,
+    isCoo,
+    (plain) => (self, other) =>
+      withValues(self as Tensor, plain(partsOf(self as Tensor, name).values, other) as Tensor),
+  );
 }
 
 const dense = (t: Tensor): Tensor => (isCoo(t) ? densified(t) : t);
@@ -316,14 +447,22 @@ op("aten::_sparse_mm(Tensor sparse, Tensor dense) -> Tensor", product);
 op("aten::_sparse_sparse_matmul(Tensor self, Tensor other) -> Tensor", product);
 op("aten::smm(Tensor self, Tensor mat2) -> Tensor", (a, b) => toSparse(product(a, b), 2));
 op("aten::hspmm(Tensor mat1, Tensor mat2) -> Tensor", (a, b) => toSparse(product(a, b), 1));
-op("aten::_sparse_addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", (self, a, b, beta, alpha) => callOperator("aten::addmm", [dense(self), dense(a), dense(b), beta, alpha]) as Tensor);
+op(
+  "aten::_sparse_addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+  (self, a, b, beta, alpha) => callOperator("aten::addmm", [dense(self), dense(a), dense(b), beta, alpha]) as Tensor,
+);
 for (const name of ["mm", "matmul", "mv", "bmm"]) {
   specializeKernel(`aten::${name}`, eitherCoo, (plain) => (a, b) => {
     const out = plain(dense(a as Tensor), dense(b as Tensor)) as Tensor;
     return isCoo(a) && isCoo(b) ? toSparse(out, out.ndim) : out;
   });
 }
-specializeKernel("aten::addmm", (a, b) => eitherCoo(a, b), (plain) => (self, a, b, beta, alpha) => plain(dense(self as Tensor), dense(a as Tensor), dense(b as Tensor), beta, alpha));
+specializeKernel(
+  "aten::addmm",
+  (a, b) => eitherCoo(a, b),
+  (plain) => (self, a, b, beta, alpha) =>
+    plain(dense(self as Tensor), dense(a as Tensor), dense(b as Tensor), beta, alpha),
+);
 
 /** Sums over some sparse and dense dimensions; what is left of the sparse ones stays sparse. */
 function sumSparse(self: Tensor, dimsIn: readonly number[] | null, dtype: number | null): Tensor {
@@ -332,20 +471,32 @@ function sumSparse(self: Tensor, dimsIn: readonly number[] | null, dtype: number
   const dims = (dimsIn ?? self.sizes.map((_, d) => d)).map((d) => wrapDim(d, self.ndim));
   const sparseDims = p.indices.sizes[0]!;
   const denseSums = dims.filter((d) => d >= sparseDims).map((d) => d - sparseDims + 1);
-  const summedValues = denseSums.length > 0 ? (callOperator("aten::sum.dim_IntList", [values, denseSums, false, null]) as Tensor) : values;
+  const summedValues =
+    denseSums.length > 0 ? (callOperator("aten::sum.dim_IntList", [values, denseSums, false, null]) as Tensor) : values;
   const kept = Array.from({ length: sparseDims }, (_, d) => d).filter((d) => !dims.includes(d));
   if (kept.length === 0) return callOperator("aten::sum.dim_IntList", [summedValues, [0], false, null]) as Tensor;
-  const sizes = [...kept.map((d) => self.sizes[d]!), ...self.sizes.slice(sparseDims).filter((_, d) => !dims.includes(d + sparseDims))];
+  const sizes = [
+    ...kept.map((d) => self.sizes[d]!),
+    ...self.sizes.slice(sparseDims).filter((_, d) => !dims.includes(d + sparseDims)),
+  ];
   if (kept.length === sparseDims) return sparseTensor(p.indices, summedValues, sizes, p.coalesced);
   return coalesced(sparseTensor(take(p.indices, fromIndices(kept, [kept.length])), summedValues, sizes, false));
 }
 
 op("aten::_sparse_sum(Tensor self) -> Tensor", (self) => sumSparse(self, null, null));
-op("aten::_sparse_sum.dtype(Tensor self, *, ScalarType dtype) -> Tensor", (self, dtype) => sumSparse(self, null, dtype));
+op("aten::_sparse_sum.dtype(Tensor self, *, ScalarType dtype) -> Tensor", (self, dtype) =>
+  sumSparse(self, null, dtype),
+);
 op("aten::_sparse_sum.dim(Tensor self, int[1] dim) -> Tensor", (self, dim) => sumSparse(self, dim, null));
-op("aten::_sparse_sum.dim_dtype(Tensor self, int[1] dim, *, ScalarType dtype) -> Tensor", (self, dim, dtype) => sumSparse(self, dim, dtype));
+op("aten::_sparse_sum.dim_dtype(Tensor self, int[1] dim, *, ScalarType dtype) -> Tensor", (self, dim, dtype) =>
+  sumSparse(self, dim, dtype),
+);
 special("aten::sum", (self: Tensor, dtype: number | null) => sumSparse(self, null, dtype));
-specializeKernel("aten::norm.Scalar", isCoo, (plain) => (self, p) => plain(partsOf(coalesced(self as Tensor), "norm").values, p));
+specializeKernel(
+  "aten::norm.Scalar",
+  isCoo,
+  (plain) => (self, p) => plain(partsOf(coalesced(self as Tensor), "norm").values, p),
+);
 
 op("aten::sparse_mask(Tensor self, Tensor mask) -> Tensor", (self, mask) => {
   const p = partsOf(mask, "sparse_mask");
@@ -382,7 +533,15 @@ function softmaxSparse(self: Tensor, dimIn: number, isLog: boolean): Tensor {
   return withValues(t, out);
 }
 
-op("aten::_sparse_softmax(Tensor self, int dim, bool half_to_float) -> Tensor", (self, dim) => softmaxSparse(self, dim, false));
-op("aten::_sparse_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", (self, dim) => softmaxSparse(self, dim, false));
-op("aten::_sparse_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor", (self, dim) => softmaxSparse(self, dim, true));
-op("aten::_sparse_log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", (self, dim) => softmaxSparse(self, dim, true));
+op("aten::_sparse_softmax(Tensor self, int dim, bool half_to_float) -> Tensor", (self, dim) =>
+  softmaxSparse(self, dim, false),
+);
+op("aten::_sparse_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", (self, dim) =>
+  softmaxSparse(self, dim, false),
+);
+op("aten::_sparse_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor", (self, dim) =>
+  softmaxSparse(self, dim, true),
+);
+op("aten::_sparse_log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", (self, dim) =>
+  softmaxSparse(self, dim, true),
+);

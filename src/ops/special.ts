@@ -52,9 +52,18 @@ op("aten::special_modified_bessel_i0(Tensor self) -> Tensor", fullFloats("modifi
 op("aten::special_modified_bessel_i1(Tensor self) -> Tensor", fullFloats("modified_bessel_i1_cpu", bessel.besselI1));
 op("aten::special_modified_bessel_k0(Tensor self) -> Tensor", fullFloats("modified_bessel_k0_cpu", bessel.besselK0));
 op("aten::special_modified_bessel_k1(Tensor self) -> Tensor", fullFloats("modified_bessel_k1_cpu", bessel.besselK1));
-op("aten::special_scaled_modified_bessel_k0(Tensor x) -> Tensor", fullFloats("scaled_modified_bessel_k0_cpu", bessel.scaledBesselK0));
-op("aten::special_scaled_modified_bessel_k1(Tensor x) -> Tensor", fullFloats("scaled_modified_bessel_k1_cpu", bessel.scaledBesselK1));
-op("aten::special_spherical_bessel_j0(Tensor x) -> Tensor", fullFloats("spherical_bessel_j0_cpu", bessel.sphericalBesselJ0));
+op(
+  "aten::special_scaled_modified_bessel_k0(Tensor x) -> Tensor",
+  fullFloats("scaled_modified_bessel_k0_cpu", bessel.scaledBesselK0),
+);
+op(
+  "aten::special_scaled_modified_bessel_k1(Tensor x) -> Tensor",
+  fullFloats("scaled_modified_bessel_k1_cpu", bessel.scaledBesselK1),
+);
+op(
+  "aten::special_spherical_bessel_j0(Tensor x) -> Tensor",
+  fullFloats("spherical_bessel_j0_cpu", bessel.sphericalBesselJ0),
+);
 
 type Operand = Tensor | Scalar;
 

@@ -44,32 +44,66 @@ function checkPoints(n: number): void {
 }
 
 /** Complex to complex over `dims`, each resized to `sizes`. */
-function c2c(self: Tensor, sizes: readonly number[], dims: readonly number[], norm: string | null, isForward: boolean): Tensor {
+function c2c(
+  self: Tensor,
+  sizes: readonly number[],
+  dims: readonly number[],
+  norm: string | null,
+  isForward: boolean,
+): Tensor {
   const dtype = complexDtype(spectralDtype(self.dtype));
   let x = readComplex(self);
   dims.forEach((d, i) => (x = resizeDim(x, d, sizes[i]!)));
   const y: ComplexArray = { re: x.re.slice(), im: x.im.slice(), sizes: x.sizes };
   for (const d of dims) transformDim(y, d, isForward ? -1 : 1);
-  scaleBy(y, scaleOf(norm, sizes.reduce((a, b) => a * b, 1), isForward));
+  scaleBy(
+    y,
+    scaleOf(
+      norm,
+      sizes.reduce((a, b) => a * b, 1),
+      isForward,
+    ),
+  );
   return fromComplexArrays(y.re, y.im, y.sizes, dtype);
 }
 
 /** Real to the non-redundant half of a complex result; `dims[last]` is halved. Conjugated for hermitian inverses. */
-function r2c(self: Tensor, sizes: readonly number[], dims: readonly number[], norm: string | null, isForward: boolean, name: string): Tensor {
-  if (self.dtype.category === "complex") throw new OperatorError(`${name} expects a real input tensor, but got ${self.dtype.cppName}`);
+function r2c(
+  self: Tensor,
+  sizes: readonly number[],
+  dims: readonly number[],
+  norm: string | null,
+  isForward: boolean,
+  name: string,
+): Tensor {
+  if (self.dtype.category === "complex")
+    throw new OperatorError(`${name} expects a real input tensor, but got ${self.dtype.cppName}`);
   const dtype = complexDtype(spectralDtype(self.dtype));
   let x = readComplex(self);
   dims.forEach((d, i) => (x = resizeDim(x, d, sizes[i]!)));
   const y: ComplexArray = { re: x.re.slice(), im: x.im.slice(), sizes: x.sizes };
   for (const d of dims) transformDim(y, d, isForward ? -1 : 1);
-  scaleBy(y, scaleOf(norm, sizes.reduce((a, b) => a * b, 1), isForward));
+  scaleBy(
+    y,
+    scaleOf(
+      norm,
+      sizes.reduce((a, b) => a * b, 1),
+      isForward,
+    ),
+  );
   const last = dims[dims.length - 1]!;
   const half = resizeDim(y, last, Math.floor(y.sizes[last]! / 2) + 1);
   return fromComplexArrays(half.re, half.im, half.sizes, dtype);
 }
 
 /** The half of a hermitian signal to a real result of `sizes`; only `dims[last]` is completed by symmetry. */
-function c2r(self: Tensor, sizes: readonly number[], dims: readonly number[], norm: string | null, isForward: boolean): Tensor {
+function c2r(
+  self: Tensor,
+  sizes: readonly number[],
+  dims: readonly number[],
+  norm: string | null,
+  isForward: boolean,
+): Tensor {
   const dtype = realDtype(complexDtype(spectralDtype(self.dtype)));
   let x = readComplex(self);
   const last = dims[dims.length - 1]!;
@@ -80,7 +114,14 @@ function c2r(self: Tensor, sizes: readonly number[], dims: readonly number[], no
   for (const d of dims) if (d !== last) transformDim(y, d, sign);
   const full = completeHermitian(y, last, n);
   transformDim(full, last, sign);
-  scaleBy(full, scaleOf(norm, sizes.reduce((a, b) => a * b, 1), isForward));
+  scaleBy(
+    full,
+    scaleOf(
+      norm,
+      sizes.reduce((a, b) => a * b, 1),
+      isForward,
+    ),
+  );
   return fromDoubles(full.re, full.sizes, dtype);
 }
 
@@ -121,24 +162,36 @@ function oneDim(self: Tensor, n: number | null, dimIn: number): [number, number]
   return [dim, size];
 }
 
-export const fft_fft = op("aten::fft_fft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor", (self, n, dim, norm) => {
-  const [d, size] = oneDim(self, n, dim);
-  return c2c(self, [size], [d], norm, true);
-});
-export const fft_ifft = op("aten::fft_ifft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor", (self, n, dim, norm) => {
-  const [d, size] = oneDim(self, n, dim);
-  return c2c(self, [size], [d], norm, false);
-});
-export const fft_rfft = op("aten::fft_rfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor", (self, n, dim, norm) => {
-  const [d, size] = oneDim(self, n, dim);
-  return r2c(self, [size], [d], norm, true, "rfft");
-});
-export const fft_irfft = op("aten::fft_irfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor", (self, n, dim, norm) => {
-  const d = wrapOwnDim(dim, self.ndim);
-  const size = n ?? 2 * (self.sizes[d]! - 1);
-  checkPoints(size);
-  return c2r(self, [size], [d], norm, false);
-});
+export const fft_fft = op(
+  "aten::fft_fft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor",
+  (self, n, dim, norm) => {
+    const [d, size] = oneDim(self, n, dim);
+    return c2c(self, [size], [d], norm, true);
+  },
+);
+export const fft_ifft = op(
+  "aten::fft_ifft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor",
+  (self, n, dim, norm) => {
+    const [d, size] = oneDim(self, n, dim);
+    return c2c(self, [size], [d], norm, false);
+  },
+);
+export const fft_rfft = op(
+  "aten::fft_rfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor",
+  (self, n, dim, norm) => {
+    const [d, size] = oneDim(self, n, dim);
+    return r2c(self, [size], [d], norm, true, "rfft");
+  },
+);
+export const fft_irfft = op(
+  "aten::fft_irfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor",
+  (self, n, dim, norm) => {
+    const d = wrapOwnDim(dim, self.ndim);
+    const size = n ?? 2 * (self.sizes[d]! - 1);
+    checkPoints(size);
+    return c2r(self, [size], [d], norm, false);
+  },
+);
 op("aten::fft_hfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor", (self, n, dim, norm) => {
   const d = wrapOwnDim(dim, self.ndim);
   const size = n ?? 2 * (self.sizes[d]! - 1);
@@ -159,7 +212,8 @@ function manyDims(self: Tensor, sIn: unknown, dimIn: unknown, isHalf = false): [
     dims = given.map((d) => wrapOwnDim(d, self.ndim));
     if (new Set(dims).size !== dims.length) throw new OperatorError("FFT dims must be unique");
   } else if (s) {
-    if (s.length > self.ndim) throw new OperatorError(`Got shape with ${s.length} values but input tensor only has ${self.ndim} dimensions.`);
+    if (s.length > self.ndim)
+      throw new OperatorError(`Got shape with ${s.length} values but input tensor only has ${self.ndim} dimensions.`);
     dims = s.map((_, i) => self.ndim - s.length + i);
   } else dims = self.sizes.map((_, d) => d);
   if (s && s.length !== dims.length) {
@@ -207,16 +261,40 @@ function ihfftn(self: Tensor, s: unknown, dim: unknown, norm: string | null): Te
   return r2c(self, sizes, dims, norm, false, "ihfftn");
 }
 
-op("aten::fft_fft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor", (self, s, dim, norm) => fftn(self, s, dim, norm as string | null, true));
-op("aten::fft_ifft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor", (self, s, dim, norm) => fftn(self, s, dim, norm as string | null, false));
-export const fft_fftn = op("aten::fft_fftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor", (self, s, dim, norm) => fftn(self, s, dim, norm, true));
-op("aten::fft_ifftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor", (self, s, dim, norm) => fftn(self, s, dim, norm, false));
-op("aten::fft_rfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor", (self, s, dim, norm) => rfftn(self, s, dim, norm as string | null));
-op("aten::fft_irfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor", (self, s, dim, norm) => irfftn(self, s, dim, norm as string | null));
+op(
+  "aten::fft_fft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor",
+  (self, s, dim, norm) => fftn(self, s, dim, norm as string | null, true),
+);
+op(
+  "aten::fft_ifft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor",
+  (self, s, dim, norm) => fftn(self, s, dim, norm as string | null, false),
+);
+export const fft_fftn = op(
+  "aten::fft_fftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor",
+  (self, s, dim, norm) => fftn(self, s, dim, norm, true),
+);
+op(
+  "aten::fft_ifftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor",
+  (self, s, dim, norm) => fftn(self, s, dim, norm, false),
+);
+op(
+  "aten::fft_rfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor",
+  (self, s, dim, norm) => rfftn(self, s, dim, norm as string | null),
+);
+op(
+  "aten::fft_irfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor",
+  (self, s, dim, norm) => irfftn(self, s, dim, norm as string | null),
+);
 op("aten::fft_rfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor", rfftn);
 op("aten::fft_irfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor", irfftn);
-op("aten::fft_hfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor", (self, s, dim, norm) => hfftn(self, s, dim, norm as string | null));
-op("aten::fft_ihfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor", (self, s, dim, norm) => ihfftn(self, s, dim, norm as string | null));
+op(
+  "aten::fft_hfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor",
+  (self, s, dim, norm) => hfftn(self, s, dim, norm as string | null),
+);
+op(
+  "aten::fft_ihfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor",
+  (self, s, dim, norm) => ihfftn(self, s, dim, norm as string | null),
+);
 op("aten::fft_hfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor", hfftn);
 op("aten::fft_ihfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor", ihfftn);
 
@@ -225,41 +303,71 @@ function numberedScale(mode: number, count: number): number {
   return mode === 0 ? 1 : mode === 1 ? 1 / Math.sqrt(count) : 1 / count;
 }
 
-op("aten::_fft_c2c(Tensor self, SymInt[] dim, int normalization, bool forward) -> Tensor", (self, dim, mode, forward) => {
-  const dims = dim.map((d) => wrapDim(d, self.ndim));
-  const x = readComplex(self);
-  const y: ComplexArray = { re: x.re.slice(), im: x.im.slice(), sizes: x.sizes };
-  for (const d of dims) transformDim(y, d, forward ? -1 : 1);
-  scaleBy(y, numberedScale(mode, dims.reduce((n, d) => n * self.sizes[d]!, 1)));
-  return fromComplexArrays(y.re, y.im, y.sizes, self.dtype);
-});
-op("aten::_fft_r2c(Tensor self, int[] dim, int normalization, bool onesided) -> Tensor", (self, dim, mode, onesided) => {
-  const dims = dim.map((d) => wrapDim(d, self.ndim));
-  const x = readComplex(self);
-  const y: ComplexArray = { re: x.re.slice(), im: x.im.slice(), sizes: x.sizes };
-  for (const d of dims) transformDim(y, d, -1);
-  scaleBy(y, numberedScale(mode, dims.reduce((n, d) => n * self.sizes[d]!, 1)));
-  const last = dims[dims.length - 1]!;
-  const out = onesided ? resizeDim(y, last, Math.floor(y.sizes[last]! / 2) + 1) : y;
-  return fromComplexArrays(out.re, out.im, out.sizes, complexDtype(self.dtype));
-});
-op("aten::_fft_c2r(Tensor self, int[] dim, int normalization, SymInt last_dim_size) -> Tensor", (self, dim, mode, size) => {
-  const dims = dim.map((d) => wrapDim(d, self.ndim));
-  const sizes = dims.map((d, i) => (i === dims.length - 1 ? size : self.sizes[d]!));
-  const norm = mode === 0 ? "forward" : mode === 1 ? "ortho" : "backward";
-  return c2r(self, sizes, dims, norm, false);
-});
+op(
+  "aten::_fft_c2c(Tensor self, SymInt[] dim, int normalization, bool forward) -> Tensor",
+  (self, dim, mode, forward) => {
+    const dims = dim.map((d) => wrapDim(d, self.ndim));
+    const x = readComplex(self);
+    const y: ComplexArray = { re: x.re.slice(), im: x.im.slice(), sizes: x.sizes };
+    for (const d of dims) transformDim(y, d, forward ? -1 : 1);
+    scaleBy(
+      y,
+      numberedScale(
+        mode,
+        dims.reduce((n, d) => n * self.sizes[d]!, 1),
+      ),
+    );
+    return fromComplexArrays(y.re, y.im, y.sizes, self.dtype);
+  },
+);
+op(
+  "aten::_fft_r2c(Tensor self, int[] dim, int normalization, bool onesided) -> Tensor",
+  (self, dim, mode, onesided) => {
+    const dims = dim.map((d) => wrapDim(d, self.ndim));
+    const x = readComplex(self);
+    const y: ComplexArray = { re: x.re.slice(), im: x.im.slice(), sizes: x.sizes };
+    for (const d of dims) transformDim(y, d, -1);
+    scaleBy(
+      y,
+      numberedScale(
+        mode,
+        dims.reduce((n, d) => n * self.sizes[d]!, 1),
+      ),
+    );
+    const last = dims[dims.length - 1]!;
+    const out = onesided ? resizeDim(y, last, Math.floor(y.sizes[last]! / 2) + 1) : y;
+    return fromComplexArrays(out.re, out.im, out.sizes, complexDtype(self.dtype));
+  },
+);
+op(
+  "aten::_fft_c2r(Tensor self, int[] dim, int normalization, SymInt last_dim_size) -> Tensor",
+  (self, dim, mode, size) => {
+    const dims = dim.map((d) => wrapDim(d, self.ndim));
+    const sizes = dims.map((d, i) => (i === dims.length - 1 ? size : self.sizes[d]!));
+    const norm = mode === 0 ? "forward" : mode === 1 ? "ortho" : "backward";
+    return c2r(self, sizes, dims, norm, false);
+  },
+);
 
 function shifted(self: Tensor, dimIn: unknown, by: (n: number) => number): Tensor {
-  const dims = dimIn === null || dimIn === undefined ? self.sizes.map((_, d) => d) : list(dimIn).map((d) => wrapDim(d, self.ndim));
+  const dims =
+    dimIn === null || dimIn === undefined ? self.sizes.map((_, d) => d) : list(dimIn).map((d) => wrapDim(d, self.ndim));
   let out = self;
   for (const d of dims) {
     const n = self.sizes[d]!;
     const shift = by(n);
-    out = gatherDim(out, d, Int32Array.from({ length: n }, (_, i) => (i - shift + n) % n));
+    out = gatherDim(
+      out,
+      d,
+      Int32Array.from({ length: n }, (_, i) => (i - shift + n) % n),
+    );
   }
   return out;
 }
 
-op("aten::fft_fftshift(Tensor self, int[1]? dim=None) -> Tensor", (self, dim) => shifted(self, dim, (n) => Math.floor(n / 2)));
-op("aten::fft_ifftshift(Tensor self, int[1]? dim=None) -> Tensor", (self, dim) => shifted(self, dim, (n) => Math.floor((n + 1) / 2)));
+op("aten::fft_fftshift(Tensor self, int[1]? dim=None) -> Tensor", (self, dim) =>
+  shifted(self, dim, (n) => Math.floor(n / 2)),
+);
+op("aten::fft_ifftshift(Tensor self, int[1]? dim=None) -> Tensor", (self, dim) =>
+  shifted(self, dim, (n) => Math.floor((n + 1) / 2)),
+);

@@ -32,18 +32,22 @@ op("aten::element_size(Tensor self) -> int", (self) => self.dtype.itemsize);
 op("aten::is_contiguous(Tensor self) -> bool", (self) => self.isContiguous());
 op("aten::is_contiguous.memory_format(Tensor self, MemoryFormat memory_format) -> bool", isContiguousIn);
 op("aten::is_strides_like_format(Tensor self, MemoryFormat memory_format) -> bool", isContiguousIn);
-op("aten::is_non_overlapping_and_dense(Tensor self) -> bool", (self) => isNonOverlappingAndDense(self.sizes, self.strides));
+op("aten::is_non_overlapping_and_dense(Tensor self) -> bool", (self) =>
+  isNonOverlappingAndDense(self.sizes, self.strides),
+);
 op("aten::is_floating_point(Tensor self) -> bool", (self) => self.dtype.category === "float");
 op("aten::is_complex(Tensor self) -> bool", (self) => self.dtype.category === "complex");
 op("aten::is_conj(Tensor self) -> bool", (self) => self.isConj);
 op("aten::is_neg(Tensor self) -> bool", (self) => self.isNeg);
 op("aten::is_signed(Tensor self) -> bool", (self) => self.dtype.isSigned);
 op("aten::is_same_size(Tensor self, Tensor other) -> bool", (self, other) => sameNumbers(self.sizes, other.sizes));
-op("aten::is_set_to(Tensor self, Tensor tensor) -> bool", (self, tensor) =>
-  self.storage === tensor.storage &&
-  self.storageOffset === tensor.storageOffset &&
-  sameNumbers(self.sizes, tensor.sizes) &&
-  sameNumbers(self.strides, tensor.strides),
+op(
+  "aten::is_set_to(Tensor self, Tensor tensor) -> bool",
+  (self, tensor) =>
+    self.storage === tensor.storage &&
+    self.storageOffset === tensor.storageOffset &&
+    sameNumbers(self.sizes, tensor.sizes) &&
+    sameNumbers(self.strides, tensor.strides),
 );
 op("aten::is_inference(Tensor self) -> bool", () => false);
 op("aten::is_distributed(Tensor self) -> bool", () => false);
@@ -51,7 +55,9 @@ op("aten::is_leaf(Tensor self) -> bool", (self) => (self.autograd?.gradFn ?? nul
 op("aten::is_pinned(Tensor self, Device? device=None) -> bool", () => false);
 op("aten::is_coalesced(Tensor self) -> bool", (self) => {
   if (self.sparse?.layout !== "sparse_coo") {
-    throw new OperatorError(`is_coalesced expected sparse coordinate tensor layout but got ${self.sparse ? "SparseCsr" : "Strided"}`);
+    throw new OperatorError(
+      `is_coalesced expected sparse coordinate tensor layout but got ${self.sparse ? "SparseCsr" : "Strided"}`,
+    );
   }
   return self.sparse.coalesced;
 });
@@ -59,11 +65,16 @@ op("aten::_is_zerotensor(Tensor self) -> bool", () => false);
 op("aten::dense_dim(Tensor self) -> int", (self) =>
   self.sparse === undefined ? self.ndim : self.sparse.values.ndim - 1,
 );
-op("aten::sparse_dim(Tensor self) -> int", (self) => (self.sparse?.layout === "sparse_coo" ? self.sparse.indices.sizes[0]! : self.sparse ? 2 : 0));
+op("aten::sparse_dim(Tensor self) -> int", (self) =>
+  self.sparse?.layout === "sparse_coo" ? self.sparse.indices.sizes[0]! : self.sparse ? 2 : 0,
+);
 op("aten::output_nr(Tensor self) -> int", (self) => self.autograd?.outputNr ?? 0);
 op("aten::_version(Tensor self) -> int", (self) => self.storage.version);
 op("aten::get_device(Tensor self) -> int", (self) => self.device.index ?? -1);
-op("aten::_has_same_storage_numel(Tensor self, Tensor other) -> bool", (self, other) => self.storage.nbytes / self.dtype.itemsize === other.storage.nbytes / other.dtype.itemsize);
+op(
+  "aten::_has_same_storage_numel(Tensor self, Tensor other) -> bool",
+  (self, other) => self.storage.nbytes / self.dtype.itemsize === other.storage.nbytes / other.dtype.itemsize,
+);
 
 /** Whether two lists of sizes are equal. */
 export function sameNumbers(a: readonly number[], b: readonly number[]): boolean {

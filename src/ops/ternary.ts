@@ -30,11 +30,14 @@ const WHERE: Kernel3 = {
 
 function whereOf(condition: Tensor, self: Tensor | Scalar, other: Tensor | Scalar): Tensor {
   if (condition.dtype !== DTYPES.bool && condition.dtype !== DTYPES.uint8) {
-    throw new OperatorError(`where expected condition to be a boolean tensor, but got a tensor with dtype ${condition.dtype.cppName}`);
+    throw new OperatorError(
+      `where expected condition to be a boolean tensor, but got a tensor with dtype ${condition.dtype.cppName}`,
+    );
   }
   const dtype = resultType(self, other);
   // the condition must not decide the layout's dtype conversion: it loads as 0 or 1 in every dtype
-  const checked = (v: Tensor | Scalar): Tensor => operand(v instanceof Tensor || dtype.category !== "int" ? v : checkedScalar(v, dtype), dtype);
+  const checked = (v: Tensor | Scalar): Tensor =>
+    operand(v instanceof Tensor || dtype.category !== "int" ? v : checkedScalar(v, dtype), dtype);
   return map3(condition, checked(self), checked(other), WHERE, dtype);
 }
 export const where = op("aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor", whereOf);
@@ -92,10 +95,15 @@ function bigBound(value: Scalar): bigint {
   return Number.isFinite(x) ? BigInt(Math.trunc(x)) : 0n;
 }
 
-const clampScalar = (self: Tensor, min: Scalar | null, max: Scalar | null): Tensor => clampRange("clamp_scalar_cpu", self, min, max);
+const clampScalar = (self: Tensor, min: Scalar | null, max: Scalar | null): Tensor =>
+  clampRange("clamp_scalar_cpu", self, min, max);
 export const clamp = op("aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", clampScalar);
-op("aten::clamp_min(Tensor self, Scalar min) -> Tensor", (self, min) => clampRange("clamp_min_scalar_cpu", self, min, null));
-op("aten::clamp_max(Tensor self, Scalar max) -> Tensor", (self, max) => clampRange("clamp_max_scalar_cpu", self, null, max));
+op("aten::clamp_min(Tensor self, Scalar min) -> Tensor", (self, min) =>
+  clampRange("clamp_min_scalar_cpu", self, min, null),
+);
+op("aten::clamp_max(Tensor self, Scalar max) -> Tensor", (self, max) =>
+  clampRange("clamp_max_scalar_cpu", self, null, max),
+);
 
 const CLAMP: Kernel3 = {
   name: "clamp_cpu",
@@ -127,7 +135,8 @@ function clampTensor(self: Tensor, min: Tensor | null, max: Tensor | null): Tens
   const inputs = [self, min, max].filter((t) => t !== null);
   const dtype = resultType(...inputs);
   if (self.dtype.category === "complex") throw new OperatorError("clamp is not supported for complex types");
-  if (dtype.category === "complex" || (dtype === DTYPES.bool && min !== null && max !== null)) throw notImplemented("clamp_cpu", dtype);
+  if (dtype.category === "complex" || (dtype === DTYPES.bool && min !== null && max !== null))
+    throw notImplemented("clamp_cpu", dtype);
   if (min !== null && max !== null) return map3(self, min, max, CLAMP, dtype);
   return min !== null ? map2(self, min, CLAMP_MIN, dtype) : map2(self, max!, CLAMP_MAX, dtype);
 }
@@ -155,19 +164,23 @@ const LERP: Kernel3 = {
 
 function sameDtype(self: Tensor, other: Tensor, name: string): void {
   if (self.dtype !== other.dtype) {
-    throw new OperatorError(`expected dtype ${cppTypeName(self.dtype)} for \`${name}\` but got dtype ${cppTypeName(other.dtype)}`);
+    throw new OperatorError(
+      `expected dtype ${cppTypeName(self.dtype)} for \`${name}\` but got dtype ${cppTypeName(other.dtype)}`,
+    );
   }
 }
 op("aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor", (self, end, weight) => {
   sameDtype(self, end, "end");
   // a 0-dim weight of another dtype is a number
   if (weight.ndim > 0 || weight.dtype.category === "complex") sameDtype(self, weight, "weight");
-  if (self.dtype.category !== "float" && self.dtype.category !== "complex") throw notImplemented("lerp_kernel_tensor", self.dtype);
+  if (self.dtype.category !== "float" && self.dtype.category !== "complex")
+    throw notImplemented("lerp_kernel_tensor", self.dtype);
   return map3(self, end, weight, LERP, self.dtype);
 });
 op("aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor", (self, end, weight) => {
   sameDtype(self, end, "end");
-  if (self.dtype.category !== "float" && self.dtype.category !== "complex") throw notImplemented("lerp_kernel_scalar", self.dtype);
+  if (self.dtype.category !== "float" && self.dtype.category !== "complex")
+    throw notImplemented("lerp_kernel_scalar", self.dtype);
   if (weight instanceof Complex) return map3(self, end, wrapped(weight), LERP, self.dtype);
   const w = kernelParameter(self.dtype, scalarToNumber(weight));
   if (self.dtype.category === "complex") return map3(self, end, wrapped(weight), LERP, self.dtype);
@@ -176,7 +189,11 @@ op("aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor", (self,
 });
 
 function scale(value: Scalar, dtype: DType): { re: number; im: number; big: bigint } {
-  if (dtype.category === "int" && (isFloatScalar(value) || value instanceof Complex) && !Number.isInteger(scalarToNumber(value))) {
+  if (
+    dtype.category === "int" &&
+    (isFloatScalar(value) || value instanceof Complex) &&
+    !Number.isInteger(scalarToNumber(value))
+  ) {
     // PyTorch converts the number to the integer dtype
     return { re: Math.trunc(scalarToNumber(value)), im: 0, big: bigBound(value) };
   }
@@ -237,12 +254,16 @@ op("aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1
 
 function masked(self: Tensor, mask: Tensor, value: Scalar): void {
   if (mask.dtype !== DTYPES.bool) {
-    throw new OperatorError(`masked_fill_ only supports boolean masks, but got mask with dtype ${cppTypeName(mask.dtype)}`);
+    throw new OperatorError(
+      `masked_fill_ only supports boolean masks, but got mask with dtype ${cppTypeName(mask.dtype)}`,
+    );
   }
   const element = checkedScalar(value, self.dtype);
   const sizes = broadcastAll([self, mask]);
   if (sizes.length !== self.ndim || sizes.some((s, d) => s !== self.sizes[d])) {
-    throw new OperatorError(`output with shape [${self.sizes.join(", ")}] doesn't match the broadcast shape [${sizes.join(", ")}]`);
+    throw new OperatorError(
+      `output with shape [${self.sizes.join(", ")}] doesn't match the broadcast shape [${sizes.join(", ")}]`,
+    );
   }
   const { dtype } = self;
   const seg = self.storage.segment;
@@ -262,7 +283,10 @@ function masked(self: Tensor, mask: Tensor, value: Scalar): void {
 
 function maskedFill(self: Tensor, mask: Tensor, value: Scalar): Tensor {
   const sizes = broadcastAll([self, mask]);
-  const wide = sizes.length === self.ndim && sizes.every((s, d) => s === self.sizes[d]) ? self : expandView(self, sizes, self.dtype.cppName);
+  const wide =
+    sizes.length === self.ndim && sizes.every((s, d) => s === self.sizes[d])
+      ? self
+      : expandView(self, sizes, self.dtype.cppName);
   const out = cloneTensor(wide, MEMORY_FORMAT.contiguous);
   masked(out, mask, value);
   return out;
@@ -270,14 +294,18 @@ function maskedFill(self: Tensor, mask: Tensor, value: Scalar): Tensor {
 
 function onlyNumber(value: Tensor): Scalar {
   if (value.ndim !== 0) {
-    throw new OperatorError(`masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ${value.ndim} dimension(s).`);
+    throw new OperatorError(
+      `masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ${value.ndim} dimension(s).`,
+    );
   }
   const x = onlyElement(value);
   return value.dtype === DTYPES.bool ? x !== 0 : x;
 }
 
 export const masked_fill = op("aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor", maskedFill);
-op("aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor", (self, mask, value) => maskedFill(self, mask, onlyNumber(value)));
+op("aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor", (self, mask, value) =>
+  maskedFill(self, mask, onlyNumber(value)),
+);
 op("aten::masked_fill_.Scalar(Tensor(a!) self, Tensor mask, Scalar value) -> Tensor(a!)", (self, mask, value) => {
   assertNoInternalOverlap(self);
   masked(self, mask, value);
@@ -312,6 +340,15 @@ function boolTensor(values: Uint8Array, sizes: readonly number[], invert: boolea
   return out;
 }
 
-op("aten::isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor", (a, b, _u, invert) => isIn(a, b, invert));
-op("aten::isin.Tensor_Scalar(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False) -> Tensor", (a, b, _u, invert) => isIn(a, wrapped(b), invert));
-op("aten::isin.Scalar_Tensor(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor", (a, b, _u, invert) => isIn(wrapped(a), b, invert));
+op(
+  "aten::isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor",
+  (a, b, _u, invert) => isIn(a, b, invert),
+);
+op(
+  "aten::isin.Tensor_Scalar(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False) -> Tensor",
+  (a, b, _u, invert) => isIn(a, wrapped(b), invert),
+);
+op(
+  "aten::isin.Scalar_Tensor(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor",
+  (a, b, _u, invert) => isIn(wrapped(a), b, invert),
+);

@@ -7,10 +7,18 @@ import type { Tensor } from "../tensor/tensor.ts";
 function added(values: Tensor, addends: readonly number[] | null): Tensor {
   if (!addends) return values;
   if (values.ndim !== 1) throw new OperatorError("Expected values.dim() == 1 to be true, but got false.");
-  return fromDoubles(doublesOf(values).map((v, i) => v + (addends[i] ?? 0)), values.sizes, values.dtype);
+  return fromDoubles(
+    doublesOf(values).map((v, i) => v + (addends[i] ?? 0)),
+    values.sizes,
+    values.dtype,
+  );
 }
 
 op("aten::_test_optional_intlist(Tensor values, int[]? addends) -> Tensor", added);
 op("aten::_test_optional_filled_intlist(Tensor values, int[2]? addends) -> Tensor", added);
 op("aten::_test_optional_floatlist(Tensor values, float[]? addends) -> Tensor", added);
-op("aten::_test_serialization_subcmul(Tensor self, Tensor other, Scalar alpha=1) -> Tensor", (self, other, alpha) => callOperator("aten::sub.Tensor", [self, callOperator("aten::mul.Scalar", [other, alpha]), 1]) as Tensor);
+op(
+  "aten::_test_serialization_subcmul(Tensor self, Tensor other, Scalar alpha=1) -> Tensor",
+  (self, other, alpha) =>
+    callOperator("aten::sub.Tensor", [self, callOperator("aten::mul.Scalar", [other, alpha]), 1]) as Tensor,
+);

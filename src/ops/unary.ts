@@ -19,7 +19,10 @@ export function floatUnary(kernel: Kernel1): (self: Tensor) => Tensor {
 }
 
 /** An operator that keeps the dtype; `refuse` says which categories have a message of their own. */
-export function sameUnary(kernel: Kernel1, refuse: Partial<Record<DType["category"], string>> = {}): (self: Tensor) => Tensor {
+export function sameUnary(
+  kernel: Kernel1,
+  refuse: Partial<Record<DType["category"], string>> = {},
+): (self: Tensor) => Tensor {
   return (self) => {
     const message = refuse[self.dtype.category];
     if (message !== undefined) {
@@ -49,7 +52,8 @@ function realUnary(kernel: Kernel1, integersToFloat: boolean): (self: Tensor) =>
 
 const NO_BOOL_NEG =
   "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.";
-const SIGN_COMPLEX = "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead.";
+const SIGN_COMPLEX =
+  "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead.";
 
 export const abs = op("aten::abs(Tensor self) -> Tensor", realUnary(UNARY.abs, false));
 export const neg = op("aten::neg(Tensor self) -> Tensor", sameUnary(UNARY.neg, { bool: NO_BOOL_NEG }));
@@ -95,9 +99,18 @@ op("aten::erfc(Tensor self) -> Tensor", floatUnary(UNARY.erfc));
 op("aten::erfinv(Tensor self) -> Tensor", floatUnary(UNARY.erfinv));
 op("aten::lgamma(Tensor self) -> Tensor", floatUnary(UNARY.lgamma));
 op("aten::digamma(Tensor self) -> Tensor", floatUnary(UNARY.digamma));
-op("aten::ceil(Tensor self) -> Tensor", sameUnary(UNARY.ceil, { bool: "", complex: "ceil is not supported for complex inputs" }));
-op("aten::floor(Tensor self) -> Tensor", sameUnary(UNARY.floor, { bool: "", complex: "floor is not supported for complex inputs" }));
-op("aten::trunc(Tensor self) -> Tensor", sameUnary(UNARY.trunc, { bool: "", complex: "trunc is not supported for complex inputs" }));
+op(
+  "aten::ceil(Tensor self) -> Tensor",
+  sameUnary(UNARY.ceil, { bool: "", complex: "ceil is not supported for complex inputs" }),
+);
+op(
+  "aten::floor(Tensor self) -> Tensor",
+  sameUnary(UNARY.floor, { bool: "", complex: "floor is not supported for complex inputs" }),
+);
+op(
+  "aten::trunc(Tensor self) -> Tensor",
+  sameUnary(UNARY.trunc, { bool: "", complex: "trunc is not supported for complex inputs" }),
+);
 export const round = op("aten::round(Tensor self) -> Tensor", sameUnary(UNARY.round, { bool: "" }));
 op("aten::frac(Tensor self) -> Tensor", sameUnary(UNARY.frac, { bool: "" }));
 op("aten::sign(Tensor self) -> Tensor", sameUnary(UNARY.sign, { complex: SIGN_COMPLEX }));
@@ -157,20 +170,24 @@ export function kernelParameter(dtype: DType, value: number): number {
   return dtype === DTYPES.float64 || dtype === DTYPES.complex128 ? value : Math.fround(value);
 }
 
-op("aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor", (self, nan, posinf, neginf) => {
-  if (self.dtype.category === "int" || self.dtype.category === "bool") return cloneTensor(self);
-  if (self.dtype === DTYPES.complex32) throw notImplemented("nan_to_num", self.dtype);
-  const max = largestOf(toRealDtype(self.dtype));
-  const cleanup = (x: number): number => (x !== x ? (nan ?? 0) : x === Infinity ? (posinf ?? max) : x === -Infinity ? (neginf ?? -max) : x);
-  return map1(self, {
-    name: "nan_to_num",
-    real: cleanup,
-    complex: (r, i) => {
-      C.re = cleanup(r);
-      C.im = cleanup(i);
-    },
-  });
-});
+op(
+  "aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor",
+  (self, nan, posinf, neginf) => {
+    if (self.dtype.category === "int" || self.dtype.category === "bool") return cloneTensor(self);
+    if (self.dtype === DTYPES.complex32) throw notImplemented("nan_to_num", self.dtype);
+    const max = largestOf(toRealDtype(self.dtype));
+    const cleanup = (x: number): number =>
+      x !== x ? (nan ?? 0) : x === Infinity ? (posinf ?? max) : x === -Infinity ? (neginf ?? -max) : x;
+    return map1(self, {
+      name: "nan_to_num",
+      real: cleanup,
+      complex: (r, i) => {
+        C.re = cleanup(r);
+        C.im = cleanup(i);
+      },
+    });
+  },
+);
 
 /** The largest finite value of a float dtype. */
 export function largestOf(dtype: DType): number {
@@ -237,8 +254,30 @@ op("aten::frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent)", (sel
   return [mantissa, exponent];
 });
 
-const ALIASES = { absolute: "abs", negative: "neg", arccos: "acos", arccosh: "acosh", arcsin: "asin", arcsinh: "asinh", arctan: "atan", arctanh: "atanh", fix: "trunc" };
+const ALIASES = {
+  absolute: "abs",
+  negative: "neg",
+  arccos: "acos",
+  arccosh: "acosh",
+  arcsin: "asin",
+  arcsinh: "asinh",
+  arctan: "atan",
+  arctanh: "atanh",
+  fix: "trunc",
+};
 for (const [alias, name] of Object.entries(ALIASES)) aliasOperator(`aten::${alias}`, `aten::${name}`);
-const SPECIAL = { digamma: "digamma", psi: "digamma", erf: "erf", erfc: "erfc", erfinv: "erfinv", exp2: "exp2", expm1: "expm1", expit: "sigmoid", gammaln: "lgamma", log1p: "log1p", sinc: "sinc", round: "round" };
+const SPECIAL = {
+  digamma: "digamma",
+  psi: "digamma",
+  erf: "erf",
+  erfc: "erfc",
+  erfinv: "erfinv",
+  exp2: "exp2",
+  expm1: "expm1",
+  expit: "sigmoid",
+  gammaln: "lgamma",
+  log1p: "log1p",
+  sinc: "sinc",
+  round: "round",
+};
 for (const [alias, name] of Object.entries(SPECIAL)) aliasOperator(`aten::special_${alias}`, `aten::${name}`);
-

@@ -5,7 +5,15 @@ import { DTYPES } from "../tensor/dtype.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { computeDtype, doublesOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { gatherDim } from "../tensor/kernels/gather.ts";
-import { antialiasTaps, applyByteTaps, applyTaps, cubicTaps, linearTaps, nearestIndices, type Taps } from "../tensor/kernels/resample.ts";
+import {
+  antialiasTaps,
+  applyByteTaps,
+  applyTaps,
+  cubicTaps,
+  linearTaps,
+  nearestIndices,
+  type Taps,
+} from "../tensor/kernels/resample.ts";
 import { numelOf } from "../tensor/strides.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
@@ -14,17 +22,22 @@ import { list } from "./convolution.ts";
 const NAMES: Readonly<Record<number, readonly string[]>> = { 1: ["W"], 2: ["H", "W"], 3: ["D", "H", "W"] };
 
 function checkSizes(input: Tensor, size: readonly number[], dims: number): void {
-  if (size.length !== dims) throw new OperatorError(`It is expected output_size equals to ${dims}, but got size ${size.length}`);
+  if (size.length !== dims)
+    throw new OperatorError(`It is expected output_size equals to ${dims}, but got size ${size.length}`);
   if (input.ndim !== dims + 2) {
     throw new OperatorError(`It is expected input_size equals to ${dims + 2}, but got size ${input.ndim}`);
   }
   const spatial = input.sizes.slice(2);
   if (spatial.some((s) => s <= 0) || size.some((s) => s <= 0)) {
     const text = (v: readonly number[]): string => v.map((s, i) => `${NAMES[dims]![i]}: ${s}`).join(", ");
-    throw new OperatorError(`Input and output sizes should be greater than 0, but got input (${text(spatial)}) output (${text(size)})`);
+    throw new OperatorError(
+      `Input and output sizes should be greater than 0, but got input (${text(spatial)}) output (${text(size)})`,
+    );
   }
   if (input.sizes.slice(1).some((s) => s === 0)) {
-    throw new OperatorError(`Non-empty ${dims + 2}D data tensor expected but got a tensor with sizes ${formatList(input.sizes)}`);
+    throw new OperatorError(
+      `Non-empty ${dims + 2}D data tensor expected but got a tensor with sizes ${formatList(input.sizes)}`,
+    );
   }
 }
 
@@ -34,10 +47,13 @@ function nearest(input: Tensor, size: readonly number[], scales: Scales, isExact
   const dims = size.length;
   checkSizes(input, size, dims);
   if (input.dtype.category !== "float" && input.dtype !== DTYPES.uint8 && input.dtype.category !== "quantized") {
-    throw new OperatorError(`"upsample_nearest${dims}d${dims > 1 ? "_channels_last" : ""}" not implemented for '${input.dtype.cppName}'`);
+    throw new OperatorError(
+      `"upsample_nearest${dims}d${dims > 1 ? "_channels_last" : ""}" not implemented for '${input.dtype.cppName}'`,
+    );
   }
   let out = input;
-  for (let d = 0; d < dims; d++) out = gatherDim(out, d + 2, nearestIndices(input.sizes[d + 2]!, size[d]!, scales[d] ?? null, isExact));
+  for (let d = 0; d < dims; d++)
+    out = gatherDim(out, d + 2, nearestIndices(input.sizes[d + 2]!, size[d]!, scales[d] ?? null, isExact));
   return out;
 }
 
@@ -57,14 +73,25 @@ function resample(input: Tensor, size: readonly number[], scales: Scales, name: 
     const from = sizes[d + 2]!;
     if (isByte && from === size[d]) continue;
     const taps = make(from, size[d]!, scales[d] ?? null, round);
-    values = (isByte ? applyByteTaps : applyTaps)(values, numelOf(sizes.slice(0, d + 2)), from, numelOf(sizes.slice(d + 3)), taps);
+    values = (isByte ? applyByteTaps : applyTaps)(
+      values,
+      numelOf(sizes.slice(0, d + 2)),
+      from,
+      numelOf(sizes.slice(d + 3)),
+      taps,
+    );
     sizes[d + 2] = size[d]!;
   }
   return fromDoubles(values, sizes, input.dtype);
 }
 
 function linear(dims: number, input: Tensor, size: readonly number[], align: boolean, scales: Scales): Tensor {
-  const name = dims === 1 ? "upsample_linear1d" : dims === 2 ? "upsample_bilinear2d_channels_last" : "upsample_trilinear3d_channels_last";
+  const name =
+    dims === 1
+      ? "upsample_linear1d"
+      : dims === 2
+        ? "upsample_bilinear2d_channels_last"
+        : "upsample_trilinear3d_channels_last";
   const narrow = narrowWeights(input, size);
   return resample(input, size, scales, name, (i, o, s, round) => {
     const taps = linearTaps(i, o, align, s, round);
@@ -80,9 +107,11 @@ function linear(dims: number, input: Tensor, size: readonly number[], align: boo
 
 /** PyTorch's general kernel keeps the weights in the input's dtype, its vectorised one (small planes, channels last) in float32. */
 function narrowWeights(input: Tensor, size: readonly number[]): ((x: number) => number) | undefined {
-  const round = input.dtype === DTYPES.bfloat16 ? roundToBfloat16 : input.dtype === DTYPES.float16 ? roundToHalf : undefined;
+  const round =
+    input.dtype === DTYPES.bfloat16 ? roundToBfloat16 : input.dtype === DTYPES.float16 ? roundToHalf : undefined;
   if (!round || size.length === 1) return round;
-  const lastIsDense = input.ndim > 2 && input.strides[1] === 1 && input.sizes[1]! > 3 && input.strides[input.ndim - 1] === input.sizes[1];
+  const lastIsDense =
+    input.ndim > 2 && input.strides[1] === 1 && input.sizes[1]! > 3 && input.strides[input.ndim - 1] === input.sizes[1];
   const isVectorised = lastIsDense || (size.length === 2 && size[0]! + size[1]! <= 128);
   return isVectorised ? undefined : round;
 }
@@ -91,8 +120,20 @@ function cubic(input: Tensor, size: readonly number[], align: boolean, scales: S
   return resample(input, size, scales, "upsample_bicubic2d", (i, o, s, round) => cubicTaps(i, o, align, s, round));
 }
 
-function antialias(input: Tensor, size: readonly number[], align: boolean, scales: Scales, filter: "linear" | "cubic" | "lanczos"): Tensor {
-  return resample(input, size, scales, `_upsample_${filter === "linear" ? "bilinear" : filter === "cubic" ? "bicubic" : "lanczos"}2d_aa`, (i, o, s, round) => antialiasTaps(i, o, align, s, filter, round));
+function antialias(
+  input: Tensor,
+  size: readonly number[],
+  align: boolean,
+  scales: Scales,
+  filter: "linear" | "cubic" | "lanczos",
+): Tensor {
+  return resample(
+    input,
+    size,
+    scales,
+    `_upsample_${filter === "linear" ? "bilinear" : filter === "cubic" ? "bicubic" : "lanczos"}2d_aa`,
+    (i, o, s, round) => antialiasTaps(i, o, align, s, filter, round),
+  );
 }
 
 /** Output size and scales of the `.vec` forms, which take one of the two. */
@@ -100,84 +141,185 @@ function vec(input: Tensor, size: number[] | null, factors: number[] | null): [n
   const dims = input.ndim - 2;
   if (size && !factors) {
     if (size.length !== dims) {
-      throw new OperatorError("Expected static_cast<int64_t>(output_size->size()) == spatial_dimensions to be true, but got false.  (Could this error message be improved?  If so, please report an enhancement request to PyTorch.)");
+      throw new OperatorError(
+        "Expected static_cast<int64_t>(output_size->size()) == spatial_dimensions to be true, but got false.  (Could this error message be improved?  If so, please report an enhancement request to PyTorch.)",
+      );
     }
     return [size, []];
   }
   if (!factors || size) throw new OperatorError("Must specify exactly one of output_size and scale_factors");
   if (factors.length !== dims) {
-    throw new OperatorError("Expected static_cast<int64_t>(scale_factors->size()) == spatial_dimensions to be true, but got false.  (Could this error message be improved?  If so, please report an enhancement request to PyTorch.)");
+    throw new OperatorError(
+      "Expected static_cast<int64_t>(scale_factors->size()) == spatial_dimensions to be true, but got false.  (Could this error message be improved?  If so, please report an enhancement request to PyTorch.)",
+    );
   }
   return [factors.map((f, d) => Math.floor(input.sizes[d + 2]! * f)), factors];
 }
 
-op("aten::upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor", (self, size, s) => nearest(self, list(size), [s], false));
-op("aten::upsample_nearest1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor", (x, size, f) => nearest(x, ...vec(x, size, f), false));
-op("aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, h, w) => nearest(self, list(size), [h, w], false));
-op("aten::upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor", (x, size, f) => nearest(x, ...vec(x, size, f), false));
-op("aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, d, h, w) => nearest(self, list(size), [d, h, w], false));
-op("aten::upsample_nearest3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor", (x, size, f) => nearest(x, ...vec(x, size, f), false));
-op("aten::_upsample_nearest_exact1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor", (self, size, s) => nearest(self, list(size), [s], true));
-op("aten::_upsample_nearest_exact1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor", (x, size, f) => nearest(x, ...vec(x, size, f), true));
-op("aten::_upsample_nearest_exact2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, h, w) => nearest(self, list(size), [h, w], true));
-op("aten::_upsample_nearest_exact2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor", (x, size, f) => nearest(x, ...vec(x, size, f), true));
-op("aten::_upsample_nearest_exact3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, d, h, w) => nearest(self, list(size), [d, h, w], true));
-op("aten::_upsample_nearest_exact3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor", (x, size, f) => nearest(x, ...vec(x, size, f), true));
+op("aten::upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor", (self, size, s) =>
+  nearest(self, list(size), [s], false),
+);
+op(
+  "aten::upsample_nearest1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor",
+  (x, size, f) => nearest(x, ...vec(x, size, f), false),
+);
+op(
+  "aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor",
+  (self, size, h, w) => nearest(self, list(size), [h, w], false),
+);
+op(
+  "aten::upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor",
+  (x, size, f) => nearest(x, ...vec(x, size, f), false),
+);
+op(
+  "aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
+  (self, size, d, h, w) => nearest(self, list(size), [d, h, w], false),
+);
+op(
+  "aten::upsample_nearest3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor",
+  (x, size, f) => nearest(x, ...vec(x, size, f), false),
+);
+op(
+  "aten::_upsample_nearest_exact1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor",
+  (self, size, s) => nearest(self, list(size), [s], true),
+);
+op(
+  "aten::_upsample_nearest_exact1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor",
+  (x, size, f) => nearest(x, ...vec(x, size, f), true),
+);
+op(
+  "aten::_upsample_nearest_exact2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor",
+  (self, size, h, w) => nearest(self, list(size), [h, w], true),
+);
+op(
+  "aten::_upsample_nearest_exact2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor",
+  (x, size, f) => nearest(x, ...vec(x, size, f), true),
+);
+op(
+  "aten::_upsample_nearest_exact3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
+  (self, size, d, h, w) => nearest(self, list(size), [d, h, w], true),
+);
+op(
+  "aten::_upsample_nearest_exact3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor",
+  (x, size, f) => nearest(x, ...vec(x, size, f), true),
+);
 
-op("aten::upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor", (self, size, align, s) => linear(1, self, list(size), align, [s]));
-op("aten::upsample_linear1d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", (x, size, align, f) => {
-  const [out, scales] = vec(x, size, f);
-  return linear(1, x, out, align, scales);
-});
-op("aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, align, h, w) => linear(2, self, list(size), align, [h, w]));
-op("aten::upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", (x, size, align, f) => {
-  const [out, scales] = vec(x, size, f);
-  return linear(2, x, out, align, scales);
-});
-op("aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, align, d, h, w) => linear(3, self, list(size), align, [d, h, w]));
-op("aten::upsample_trilinear3d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", (x, size, align, f) => {
-  const [out, scales] = vec(x, size, f);
-  return linear(3, x, out, align, scales);
-});
-op("aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, align, h, w) => cubic(self, list(size), align, [h, w]));
-op("aten::upsample_bicubic2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", (x, size, align, f) => {
-  const [out, scales] = vec(x, size, f);
-  return cubic(x, out, align, scales);
-});
-op("aten::_upsample_bilinear2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, align, h, w) => antialias(self, list(size), align, [h, w], "linear"));
-op("aten::_upsample_bilinear2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", (x, size, align, f) => {
-  const [out, scales] = vec(x, size, f);
-  return antialias(x, out, align, scales, "linear");
-});
-op("aten::_upsample_bicubic2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, align, h, w) => antialias(self, list(size), align, [h, w], "cubic"));
-op("aten::_upsample_bicubic2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", (x, size, align, f) => {
-  const [out, scales] = vec(x, size, f);
-  return antialias(x, out, align, scales, "cubic");
-});
-op("aten::_upsample_lanczos2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor", (self, size, align, h, w) => antialias(self, list(size), align, [h, w], "lanczos"));
-op("aten::_upsample_lanczos2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", (x, size, align, f) => {
-  const [out, scales] = vec(x, size, f);
-  return antialias(x, out, align, scales, "lanczos");
-});
+op(
+  "aten::upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor",
+  (self, size, align, s) => linear(1, self, list(size), align, [s]),
+);
+op(
+  "aten::upsample_linear1d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor",
+  (x, size, align, f) => {
+    const [out, scales] = vec(x, size, f);
+    return linear(1, x, out, align, scales);
+  },
+);
+op(
+  "aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
+  (self, size, align, h, w) => linear(2, self, list(size), align, [h, w]),
+);
+op(
+  "aten::upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor",
+  (x, size, align, f) => {
+    const [out, scales] = vec(x, size, f);
+    return linear(2, x, out, align, scales);
+  },
+);
+op(
+  "aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
+  (self, size, align, d, h, w) => linear(3, self, list(size), align, [d, h, w]),
+);
+op(
+  "aten::upsample_trilinear3d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor",
+  (x, size, align, f) => {
+    const [out, scales] = vec(x, size, f);
+    return linear(3, x, out, align, scales);
+  },
+);
+op(
+  "aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
+  (self, size, align, h, w) => cubic(self, list(size), align, [h, w]),
+);
+op(
+  "aten::upsample_bicubic2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor",
+  (x, size, align, f) => {
+    const [out, scales] = vec(x, size, f);
+    return cubic(x, out, align, scales);
+  },
+);
+op(
+  "aten::_upsample_bilinear2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
+  (self, size, align, h, w) => antialias(self, list(size), align, [h, w], "linear"),
+);
+op(
+  "aten::_upsample_bilinear2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor",
+  (x, size, align, f) => {
+    const [out, scales] = vec(x, size, f);
+    return antialias(x, out, align, scales, "linear");
+  },
+);
+op(
+  "aten::_upsample_bicubic2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
+  (self, size, align, h, w) => antialias(self, list(size), align, [h, w], "cubic"),
+);
+op(
+  "aten::_upsample_bicubic2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor",
+  (x, size, align, f) => {
+    const [out, scales] = vec(x, size, f);
+    return antialias(x, out, align, scales, "cubic");
+  },
+);
+op(
+  "aten::_upsample_lanczos2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
+  (self, size, align, h, w) => antialias(self, list(size), align, [h, w], "lanczos"),
+);
+op(
+  "aten::_upsample_lanczos2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor",
+  (x, size, align, f) => {
+    const [out, scales] = vec(x, size, f);
+    return antialias(x, out, align, scales, "lanczos");
+  },
+);
 
 /** torch.nn.functional.interpolate, as the TorchScript builtin has it. */
-function interpolate(input: Tensor, size: number | number[] | null, factor: number | number[] | null, mode: string, alignIn: boolean | null, recompute: boolean | null): Tensor {
+function interpolate(
+  input: Tensor,
+  size: number | number[] | null,
+  factor: number | number[] | null,
+  mode: string,
+  alignIn: boolean | null,
+  recompute: boolean | null,
+): Tensor {
   if ((mode === "nearest" || mode === "area") && alignIn !== null) {
-    throw new OperatorError("align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear");
+    throw new OperatorError(
+      "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear",
+    );
   }
   const align = alignIn ?? false;
   const dims = input.ndim - 2;
   if ((size === null) === (factor === null)) {
-    throw new OperatorError(size === null ? "either size or scale_factor should be defined" : "only one of size or scale_factor should be defined");
+    throw new OperatorError(
+      size === null
+        ? "either size or scale_factor should be defined"
+        : "only one of size or scale_factor should be defined",
+    );
   }
   const factors = factor === null ? null : Array.isArray(factor) ? factor : new Array<number>(dims).fill(factor);
-  const sizes = size === null ? factors!.map((f, d) => Math.floor(input.sizes[d + 2]! * f)) : Array.isArray(size) ? size : new Array<number>(dims).fill(size);
+  const sizes =
+    size === null
+      ? factors!.map((f, d) => Math.floor(input.sizes[d + 2]! * f))
+      : Array.isArray(size)
+        ? size
+        : new Array<number>(dims).fill(size);
   const scales: Scales = recompute === true || factors === null ? [] : factors;
   if (mode === "nearest" && dims >= 1 && dims <= 3) return nearest(input, sizes, scales, false);
   if (mode === "nearest-exact" && dims >= 1 && dims <= 3) return nearest(input, sizes, scales, true);
-  if (mode === "area" && dims >= 1 && dims <= 3) return callOperator(`aten::adaptive_avg_pool${dims}d`, [input, sizes]) as Tensor;
+  if (mode === "area" && dims >= 1 && dims <= 3)
+    return callOperator(`aten::adaptive_avg_pool${dims}d`, [input, sizes]) as Tensor;
   const wanted = { linear: 1, bilinear: 2, trilinear: 3, bicubic: 2 }[mode];
-  if (wanted === dims) return mode === "bicubic" ? cubic(input, sizes, align, scales) : linear(dims, input, sizes, align, scales);
+  if (wanted === dims)
+    return mode === "bicubic" ? cubic(input, sizes, align, scales) : linear(dims, input, sizes, align, scales);
   if (wanted !== undefined && dims >= 1 && dims <= 3) {
     throw new OperatorError(`Got ${input.ndim}D input, but ${mode} mode needs ${wanted + 2}D input`);
   }
@@ -186,18 +328,52 @@ function interpolate(input: Tensor, size: number | number[] | null, factor: numb
   );
 }
 
-op('aten::__interpolate.scale_list(Tensor input, int? size=None, float[]? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False) -> Tensor', interpolate);
-op('aten::__interpolate.size_list_scale_list(Tensor input, int[]? size=None, float[]? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False) -> Tensor', interpolate);
-op('aten::__interpolate(Tensor input, int? size=None, float? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False) -> Tensor', interpolate);
-op('aten::__interpolate.size_list(Tensor input, int[]? size=None, float? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False) -> Tensor', interpolate);
-op('aten::__upsample(Tensor input, int? size=None, int? scale_factor=None, str mode="nearest", bool? align_corners=None) -> Tensor', (x, size, f, mode, align) => interpolate(x, size, f, mode, align, null));
-op('aten::__upsample.size_list(Tensor input, int[]? size=None, int? scale_factor=None, str mode="nearest", bool? align_corners=None) -> Tensor', (x, size, f, mode, align) => interpolate(x, size, f, mode, align, null));
-op("aten::__upsample_nearest(Tensor input, int? size=None, int? scale_factor=None) -> Tensor", (x, size, f) => interpolate(x, size, f, "nearest", null, null));
-op("aten::__upsample_nearest.size_list(Tensor input, int[]? size=None, int? scale_factor=None) -> Tensor", (x, size, f) => interpolate(x, size, f, "nearest", null, null));
-op("aten::__upsample_bilinear(Tensor input, int? size=None, int? scale_factor=None) -> Tensor", (x, size, f) => interpolate(x, size, f, "bilinear", true, null));
-op("aten::__upsample_bilinear.size_list(Tensor input, int[]? size=None, int? scale_factor=None) -> Tensor", (x, size, f) => interpolate(x, size, f, "bilinear", true, null));
-op("aten::__upsample_bilinear.scale_list(Tensor input, int? size=None, int[]? scale_factor=None) -> Tensor", (x, size, f) => interpolate(x, size, f, "bilinear", true, null));
-op("aten::__upsample_bilinear.size_list_scale_list(Tensor input, int[]? size=None, int[]? scale_factor=None) -> Tensor", (x, size, f) => interpolate(x, size, f, "bilinear", true, null));
+op(
+  'aten::__interpolate.scale_list(Tensor input, int? size=None, float[]? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False) -> Tensor',
+  interpolate,
+);
+op(
+  'aten::__interpolate.size_list_scale_list(Tensor input, int[]? size=None, float[]? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False) -> Tensor',
+  interpolate,
+);
+op(
+  'aten::__interpolate(Tensor input, int? size=None, float? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False) -> Tensor',
+  interpolate,
+);
+op(
+  'aten::__interpolate.size_list(Tensor input, int[]? size=None, float? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False) -> Tensor',
+  interpolate,
+);
+op(
+  'aten::__upsample(Tensor input, int? size=None, int? scale_factor=None, str mode="nearest", bool? align_corners=None) -> Tensor',
+  (x, size, f, mode, align) => interpolate(x, size, f, mode, align, null),
+);
+op(
+  'aten::__upsample.size_list(Tensor input, int[]? size=None, int? scale_factor=None, str mode="nearest", bool? align_corners=None) -> Tensor',
+  (x, size, f, mode, align) => interpolate(x, size, f, mode, align, null),
+);
+op("aten::__upsample_nearest(Tensor input, int? size=None, int? scale_factor=None) -> Tensor", (x, size, f) =>
+  interpolate(x, size, f, "nearest", null, null),
+);
+op(
+  "aten::__upsample_nearest.size_list(Tensor input, int[]? size=None, int? scale_factor=None) -> Tensor",
+  (x, size, f) => interpolate(x, size, f, "nearest", null, null),
+);
+op("aten::__upsample_bilinear(Tensor input, int? size=None, int? scale_factor=None) -> Tensor", (x, size, f) =>
+  interpolate(x, size, f, "bilinear", true, null),
+);
+op(
+  "aten::__upsample_bilinear.size_list(Tensor input, int[]? size=None, int? scale_factor=None) -> Tensor",
+  (x, size, f) => interpolate(x, size, f, "bilinear", true, null),
+);
+op(
+  "aten::__upsample_bilinear.scale_list(Tensor input, int? size=None, int[]? scale_factor=None) -> Tensor",
+  (x, size, f) => interpolate(x, size, f, "bilinear", true, null),
+);
+op(
+  "aten::__upsample_bilinear.size_list_scale_list(Tensor input, int[]? size=None, int[]? scale_factor=None) -> Tensor",
+  (x, size, f) => interpolate(x, size, f, "bilinear", true, null),
+);
 
 /** The sampling grid of an affine map: (N, H, W, 2) or (N, D, H, W, 3). */
 op("aten::affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor", (theta, size, align) => {
@@ -234,4 +410,3 @@ op("aten::affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners)
   }
   return fromDoubles(out, [batch, ...spatial, dims], theta.dtype);
 });
-

@@ -46,10 +46,14 @@ function viewDtype(self: Tensor, id: number): Tensor {
   const dtype = dtypeArgument(id);
   if (dtype === self.dtype) return viewOf(self, self.sizes, self.strides);
   if (self.isConj) {
-    throw new OperatorError("torch.Tensor.view is not supported for conjugate view tensors when converting to a different dtype.");
+    throw new OperatorError(
+      "torch.Tensor.view is not supported for conjugate view tensors when converting to a different dtype.",
+    );
   }
   if (self.isNeg) {
-    throw new OperatorError("torch.Tensor.view is not supported for tensors with negative bit set when converting to a different dtype.");
+    throw new OperatorError(
+      "torch.Tensor.view is not supported for tensors with negative bit set when converting to a different dtype.",
+    );
   }
   const own = self.dtype.itemsize;
   const next = dtype.itemsize;
@@ -132,8 +136,9 @@ op("aten::_reshape_alias(Tensor(a) self, SymInt[] size, SymInt[] stride) -> Tens
 );
 op("aten::ravel(Tensor(a) self) -> Tensor(a)", (self) => reshape(contiguousTensor(self), [-1]));
 
-export const expand = op("aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)", (self, size) =>
-  expandView(self, size, tensorTypeName(self)),
+export const expand = op(
+  "aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)",
+  (self, size) => expandView(self, size, tensorTypeName(self)),
 );
 op("aten::expand_as(Tensor(a) self, Tensor other) -> Tensor(a)", (self, other) => expand(self, [...other.sizes]));
 op("aten::broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)", (self, size) => expand(self, size));
@@ -190,12 +195,16 @@ op("aten::swapaxes_(Tensor(a!) self, int axis0, int axis1) -> Tensor(a!)", (self
 op("aten::swapdims_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)", (self, a, b) =>
   becomes(self, transposeChecked(self, a, b)),
 );
-op("aten::as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)", (self, size, stride, offset) =>
-  becomes(self, asStrided(self, size, stride, offset)),
+op(
+  "aten::as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)",
+  (self, size, stride, offset) => becomes(self, asStrided(self, size, stride, offset)),
 );
 
 function numpyT(self: Tensor): Tensor {
-  return permute(self, self.sizes.map((_, d) => self.ndim - 1 - d));
+  return permute(
+    self,
+    self.sizes.map((_, d) => self.ndim - 1 - d),
+  );
 }
 
 op("aten::numpy_T(Tensor(a) self) -> Tensor(a)", numpyT);
@@ -243,28 +252,39 @@ function squeezeDims(self: Tensor, dims: readonly number[]): Tensor {
 }
 
 export const squeezeAll = op("aten::squeeze(Tensor(a) self) -> Tensor(a)", (self) => squeezeView(self));
-export const squeeze = op("aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)", (self, dim) => squeezeDims(self, [dim]));
+export const squeeze = op("aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)", (self, dim) =>
+  squeezeDims(self, [dim]),
+);
 export const squeezeMany = op("aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)", squeezeDims);
 op("aten::squeeze_(Tensor(a!) self) -> Tensor(a!)", (self) => becomes(self, squeezeView(self)));
-op("aten::squeeze_.dim(Tensor(a!) self, int dim) -> Tensor(a!)", (self, dim) => becomes(self, squeezeDims(self, [dim])));
-op("aten::squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)", (self, dim) => becomes(self, squeezeDims(self, dim)));
+op("aten::squeeze_.dim(Tensor(a!) self, int dim) -> Tensor(a!)", (self, dim) =>
+  becomes(self, squeezeDims(self, [dim])),
+);
+op("aten::squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)", (self, dim) =>
+  becomes(self, squeezeDims(self, dim)),
+);
 
 function unsqueezeChecked(self: Tensor, dim: number): Tensor {
   return unsqueezeView(self, wrapDim(dim, self.ndim + 1));
 }
 
 export const unsqueeze = op("aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)", unsqueezeChecked);
-op("aten::unsqueeze_(Tensor(a!) self, int dim) -> Tensor(a!)", (self, dim) => becomes(self, unsqueezeChecked(self, dim)));
+op("aten::unsqueeze_(Tensor(a!) self, int dim) -> Tensor(a!)", (self, dim) =>
+  becomes(self, unsqueezeChecked(self, dim)),
+);
 
-export const flatten = op("aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)", (self, startDim, endDim) => {
-  const start = wrapDim(startDim, self.ndim);
-  const end = wrapDim(endDim, self.ndim);
-  if (start > end) throw new OperatorError("flatten() has invalid args: start_dim cannot come after end_dim");
-  if (self.ndim === 0) return reshape(self, [1]);
-  if (start === end) return self;
-  const flat = numelOf(self.sizes.slice(start, end + 1));
-  return reshape(self, [...self.sizes.slice(0, start), flat, ...self.sizes.slice(end + 1)]);
-});
+export const flatten = op(
+  "aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)",
+  (self, startDim, endDim) => {
+    const start = wrapDim(startDim, self.ndim);
+    const end = wrapDim(endDim, self.ndim);
+    if (start > end) throw new OperatorError("flatten() has invalid args: start_dim cannot come after end_dim");
+    if (self.ndim === 0) return reshape(self, [1]);
+    if (start === end) return self;
+    const flat = numelOf(self.sizes.slice(start, end + 1));
+    return reshape(self, [...self.sizes.slice(0, start), flat, ...self.sizes.slice(end + 1)]);
+  },
+);
 
 op("aten::unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)", (self, dimIn, sizes) => {
   const dim = wrapDim(dimIn, self.ndim);
@@ -282,7 +302,12 @@ op("aten::unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)", 
   return view(self, [...self.sizes.slice(0, dim), ...full, ...self.sizes.slice(dim + 1)]);
 });
 
-function asStrided(self: Tensor, size: readonly number[], stride: readonly number[], storageOffset: number | null): Tensor {
+function asStrided(
+  self: Tensor,
+  size: readonly number[],
+  stride: readonly number[],
+  storageOffset: number | null,
+): Tensor {
   if (size.length !== stride.length) throw new OperatorError("mismatch in length of strides and shape");
   const negative = stride.find((s) => s < 0);
   if (negative !== undefined) {
@@ -301,11 +326,18 @@ function asStrided(self: Tensor, size: readonly number[], stride: readonly numbe
   return viewOf(self, [...size], [...stride], offset);
 }
 
-export const as_strided = op("aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)", asStrided);
+export const as_strided = op(
+  "aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)",
+  asStrided,
+);
 
-export const diagonal = op("aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)", diagonalView);
-op("aten::linalg_diagonal(Tensor(a) A, *, int offset=0, int dim1=-2, int dim2=-1) -> Tensor(a)", (self, offset, dim1, dim2) =>
-  diagonal(self, offset, dim1, dim2),
+export const diagonal = op(
+  "aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)",
+  diagonalView,
+);
+op(
+  "aten::linalg_diagonal(Tensor(a) A, *, int offset=0, int dim1=-2, int dim2=-1) -> Tensor(a)",
+  (self, offset, dim1, dim2) => diagonal(self, offset, dim1, dim2),
 );
 
 function moveDims(self: Tensor, source: readonly number[], destination: readonly number[]): Tensor {
@@ -316,7 +348,8 @@ function moveDims(self: Tensor, source: readonly number[], destination: readonly
   }
   const from = source.map((d) => wrapDim(d, self.ndim));
   const to = destination.map((d) => wrapDim(d, self.ndim));
-  if (new Set(from).size !== from.length) throw new OperatorError(`movedim: repeated dim in \`source\` (${formatList(source)})`);
+  if (new Set(from).size !== from.length)
+    throw new OperatorError(`movedim: repeated dim in \`source\` (${formatList(source)})`);
   if (new Set(to).size !== to.length) {
     throw new OperatorError(`movedim: repeated dim in \`destination\` (${formatList(destination)})`);
   }
@@ -324,27 +357,41 @@ function moveDims(self: Tensor, source: readonly number[], destination: readonly
   const order = new Array<number>(self.ndim).fill(-1);
   from.forEach((d, i) => (order[to[i]!] = d));
   const rest = self.sizes.map((_, d) => d).filter((d) => !from.includes(d));
-  return permute(self, order.map((d) => (d >= 0 ? d : rest.shift()!)));
+  return permute(
+    self,
+    order.map((d) => (d >= 0 ? d : rest.shift()!)),
+  );
 }
 
-export const movedim = op("aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)", moveDims);
-op("aten::movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)", (self, a, b) => moveDims(self, [a], [b]));
+export const movedim = op(
+  "aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)",
+  moveDims,
+);
+op("aten::movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)", (self, a, b) =>
+  moveDims(self, [a], [b]),
+);
 op("aten::moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)", moveDims);
-op("aten::moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)", (self, a, b) => moveDims(self, [a], [b]));
+op("aten::moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)", (self, a, b) =>
+  moveDims(self, [a], [b]),
+);
 
-export const unfold = op("aten::unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)", (self, dimension, size, step) => {
-  const dim = wrapDim(dimension, self.ndim);
-  const maxSize = self.ndim === 0 ? 1 : self.sizes[dim]!;
-  if (size < 0) throw new OperatorError(`size is ${size} but must be >= 0`);
-  if (size > maxSize) throw new OperatorError(`maximum size for tensor at dimension ${dim} is ${maxSize} but size is ${size}`);
-  if (step <= 0) throw new OperatorError(`step is ${step} but must be > 0`);
-  if (self.ndim === 0) return viewOf(self, [size], [1]);
-  const sizes = [...self.sizes, size];
-  const strides = [...self.strides, self.strides[dim]!];
-  sizes[dim] = Math.floor((self.sizes[dim]! - size) / step) + 1;
-  strides[dim] = step * self.strides[dim]!;
-  return viewOf(self, sizes, strides);
-});
+export const unfold = op(
+  "aten::unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)",
+  (self, dimension, size, step) => {
+    const dim = wrapDim(dimension, self.ndim);
+    const maxSize = self.ndim === 0 ? 1 : self.sizes[dim]!;
+    if (size < 0) throw new OperatorError(`size is ${size} but must be >= 0`);
+    if (size > maxSize)
+      throw new OperatorError(`maximum size for tensor at dimension ${dim} is ${maxSize} but size is ${size}`);
+    if (step <= 0) throw new OperatorError(`step is ${step} but must be > 0`);
+    if (self.ndim === 0) return viewOf(self, [size], [1]);
+    const sizes = [...self.sizes, size];
+    const strides = [...self.strides, self.strides[dim]!];
+    sizes[dim] = Math.floor((self.sizes[dim]! - size) / step) + 1;
+    strides[dim] = step * self.strides[dim]!;
+    return viewOf(self, sizes, strides);
+  },
+);
 
 const REAL_OF = new Map<DType, DType>([
   [DTYPES.complex32, DTYPES.float16],
@@ -415,7 +462,8 @@ export const real = op("aten::real(Tensor(a) self) -> Tensor(a)", (self) =>
   self.dtype.category === "complex" ? lastOf(asReal(self), 0) : self,
 );
 export const imag = op("aten::imag(Tensor(a) self) -> Tensor(a)", (self) => {
-  if (self.dtype.category !== "complex") throw new OperatorError("imag is not implemented for tensors with non-complex dtypes.");
+  if (self.dtype.category !== "complex")
+    throw new OperatorError("imag is not implemented for tensors with non-complex dtypes.");
   const part = lastOf(asReal(self), 1);
   part.isNeg = self.isConj !== self.isNeg;
   return part;
@@ -469,4 +517,3 @@ export function atleast3d(self: Tensor): Tensor {
   if (self.ndim === 1) return unsqueeze(unsqueeze(self, 0), -1);
   return self.ndim === 2 ? unsqueeze(self, -1) : self;
 }
-

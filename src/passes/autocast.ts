@@ -85,12 +85,8 @@ function parseAutocast(instance: Value, state: AutocastState): AutocastState {
   if (enabled === undefined)
     throw new ScriptError("Autocast _enabled argument must be a constant", instance.node.sourceRange);
   if (device === "cuda") return { ...state, cuda: enabled, cudaType: typeof type === "number" ? type : HALF };
-  if (device === "cpu")
-    return { ...state, cpu: enabled, cpuType: typeof type === "number" ? type : BFLOAT16 };
-  throw new ScriptError(
-    `unrecognized device for autocast pass: ${String(device)}`,
-    instance.node.sourceRange,
-  );
+  if (device === "cpu") return { ...state, cpu: enabled, cpuType: typeof type === "number" ? type : BFLOAT16 };
+  throw new ScriptError(`unrecognized device for autocast pass: ${String(device)}`, instance.node.sourceRange);
 }
 
 function applyPolicy(node: Node, state: AutocastState): boolean {
@@ -114,8 +110,7 @@ function applyPolicy(node: Node, state: AutocastState): boolean {
     }
     case "widest": {
       const wide = node.inputs.some(
-        ({ type }) =>
-          type.kind === "Tensor" && (!type.detail?.scalarType || type.detail.scalarType === "Float"),
+        ({ type }) => type.kind === "Tensor" && (!type.detail?.scalarType || type.detail.scalarType === "Float"),
       );
       return wide && castInputs(node, "aten::_autocast_to_full_precision", state);
     }

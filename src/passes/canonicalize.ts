@@ -29,10 +29,7 @@ function permute(node: Node, order: readonly number[]): void {
     return;
   }
   // a loop's carried values stand behind trip count and condition
-  const shifted = (by: number): number[] => [
-    ...Array.from({ length: by }, (_, i) => i),
-    ...order.map((i) => i + by),
-  ];
+  const shifted = (by: number): number[] => [...Array.from({ length: by }, (_, i) => i), ...order.map((i) => i + by)];
   node.permuteInputs(shifted(2));
   const body = node.blocks[0]!;
   body.returnNode.permuteInputs(shifted(1));

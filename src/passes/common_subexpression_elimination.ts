@@ -25,12 +25,7 @@ class CommonSubexpressions {
     const scopes = [own, ...outer];
     for (const node of block.nodes()) {
       if (node.kind === "prim::profile") continue;
-      if (
-        hasSideEffects(node) ||
-        isNondeterministic(node) ||
-        node.blocks.length > 0 ||
-        this.db.nodeHasWriters(node)
-      ) {
+      if (hasSideEffects(node) || isNondeterministic(node) || node.blocks.length > 0 || this.db.nodeHasWriters(node)) {
         for (const inner of node.blocks) if (this.visit(inner, scopes)) changed = true;
         continue;
       }

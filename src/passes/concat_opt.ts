@@ -27,8 +27,7 @@ export function combineConcats(graph: Graph): boolean {
     lists.delete(first);
     const outer = listInputs(second);
     // upstream keeps the first merge of a concatenation that takes several
-    if (!lists.has(second))
-      lists.set(second, [...outer.slice(0, index), ...inner, ...outer.slice(index + 1)]);
+    if (!lists.has(second)) lists.set(second, [...outer.slice(0, index), ...inner, ...outer.slice(index + 1)]);
   }
   for (const [node, inputs] of lists) {
     const old = node.inputs[0]!.node;
@@ -48,11 +47,7 @@ function listInputs(concat: Node): Value[] {
 function pairOf(node: Node, db: AliasDb): Pair | undefined {
   const list = node.inputs[0]!.node;
   const dim = toIValue(node.inputs[1]!)?.value;
-  if (
-    typeof dim !== "number" ||
-    list.kind !== "prim::ListConstruct" ||
-    !tryMove(db, list, node, "before", true)
-  )
+  if (typeof dim !== "number" || list.kind !== "prim::ListConstruct" || !tryMove(db, list, node, "before", true))
     return undefined;
   const [use] = node.output.uses;
   if (node.output.uses.length !== 1 || use?.user.kind !== "prim::ListConstruct") return undefined;

@@ -145,9 +145,7 @@ class ConstantPropagator {
       if (!replacement) {
         const constant = toIValue(left);
         if (constant && sameComputation(left.node, right.node)) {
-          replacement = node.graph.withInsertPoint(node, () =>
-            insertConstant(node.graph, constant.value, left.type),
-          );
+          replacement = node.graph.withInsertPoint(node, () => insertConstant(node.graph, constant.value, left.type));
         }
       }
       if (!replacement) {

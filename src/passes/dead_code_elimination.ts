@@ -77,8 +77,7 @@ class DeadCodeEliminator {
     if (outer.kind === "prim::Loop") {
       const body = outer.blocks[0]!;
       outer.outputs.forEach((output, i) => {
-        if (this.liveValues.has(output) || body.inputs[i + 1]!.uses.length > 0)
-          this.makeLive(body.outputs[i + 1]!);
+        if (this.liveValues.has(output) || body.inputs[i + 1]!.uses.length > 0) this.makeLive(body.outputs[i + 1]!);
       });
       this.makeLive(body.outputs[0]!);
     } else {

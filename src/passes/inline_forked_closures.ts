@@ -32,11 +32,7 @@ function inlineClosure(over: Node, kind: string, cleanup: Cleanup): void {
   const pair = over.input.node;
   const closure = pair.inputs[0]?.node;
   const context = pair.inputs[1]?.node;
-  if (
-    pair.inputs.length !== 2 ||
-    closure?.kind !== "prim::Closure" ||
-    context?.kind !== "prim::TupleConstruct"
-  ) {
+  if (pair.inputs.length !== 2 || closure?.kind !== "prim::Closure" || context?.kind !== "prim::TupleConstruct") {
     throw new ScriptError("Cannot fork this value", over.sourceRange);
   }
   const subgraph = closure.attr("Subgraph", "g").copy();

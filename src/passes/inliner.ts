@@ -100,10 +100,7 @@ function inlineCall(call: Node, callee: ScriptFunction, options: PropagationOpti
     internalAssert(found, "value from outside the inlined graph");
     return found;
   };
-  internalAssert(
-    body.inputs.length === call.inputs.length,
-    `call of ${callee.name} with ${call.inputs.length} inputs`,
-  );
+  internalAssert(body.inputs.length === call.inputs.length, `call of ${callee.name} with ${call.inputs.length} inputs`);
   body.inputs.forEach((input, i) => map.set(input, call.inputs[i]!));
   const here: InlinedCall = {
     caller: undefined,
@@ -133,11 +130,7 @@ function addFrame(node: Node, here: InlinedCall, frames: Map<InlinedCall, Inline
   for (const block of node.blocks) for (const inner of block.nodes()) addFrame(inner, here, frames);
 }
 
-function rebase(
-  stack: InlinedCall | undefined,
-  here: InlinedCall,
-  frames: Map<InlinedCall, InlinedCall>,
-): InlinedCall {
+function rebase(stack: InlinedCall | undefined, here: InlinedCall, frames: Map<InlinedCall, InlinedCall>): InlinedCall {
   if (!stack) return here;
   let moved = frames.get(stack);
   if (!moved) {

@@ -109,9 +109,7 @@ function expandTupleConstant(node: Node): void {
   const values = toIValue(node.output)?.value as readonly unknown[];
   const tuple = graph.withInsertPoint(node, () => {
     const elements = values.map((v, i) => insertConstant(graph, v, type.elements[i]!));
-    const made = graph
-      .insertNode(createTuple(graph, elements, type.name ? type : undefined))
-      .copyMetadata(node);
+    const made = graph.insertNode(createTuple(graph, elements, type.name ? type : undefined)).copyMetadata(node);
     // the elements have a use now
     for (const element of elements) expandTupleConstant(element.node);
     return made;

@@ -40,16 +40,9 @@ class AliasSensitive {
     // with a float, removing the operation would remove a type promotion
     const isInt = (i: number): boolean => isSubtypeOf(node.inputs[i]!.type, IntT);
     if (callsOverload(node, "aten::add.Scalar", "aten::sub.Scalar")) {
-      return (
-        isInt(1) &&
-        isInt(2) &&
-        isNumber(node.inputs[2]!, 1) &&
-        isNumber(node.inputs[1]!, 0) &&
-        this.forward(node)
-      );
+      return isInt(1) && isInt(2) && isNumber(node.inputs[2]!, 1) && isNumber(node.inputs[1]!, 0) && this.forward(node);
     }
-    if (callsOverload(node, "aten::mul.Scalar"))
-      return isInt(1) && isNumber(node.inputs[1]!, 1) && this.forward(node);
+    if (callsOverload(node, "aten::mul.Scalar")) return isInt(1) && isNumber(node.inputs[1]!, 1) && this.forward(node);
     return false;
   }
 
@@ -72,8 +65,7 @@ class AliasSensitive {
   /** Makes the users of the output use the first input, where nobody can tell. */
   private forward(node: Node): boolean {
     const [input, output] = [node.inputs[0]!, node.output];
-    if (!this.db.safeToChangeAliasing([input], [output]) || this.db.mayAlias([input, output], this.stale))
-      return false;
+    if (!this.db.safeToChangeAliasing([input], [output]) || this.db.mayAlias([input, output], this.stale)) return false;
     output.replaceAllUsesWith(input);
     this.stale.add(input).add(output);
     return true;

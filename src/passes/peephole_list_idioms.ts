@@ -39,9 +39,7 @@ function foldBlock(block: Block, written: Set<Value>): boolean {
 }
 
 /** Operator -> replacement of a node whose list has the given elements; gives whether it replaced anything. */
-const FOLDS: Readonly<
-  Record<string, (node: Node, elements: readonly Value[], written: Set<Value>) => boolean>
-> = {
+const FOLDS: Readonly<Record<string, (node: Node, elements: readonly Value[], written: Set<Value>) => boolean>> = {
   "aten::len"(node, elements) {
     const length = node.graph.withInsertPoint(node, () => insertConstant(node.graph, elements.length, IntT));
     node.output.replaceAllUsesWith(length);
@@ -78,12 +76,7 @@ const FOLDS: Readonly<
   },
 };
 
-function sliced<E>(
-  items: readonly E[],
-  start: number | undefined,
-  end: number | undefined,
-  step: number,
-): E[] {
+function sliced<E>(items: readonly E[], start: number | undefined, end: number | undefined, step: number): E[] {
   const length = items.length;
   const clamp = (at: number): number => {
     if (at < 0) return Math.max(at + length, step < 0 ? -1 : 0);

@@ -46,9 +46,7 @@ export const runNode: NodeRunner = (node, inputs) => {
       return [coerce(items[index], element, node.output.type)];
     }
     case "prim::TupleSlice":
-      return [
-        (inputs[0] as readonly unknown[]).slice(Number(node.attr("beg", "i")), Number(node.attr("end", "i"))),
-      ];
+      return [(inputs[0] as readonly unknown[]).slice(Number(node.attr("beg", "i")), Number(node.attr("end", "i")))];
     case "prim::ListConstruct": {
       const type = node.output.type;
       return [inputs.map((v, i) => (type.kind === "List" ? coerce(v, types[i]!, type.element) : v))];

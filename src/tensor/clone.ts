@@ -17,7 +17,11 @@ export function emptyStrided(sizes: readonly number[], strides: readonly number[
 }
 
 /** An uninitialised (zeroed) tensor of `like`'s sizes in a memory format. */
-export function emptyLike(like: Tensor, dtype: DType = like.dtype, format: number | null = MEMORY_FORMAT.preserve): Tensor {
+export function emptyLike(
+  like: Tensor,
+  dtype: DType = like.dtype,
+  format: number | null = MEMORY_FORMAT.preserve,
+): Tensor {
   const strides = stridesLike(like, format ?? MEMORY_FORMAT.preserve);
   const out = emptyStrided(like.sizes, strides, dtype);
   out.device = like.device;

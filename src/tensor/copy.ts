@@ -48,7 +48,12 @@ function partlyOverlaps(a: Tensor, b: Tensor): boolean {
 
 /** Throws PyTorch's message when a written-to tensor shares memory with an input at all; for kernels that cannot even take the same tensor. */
 export function assertNoOverlap(out: Tensor, input: Tensor): void {
-  const isSame = out.storage === input.storage && out.numel > 0 && input.numel > 0 && out.storageOffset === input.storageOffset && out.dtype === input.dtype;
+  const isSame =
+    out.storage === input.storage &&
+    out.numel > 0 &&
+    input.numel > 0 &&
+    out.storageOffset === input.storageOffset &&
+    out.dtype === input.dtype;
   if (isSame || partlyOverlaps(out, input)) throw new OperatorError(OVERLAP_PARTIAL);
 }
 
@@ -77,7 +82,15 @@ export function copyElements(dst: Tensor, srcIn: Tensor): void {
   if (n === 0) return;
   let src = srcIn;
   if (src.storage === dst.storage && src !== dst) {
-    if (src.storageOffset === dst.storageOffset && src.dtype === dst.dtype && sameList(src.strides, dst.strides) && sameList(src.sizes, dst.sizes) && src.isConj === dst.isConj && src.isNeg === dst.isNeg) return;
+    if (
+      src.storageOffset === dst.storageOffset &&
+      src.dtype === dst.dtype &&
+      sameList(src.strides, dst.strides) &&
+      sameList(src.sizes, dst.sizes) &&
+      src.isConj === dst.isConj &&
+      src.isNeg === dst.isNeg
+    )
+      return;
     if (!isDisjoint(dst, src)) {
       // reading and writing the same bytes: through a copy
       const fresh = emptyTensor(src.sizes, src.dtype);
@@ -173,7 +186,8 @@ function copyRaw(dst: Tensor, src: Tensor): void {
     const extent = dst.sizes[d]!;
     if (extent === 1) continue;
     const top = sizes.length - 1;
-    if (top >= 0 && dst.strides[d] === ds[top]! * sizes[top]! && srcStrides[d] === ss[top]! * sizes[top]!) sizes[top]! *= extent;
+    if (top >= 0 && dst.strides[d] === ds[top]! * sizes[top]! && srcStrides[d] === ss[top]! * sizes[top]!)
+      sizes[top]! *= extent;
     else {
       sizes.push(extent);
       ds.push(dst.strides[d]!);
@@ -258,7 +272,11 @@ export function growStorage(storage: Storage, nbytes: number): void {
 }
 
 /** Gives a tensor new sizes (resize_): keeps the offset, grows the storage where needed. */
-export function resizeTensorTo(t: Tensor, sizes: readonly number[], strides: readonly number[] = contiguousStrides(sizes)): void {
+export function resizeTensorTo(
+  t: Tensor,
+  sizes: readonly number[],
+  strides: readonly number[] = contiguousStrides(sizes),
+): void {
   t.sizes = sizes;
   t.strides = strides;
   t.numel = numelOf(sizes);

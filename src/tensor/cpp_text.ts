@@ -35,9 +35,7 @@ function formatFor(values: ArrayLike<number>, from: number, count: number): Elem
   const expMax = max === undefined ? 1 : power(max);
   const expMin = max === undefined ? 1 : power(min);
   if (integral)
-    return expMax > 9
-      ? { scale: 1, width: 11, write: scientific }
-      : { scale: 1, width: expMax + 1, write: general };
+    return expMax > 9 ? { scale: 1, width: 11, write: scientific } : { scale: 1, width: expMax + 1, write: general };
   if (expMax - expMin > 4) {
     return { scale: 1, width: Math.abs(expMax) > 99 || Math.abs(expMin) > 99 ? 12 : 11, write: scientific };
   }
@@ -45,13 +43,7 @@ function formatFor(values: ArrayLike<number>, from: number, count: number): Elem
   return { scale: 1, width: expMax === 0 ? 7 : expMax + 6, write: fixed };
 }
 
-function matrixText(
-  values: ArrayLike<number>,
-  from: number,
-  rows: number,
-  columns: number,
-  indent: number,
-): string {
+function matrixText(values: ArrayLike<number>, from: number, rows: number, columns: number, indent: number): string {
   const { scale, width, write } = formatFor(values, from, rows * columns);
   const blank = " ".repeat(indent);
   const perLine = Math.max(1, Math.floor((LINE - indent) / (width + 1)));
@@ -62,8 +54,7 @@ function matrixText(
     if (scale !== 1) out += `${general(scale)} *\n${blank}`;
     for (let r = 0; r < rows; r++) {
       const row: string[] = [];
-      for (let c = first; c <= last; c++)
-        row.push(write(values[from + r * columns + c]! / scale).padStart(width));
+      for (let c = first; c <= last; c++) row.push(write(values[from + r * columns + c]! / scale).padStart(width));
       out += `${row.join(" ")}\n`;
       if (r !== rows - 1) out += scale === 1 ? blank : `${blank} `;
     }

@@ -1,6 +1,11 @@
 /** @file Strided iteration: broadcasting, TensorIterator's dimension order and output strides, cursors over blocks of elements. Upstream: aten/src/ATen/TensorIterator.cpp. Spec: none. */
 import type { DType } from "./dtype.ts";
-import { insertionSortDims, isChannelsLastContiguous, isNonOverlappingAndDense, channelsLastStrides } from "./memory_format.ts";
+import {
+  insertionSortDims,
+  isChannelsLastContiguous,
+  isNonOverlappingAndDense,
+  channelsLastStrides,
+} from "./memory_format.ts";
 import { loadBigRun, loadComplexRun, loadRun, storeBigRun, storeComplexRun, storeRun } from "./runs.ts";
 import { contiguousStrides } from "./strides.ts";
 import type { Tensor } from "./tensor.ts";

@@ -12,7 +12,9 @@ const CHANNELS_LAST_ORDER: Readonly<Record<number, readonly number[]>> = { 4: [1
 export function channelsLastStrides(sizes: readonly number[]): number[] {
   const order = CHANNELS_LAST_ORDER[sizes.length];
   if (!order) {
-    throw new OperatorError(`required rank ${sizes.length > 4 ? 5 : 4} tensor to use channels_last${sizes.length > 4 ? "_3d" : ""} format`);
+    throw new OperatorError(
+      `required rank ${sizes.length > 4 ? 5 : 4} tensor to use channels_last${sizes.length > 4 ? "_3d" : ""} format`,
+    );
   }
   const strides = new Array<number>(sizes.length);
   let stride = 1;

@@ -9,7 +9,6 @@ import { BLOCK } from "./runs.ts";
 import { broadcastShapes } from "./strides.ts";
 import { emptyTensor, META, type Tensor } from "./tensor.ts";
 
-
 export { C } from "./math/complex.ts";
 
 /** float32 loop over one input: `out[o + i] = f(a[ai + i])`. */
@@ -119,8 +118,21 @@ const MAX_SAFE = 9007199254740991;
 
 /** Complex kernels that PyTorch does not have for complex32. */
 const WITHOUT_COMPLEX_HALF = new Set([
-  "div_cpu", "pow", "logical_and_cpu", "logical_or_cpu", "logical_xor_cpu", "logical_not_cpu", "logaddexp_cpu", "logaddexp2_cpu",
-  "lerp_kernel_scalar", "lerp_kernel_tensor", "addcdiv_cpu_out", "nan_to_num", "angle_cpu", "sigmoid_backward_cpu", "tanh_backward_cpu",
+  "div_cpu",
+  "pow",
+  "logical_and_cpu",
+  "logical_or_cpu",
+  "logical_xor_cpu",
+  "logical_not_cpu",
+  "logaddexp_cpu",
+  "logaddexp2_cpu",
+  "lerp_kernel_scalar",
+  "lerp_kernel_tensor",
+  "addcdiv_cpu_out",
+  "nan_to_num",
+  "angle_cpu",
+  "sigmoid_backward_cpu",
+  "tanh_backward_cpu",
 ]);
 
 /** How to map: the dtype that inputs convert to, and the dtype of the result. */
@@ -300,7 +312,14 @@ export function map1(self: Tensor, kernel: Kernel1, compute: DType = self.dtype,
 }
 
 /** Maps two tensors with broadcasting. */
-export function map2(a: Tensor, b: Tensor, kernel: Kernel2, compute: DType, out: DType = compute, exact?: readonly boolean[]): Tensor {
+export function map2(
+  a: Tensor,
+  b: Tensor,
+  kernel: Kernel2,
+  compute: DType,
+  out: DType = compute,
+  exact?: readonly boolean[],
+): Tensor {
   if (
     compute === DTYPES.float32 &&
     a.dtype === compute &&
@@ -323,11 +342,22 @@ function map2Float32(a: Tensor, b: Tensor, kernel: Kernel2, outDtype: DType): Te
   if (a.isContiguous() && b.isContiguous()) {
     const as = a.numel === 1 ? 0 : 1;
     const bs = b.numel === 1 ? 0 : 1;
-    const sizes = as === 0 || bs === 0 ? broadcastTwo(a.sizes, b.sizes) : sameSizes(a.sizes, b.sizes) ? a.sizes : undefined;
+    const sizes =
+      as === 0 || bs === 0 ? broadcastTwo(a.sizes, b.sizes) : sameSizes(a.sizes, b.sizes) ? a.sizes : undefined;
     if (sizes) {
       const result = emptyTensor(sizes, outDtype);
       const seg = result.storage.segment;
-      loop(outDtype === DTYPES.bool ? seg.u8 : seg.f32, result.base0, a.storage.segment.f32, a.base0, as, b.storage.segment.f32, b.base0, bs, result.numel);
+      loop(
+        outDtype === DTYPES.bool ? seg.u8 : seg.f32,
+        result.base0,
+        a.storage.segment.f32,
+        a.base0,
+        as,
+        b.storage.segment.f32,
+        b.base0,
+        bs,
+        result.numel,
+      );
       return result;
     }
   }
@@ -408,4 +438,3 @@ export function emptyResult(inputs: readonly Tensor[], dtype: DType): Tensor {
   const strides = outputStrides(inputs, sizes);
   return strides.length === 0 ? emptyTensor(sizes, dtype) : emptyStrided(sizes, strides, dtype);
 }
-

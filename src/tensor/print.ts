@@ -23,7 +23,13 @@ export interface PrintOptions {
 }
 
 /** PyTorch's default profile. */
-export const PRINT_OPTIONS: PrintOptions = { precision: 4, threshold: 1000, edgeitems: 3, linewidth: 80, sciMode: null };
+export const PRINT_OPTIONS: PrintOptions = {
+  precision: 4,
+  threshold: 1000,
+  edgeitems: 3,
+  linewidth: 80,
+  sciMode: null,
+};
 
 /** `torch.float32`. */
 export function dtypeText(dtype: DType): string {
@@ -73,7 +79,9 @@ class Formatter {
     if (!this.isFloat) return plainText(value).padStart(this.width);
     const x = value as number;
     if (this.sciMode) return formatScientific(x, this.options.precision).padStart(this.width);
-    const text = this.intMode ? formatFixed(x, 0) + (Number.isFinite(x) ? "." : "") : formatFixed(x, this.options.precision);
+    const text = this.intMode
+      ? formatFixed(x, 0) + (Number.isFinite(x) ? "." : "")
+      : formatFixed(x, this.options.precision);
     return text.padStart(this.width);
   }
 }
@@ -206,7 +214,10 @@ function dequantized(t: Tensor): Tensor {
     for (let d = q.axis + 1; d < t.ndim; d++) inner *= t.sizes[d]!;
     for (let i = 0; i < x.length; i++) {
       const c = Math.floor(i / inner) % scales.length;
-      x[i] = q.scheme === "per_channel_affine" ? (x[i]! - zeros[c]!) * Math.fround(scales[c]!) : x[i]! * scales[c]! + zeros[c]!;
+      x[i] =
+        q.scheme === "per_channel_affine"
+          ? (x[i]! - zeros[c]!) * Math.fround(scales[c]!)
+          : x[i]! * scales[c]! + zeros[c]!;
     }
   }
   rowMajorCursor(out).store(x, out.numel, true);
@@ -222,7 +233,8 @@ function part(label: string, t: Tensor, indent: number, options: PrintOptions): 
 function sparseContents(t: Tensor, indent: number, options: PrintOptions): string {
   const s = t.sparse!;
   const gap = `,\n${" ".repeat(indent)}`;
-  if (s.layout === "sparse_coo") return part("indices", s.indices, indent, options) + gap + part("values", s.values, indent, options);
+  if (s.layout === "sparse_coo")
+    return part("indices", s.indices, indent, options) + gap + part("values", s.values, indent, options);
   const byRow = s.layout === "sparse_csr" || s.layout === "sparse_bsr";
   const parts = [
     part(byRow ? "crow_indices" : "ccol_indices", s.compressedIndices, indent, options),
@@ -232,7 +244,13 @@ function sparseContents(t: Tensor, indent: number, options: PrintOptions): strin
   return parts.join(gap);
 }
 
-function addSuffixes(text: string, suffixes: readonly string[], indent: number, forceNewline: boolean, linewidth: number): string {
+function addSuffixes(
+  text: string,
+  suffixes: readonly string[],
+  indent: number,
+  forceNewline: boolean,
+  linewidth: number,
+): string {
   let out = text;
   let last = text.length - text.lastIndexOf("\n") + 1;
   let force = forceNewline;
@@ -257,11 +275,14 @@ export function tensorText(t: Tensor, options: PrintOptions = PRINT_OPTIONS): st
   if (t.device.type !== "cpu") suffixes.push(`device='${t.device.toString()}'`);
   const standard = getDefaultDtype();
   const standardComplex = standard === DTYPES.float64 ? DTYPES.complex128 : DTYPES.complex64;
-  const isCommon = t.dtype === standard || t.dtype === standardComplex || t.dtype === DTYPES.int64 || t.dtype === DTYPES.bool;
+  const isCommon =
+    t.dtype === standard || t.dtype === standardComplex || t.dtype === DTYPES.int64 || t.dtype === DTYPES.bool;
   let contents: string;
   if (t.sparse) {
     suffixes.push(`size=${tupleText(t.sizes)}`);
-    suffixes.push(`nnz=${t.sparse.layout === "sparse_coo" ? t.sparse.values.sizes[0]! : t.sparse.plainIndices.sizes.at(-1)!}`);
+    suffixes.push(
+      `nnz=${t.sparse.layout === "sparse_coo" ? t.sparse.values.sizes[0]! : t.sparse.plainIndices.sizes.at(-1)!}`,
+    );
     if (!isCommon) suffixes.push(`dtype=${dtypeText(t.dtype)}`);
     contents = sparseContents(t, indent, options);
   } else if (t.dtype.category === "quantized") {
@@ -270,7 +291,12 @@ export function tensorText(t: Tensor, options: PrintOptions = PRINT_OPTIONS): st
     if (q) {
       suffixes.push(`quantization_scheme=torch.${q.scheme}`);
       if (q.scheme === "per_tensor_affine") suffixes.push(`scale=${pythonFloat(q.scale)}`, `zero_point=${q.zeroPoint}`);
-      else suffixes.push(`scale=${tensorText(q.scales, options)}`, `zero_point=${tensorText(q.zeroPoints, options)}`, `axis=${q.axis}`);
+      else
+        suffixes.push(
+          `scale=${tensorText(q.scales, options)}`,
+          `zero_point=${tensorText(q.zeroPoints, options)}`,
+          `axis=${q.axis}`,
+        );
     }
     contents = elementsText(dequantized(t), indent, options);
   } else if (isMeta) {
@@ -289,6 +315,12 @@ export function tensorText(t: Tensor, options: PrintOptions = PRINT_OPTIONS): st
   const gradFn = t.autograd?.gradFn;
   if (gradFn) suffixes.push(`grad_fn=<${(gradFn as { name?: string }).name ?? "Function"}>`);
   else if (t.requiresGrad) suffixes.push("requires_grad=True");
-  const text = addSuffixes(`tensor(${contents}`, suffixes, indent, t.sparse?.layout === "sparse_coo", options.linewidth);
+  const text = addSuffixes(
+    `tensor(${contents}`,
+    suffixes,
+    indent,
+    t.sparse?.layout === "sparse_coo",
+    options.linewidth,
+  );
   return t.isParameter ? `Parameter containing:\n${text}` : text;
 }

@@ -47,10 +47,14 @@ function isFloat8(dtype: DType): boolean {
 export function promoteTypes(a: DType, b: DType): DType {
   if (a === b) return a;
   if (isFloat8(a) || isFloat8(b)) {
-    throw new OperatorError(`Promotion for Float8 Types is not supported, attempted to promote ${a.cppName} and ${b.cppName}`);
+    throw new OperatorError(
+      `Promotion for Float8 Types is not supported, attempted to promote ${a.cppName} and ${b.cppName}`,
+    );
   }
   if (a.category === "quantized" || b.category === "quantized" || a.category === "bits" || b.category === "bits") {
-    throw new OperatorError(`promoteTypes with quantized numbers is not handled yet; figure out what the correct rules should be, offending types: ${a.cppName} ${b.cppName}`);
+    throw new OperatorError(
+      `promoteTypes with quantized numbers is not handled yet; figure out what the correct rules should be, offending types: ${a.cppName} ${b.cppName}`,
+    );
   }
   if (isBareUnsigned(a) || isBareUnsigned(b)) {
     if (a.category === "float") return a;

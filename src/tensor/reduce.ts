@@ -81,12 +81,7 @@ function emptyOut(self: Tensor, plan: Reduction, dtype: DType): Tensor {
 }
 
 function outCursor(out: Tensor): Cursor {
-  return new Cursor(
-    out,
-    [out.numel],
-    [1],
-    [0],
-  );
+  return new Cursor(out, [out.numel], [1], [0]);
 }
 
 /** Feeds `fold` with `plan.count` elements per result and hands each result to `emit`. */

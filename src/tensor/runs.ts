@@ -15,7 +15,15 @@ export const BLOCK = 1024;
  * Loads `n` elements, `stride` apart, starting at element `at` of the segment, into `dst` from `pos`.
  * Returns false when an int64 or uint64 beyond 2^53 was rounded. See Note [Safe int64].
  */
-export function loadRun(dtype: DType, seg: Segment, at: number, stride: number, n: number, dst: Float64Array, pos: number): boolean {
+export function loadRun(
+  dtype: DType,
+  seg: Segment,
+  at: number,
+  stride: number,
+  n: number,
+  dst: Float64Array,
+  pos: number,
+): boolean {
   switch (dtype.id) {
     case 6: {
       const a = seg.f32;
@@ -165,7 +173,8 @@ export function storeRun(
     }
     case 29: {
       const a = seg.u32;
-      for (let i = 0, j = at; i < n; i++, j += stride) writeInt64(a, j, fromFloat ? truncateToUint64(src[pos + i]!) : src[pos + i]!);
+      for (let i = 0, j = at; i < n; i++, j += stride)
+        writeInt64(a, j, fromFloat ? truncateToUint64(src[pos + i]!) : src[pos + i]!);
       return;
     }
     case 5: {
@@ -257,7 +266,15 @@ export function storeComplexRun(
 }
 
 /** Loads integers exactly (integral dtypes and bool only). */
-export function loadBigRun(dtype: DType, seg: Segment, at: number, stride: number, n: number, dst: bigint[], pos: number): void {
+export function loadBigRun(
+  dtype: DType,
+  seg: Segment,
+  at: number,
+  stride: number,
+  n: number,
+  dst: bigint[],
+  pos: number,
+): void {
   if (dtype.id === 4) {
     const a = seg.i64;
     for (let i = 0, j = at; i < n; i++, j += stride) dst[pos + i] = a[j]!;
@@ -271,7 +288,15 @@ export function loadBigRun(dtype: DType, seg: Segment, at: number, stride: numbe
 }
 
 /** Stores bigints, wrapping around at the dtype's width; float kinds get the nearest value. */
-export function storeBigRun(dtype: DType, seg: Segment, at: number, stride: number, n: number, src: readonly bigint[], pos: number): void {
+export function storeBigRun(
+  dtype: DType,
+  seg: Segment,
+  at: number,
+  stride: number,
+  n: number,
+  src: readonly bigint[],
+  pos: number,
+): void {
   if (dtype.id === 4 || dtype.id === 29) {
     const a = seg.i64;
     for (let i = 0, j = at; i < n; i++, j += stride) a[j] = src[pos + i]!;

@@ -209,7 +209,8 @@ export function diagonalView(self: Tensor, offset: number, dim1In: number, dim2I
   if (dim1 === dim2) throw new OperatorError(`diagonal dimensions cannot be identical ${dim1In}, ${dim2In}`);
   const size1 = self.sizes[dim1]!;
   const size2 = self.sizes[dim2]!;
-  const length = offset >= 0 ? Math.max(Math.min(size1, size2 - offset), 0) : Math.max(Math.min(size1 + offset, size2), 0);
+  const length =
+    offset >= 0 ? Math.max(Math.min(size1, size2 - offset), 0) : Math.max(Math.min(size1 + offset, size2), 0);
   let at = self.storageOffset;
   if (length > 0) at += offset >= 0 ? offset * self.strides[dim2]! : -offset * self.strides[dim1]!;
   const keep = self.sizes.map((_, d) => d).filter((d) => d !== dim1 && d !== dim2);

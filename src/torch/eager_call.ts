@@ -38,7 +38,13 @@ function fit(value: unknown, type: Type, argument: Argument): unknown {
       if (value instanceof Float) return value.value;
       return typeof value === "number" ? value : NO_FIT;
     case "Number":
-      return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean" || value instanceof Float || value instanceof Complex ? value : NO_FIT;
+      return typeof value === "number" ||
+        typeof value === "bigint" ||
+        typeof value === "boolean" ||
+        value instanceof Float ||
+        value instanceof Complex
+        ? value
+        : NO_FIT;
     case "Bool":
       return typeof value === "boolean" ? value : NO_FIT;
     case "String":
@@ -70,7 +76,9 @@ function fit(value: unknown, type: Type, argument: Argument): unknown {
 export type Kwargs = Readonly<Record<string, unknown>>;
 
 function isKwargs(value: unknown): value is Kwargs {
-  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype && !isDType(value);
+  return (
+    typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype && !isDType(value)
+  );
 }
 
 function bind(schema: FunctionSchema, args: readonly unknown[], kwargs: Kwargs): unknown[] | undefined {
@@ -79,7 +87,8 @@ function bind(schema: FunctionSchema, args: readonly unknown[], kwargs: Kwargs):
   let position = 0;
   // sizes may be given one by one: x.view(2, 3)
   const first = schema.args.findIndex((a) => a.name !== "self");
-  const spread = first >= 0 && schema.args[first]!.type.kind === "List" && args.length > first && args.slice(first).every(isInt);
+  const spread =
+    first >= 0 && schema.args[first]!.type.kind === "List" && args.length > first && args.slice(first).every(isInt);
   for (const argument of schema.args) {
     let value: unknown;
     if (position < args.length && !argument.kwargOnly) {
@@ -121,7 +130,9 @@ export function callByName(name: string, args: readonly unknown[]): unknown {
   }
   if (schemas.length === 0) throw new OperatorError(`Unknown operator "aten::${name}"`);
   throw new OperatorError(
-    `${name}(): no overload takes (${positional.map(describe).join(", ")}${Object.keys(kwargs).map((k) => `, ${k}=`).join("")}); the overloads are:\n${schemas.map((s) => `  ${schemaText(s)}`).join("\n")}`,
+    `${name}(): no overload takes (${positional.map(describe).join(", ")}${Object.keys(kwargs)
+      .map((k) => `, ${k}=`)
+      .join("")}); the overloads are:\n${schemas.map((s) => `  ${schemaText(s)}`).join("\n")}`,
   );
 }
 

@@ -10,8 +10,7 @@ import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 export type NestedData = number | bigint | boolean | Complex | readonly NestedData[];
 
 /** Typed arrays that have a dtype. */
-export type TypedData =
-  | Float32Array | Float64Array | Int8Array | Int16Array | Int32Array | Uint8Array | BigInt64Array;
+export type TypedData = Float32Array | Float64Array | Int8Array | Int16Array | Int32Array | Uint8Array | BigInt64Array;
 
 function dtypeOfTyped(data: TypedData): DType {
   if (data instanceof Float32Array) return DTYPES.float32;
@@ -28,7 +27,9 @@ export function tensorFromBytes(bytes: Uint8Array, shape: readonly number[], dty
   const tensor = emptyTensor([...shape], dtype);
   const want = tensor.numel * dtype.itemsize;
   if (bytes.length !== want) {
-    throw new OperatorError(`Cannot make a tensor of shape [${shape.join(", ")}] and dtype ${dtype.name}: found ${bytes.length} bytes, expected ${want}`);
+    throw new OperatorError(
+      `Cannot make a tensor of shape [${shape.join(", ")}] and dtype ${dtype.name}: found ${bytes.length} bytes, expected ${want}`,
+    );
   }
   tensor.storage.bytes().set(bytes);
   return tensor;
@@ -37,7 +38,10 @@ export function tensorFromBytes(bytes: Uint8Array, shape: readonly number[], dty
 /** A tensor with a copy of a typed array's elements; the dtype follows the array. */
 export function tensorFromTyped(data: TypedData, shape: readonly number[] = [data.length]): Tensor {
   const numel = numelOf(shape);
-  if (numel !== data.length) throw new OperatorError(`Cannot make a tensor of shape [${shape.join(", ")}]: found ${data.length} elements, expected ${numel}`);
+  if (numel !== data.length)
+    throw new OperatorError(
+      `Cannot make a tensor of shape [${shape.join(", ")}]: found ${data.length} elements, expected ${numel}`,
+    );
   return tensorFromBytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), shape, dtypeOfTyped(data));
 }
 
@@ -51,7 +55,8 @@ export function tensorFromNested(data: NestedData, dtype?: DType): Tensor {
   const flat: (number | bigint | boolean | Complex)[] = [];
   const walk = (value: NestedData, depth: number): void => {
     if (!Array.isArray(value)) {
-      if (depth !== shape.length) throw new OperatorError(`expected sequence of length ${shape[depth]} at dim ${depth}`);
+      if (depth !== shape.length)
+        throw new OperatorError(`expected sequence of length ${shape[depth]} at dim ${depth}`);
       flat.push(value as number);
       return;
     }

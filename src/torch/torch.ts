@@ -4,7 +4,14 @@ import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { Float } from "../tensor/scalar.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { callByName } from "./eager_call.ts";
-import { flatValues, tensorFromBytes, tensorFromNested, tensorFromTyped, type NestedData, type TypedData } from "./tensor_data.ts";
+import {
+  flatValues,
+  tensorFromBytes,
+  tensorFromNested,
+  tensorFromTyped,
+  type NestedData,
+  type TypedData,
+} from "./tensor_data.ts";
 
 /** Options of the creation functions. */
 export interface TensorOptions {
@@ -52,7 +59,11 @@ export const torch = {
   },
   /** Integers from `start` (0) to before `end`, by `step`; float32 where a bound has a fraction. */
   arange(start: number, end?: number, step?: number, options: TensorOptions = {}): Tensor {
-    return create("arange", end === undefined ? [start] : step === undefined ? [start, end] : [start, end, step], options);
+    return create(
+      "arange",
+      end === undefined ? [start] : step === undefined ? [start, end] : [start, end, step],
+      options,
+    );
   },
   /** Uniform in [0, 1): PyTorch's numbers for the same seed. */
   rand(size: readonly number[], options: TensorOptions = {}): Tensor {

@@ -71,13 +71,7 @@ describe("ArchiveReader", () => {
     [10, ".data/version"],
   ])("version %s is written to %s", (version, record) => {
     const reader = open(makeArchive(minimal, { version }));
-    expect(reader.recordNames()).toEqual([
-      "data.pkl",
-      "constants.pkl",
-      record,
-      "byteorder",
-      ".data/serialization_id",
-    ]);
+    expect(reader.recordNames()).toEqual(["data.pkl", "constants.pkl", record, "byteorder", ".data/serialization_id"]);
     expect(reader.readText(record)).toBe(`${version}\n`);
     expect(reader.checkTorchScript()).toBe(version);
   });

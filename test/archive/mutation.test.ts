@@ -13,8 +13,7 @@ function readAll(bytes: Uint8Array, verifyCrc: boolean): TorchScriptError | unde
       const data = reader.read(name);
       if (!name.endsWith("pkl")) continue;
       unpickle(data, { record: name });
-      for (const instruction of disassemble(data, name))
-        if (instruction.nbytes < 1) throw new Error("no progress");
+      for (const instruction of disassemble(data, name)) if (instruction.nbytes < 1) throw new Error("no progress");
     }
     reader.checkTorchScript();
   } catch (error) {
@@ -89,8 +88,6 @@ describe("damaged archives", () => {
     const damaged = archive.slice();
     damaged[reader.stat("data/1").dataOffset]! ^= 1;
     const findings = [...verifyContainer(ArchiveReader.open(damaged))];
-    expect(findings.map((finding) => [finding.severity, finding.record])).toEqual([
-      ["error", "model/data/1"],
-    ]);
+    expect(findings.map((finding) => [finding.severity, finding.record])).toEqual([["error", "model/data/1"]]);
   });
 });

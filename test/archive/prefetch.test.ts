@@ -28,10 +28,7 @@ function counting(bytes: Uint8Array): AsyncByteSource & { requests: [number, num
 }
 
 /** A server with one file, as `fetch` sees it. */
-function server(
-  bytes: Uint8Array,
-  options: { ranges?: boolean; etag?: () => string; exposes?: boolean } = {},
-) {
+function server(bytes: Uint8Array, options: { ranges?: boolean; etag?: () => string; exposes?: boolean } = {}) {
   const log: string[] = [];
   const fetchFunction = async (_: URL, init?: { headers?: Record<string, string> }): Promise<Response> => {
     const range = /^bytes=(\d+)-(\d+)$/.exec(init?.headers?.["Range"] ?? "");
@@ -79,9 +76,7 @@ describe("prefetch", () => {
 
   test("fails like the synchronous reader on files that are no archives", async () => {
     await expect(prefetch(counting(new Uint8Array(0)))).rejects.toThrow(/0 bytes, expected a zip archive/);
-    await expect(prefetch(counting(new Uint8Array(300_000)))).rejects.toThrow(
-      /failed finding central directory/,
-    );
+    await expect(prefetch(counting(new Uint8Array(300_000)))).rejects.toThrow(/failed finding central directory/);
     await expect(prefetch(counting(archive.subarray(0, archive.length - 30)))).rejects.toThrow(ArchiveError);
   });
 });
@@ -101,9 +96,7 @@ describe("openAsyncSource", () => {
   });
 
   test("HttpRangeSource reads ranges", async () => {
-    const { log, fetchFunction } = server(
-      makeArchive({ "data/0": new Uint8Array(900_000), "data.pkl": "x" }),
-    );
+    const { log, fetchFunction } = server(makeArchive({ "data/0": new Uint8Array(900_000), "data.pkl": "x" }));
     const source = await HttpRangeSource.open(new URL("http://localhost/a.pt"), fetchFunction);
     const reader = ArchiveReader.open(await prefetch(source, { records: (name) => name === "data.pkl" }));
     expect(reader.readText("data.pkl")).toBe("x");
@@ -123,9 +116,7 @@ describe("openAsyncSource", () => {
     let version = 0;
     const { fetchFunction } = server(bytes, { etag: () => String(version++) });
     const source = await HttpRangeSource.open(new URL("http://localhost/a.pt"), fetchFunction);
-    await expect(source.read(0, 10)).rejects.toThrow(
-      /the file changed while it was read \(ETag 1, expected 0\)/,
-    );
+    await expect(source.read(0, 10)).rejects.toThrow(/the file changed while it was read \(ETag 1, expected 0\)/);
   });
 
   test("HttpRangeSource reports status and network errors as ArchiveError", async () => {

@@ -108,15 +108,11 @@ describe("unpickle", () => {
     expect(read("I-12\n")).toBe(-12);
     expect(read("L9007199254740993L\n")).toBe(9007199254740993n);
     expect(read("F1.5\n")).toEqual(new PickleFloat(1.5));
-    expect(unpickle(le([1, 0x80], [1, 4], [1, 0x95], [8, 4], [1, 0x8c], [1, 1], "a", [1, 0x94], "."))).toBe(
-      "a",
-    );
+    expect(unpickle(le([1, 0x80], [1, 4], [1, 0x95], [8, 4], [1, 0x8c], [1, 1], "a", [1, 0x94], "."))).toBe("a");
   });
 
   test("torchOnly refuses what PyTorch's reader refuses", () => {
-    expect(errorOf(pickle("I01\n"), { torchOnly: true }).message).toMatch(
-      /Unknown opcode for unpickling at 0x49: 73/,
-    );
+    expect(errorOf(pickle("I01\n"), { torchOnly: true }).message).toMatch(/Unknown opcode for unpickling at 0x49: 73/);
     expect(errorOf(le([1, 0x80], [1, 4], "N."), { torchOnly: true }).message).toMatch(
       /Only Pickle protocol 2 is supported, found protocol = 4/,
     );
@@ -128,32 +124,12 @@ describe("unpickle", () => {
   test.each([
     ["no PROTO", le("N."), "Expected PROTO opcode at the start of pickle archive, found 78", 0],
     ["nothing", new Uint8Array(0), "0 bytes, expected a pickle", 0],
-    [
-      "an old protocol",
-      le([1, 0x80], [1, 1], "N."),
-      "Only Pickle protocol 2 is supported, found protocol = 1",
-      0,
-    ],
+    ["an old protocol", le([1, 0x80], [1, 1], "N."), "Only Pickle protocol 2 is supported, found protocol = 1", 0],
     ["an unknown opcode", pickle([1, 0xfe]), "Unknown opcode for unpickling at 0xfe: 254", 2],
     ["a missing STOP", le([1, 0x80], [1, 2], "N"), "Unexpected end of pickler archive.", 3],
-    [
-      "a cut argument",
-      le([1, 0x80], [1, 2], "X", [4, 100], "abc"),
-      "3 bytes are left, 100 bytes are needed",
-      7,
-    ],
-    [
-      "an empty stack",
-      pickle([1, 0x85]),
-      "Parsing error: stack_ contains 0 elements, at least 1 expected",
-      2,
-    ],
-    [
-      "a mark in the way",
-      pickle("N(", [1, 0x85]),
-      "Parsing error: stack_ contains 0 elements, at least 1 expected",
-      4,
-    ],
+    ["a cut argument", le([1, 0x80], [1, 2], "X", [4, 100], "abc"), "3 bytes are left, 100 bytes are needed", 7],
+    ["an empty stack", pickle([1, 0x85]), "Parsing error: stack_ contains 0 elements, at least 1 expected", 2],
+    ["a mark in the way", pickle("N(", [1, 0x85]), "Parsing error: stack_ contains 0 elements, at least 1 expected", 4],
     ["no mark", pickle("t"), "Parsing error: marks_ is empty", 2],
     [
       "a memo id that was never set",
@@ -165,24 +141,9 @@ describe("unpickle", () => {
     ["a dict with an odd number", pickle("}(Nu"), "dict has 1 keys and values, expected an even number", 5],
     ["items appended to a tuple", pickle(")(Ne"), "items are appended to tuple, expected a list", 5],
     ["a state for a string", pickle("X", [4, 0], "Nb"), "state is given to str, expected an object", 8],
-    [
-      "an object of an int",
-      pickle("K", [1, 1], ")", [1, 0x81]),
-      "object is made of int, expected a global",
-      5,
-    ],
-    [
-      "a global without end",
-      le([1, 0x80], [1, 2], "cabc"),
-      "line feed not found in the remaining 3 bytes",
-      3,
-    ],
-    [
-      "a list in itself",
-      pickle("]q", [1, 0], "(h", [1, 0], "e"),
-      "list contains itself, expected a tree of values",
-      9,
-    ],
+    ["an object of an int", pickle("K", [1, 1], ")", [1, 0x81]), "object is made of int, expected a global", 5],
+    ["a global without end", le([1, 0x80], [1, 2], "cabc"), "line feed not found in the remaining 3 bytes", 3],
+    ["a list in itself", pickle("]q", [1, 0], "(h", [1, 0], "e"), "list contains itself, expected a tree of values", 9],
   ])("%s is a PickleError with byte offset", (_, bytes, message, byteOffset) => {
     const error = errorOf(bytes);
     expect(error.message).toMatch(/^Cannot unpickle "r.pkl": /);
@@ -207,9 +168,7 @@ describe("unpickle", () => {
   });
 
   test("items are limited", () => {
-    expect(() => unpickle(pickle("(", "N".repeat(100), "t"), { limits: { maxPickleItems: 50 } })).toThrow(
-      LimitError,
-    );
+    expect(() => unpickle(pickle("(", "N".repeat(100), "t"), { limits: { maxPickleItems: 50 } })).toThrow(LimitError);
   });
 
   test("a list of a million ints is read", () => {

@@ -5,15 +5,7 @@ import { describe, expect, test } from "vitest";
 import { ArchiveReader, MemorySource, ZipReader, crc32 } from "../../src/archive/index.ts";
 import { concatBytes, encodeUtf8 } from "../../src/base/bytes.ts";
 import { ArchiveError, LimitError } from "../../src/base/errors.ts";
-import {
-  hasProgram,
-  inTemporaryFolder,
-  le,
-  makeArchive,
-  rawZip,
-  recordsOf,
-  torchArchive,
-} from "../support/archive.ts";
+import { hasProgram, inTemporaryFolder, le, makeArchive, rawZip, recordsOf, torchArchive } from "../support/archive.ts";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -41,14 +33,11 @@ function expectSameRecords(bytes: Uint8Array): void {
 describe("ZipReader on files of other tools", () => {
   const records = recordsOf(torchArchive());
 
-  test.each(["STORE", "DEFLATE"] as const)(
-    "opens an archive that JSZip packed again (%s)",
-    async (compression) => {
-      const zip = new JSZip();
-      for (const [name, data] of [...records].toReversed()) zip.file(`renamed/${name}`, data);
-      expectSameRecords(await zip.generateAsync({ type: "uint8array", compression }));
-    },
-  );
+  test.each(["STORE", "DEFLATE"] as const)("opens an archive that JSZip packed again (%s)", async (compression) => {
+    const zip = new JSZip();
+    for (const [name, data] of [...records].toReversed()) zip.file(`renamed/${name}`, data);
+    expectSameRecords(await zip.generateAsync({ type: "uint8array", compression }));
+  });
 
   test("opens an archive that JSZip streamed with data descriptors", async () => {
     const zip = new JSZip();
@@ -64,9 +53,7 @@ describe("ZipReader on files of other tools", () => {
   });
 
   test.each([0, 1, 9] as const)("opens an archive that fflate packed again at level %s", (level) => {
-    const files = Object.fromEntries(
-      [...records].map(([name, data]) => [`renamed/${name}`, Uint8Array.from(data)]),
-    );
+    const files = Object.fromEntries([...records].map(([name, data]) => [`renamed/${name}`, Uint8Array.from(data)]));
     expectSameRecords(zipSync(files, { level }));
   });
 
@@ -147,9 +134,7 @@ describe("ZipReader", () => {
     );
     expect([error.file, error.record, error.byteOffset]).toEqual(["x.pt", "m/a", 33]);
     expect(ArchiveReader.open(bytes, { verifyCrc: false }).readText("a")).toBe("hello");
-    expect(errorOf(() => open(bytes).readInto("a", new Uint8Array(5))).message).toMatch(
-      /crc-32 check failed/,
-    );
+    expect(errorOf(() => open(bytes).readInto("a", new Uint8Array(5))).message).toMatch(/crc-32 check failed/);
   });
 
   test.each([
@@ -224,17 +209,13 @@ describe("ZipReader", () => {
     const changed = bytes.slice();
     changed[bytes.length - 22 + 10]! -= 1; // entries in the classic record
     changed[bytes.length - 22 + 8]! -= 1;
-    expect(errorOf(() => open(changed)).message).toMatch(
-      /end record states 16 entries, the zip64 end record 17/,
-    );
+    expect(errorOf(() => open(changed)).message).toMatch(/end record states 16 entries, the zip64 end record 17/);
   });
 
   test("limits are checked before anything is allocated", () => {
     expect(() => ArchiveReader.open(torchArchive(), { limits: { maxRecords: 16 } })).toThrow(LimitError);
     const bytes = zipSync({ "m/a": new Uint8Array(5000) });
-    expect(() => ArchiveReader.open(bytes, { limits: { maxRecordBytes: 4999 } }).read("a")).toThrow(
-      LimitError,
-    );
+    expect(() => ArchiveReader.open(bytes, { limits: { maxRecordBytes: 4999 } }).read("a")).toThrow(LimitError);
   });
 
   test("a file without end record is an ArchiveError with both numbers", () => {

@@ -13,8 +13,7 @@ function rewritten(): Uint8Array {
   const reader = ArchiveReader.open(torchArchive());
   const sink = new MemorySink();
   const writer = new ArchiveWriter(sink, { rootName: reader.rootName });
-  for (const name of reader.recordNames())
-    if (!TRAILER.has(name)) writer.writeRecord(name, reader.read(name));
+  for (const name of reader.recordNames()) if (!TRAILER.has(name)) writer.writeRecord(name, reader.read(name));
   writer.finish({ version: reader.version() });
   sink.close();
   return sink.bytes();
@@ -123,8 +122,7 @@ describe("ZipWriter", () => {
   });
 
   test.skipIf(!hasProgram("python3", "-c", "import zipfile"))("Python's zipfile reads every record", () => {
-    const script =
-      "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); print(z.testzip(), len(z.namelist()))";
+    const script = "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); print(z.testzip(), len(z.namelist()))";
     expect(runOnArchive(rewritten(), "python3", "-c", script).trim()).toBe(
       `None ${ArchiveReader.open(torchArchive()).recordNames().length}`,
     );
@@ -137,9 +135,7 @@ describe("ZipWriter", () => {
   test("a record name cannot be written twice", () => {
     const writer = new ArchiveWriter(new MemorySink());
     writer.writeRecord("a", new Uint8Array(1));
-    expect(() => writer.writeRecord("a", new Uint8Array(1))).toThrow(
-      "Tried to serialize file twice: archive/a",
-    );
+    expect(() => writer.writeRecord("a", new Uint8Array(1))).toThrow("Tried to serialize file twice: archive/a");
   });
 
   test("a stream of another length than announced is an error", () => {
@@ -152,8 +148,7 @@ describe("ZipWriter", () => {
     const zip = new ZipWriter(sink);
     const hole = new Uint8Array(1 << 20);
     function* zeros(nbytes: number): Iterable<Uint8Array> {
-      for (let left = nbytes; left > 0; left -= hole.length)
-        yield hole.subarray(0, Math.min(hole.length, left));
+      for (let left = nbytes; left > 0; left -= hole.length) yield hole.subarray(0, Math.min(hole.length, left));
     }
     const size = 2 ** 32;
     const big = zip.writeEntry("m/data/0", zeros(size), size, false);
@@ -164,9 +159,7 @@ describe("ZipWriter", () => {
     // torch 2.13 wrote exactly these bytes for such records
     expect(sink.read(30, 8 + 24)).toEqual(le("m/data/0", [2, 1], [2, 16], [8, size], [8, 0], "FB", [2, 2]));
     expect(sink.read(64 + size, 24)).toEqual(le("PK\x07\x08", [4, big.crc32], [8, size], [8, size]));
-    expect(sink.read(small.headerOffset + 30, 20)).toEqual(
-      le("m/data/1", [2, 1], [2, 8], [8, small.headerOffset]),
-    );
+    expect(sink.read(small.headerOffset + 30, 20)).toEqual(le("m/data/1", [2, 1], [2, 8], [8, small.headerOffset]));
     expect(sink.read(small.dataOffset + 4, 24)).toEqual(le("PK\x07\x08", [4, small.crc32], [8, 4], [8, 4]));
     const reader = ArchiveReader.open({ size: sink.size, name: "big", read: (at, n) => sink.read(at, n) });
     expect(reader.sizeOf("data/0")).toBe(size);

@@ -11,9 +11,7 @@ describe("bytes", () => {
   test("encodeUtf8(decodeUtf8(b)) gives any bytes back", () => {
     const random = seededRandom(7);
     for (let i = 0; i < 2000; i++) {
-      const bytes = Uint8Array.from({ length: random(90) }, () =>
-        random(3) === 0 ? random(256) : 0xe0 + random(32),
-      );
+      const bytes = Uint8Array.from({ length: random(90) }, () => (random(3) === 0 ? random(256) : 0xe0 + random(32)));
       expect(encodeUtf8(decodeUtf8(bytes))).toEqual(bytes);
     }
   });
@@ -64,9 +62,7 @@ describe("bytes", () => {
   });
 
   test("concatBytes() joins", () => {
-    expect(concatBytes([Uint8Array.of(1), new Uint8Array(0), Uint8Array.of(2, 3)])).toEqual(
-      Uint8Array.of(1, 2, 3),
-    );
+    expect(concatBytes([Uint8Array.of(1), new Uint8Array(0), Uint8Array.of(2, 3)])).toEqual(Uint8Array.of(1, 2, 3));
     expect(concatBytes([])).toEqual(new Uint8Array(0));
   });
 });

@@ -5,7 +5,10 @@ import { ScriptError } from "../../src/base/errors.ts";
 import { Source } from "../../src/base/source_range.ts";
 import { parseDefinitions } from "../../src/frontend/parser.ts";
 
-const cases = JSON.parse(readFileSync(new URL("./parse_errors.json", import.meta.url), "utf8")) as { source: string; message: string | null }[];
+const cases = JSON.parse(readFileSync(new URL("./parse_errors.json", import.meta.url), "utf8")) as {
+  source: string;
+  message: string | null;
+}[];
 
 describe("parseDefinitions() refuses with torch's message", () => {
   test.each(cases)("$source", ({ source, message }) => {

@@ -33,7 +33,13 @@ describe("parseSchemaFromDef() agrees with torch", () => {
       const [def] = parseDefinitions(new Source(source, "<string>", 1), false);
       return new ScriptTypeParser().parseSchemaFromDef(def!, false).args.map((a) => {
         const type = annotationStr(a.type);
-        return [a.name, type, a.fixedLength ?? null, a.kwargOnly, a.hasDefault ? pythonRepr(a.defaultValue, type) : null];
+        return [
+          a.name,
+          type,
+          a.fixedLength ?? null,
+          a.kwargOnly,
+          a.hasDefault ? pythonRepr(a.defaultValue, type) : null,
+        ];
       });
     };
     if (args) expect(parse()).toEqual(args);

@@ -15,10 +15,7 @@ type Encoded =
   | { raises: string };
 
 const FIXTURES = new URL("../fixtures/", import.meta.url).pathname;
-const expected = JSON.parse(readFileSync(`${FIXTURES}builtins.json`, "utf8")) as Record<
-  string,
-  [Encoded[], Encoded][]
->;
+const expected = JSON.parse(readFileSync(`${FIXTURES}builtins.json`, "utf8")) as Record<string, [Encoded[], Encoded][]>;
 const module = jit.load(`${FIXTURES}builtins.pt`);
 
 const floatOf = (text: string): number =>
@@ -44,9 +41,7 @@ const RELATIVE = 4e-15; // glibc's and V8's functions differ in the last bits
 
 function close(a: number, b: number): boolean {
   return (
-    Object.is(a, b) ||
-    a === b ||
-    Math.abs(a - b) <= Math.max(1e-15, RELATIVE * Math.max(Math.abs(a), Math.abs(b)))
+    Object.is(a, b) || a === b || Math.abs(a - b) <= Math.max(1e-15, RELATIVE * Math.max(Math.abs(a), Math.abs(b)))
   );
 }
 
@@ -61,9 +56,7 @@ function difference(actual: unknown, want: Encoded): string | undefined {
   if ("i" in want) return actual === intOf(want.i) ? undefined : text;
   if ("f" in want) return typeof actual === "number" && close(actual, floatOf(want.f)) ? undefined : text;
   if ("c" in want)
-    return actual instanceof Complex &&
-      close(actual.re, floatOf(want.c[0])) &&
-      close(actual.im, floatOf(want.c[1]))
+    return actual instanceof Complex && close(actual.re, floatOf(want.c[0])) && close(actual.im, floatOf(want.c[1]))
       ? undefined
       : text;
   if ("d" in want) return actual instanceof Map ? difference([...actual], want.d) : text;
@@ -74,9 +67,7 @@ function run(name: string, args: Encoded[], want: Encoded): string | undefined {
   const raises = want !== null && typeof want === "object" && "raises" in want ? want.raises : undefined;
   try {
     const result = module.invoke(name, args.map(decode));
-    return raises === undefined
-      ? difference(result, want)
-      : `${String(result)}, expected the error ${raises}`;
+    return raises === undefined ? difference(result, want) : `${String(result)}, expected the error ${raises}`;
   } catch (error) {
     if (!(error instanceof ScriptRuntimeError)) throw error;
     const last = error.message.trimEnd().split("\n").at(-1);

@@ -4,17 +4,7 @@ import { LimitError, ScriptRuntimeError, UnsupportedError } from "../../src/base
 import { setPrintSink, setWarningSink, type PrintSink, type WarningSink } from "../../src/base/sinks.ts";
 import { parseSchema } from "../../src/core/schema.ts";
 import { QualifiedName } from "../../src/core/qualified_name.ts";
-import {
-  AnyT,
-  FloatT,
-  IntT,
-  StringT,
-  dictOf,
-  listOf,
-  optionalOf,
-  tupleOf,
-  unionOf,
-} from "../../src/core/type.ts";
+import { AnyT, FloatT, IntT, StringT, dictOf, listOf, optionalOf, tupleOf, unionOf } from "../../src/core/type.ts";
 import { CompilationUnit } from "../../src/ir/compilation_unit.ts";
 import { ScriptFunction } from "../../src/ir/function.ts";
 import { parseGraph } from "../../src/ir/parser.ts";
@@ -34,8 +24,7 @@ function compile(text: string): Record<string, ScriptFunction> {
 function graphFunction(text: string): ScriptFunction {
   return new ScriptFunction(new QualifiedName("__torch__.f"), parseGraph(text));
 }
-const call = (text: string, ...args: unknown[]): unknown =>
-  runFunction(Object.values(compile(text)).at(-1)!, args);
+const call = (text: string, ...args: unknown[]): unknown => runFunction(Object.values(compile(text)).at(-1)!, args);
 
 let printed = "";
 let warned: string[] = [];

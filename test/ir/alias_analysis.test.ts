@@ -72,12 +72,7 @@ describe("tryMove", () => {
   test("moves a node with those that depend on it", () => {
     const { graph, db } = parse(BODY);
     expect(tryMove(db, node(graph, "aten::mul"), node(graph, "aten::abs"), "after")).toBe(true);
-    expect([...graph.block.nodes()].map((n) => n.kind)).toEqual([
-      "aten::abs",
-      "aten::mul",
-      "aten::neg",
-      "aten::relu_",
-    ]);
+    expect([...graph.block.nodes()].map((n) => n.kind)).toEqual(["aten::abs", "aten::mul", "aten::neg", "aten::relu_"]);
   });
   test("does not move a reader past a writer", () => {
     const { graph, db } = parse(BODY);

@@ -55,11 +55,7 @@ describe("renumber", () => {
 
 describe("bad text", () => {
   test.each([
-    [
-      "an unknown value",
-      "graph():\n  %1 : int = aten::neg(%0)\n  return ()",
-      "expected a known value instead of %0",
-    ],
+    ["an unknown value", "graph():\n  %1 : int = aten::neg(%0)\n  return ()", "expected a known value instead of %0"],
     ["no end", "graph():\n  %1 : int = aten::neg()\n", 'Cannot parse IR: line 3: found "", expected a value'],
     ["an open string", 'graph():\n  %1 : str = prim::Constant[value="x]()\n', "expected the end of a string"],
     [

@@ -21,9 +21,7 @@ function tensor(sizes: readonly number[], values: readonly number[], dtype: DTyp
     if (dtype === DTYPES.int64) segment.i64[made.storage.byteOffset / 8 + i] = BigInt(v);
     else if (dtype === DTYPES.float16) segment.u16[made.base0 + i] = floatToHalf(v);
     else
-      segment[dtype.array][
-        (made.storage.byteOffset * (dtype.category === "complex" ? 2 : 1)) / dtype.itemsize + i
-      ] = v;
+      segment[dtype.array][(made.storage.byteOffset * (dtype.category === "complex" ? 2 : 1)) / dtype.itemsize + i] = v;
   });
   return made;
 }

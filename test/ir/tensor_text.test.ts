@@ -38,13 +38,13 @@ test("tensors print as in PyTorch", () => {
 });
 
 test("numbers print as in C, halves rounded to even", () => {
-  expect([
-    formatG(100000.5, 6),
-    formatG(1e6, 6),
-    formatG(0.0001, 6),
-    formatG(0.00001, 6),
-    formatG(-0, 6),
-  ]).toEqual(["100000", "1e+06", "0.0001", "1e-05", "-0"]);
+  expect([formatG(100000.5, 6), formatG(1e6, 6), formatG(0.0001, 6), formatG(0.00001, 6), formatG(-0, 6)]).toEqual([
+    "100000",
+    "1e+06",
+    "0.0001",
+    "1e-05",
+    "-0",
+  ]);
   expect([
     formatFixed(0.5, 0),
     formatFixed(1.5, 0),

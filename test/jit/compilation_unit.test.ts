@@ -25,15 +25,21 @@ def f(xs: List[int], scale: float = 0.5):
 });
 
 test("code and graph are PyTorch's text", () => {
-  const f = new jit.CompilationUnit("def f(x: Tensor) -> Tensor:\n  if bool(x.sum() > 0):\n    return x\n  return -x\n").get("f");
+  const f = new jit.CompilationUnit(
+    "def f(x: Tensor) -> Tensor:\n  if bool(x.sum() > 0):\n    return x\n  return -x\n",
+  ).get("f");
   // torch 2.13
-  expect(f.code).toBe("def f(x: Tensor) -> Tensor:\n  if bool(torch.gt(torch.sum(x), 0)):\n    _0 = x\n  else:\n    _0 = torch.neg(x)\n  return _0\n");
+  expect(f.code).toBe(
+    "def f(x: Tensor) -> Tensor:\n  if bool(torch.gt(torch.sum(x), 0)):\n    _0 = x\n  else:\n    _0 = torch.neg(x)\n  return _0\n",
+  );
   expect(String(f.graph)).toContain("%27 : Tensor = prim::If(%7) # <string>:2:2");
   expect((f(torch.full([2], torch.asFloat(-1))) as Tensor).tolist()).toEqual([1, 1]);
 });
 
 test("text that cannot be compiled is refused with a caret", () => {
   expect(() => new jit.CompilationUnit("def f(x):\n  return torch.rellu(x)\n")).toThrow(ScriptError);
-  expect(() => new jit.CompilationUnit("def f(x):\n  return torch.rellu(x)\n")).toThrow(/Unknown builtin op: aten::rellu[\s\S]*~~~~~~~~~~~ <--- HERE/);
+  expect(() => new jit.CompilationUnit("def f(x):\n  return torch.rellu(x)\n")).toThrow(
+    /Unknown builtin op: aten::rellu[\s\S]*~~~~~~~~~~~ <--- HERE/,
+  );
   expect(() => new jit.CompilationUnit("def f(x:\n")).toThrow(ScriptError);
 });

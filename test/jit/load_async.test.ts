@@ -31,7 +31,10 @@ test("loadAsync() reads neither extra files nor trace inputs of a custom source 
   };
   expect(run(await jit.loadAsync(source))).toBe(expected);
   expect(read).toBeLessThan(200_000);
-  const extraFiles = new Map<string, Uint8Array | null>([["note.txt", null], ["absent", null]]);
+  const extraFiles = new Map<string, Uint8Array | null>([
+    ["note.txt", null],
+    ["absent", null],
+  ]);
   await jit.loadAsync(source, { extraFiles });
   expect(new TextDecoder().decode(extraFiles.get("note.txt")!)).toBe("hi");
   expect(extraFiles.get("absent")).toBe(null);

@@ -15,7 +15,12 @@ afterAll(() => rmSync(folder, { recursive: true }));
 test("named parameters, buffers and modules have PyTorch's names and order", () => {
   const model = load("stateful_train");
   expect([...model.namedParameters().keys()]).toEqual(["bn.weight", "bn.bias"]);
-  expect([...model.namedBuffers().keys()]).toEqual(["steps", "bn.running_mean", "bn.running_var", "bn.num_batches_tracked"]);
+  expect([...model.namedBuffers().keys()]).toEqual([
+    "steps",
+    "bn.running_mean",
+    "bn.running_var",
+    "bn.num_batches_tracked",
+  ]);
   expect([...model.namedModules()].map(([path]) => path)).toEqual(["", "bn"]);
   expect(model.children().map((m) => m.originalName)).toEqual(["BatchNorm1d"]);
 });
@@ -78,7 +83,11 @@ test("saved archives open in JSZip, fflate and here, with equal contents", async
   const fromJsZip = await JSZip.loadAsync(bytes, { checkCRC32: true });
   const names = Object.keys(fromFflate);
   expect(names[0]).toBe("copy/extra/labels/a.txt");
-  expect(names).toEqual(Object.values(fromJsZip.files).filter((f) => !f.dir).map((f) => f.name));
+  expect(names).toEqual(
+    Object.values(fromJsZip.files)
+      .filter((f) => !f.dir)
+      .map((f) => f.name),
+  );
   for (const name of names) expect(await fromJsZip.files[name]!.async("uint8array")).toEqual(fromFflate[name]);
   // repacked by both, other order and compression: opens and saves the same
   const again = load("attributes").saveToBuffer();

@@ -9,7 +9,10 @@ import { installDefaultEvaluator } from "../../src/loader/evaluate_defaults.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 
 installDefaultEvaluator();
-const resolver = { resolveType: () => undefined, resolveValue: (name: string) => (name === "torch" ? new BuiltinModule("aten") : undefined) };
+const resolver = {
+  resolveType: () => undefined,
+  resolveValue: (name: string) => (name === "torch" ? new BuiltinModule("aten") : undefined),
+};
 
 function defaults(params: string): unknown[] {
   const [def] = parseDefinitions(new Source(`def f(${params}):\n  return x\n`, "<string>", 1), false);
@@ -33,6 +36,8 @@ test("torch's message where the type is another or a name is unknown", () => {
   expect(message("x: float = 1")).toBe(
     'Return value was annotated as having type Tuple[float] but is actually of type Tuple[int]:\n  File "<string>", line 1\ndef f(x: float = 1):\n     ~~~~~~~~~~~~~~~ <--- HERE\n  return x\n',
   );
-  expect(message("x: int = foo")).toBe('undefined value foo:\n  File "<string>", line 1\ndef f(x: int = foo):\n               ~~~ <--- HERE\n  return x\n');
+  expect(message("x: int = foo")).toBe(
+    'undefined value foo:\n  File "<string>", line 1\ndef f(x: int = foo):\n               ~~~ <--- HERE\n  return x\n',
+  );
   expect(message("x: Dict[str,int]={}")).toContain("is actually of type Tuple[Dict[str, Tensor]]");
 });

@@ -23,9 +23,15 @@ interface Parts {
   version?: number;
 }
 
-function load({ code, root, data = {}, constants = tuple(), version = 3 }: Parts, options: Partial<LoadOptions> = {}): ScriptObject {
+function load(
+  { code, root, data = {}, constants = tuple(), version = 3 }: Parts,
+  options: Partial<LoadOptions> = {},
+): ScriptObject {
   const records = Object.fromEntries(Object.entries(data).map(([key, bytes]) => [`data/${key}`, bytes]));
-  const archive = makeArchive({ ...records, "data.pkl": pickleOf(root), "code/__torch__.py": code, "constants.pkl": pickleOf(constants) }, { version });
+  const archive = makeArchive(
+    { ...records, "data.pkl": pickleOf(root), "code/__torch__.py": code, "constants.pkl": pickleOf(constants) },
+    { version },
+  );
   return loadModuleArchive(ArchiveReader.open(archive), { runMethod: noRun, ...options }).root;
 }
 
@@ -37,7 +43,12 @@ const moduleOf = (attributes: Record<string, string>): string =>
     .join("")}`;
 /** The slots of a module with one attribute `x` for each value. */
 const values = (type: string, value: Pickled, more: Partial<Parts> = {}): unknown =>
-  load({ code: moduleOf({ x: type }) + (more.code ?? ""), root: object("__torch__ M", { x: value }), ...(more.data ? { data: more.data } : {}), ...(more.version ? { version: more.version } : {}) }).getAttr("x");
+  load({
+    code: moduleOf({ x: type }) + (more.code ?? ""),
+    root: object("__torch__ M", { x: value }),
+    ...(more.data ? { data: more.data } : {}),
+    ...(more.version ? { version: more.version } : {}),
+  }).getAttr("x");
 
 describe("values by static type", () => {
   test("numbers, strings, None, complex, devices", () => {
@@ -45,7 +56,9 @@ describe("values by static type", () => {
     expect(values("float", float(2))).toBe(2);
     expect(values("str", "\u00fc")).toBe("\u00fc");
     expect(values("Optional[float]", null)).toBe(null);
-    expect(values("complex", { call: "builtins complex", args: tuple(float(1), float(-2)) })).toEqual(new Complex(1, -2));
+    expect(values("complex", { call: "builtins complex", args: tuple(float(1), float(-2)) })).toEqual(
+      new Complex(1, -2),
+    );
     expect(values("Device", { call: "torch device", args: tuple("cuda:1") })).toEqual(new Device("cuda", 1));
     expect(() => values("int", "a")).toThrow('attribute "x" of __torch__.M is str, expected int');
   });
@@ -53,14 +66,20 @@ describe("values by static type", () => {
   test("containers with tags", () => {
     expect(values("List[float]", tagged([float(1), float(2)], "List[float]"))).toEqual([1, 2]);
     expect(values("List[int]", { call: "torch.jit._pickle build_intlist", args: tuple([1, 2]) })).toEqual([1, 2]);
-    expect(values("Dict[str, List[int]]", tagged(new Map([["a", tagged([1], "List[int]")]]), "Dict[str, List[int]]"))).toEqual(new Map([["a", [1]]]));
+    expect(
+      values("Dict[str, List[int]]", tagged(new Map([["a", tagged([1], "List[int]")]]), "Dict[str, List[int]]")),
+    ).toEqual(new Map([["a", [1]]]));
     expect(values("Tuple[int, Optional[float]]", tuple(1, float(2)))).toEqual([1, 2]);
     expect(() => values("List[int]", tagged(3, "List[int]"))).toThrow(TorchScriptError);
     expect(() => values("List[int]", tagged([1], "int"))).toThrow("Unknown type for tag restoration: int");
   });
 
   test("containers of old archives have no tags", () => {
-    expect(values("Dict[int, Tuple[float, List[float]]]", new Map<Pickled, Pickled>([[1, tuple(float(2), [float(3)])]]), { version: 2 })).toEqual(new Map([[1, [2, [3]]]]));
+    expect(
+      values("Dict[int, Tuple[float, List[float]]]", new Map<Pickled, Pickled>([[1, tuple(float(2), [float(3)])]]), {
+        version: 2,
+      }),
+    ).toEqual(new Map([[1, [2, [3]]]]));
   });
 
   test("dynamic values say their type", () => {
@@ -76,18 +95,28 @@ describe("values by static type", () => {
   test("shared values stay shared", () => {
     const list = tagged([1], "List[int]");
     const pair = tuple(1, 2);
-    const root = load({ code: moduleOf({ a: "List[int]", b: "List[int]", c: "Tuple[int, int]", d: "Any" }), root: object("__torch__ M", { a: list, b: list, c: pair, d: list }) });
+    const root = load({
+      code: moduleOf({ a: "List[int]", b: "List[int]", c: "Tuple[int, int]", d: "Any" }),
+      root: object("__torch__ M", { a: list, b: list, c: pair, d: list }),
+    });
     expect(root.getAttr("a")).toBe(root.getAttr("b"));
     expect(root.getAttr("a")).toBe(root.getAttr("d"));
   });
 
   test("enums and objects", () => {
     const code = `${moduleOf({ e: "__torch__.E", o: "__torch__.O" })}class E(Enum):\n  A = 1\n  B = 2\nclass O:\n  v : int\n`;
-    const root = load({ code, root: object("__torch__ M", { e: { call: "__torch__ E", args: 2 }, o: object("__torch__ O", { v: 7 }) }) });
+    const root = load({
+      code,
+      root: object("__torch__ M", { e: { call: "__torch__ E", args: 2 }, o: object("__torch__ O", { v: 7 }) }),
+    });
     expect((root.getAttr("e") as EnumValue).name).toBe("B");
     expect((root.getAttr("o") as ScriptObject).getAttr("v")).toBe(7);
-    expect(() => load({ code, root: object("__torch__ M", { e: { call: "__torch__ E", args: 3 }, o: null }) })).toThrow("3 is no value of the enum __torch__.E");
-    expect(() => load({ code, root: object("__torch__ M", { e: null }) })).toThrow('object of __torch__.M has no attribute "o"');
+    expect(() => load({ code, root: object("__torch__ M", { e: { call: "__torch__ E", args: 3 }, o: null }) })).toThrow(
+      "3 is no value of the enum __torch__.E",
+    );
+    expect(() => load({ code, root: object("__torch__ M", { e: null }) })).toThrow(
+      'object of __torch__.M has no attribute "o"',
+    );
   });
 });
 
@@ -101,7 +130,10 @@ describe("__setstate__", () => {
     self.v = (state)[0]
     return None
 `;
-  const root = object("__torch__ M", { b: object("__torch__ S", tuple(5, float(1))), a: object("__torch__ S", tuple(6, float(1))) });
+  const root = object("__torch__ M", {
+    b: object("__torch__ S", tuple(5, float(1))),
+    a: object("__torch__ S", tuple(6, float(1))),
+  });
 
   test("runs in the order of the file, with the state in its static form", () => {
     const states: unknown[] = [];
@@ -111,21 +143,29 @@ describe("__setstate__", () => {
       (self as ScriptObject).setAttr("v", (state as number[])[0]);
     };
     load({ code, root }, { runMethod });
-    expect(states).toEqual([[5, 1], [6, 1]]);
+    expect(states).toEqual([
+      [5, 1],
+      [6, 1],
+    ]);
   });
 
   test("must set all attributes", () => {
-    expect(() => load({ code, root }, { runMethod: () => null })).toThrow("The field 'v' was left uninitialized after '__setstate__', but expected a value of type 'int'");
+    expect(() => load({ code, root }, { runMethod: () => null })).toThrow(
+      "The field 'v' was left uninitialized after '__setstate__', but expected a value of type 'int'",
+    );
   });
 
   test("must fit __getstate__", () => {
     const wrong = code.replace("-> Tuple[int, float]", "-> int").replace("(1, 2.)", "1");
-    expect(() => load({ code: wrong, root })).toThrow("'__getstate__'s return type (int) does not match '__setstate__'s argument type (Tuple[int, float])");
+    expect(() => load({ code: wrong, root })).toThrow(
+      "'__getstate__'s return type (int) does not match '__setstate__'s argument type (Tuple[int, float])",
+    );
   });
 });
 
 describe("tensors", () => {
-  const one = (value: Pickled, data: Record<string, Uint8Array> = { "0": floats(1, 2, 3, 4) }): Tensor => values("Tensor", value, { data }) as Tensor;
+  const one = (value: Pickled, data: Record<string, Uint8Array> = { "0": floats(1, 2, 3, 4) }): Tensor =>
+    values("Tensor", value, { data }) as Tensor;
 
   test("view their storage", () => {
     const t = one(tensor(storage("0", 4), [2], [2], 1, true));
@@ -135,13 +175,24 @@ describe("tensors", () => {
 
   test("share storages", () => {
     const s = storage("0", 4);
-    const root = load({ code: moduleOf({ a: "Tensor", b: "Tensor" }), root: object("__torch__ M", { a: tensor(s, [4], [1]), b: tensor(s, [2, 2], [1, 2]) }), data: { "0": floats(1, 2, 3, 4) } });
+    const root = load({
+      code: moduleOf({ a: "Tensor", b: "Tensor" }),
+      root: object("__torch__ M", { a: tensor(s, [4], [1]), b: tensor(s, [2, 2], [1, 2]) }),
+      data: { "0": floats(1, 2, 3, 4) },
+    });
     expect((root.getAttr("a") as Tensor).storage).toBe((root.getAttr("b") as Tensor).storage);
   });
 
   test("storages are read on demand with `lazy`", () => {
     const reads: string[] = [];
-    const source = new MemorySource(makeArchive({ "data/0": floats(1, 2, 3, 4), "data.pkl": pickleOf(object("__torch__ M", { x: tensor(storage("0", 4), [4], [1]) })), "code/__torch__.py": moduleOf({ x: "Tensor" }), "constants.pkl": pickleOf(tuple()) }));
+    const source = new MemorySource(
+      makeArchive({
+        "data/0": floats(1, 2, 3, 4),
+        "data.pkl": pickleOf(object("__torch__ M", { x: tensor(storage("0", 4), [4], [1]) })),
+        "code/__torch__.py": moduleOf({ x: "Tensor" }),
+        "constants.pkl": pickleOf(tuple()),
+      }),
+    );
     const reader = ArchiveReader.open(source);
     const readInto = reader.readInto.bind(reader);
     reader.readInto = (name, target) => (reads.push(name), readInto(name, target));
@@ -156,7 +207,11 @@ describe("tensors", () => {
   test("big-endian storages are swapped on request only", () => {
     const bytes = floats(1, 2).slice();
     for (let i = 0; i < 8; i += 4) bytes.subarray(i, i + 4).reverse();
-    const parts = { code: moduleOf({ x: "Tensor" }), root: object("__torch__ M", { x: tensor(storage("0", 2), [2], [1]) }), data: { "0": bytes } };
+    const parts = {
+      code: moduleOf({ x: "Tensor" }),
+      root: object("__torch__ M", { x: tensor(storage("0", 2), [2], [1]) }),
+      data: { "0": bytes },
+    };
     const first = (options: Partial<LoadOptions>): number => {
       const t = load(parts, options).getAttr("x") as Tensor;
       return t.storage.segment.f32[t.base0]!;
@@ -170,18 +225,54 @@ describe("tensors", () => {
   });
 
   test("quantized, conjugated, sparse, with Python attributes", () => {
-    const q = values("Tensor", { call: "torch._utils _rebuild_qtensor", args: tuple(storage("0", 4, "QUInt8Storage"), 0, tuple(4), tuple(1), tuple({ global: "torch per_tensor_affine" }, float(0.5), 3), false, null) }, { data: { "0": new Uint8Array(4) } }) as Tensor;
+    const q = values(
+      "Tensor",
+      {
+        call: "torch._utils _rebuild_qtensor",
+        args: tuple(
+          storage("0", 4, "QUInt8Storage"),
+          0,
+          tuple(4),
+          tuple(1),
+          tuple({ global: "torch per_tensor_affine" }, float(0.5), 3),
+          false,
+          null,
+        ),
+      },
+      { data: { "0": new Uint8Array(4) } },
+    ) as Tensor;
     expect([q.dtype.name, q.quantizer]).toEqual(["quint8", { scheme: "per_tensor_affine", scale: 0.5, zeroPoint: 3 }]);
-    const rebuild = tuple(storage("0", 2, "ComplexFloatStorage"), 0, tuple(2), tuple(1), false, null, new Map([["conj", true]]));
-    const conj = one({ call: "torch._tensor _rebuild_from_type_v2", args: tuple({ global: "torch._utils _rebuild_tensor_v2" }, { global: "torch Tensor" }, rebuild, new Map()) });
+    const rebuild = tuple(
+      storage("0", 2, "ComplexFloatStorage"),
+      0,
+      tuple(2),
+      tuple(1),
+      false,
+      null,
+      new Map([["conj", true]]),
+    );
+    const conj = one({
+      call: "torch._tensor _rebuild_from_type_v2",
+      args: tuple({ global: "torch._utils _rebuild_tensor_v2" }, { global: "torch Tensor" }, rebuild, new Map()),
+    });
     expect([conj.dtype.name, conj.isConj, conj.isNeg]).toEqual(["complex64", true, false]);
     const indices = tensor(storage("1", 2, "LongStorage"), [1, 2], [2, 1]);
-    const sparse = one({ call: "torch._utils _rebuild_sparse_tensor", args: tuple(1, tuple(5), false, indices, tensor(storage("0", 4), [2], [1])) }, { "0": floats(1, 2, 3, 4), "1": new Uint8Array(16) });
+    const sparse = one(
+      {
+        call: "torch._utils _rebuild_sparse_tensor",
+        args: tuple(1, tuple(5), false, indices, tensor(storage("0", 4), [2], [1])),
+      },
+      { "0": floats(1, 2, 3, 4), "1": new Uint8Array(16) },
+    );
     expect([sparse.sizes, sparse.sparse!.layout, sparse.sparse!.values.sizes]).toEqual([[5], "sparse_coo", [2]]);
   });
 
   test.each<[string, Pickled, RegExp]>([
-    ["a storage record that is too short", tensor(storage("0", 5), [4], [1]), /record has 16 bytes, 5 float32 elements need 20/],
+    [
+      "a storage record that is too short",
+      tensor(storage("0", 5), [4], [1]),
+      /record has 16 bytes, 5 float32 elements need 20/,
+    ],
     ["an offset behind the storage", tensor(storage("0", 4), [1], [1], 4), /need 20 bytes, its storage has 16/],
     ["strides that leave the storage", tensor(storage("0", 4), [2, 2], [3, 1]), /need 20 bytes, its storage has 16/],
     ["negative strides", tensor(storage("0", 4), [2], [-1]), /expected none below 0/],
@@ -189,9 +280,17 @@ describe("tensors", () => {
     ["as many strides as sizes", tensor(storage("0", 4), [2], []), /1 sizes and 0 strides/],
     ["huge sizes", tensor(storage("0", 4), [2 ** 30, 2 ** 30], [0, 0]), /maxNumel/],
     ["an absent record", tensor(storage("7", 4), [4], [1]), /failed locating file data\/7/],
-    ["an unknown storage type", tensor(storage("0", 4, "FooStorage"), [4], [1]), /storage type FooStorage is not known/],
+    [
+      "an unknown storage type",
+      tensor(storage("0", 4, "FooStorage"), [4], [1]),
+      /storage type FooStorage is not known/,
+    ],
     ["no storage at all", tensor(3, [4], [1]), /tensor is made of int, expected a storage/],
-    ["a call of anything else", { call: "os system", args: tuple("true") }, /Unknown type name|not known|expected Tensor/],
+    [
+      "a call of anything else",
+      { call: "os system", args: tuple("true") },
+      /Unknown type name|not known|expected Tensor/,
+    ],
     ["an object without state", { call: "torch._utils _rebuild_tensor_v2", args: 3 }, /rebuilt from int/],
   ])("refuses %s", (_, value, message) => {
     expect(() => one(value)).toThrow(TorchScriptError);
@@ -208,9 +307,19 @@ describe("loadModuleArchive", () => {
   });
 
   test("fills the constants table", () => {
-    const archive = makeArchive({ "data.pkl": pickleOf(object("__torch__ M", {})), "code/__torch__.py": "class M(Module):\n  __parameters__ = []\n", "constants.pkl": pickleOf(tuple("\u00fc", float(1), 3, tagged([float(1)], "List[float]"))), "extra/a/b": "text" });
+    const archive = makeArchive({
+      "data.pkl": pickleOf(object("__torch__ M", {})),
+      "code/__torch__.py": "class M(Module):\n  __parameters__ = []\n",
+      "constants.pkl": pickleOf(tuple("\u00fc", float(1), 3, tagged([float(1)], "List[float]"))),
+      "extra/a/b": "text",
+    });
     const loaded = loadModuleArchive(ArchiveReader.open(archive), { runMethod: noRun });
-    expect(loaded.constants.map((c) => [annotationStr(c.type), c.value])).toEqual([["str", "\u00fc"], ["float", 1], ["int", 3], ["List[float]", [1]]]);
+    expect(loaded.constants.map((c) => [annotationStr(c.type), c.value])).toEqual([
+      ["str", "\u00fc"],
+      ["float", 1],
+      ["int", 3],
+      ["List[float]", [1]],
+    ]);
     expect([...loaded.extraFiles().keys()]).toEqual(["a/b"]);
   });
 

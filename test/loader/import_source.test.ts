@@ -9,14 +9,20 @@ import { graphText } from "../../src/ir/printer.ts";
 import { SourceImporter } from "../../src/loader/import_source.ts";
 import type { TypedConstant } from "../../src/frontend/default_value.ts";
 
-function importer(files: Record<string, string>, constants: TypedConstant[] = [], asked: string[] = []): SourceImporter {
+function importer(
+  files: Record<string, string>,
+  constants: TypedConstant[] = [],
+  asked: string[] = [],
+): SourceImporter {
   const load = (qualifier: string): Source | undefined => {
     asked.push(qualifier);
     const text = files[qualifier];
     return text === undefined ? undefined : new Source(text, `code/${qualifier}.py`, 1);
   };
   const packed = new ClassType(new QualifiedName("__torch__.torch.classes.quantized.LinearPackedParamsBase"), false);
-  return new SourceImporter(new CompilationUnit(), constants, load, 3, { findNativeClass: (name) => (name === packed.name.qualifiedName ? packed : undefined) });
+  return new SourceImporter(new CompilationUnit(), constants, load, 3, {
+    findNativeClass: (name) => (name === packed.name.qualifiedName ? packed : undefined),
+  });
 }
 
 const MODULE = `op_version_set = 1
@@ -50,7 +56,11 @@ class M(Module):
 `;
 
 describe("SourceImporter", () => {
-  const files = { __torch__: MODULE, "__torch__.sub": "class S(Module):\n  __parameters__ = []\n  __buffers__ = []\n  def forward(self: __torch__.sub.S) -> int:\n    return __torch__.free(2, )\n" };
+  const files = {
+    __torch__: MODULE,
+    "__torch__.sub":
+      "class S(Module):\n  __parameters__ = []\n  __buffers__ = []\n  def forward(self: __torch__.sub.S) -> int:\n    return __torch__.free(2, )\n",
+  };
 
   test("imports a module class", () => {
     const asked: string[] = [];
@@ -74,12 +84,19 @@ describe("SourceImporter", () => {
     expect(cls.forwardHooks[0]).toBe(cls.forwardHooks[1]);
     expect(cls.forwardPreHooks.map((f) => f.name)).toEqual(["pre"]);
     expect(asked).toEqual(["__torch__", "__torch__.sub"]);
-    expect(cls.findMethod("forward")!.schema.args.map((a) => [a.name, a.defaultValue])).toEqual([["self", undefined], ["x", undefined], ["n", 3]]);
+    expect(cls.findMethod("forward")!.schema.args.map((a) => [a.name, a.defaultValue])).toEqual([
+      ["self", undefined],
+      ["x", undefined],
+      ["n", 3],
+    ]);
   });
 
   test("finds free functions and the constants of code", () => {
     const text = "def free(x: int) -> int:\n  return torch.add(x, CONSTANTS.c1)\n";
-    const found = importer({ __torch__: text }, [{ value: "a", type: StringT }, { value: 7, type: IntT }]).loadFunction("__torch__.free")!;
+    const found = importer({ __torch__: text }, [
+      { value: "a", type: StringT },
+      { value: 7, type: IntT },
+    ]).loadFunction("__torch__.free")!;
     found.ensureDefined();
     expect(graphText(found.graph)).toContain("prim::Constant[value=7]()");
     const missing = importer({ __torch__: text }).loadFunction("__torch__.free")!;
@@ -107,24 +124,45 @@ class Level(Enum):
     const from = importer({ "__torch__.a": text });
     const i = from.loadType("__torch__.a.I");
     expect(i).toBeInstanceOf(InterfaceType);
-    expect((i as InterfaceType).methods.map((m) => [m.name, m.args.map((a) => a.name), m.args[0]!.type === i])).toEqual([["one", ["self", "x", "y"], true]]);
+    expect((i as InterfaceType).methods.map((m) => [m.name, m.args.map((a) => a.name), m.args[0]!.type === i])).toEqual(
+      [["one", ["self", "x", "y"], true]],
+    );
     expect(from.loadType("__torch__.a.MI")).toMatchObject({ isModule: true });
-    expect(from.loadType("__torch__.a.P")).toMatchObject({ kind: "Tuple", fieldNames: ["x", "y", "z"], fieldDefaults: [3] });
-    expect((from.loadType("__torch__.a.Color") as EnumType).members).toEqual([["RED", "r"], ["GREEN", "g"]]);
-    expect((from.loadType("__torch__.a.Level") as EnumType).members).toEqual([["LOW", -1], ["HIGH", 2]]);
+    expect(from.loadType("__torch__.a.P")).toMatchObject({
+      kind: "Tuple",
+      fieldNames: ["x", "y", "z"],
+      fieldDefaults: [3],
+    });
+    expect((from.loadType("__torch__.a.Color") as EnumType).members).toEqual([
+      ["RED", "r"],
+      ["GREEN", "g"],
+    ]);
+    expect((from.loadType("__torch__.a.Level") as EnumType).members).toEqual([
+      ["LOW", -1],
+      ["HIGH", 2],
+    ]);
   });
 
   test("old quantized classes get packed weights", () => {
     const text = "class Linear(Module):\n  __parameters__ = []\n  _packed_params : Tensor\n  scale : Tensor\n";
-    const cls = importer({ "__torch__.torch.nn.quantized.modules.linear.___torch_mangle_3": text }).loadType("__torch__.torch.nn.quantized.modules.linear.___torch_mangle_3.Linear") as ClassType;
-    expect(cls.attributes.map((a) => annotationStr(a.type))).toEqual(["__torch__.torch.classes.quantized.LinearPackedParamsBase", "Tensor"]);
+    const cls = importer({ "__torch__.torch.nn.quantized.modules.linear.___torch_mangle_3": text }).loadType(
+      "__torch__.torch.nn.quantized.modules.linear.___torch_mangle_3.Linear",
+    ) as ClassType;
+    expect(cls.attributes.map((a) => annotationStr(a.type))).toEqual([
+      "__torch__.torch.classes.quantized.LinearPackedParamsBase",
+      "Tensor",
+    ]);
   });
 
   test("code of native classes is not looked at", () => {
     const text = "class LinearPackedParamsBase:\n  x : Unknown\n";
-    const cls = importer({ "__torch__.torch.classes.quantized": text }).loadType("__torch__.torch.classes.quantized.LinearPackedParamsBase");
+    const cls = importer({ "__torch__.torch.classes.quantized": text }).loadType(
+      "__torch__.torch.classes.quantized.LinearPackedParamsBase",
+    );
     expect((cls as ClassType).attributes).toEqual([]);
-    expect(() => importer({ "__torch__.torch.classes.foo": text }).loadType("__torch__.torch.classes.foo.LinearPackedParamsBase")).toThrow("Unknown type name");
+    expect(() =>
+      importer({ "__torch__.torch.classes.foo": text }).loadType("__torch__.torch.classes.foo.LinearPackedParamsBase"),
+    ).toThrow("Unknown type name");
   });
 
   test.each([
@@ -133,11 +171,17 @@ class Level(Enum):
     ["class C:\n  x : int\n  x : int\n", "Attribute x is defined twice"],
     ["class C:\n  __parameters__ = []\n", "only supported on modules"],
     ["class C(Module):\n  __parameters__ = [1]\n", "expected a list of names"],
-    ['class C(Module):\n  __parameters__ = ["x", ]\n  x : int\n', "Expecting parameter to have either None, Tensor or Optional[Tensor] type, but got: int"],
+    [
+      'class C(Module):\n  __parameters__ = ["x", ]\n  x : int\n',
+      "Expecting parameter to have either None, Tensor or Optional[Tensor] type, but got: int",
+    ],
     ['class C(Module):\n  __forward_hooks__ = ["h", ]\n', 'lists the hook "h"'],
     ["class C:\n  x = 3\n", "Expected a type to present for class constant"],
     ["class C:\n  x : int = 3\n", "Expected subscripted type for class constant"],
-    ["class C:\n  x : Final[int] = 3.\n", "Return value was annotated as having type Tuple[int] but is actually of type Tuple[float]"],
+    [
+      "class C:\n  x : Final[int] = 3.\n",
+      "Return value was annotated as having type Tuple[int] but is actually of type Tuple[float]",
+    ],
     ["class C:\n  def f(self): return 1\n  def f(self): return 1\n", "Can't redefine method: f on class: __torch__.C"],
     ["class C(Enum):\n  A = 1\n  B = 2.\n", "Enum class with varying value types are not supported."],
     ["class C(Enum):\n  pass\n", "only enum attribute definitions are currently supported"],
@@ -154,6 +198,8 @@ class Level(Enum):
 
   test("classes that need each other without end are refused", () => {
     const load = (qualifier: string): Source => new Source(`class C:\n  x : ${qualifier}.x.C\n`);
-    expect(() => new SourceImporter(new CompilationUnit(), [], load, 3).loadType("__torch__.C")).toThrow(/limit maxSourceDepth/);
+    expect(() => new SourceImporter(new CompilationUnit(), [], load, 3).loadType("__torch__.C")).toThrow(
+      /limit maxSourceDepth/,
+    );
   });
 });

@@ -6,7 +6,22 @@ import { describe, expect, test } from "vitest";
 const SRC = resolve(import.meta.dirname, "../../src");
 
 /** docs/architecture.md, "Layers". */
-const BELOW_JIT = ["base", "archive", "tensor", "core", "ops", "ir", "autograd", "frontend", "passes", "interpreter", "loader", "saver", "nn", "torch"];
+const BELOW_JIT = [
+  "base",
+  "archive",
+  "tensor",
+  "core",
+  "ops",
+  "ir",
+  "autograd",
+  "frontend",
+  "passes",
+  "interpreter",
+  "loader",
+  "saver",
+  "nn",
+  "torch",
+];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   archive: ["base"],
@@ -45,7 +60,8 @@ function filesBelow(folder: string): string[] {
 
 const files = filesBelow(SRC).map((path) => relative(SRC, path));
 const textOf = (file: string): string => readFileSync(join(SRC, file), "utf8");
-const folderOf = (file: string): string => (file.includes("/") ? file.slice(0, file.indexOf("/")) : file.replace(/\.ts$/, ""));
+const folderOf = (file: string): string =>
+  file.includes("/") ? file.slice(0, file.indexOf("/")) : file.replace(/\.ts$/, "");
 
 function importsOf(file: string): string[] {
   return [...textOf(file).matchAll(/^\s*(?:import|export)\b[^;"']*?(?:from\s*)?["']([^"']+)["']/gm)].map((m) => m[1]!);

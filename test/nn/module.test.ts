@@ -50,12 +50,22 @@ describe("Module", () => {
     const shared = new nn.Linear(1, 1);
     const twice = new nn.Sequential(shared, shared);
     expect(names(twice.namedParameters())).toEqual(["0.weight", "0.bias"]);
-    expect(names(twice.namedParameters({ removeDuplicate: false }))).toEqual(["0.weight", "0.bias", "1.weight", "1.bias"]);
+    expect(names(twice.namedParameters({ removeDuplicate: false }))).toEqual([
+      "0.weight",
+      "0.bias",
+      "1.weight",
+      "1.bias",
+    ]);
     expect([...twice.stateDict().keys()]).toEqual(["0.weight", "0.bias", "1.weight", "1.bias"]);
   });
 
   test("keeps the order of names that look like numbers", () => {
-    const dict = new nn.ModuleDict(new Map([["10", new nn.ReLU()], ["9", new nn.ReLU()]]));
+    const dict = new nn.ModuleDict(
+      new Map([
+        ["10", new nn.ReLU()],
+        ["9", new nn.ReLU()],
+      ]),
+    );
     expect(dict.keys()).toEqual(["10", "9"]);
     expect(names(dict.namedChildren())).toEqual(["10", "9"]);
   });
@@ -78,7 +88,14 @@ describe("Module", () => {
     expect(to.bias).toBeInstanceOf(nn.Parameter);
     expect(to.bias!.storage).toBe(given.storage);
     // states before version 2 do not count batches
-    expect(new nn.BatchNorm1d(1).loadStateDict({ weight: torch.ones([1]), bias: torch.ones([1]), running_mean: torch.ones([1]), running_var: torch.ones([1]) }).missingKeys).toEqual([]);
+    expect(
+      new nn.BatchNorm1d(1).loadStateDict({
+        weight: torch.ones([1]),
+        bias: torch.ones([1]),
+        running_mean: torch.ones([1]),
+        running_var: torch.ones([1]),
+      }).missingKeys,
+    ).toEqual([]);
   });
 
   test("state dicts share their elements with the module and know versions", () => {
@@ -104,7 +121,9 @@ describe("Module", () => {
     expect(weight.dtype).toBe(torch.float64);
     expect(cell.getBuffer("seen").dtype).toBe(torch.float64);
     expect(cell.to(torch.float32).linear.bias!.dtype).toBe(torch.float32);
-    expect(() => cell.to(torch.int64)).toThrow("nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.int64");
+    expect(() => cell.to(torch.int64)).toThrow(
+      "nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.int64",
+    );
     expect(new nn.BatchNorm1d(1).half().num_batches_tracked!.dtype).toBe(torch.int64);
   });
 
@@ -141,21 +160,33 @@ describe("Module", () => {
     expect(() => new nn.Conv2d(3, 4, 3, { groups: 2 })).toThrow("in_channels must be divisible by groups");
     expect(() => new nn.Dropout(1.5)).toThrow("dropout probability has to be between 0 and 1, but got 1.5");
     expect(() => new nn.BatchNorm2d(3)(torch.ones([2, 3]))).toThrow("expected 4D input (got 2D input)");
-    expect(() => new nn.BatchNorm1d(3)(torch.ones([1, 3]))).toThrow("Expected more than 1 value per channel when training, got input size torch.Size([1, 3])");
-    expect(() => new nn.LSTM(3, 4)(torch.ones([2, 1, 5]))).toThrow("input.size(-1) must be equal to input_size. Expected 3, got 5");
-    expect(() => new nn.ModuleList([new nn.ReLU()]).callWith()).toThrow('Module [ModuleList] is missing the required "forward" function');
+    expect(() => new nn.BatchNorm1d(3)(torch.ones([1, 3]))).toThrow(
+      "Expected more than 1 value per channel when training, got input size torch.Size([1, 3])",
+    );
+    expect(() => new nn.LSTM(3, 4)(torch.ones([2, 1, 5]))).toThrow(
+      "input.size(-1) must be equal to input_size. Expected 3, got 5",
+    );
+    expect(() => new nn.ModuleList([new nn.ReLU()]).callWith()).toThrow(
+      'Module [ModuleList] is missing the required "forward" function',
+    );
   });
 });
 
 describe("functional", () => {
   const F = nn.functional;
   test("max_unpool puts maxima back", () => {
-    const x = torch.call("reshape", torch.arange(8, undefined, undefined, { dtype: torch.float32 }), [1, 1, 8]) as Tensor;
+    const x = torch.call(
+      "reshape",
+      torch.arange(8, undefined, undefined, { dtype: torch.float32 }),
+      [1, 1, 8],
+    ) as Tensor;
     const [values, indices] = F.max_pool1d_with_indices(x, 2);
     expect(F.max_unpool1d(values, indices, 2).tolist()).toEqual([[[0, 1, 0, 3, 0, 5, 0, 7]]]);
   });
   test("interpolate refuses as PyTorch does", () => {
-    expect(() => F.interpolate(torch.ones([1, 1, 2]), { mode: "bilinear", size: 3 })).toThrow("Got 3D input, but bilinear mode needs 4D input");
+    expect(() => F.interpolate(torch.ones([1, 1, 2]), { mode: "bilinear", size: 3 })).toThrow(
+      "Got 3D input, but bilinear mode needs 4D input",
+    );
     expect(() => F.interpolate(torch.ones([1, 1, 2]), {})).toThrow("either size or scale_factor should be defined");
     expect(F.interpolate(torch.ones([1, 1, 4]), { scaleFactor: 0.5, mode: "area" }).sizes).toEqual([1, 1, 2]);
   });
@@ -167,6 +198,8 @@ describe("functional", () => {
     const [fast, none] = attention(x, x, x, null, false, mask);
     expect(weights!.sizes).toEqual([2, 3, 3]);
     expect(none).toBe(null);
-    expect(near(torch.call("round", full, { decimals: 4 }) as Tensor, torch.call("round", fast, { decimals: 4 }) as Tensor)).toBe(true);
+    expect(
+      near(torch.call("round", full, { decimals: 4 }) as Tensor, torch.call("round", fast, { decimals: 4 }) as Tensor),
+    ).toBe(true);
   });
 });

@@ -22,7 +22,10 @@ interface Case {
   readonly train?: Summary[];
   readonly eval?: Summary[];
 }
-const FILE = JSON.parse(readFileSync(join(import.meta.dirname, "modules.json"), "utf8")) as { modules: Record<string, Case>; init: Record<string, Summary> };
+const FILE = JSON.parse(readFileSync(join(import.meta.dirname, "modules.json"), "utf8")) as {
+  modules: Record<string, Case>;
+  init: Record<string, Summary>;
+};
 
 const seq = () => new nn.Sequential(new nn.Linear(4, 3), new nn.ReLU(), new nn.Linear(3, 2, { bias: false }));
 
@@ -52,13 +55,34 @@ const MODULES: Record<string, () => nn.Module> = {
   local_response_norm: () => new nn.LocalResponseNorm(3),
   activations: () =>
     new nn.Sequential(
-      new nn.Threshold(0.1, -0.5), new nn.Hardtanh(-2, 2), new nn.ELU(), new nn.CELU(0.5), new nn.SELU(), new nn.LeakyReLU(0.2), new nn.SiLU(),
-      new nn.Mish(), new nn.Hardswish(), new nn.Hardsigmoid(), new nn.Softplus(), new nn.Sigmoid(), new nn.Tanh(),
+      new nn.Threshold(0.1, -0.5),
+      new nn.Hardtanh(-2, 2),
+      new nn.ELU(),
+      new nn.CELU(0.5),
+      new nn.SELU(),
+      new nn.LeakyReLU(0.2),
+      new nn.SiLU(),
+      new nn.Mish(),
+      new nn.Hardswish(),
+      new nn.Hardsigmoid(),
+      new nn.Softplus(),
+      new nn.Sigmoid(),
+      new nn.Tanh(),
     ),
   more_activations: () =>
     new nn.Sequential(
-      new nn.Softshrink(0.1), new nn.Hardshrink(0.2), new nn.Softsign(), new nn.Tanhshrink(), new nn.LogSigmoid(), new nn.GELU(),
-      new nn.GELU({ approximate: "tanh" }), new nn.ReLU6(), new nn.GLU(1), new nn.Softmax(1), new nn.LogSoftmax(1), new nn.Softmin(0),
+      new nn.Softshrink(0.1),
+      new nn.Hardshrink(0.2),
+      new nn.Softsign(),
+      new nn.Tanhshrink(),
+      new nn.LogSigmoid(),
+      new nn.GELU(),
+      new nn.GELU({ approximate: "tanh" }),
+      new nn.ReLU6(),
+      new nn.GLU(1),
+      new nn.Softmax(1),
+      new nn.LogSoftmax(1),
+      new nn.Softmin(0),
     ),
   relu_inplace: () => new nn.ReLU({ inplace: true }),
   rrelu: () => new nn.RReLU(),
@@ -73,7 +97,14 @@ const MODULES: Record<string, () => nn.Module> = {
   lp_pool2d: () => new nn.LPPool2d(2, 3, { stride: 2 }),
   adaptive_avg_pool2d: () => new nn.AdaptiveAvgPool2d([2, null]),
   adaptive_max_pool1d: () => new nn.AdaptiveMaxPool1d(3),
-  padding: () => new nn.Sequential(new nn.ReflectionPad2d(1), new nn.ReplicationPad2d([1, 0, 2, 0]), new nn.ZeroPad2d(1), new nn.ConstantPad2d(1, 2.5), new nn.CircularPad2d(1)),
+  padding: () =>
+    new nn.Sequential(
+      new nn.ReflectionPad2d(1),
+      new nn.ReplicationPad2d([1, 0, 2, 0]),
+      new nn.ZeroPad2d(1),
+      new nn.ConstantPad2d(1, 2.5),
+      new nn.CircularPad2d(1),
+    ),
   dropout: () => new nn.Sequential(new nn.Dropout(0.3), new nn.AlphaDropout(), new nn.Dropout1d(0.2)),
   dropout2d: () => new nn.Dropout2d(),
   embedding: () => new nn.Embedding(7, 3, { paddingIdx: -2, maxNorm: 1 }),
@@ -88,7 +119,17 @@ const MODULES: Record<string, () => nn.Module> = {
   attention: () => new nn.MultiheadAttention(4, 2, { batchFirst: true }),
   attention_separate: () => new nn.MultiheadAttention(4, 2, { kdim: 3, vdim: 2, addBiasKv: true, addZeroAttn: true }),
   encoder_layer: () => new nn.TransformerEncoderLayer(4, 2, { dimFeedforward: 6, dropout: 0, activation: "gelu" }),
-  transformer: () => new nn.Transformer({ dModel: 4, nhead: 2, numEncoderLayers: 2, numDecoderLayers: 1, dimFeedforward: 5, dropout: 0, normFirst: true, batchFirst: true }),
+  transformer: () =>
+    new nn.Transformer({
+      dModel: 4,
+      nhead: 2,
+      numEncoderLayers: 2,
+      numDecoderLayers: 1,
+      dimFeedforward: 5,
+      dropout: 0,
+      normFirst: true,
+      batchFirst: true,
+    }),
   cross_entropy: () => new nn.CrossEntropyLoss({ labelSmoothing: 0.1 }),
   losses: () => new nn.SmoothL1Loss({ beta: 0.5 }),
   huber: () => new nn.HuberLoss({ reduction: "sum" }),
@@ -104,8 +145,10 @@ const MODULES: Record<string, () => nn.Module> = {
   cosine_embedding: () => new nn.CosineEmbeddingLoss(),
   upsample: () =>
     new nn.Sequential(
-      new nn.Upsample({ scaleFactor: 2 }), new nn.Upsample({ size: [5, 6], mode: "bilinear", alignCorners: false }),
-      new nn.UpsamplingBilinear2d({ scaleFactor: 2 }), new nn.Upsample({ scaleFactor: [0.5, 1.5], mode: "bicubic" }),
+      new nn.Upsample({ scaleFactor: 2 }),
+      new nn.Upsample({ size: [5, 6], mode: "bilinear", alignCorners: false }),
+      new nn.UpsamplingBilinear2d({ scaleFactor: 2 }),
+      new nn.Upsample({ scaleFactor: [0.5, 1.5], mode: "bicubic" }),
     ),
   shuffles: () => new nn.Sequential(new nn.PixelShuffle(2), new nn.PixelUnshuffle(2), new nn.ChannelShuffle(2)),
   folds: () => new nn.Sequential(new nn.Unfold(2, { padding: 1 }), new nn.Fold([3, 4], 2, { padding: 1 })),
@@ -132,7 +175,11 @@ function make(spec: Spec): Tensor {
   if (spec.randn) return torch.randn(spec.randn);
   if (spec.rand) return torch.rand(spec.rand);
   const count = spec.ints!.reduce((a, b) => a * b, 1);
-  return torch.call("reshape", torch.tensor(Array.from({ length: count }, (_, i) => (i * 7) % spec.mod!)), spec.ints) as Tensor;
+  return torch.call(
+    "reshape",
+    torch.tensor(Array.from({ length: count }, (_, i) => (i * 7) % spec.mod!)),
+    spec.ints,
+  ) as Tensor;
 }
 
 function tensors(value: unknown): Tensor[] {
@@ -143,9 +190,14 @@ function tensors(value: unknown): Tensor[] {
 function check(actual: Tensor, expected: Summary, what: string): void {
   const values = Array.from(torch.flatValues(actual), Number);
   expect([...actual.sizes], what).toEqual(expected.shape);
-  const near = (a: number, b: number, scale: number): void => expect(Math.abs(a - b) <= 2e-5 * Math.max(1, Math.abs(b), scale), `${what}: ${a}, expected ${b}`).toBe(true);
+  const near = (a: number, b: number, scale: number): void =>
+    expect(Math.abs(a - b) <= 2e-5 * Math.max(1, Math.abs(b), scale), `${what}: ${a}, expected ${b}`).toBe(true);
   expected.first.forEach((v, i) => near(values[i]!, v, 0));
-  near(values.reduce((a, b) => a + b, 0), expected.sum, values.length / 10);
+  near(
+    values.reduce((a, b) => a + b, 0),
+    expected.sum,
+    values.length / 10,
+  );
 }
 
 test("every module of PyTorch's list is written here", () => {

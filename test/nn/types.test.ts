@@ -14,7 +14,9 @@ class TwoHeads extends nn.Module {
 
 test("calls have forward's arguments and result", () => {
   const model = new TwoHeads();
-  expectTypeOf(model).parameters.toEqualTypeOf<[x: Tensor, scale?: number | undefined, names?: readonly string[] | undefined]>();
+  expectTypeOf(model).parameters.toEqualTypeOf<
+    [x: Tensor, scale?: number | undefined, names?: readonly string[] | undefined]
+  >();
   expectTypeOf(model).returns.toEqualTypeOf<[Tensor, { count: number }]>();
   const [hidden, { count }] = model(torch.ones([4, 1, 2]), 2, ["a"]);
   expectTypeOf(hidden).toEqualTypeOf<Tensor>();

@@ -42,8 +42,19 @@ function tensorOf(e: Encoded): Tensor {
   if (e.indices) return sparseTensor(tensorOf(e.indices), tensorOf(e.values!), e.sizes, e.coalesced!);
   const dtype = DTYPES[e.dtype];
   const values = numbers(e.data);
-  if (e.scale !== undefined) return fromIntegers(values, e.sizes, dtype, { scheme: "per_tensor_affine", scale: e.scale, zeroPoint: e.zeroPoint! });
-  if (e.scales) return fromIntegers(values, e.sizes, dtype, { scheme: "per_channel_affine", scales: tensorOf(e.scales), zeroPoints: tensorOf(e.zeroPoints!), axis: e.axis! });
+  if (e.scale !== undefined)
+    return fromIntegers(values, e.sizes, dtype, {
+      scheme: "per_tensor_affine",
+      scale: e.scale,
+      zeroPoint: e.zeroPoint!,
+    });
+  if (e.scales)
+    return fromIntegers(values, e.sizes, dtype, {
+      scheme: "per_channel_affine",
+      scales: tensorOf(e.scales),
+      zeroPoints: tensorOf(e.zeroPoints!),
+      axis: e.axis!,
+    });
   return fromData(values, e.sizes, dtype);
 }
 
@@ -58,7 +69,11 @@ function argument(value: unknown, type: string): unknown {
 }
 
 // kernels compute in float64 and round once; PyTorch accumulates in the dtype
-const TOLERANCE: Partial<Record<DTypeName, [number, number]>> = { float32: [2e-5, 2e-5], complex64: [3e-5, 3e-5], float64: [1e-9, 1e-9] };
+const TOLERANCE: Partial<Record<DTypeName, [number, number]>> = {
+  float32: [2e-5, 2e-5],
+  complex64: [3e-5, 3e-5],
+  float64: [1e-9, 1e-9],
+};
 
 function flat(t: Tensor): Float64Array {
   if (t.dtype.category === "quantized") return integersOf(t);
@@ -89,7 +104,8 @@ function check(actual: unknown, expected: unknown, tolerance: [number, number] |
     check(parts.values, e.values, tolerance);
     return;
   }
-  if (e.scale !== undefined) expect(actual.quantizer).toEqual({ scheme: "per_tensor_affine", scale: e.scale, zeroPoint: e.zeroPoint });
+  if (e.scale !== undefined)
+    expect(actual.quantizer).toEqual({ scheme: "per_tensor_affine", scale: e.scale, zeroPoint: e.zeroPoint });
   const [rtol, atol] = tolerance ?? TOLERANCE[e.dtype] ?? [0, 0];
   const [got, want] = [flat(actual), numbers(e.data)];
   want.forEach((w, i) => {

@@ -42,12 +42,19 @@ function argument(value: unknown, type: string): unknown {
 }
 
 function run(c: Case): unknown {
-  const args = findOperatorByKey(c.key)!.schema.args.map((a, i) => (i < c.args.length ? argument(c.args[i], a.type.kind) : a.defaultValue));
+  const args = findOperatorByKey(c.key)!.schema.args.map((a, i) =>
+    i < c.args.length ? argument(c.args[i], a.type.kind) : a.defaultValue,
+  );
   return callOperator(c.key, args);
 }
 
 // sums of products: PyTorch adds in float32, these kernels in float64, so that float32 results differ by a few ulp of the largest term
-const TOLERANCE: Partial<Record<DTypeName, number>> = { float32: 1e-5, complex64: 1e-5, float64: 1e-10, bfloat16: 2e-2 };
+const TOLERANCE: Partial<Record<DTypeName, number>> = {
+  float32: 1e-5,
+  complex64: 1e-5,
+  float64: 1e-10,
+  bfloat16: 2e-2,
+};
 
 function check(actual: unknown, expected: unknown): void {
   if (Array.isArray(expected)) {

@@ -83,8 +83,19 @@ function check(actual: unknown, expected: unknown): void {
     return;
   }
   const e = expected as Encoded;
-  expect({ dtype: actual.dtype.name, sizes: actual.sizes, strides: actual.strides }).toEqual({ dtype: e.dtype, sizes: e.sizes, strides: e.strides });
-  const want = contiguousData(new Tensor(tensorOf({ ...e, offset: 0 }).storage, DTYPES[e.dtype], [bytesOf(e.data).length / DTYPES[e.dtype].itemsize], [1]));
+  expect({ dtype: actual.dtype.name, sizes: actual.sizes, strides: actual.strides }).toEqual({
+    dtype: e.dtype,
+    sizes: e.sizes,
+    strides: e.strides,
+  });
+  const want = contiguousData(
+    new Tensor(
+      tensorOf({ ...e, offset: 0 }).storage,
+      DTYPES[e.dtype],
+      [bytesOf(e.data).length / DTYPES[e.dtype].itemsize],
+      [1],
+    ),
+  );
   const got = contiguousData(actual);
   expect(got.length).toBe(want.length);
   const [rtol, atol] = TOLERANCE[e.dtype] ?? [0, 0];
@@ -96,7 +107,9 @@ function check(actual: unknown, expected: unknown): void {
 }
 
 describe.each(["layout", "promotion", "conversion", "int64", "errors", "reduction"])("%s", (name) => {
-  const file = JSON.parse(readFileSync(new URL(`./samples/${name}.json`, import.meta.url), "utf8")) as { cases: Case[] };
+  const file = JSON.parse(readFileSync(new URL(`./samples/${name}.json`, import.meta.url), "utf8")) as {
+    cases: Case[];
+  };
   test.each(file.cases.map((c, i) => [`${i} ${c.key}`, c] as const))("%s gives PyTorch's answer", (_, c) => {
     if (c.raises !== undefined) {
       expect(() => run(c)).toThrow(c.raises);

@@ -8,10 +8,7 @@ import { verifyGraph } from "../../src/ir/verify.ts";
 import { autocast } from "../../src/passes/autocast.ts";
 import { eliminateCommonSubexpression } from "../../src/passes/common_subexpression_elimination.ts";
 import { constantPooling } from "../../src/passes/constant_pooling.ts";
-import {
-  constantPropagation,
-  constantPropagationImmutableTypes,
-} from "../../src/passes/constant_propagation.ts";
+import { constantPropagation, constantPropagationImmutableTypes } from "../../src/passes/constant_propagation.ts";
 import { eliminateDeadCode } from "../../src/passes/dead_code_elimination.ts";
 import { lowerAllTuples } from "../../src/passes/lower_tuples.ts";
 import { peepholeOptimize } from "../../src/passes/peephole.ts";

@@ -87,9 +87,7 @@ test("ZIP-6: stored and deflated are read, other methods and encryption refused"
 
 test("ZIP-7: the order of entries has no meaning", () => {
   const records = [...recordsOf(torchArchive())].toReversed();
-  const packed = zipSync(
-    Object.fromEntries(records.map(([name, data]) => [`r/${name}`, Uint8Array.from(data)])),
-  );
+  const packed = zipSync(Object.fromEntries(records.map(([name, data]) => [`r/${name}`, Uint8Array.from(data)])));
   expect(open(packed).checkTorchScript()).toBe(3);
 });
 
@@ -167,12 +165,9 @@ test("ZIP-12: the CRC of a whole record is compared, unless that is off", () => 
 
 test("ZIP-13: sizes that cannot be true are refused", () => {
   const deflated = deflateSync(new Uint8Array(1000));
-  const entry = (size: number): Uint8Array =>
-    rawZip([{ name: "m/a", data: deflated, method: 8, size }], crc32);
+  const entry = (size: number): Uint8Array => rawZip([{ name: "m/a", data: deflated, method: 8, size }], crc32);
   expect(() => open(entry(deflated.length * 1100 + 1)).read("a")).toThrow(/at most 1100 times as many/);
-  expect(() => open(entry(999)).read("a")).toThrow(
-    /inflated to more than 999 bytes, the directory states 999/,
-  );
+  expect(() => open(entry(999)).read("a")).toThrow(/inflated to more than 999 bytes, the directory states 999/);
   expect(() => open(entry(1001)).read("a")).toThrow(/inflated to 1000 bytes, the directory states 1001/);
   const stored = rawZip([{ name: "m/a", data: "xyz", size: 2 }], crc32);
   expect(() => open(stored).read("a")).toThrow(
@@ -194,9 +189,7 @@ test("ZIP-14: opening reads the directory and the ends", () => {
 });
 
 test("ZIP-15: other formats are named", () => {
-  expect(() => open(encodeUtf8("PYTORCH1 and more"))).toThrow(
-    /unsupported archive format from the preview release/,
-  );
+  expect(() => open(encodeUtf8("PYTORCH1 and more"))).toThrow(/unsupported archive format from the preview release/);
   expect(() => open(encodeUtf8("    PTMF and more"))).toThrow(/flatbuffer/);
   expect(() => open(le([1, 0x80], [1, 2], "and more bytes"))).toThrow(/pickle/);
 });
@@ -305,8 +298,6 @@ test("ZIP-26: an error while writing aborts the sink", () => {
 test("ZIP-27: no name is written twice", () => {
   const writer = new ZipWriter(new MemorySink());
   writer.writeEntry("m/a", new Uint8Array(0), 0, false);
-  expect(() => writer.writeEntry("m/a", new Uint8Array(0), 0, false)).toThrow(
-    "Tried to serialize file twice: m/a",
-  );
+  expect(() => writer.writeEntry("m/a", new Uint8Array(0), 0, false)).toThrow("Tried to serialize file twice: m/a");
   expect(new MemorySource(new Uint8Array(3)).read(1, 2).length).toBe(2);
 });

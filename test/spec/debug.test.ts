@@ -43,9 +43,18 @@ test("DBG-4: absent, damaged and senseless records give no locations", () => {
   expect(new DebugRecord(() => undefined).entries()).toEqual([]);
   expect(new DebugRecord(() => new Uint8Array([1, 2, 3])).entries()).toEqual([]);
   expect(new DebugRecord(() => pickleOf("x")).entries()).toEqual([]);
-  const bad = [T(9), T(-1, T(source, 0, 1), -1), T(5, T(T([99], 3, 0), 0, 1), -1), T(5, T(source, 3, 1), -1), T("a", "b", "c"), 4];
+  const bad = [
+    T(9),
+    T(-1, T(source, 0, 1), -1),
+    T(5, T(T([99], 3, 0), 0, 1), -1),
+    T(5, T(source, 3, 1), -1),
+    T("a", "b", "c"),
+    4,
+  ];
   expect(readDebugEntries(modern({ tuple: bad }))).toEqual([]);
-  const descending = readDebugEntries(modern(T(T(5, T(source, 0, 1), -1), T(4, T(source, 0, 1), -1), T(6, T(source, 0, 1), -1))));
+  const descending = readDebugEntries(
+    modern(T(T(5, T(source, 0, 1), -1), T(4, T(source, 0, 1), -1), T(6, T(source, 0, 1), -1))),
+  );
   expect(descending.map((e) => e.byteOffset)).toEqual([5, 6]);
   let reads = 0;
   const lazy = new DebugRecord(() => (reads++, modern(T())));
@@ -69,7 +78,9 @@ test("DBG-6: an excerpt", () => {
   expect(new SourceRange(new Source(LINES, "f.py", 1), start, LINES.indexOf(")")).highlight()).toBe(
     '  File "f.py", line 5\nl3\nl4\n  f(a,\n  ~~~~\n    b)\n    ~ <--- HERE\nl7\nl8\n',
   );
-  expect(new SourceRange(new Source("a\n\u00fc = x\nb\n"), 2, 7).highlight()).toBe("a\n\u00fc = x\n~~~~~~ <--- HERE\nb\n");
+  expect(new SourceRange(new Source("a\n\u00fc = x\nb\n"), 2, 7).highlight()).toBe(
+    "a\n\u00fc = x\n~~~~~~ <--- HERE\nb\n",
+  );
 });
 
 test("DBG-7: a range over everything shows the text as it is", () => {
@@ -87,6 +98,6 @@ test("DBG-9: archived code and its origin", () => {
     '  File "orig.py", line 2\nx = 1\ny = 2\n~ <--- HERE\nSerialized   File "code/a.py", line 2\nz\nw\n~ <--- HERE\n',
   );
   expect(new ScriptError("Unknown type name 'z'", new SourceRange(code, 2, 3)).message).toBe(
-    'Unknown type name \'z\':\n  File "code/a.py", line 2\nz\nw\n~ <--- HERE\n',
+    "Unknown type name 'z':\n  File \"code/a.py\", line 2\nz\nw\n~ <--- HERE\n",
   );
 });

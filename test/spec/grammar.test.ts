@@ -57,7 +57,9 @@ test("GRM-1: comments make no token, type comments do", () => {
   expect(body("# c\ndef f(x): # c\n\n  # c\n  return x # c\n")).toHaveLength(1);
   const [def] = parseDefinitions(new Source("def f(x, y):\n  # type: (int, str) -> bool\n  return x\n"), false);
   expect([...def!.params.map((p) => show(p.type!)), show(def!.returnType!)]).toEqual(["int", "str", "bool"]);
-  expect(() => body("def f(x):\n  y = x # type: int\n  return y\n")).toThrow("expected newline but found 'type comment' here");
+  expect(() => body("def f(x):\n  y = x # type: int\n  return y\n")).toThrow(
+    "expected newline but found 'type comment' here",
+  );
 });
 
 test("GRM-2: indentation makes blocks", () => {
@@ -78,7 +80,12 @@ test("GRM-5: escapes", () => {
   expect(exp(String.raw`"\\\'\"\a\b\f\n\t\v\r\101\303\274"`)).toMatchObject({ value: "\\'\"\x07\b\f\n\t\v\rA\u00fc" });
   expect(exp(String.raw`"\377"`)).toMatchObject({ value: "\udcff" });
   expect(exp("'''a\n'b''\\\nc'''")).toMatchObject({ value: "a\n'b''\nc" });
-  for (const [text, message] of [["\\x41", "unsupported hex specifier"], ["\\u0041", "unsupported unicode specifier"], ["\\400", " ill formed octal specifier"], ["\\q", " ill formed octal specifier"]]) {
+  for (const [text, message] of [
+    ["\\x41", "unsupported hex specifier"],
+    ["\\u0041", "unsupported unicode specifier"],
+    ["\\400", " ill formed octal specifier"],
+    ["\\q", " ill formed octal specifier"],
+  ]) {
     expect(() => exp(`"${text}"`)).toThrow(message);
   }
 });
@@ -89,7 +96,19 @@ test("GRM-6: neighbouring strings are joined, there are no prefixes", () => {
 });
 
 test("GRM-7: numbers", () => {
-  const values = ["10", "0x1F", "010", "1.", ".5", "1e3", "0x1e", "2.5j", "-3", "9223372036854775807", "-9223372036854775808"].map((t) => parseNumber(t));
+  const values = [
+    "10",
+    "0x1F",
+    "010",
+    "1.",
+    ".5",
+    "1e3",
+    "0x1e",
+    "2.5j",
+    "-3",
+    "9223372036854775807",
+    "-9223372036854775808",
+  ].map((t) => parseNumber(t));
   expect(values).toEqual([
     { kind: "int", value: 10 },
     { kind: "int", value: 31 },
@@ -103,7 +122,9 @@ test("GRM-7: numbers", () => {
     { kind: "int", value: 9223372036854775807n },
     { kind: "int", value: -9223372036854775808n },
   ]);
-  expect(() => parseNumber("9223372036854775808")).toThrow("Integral constant out of range (must fit in a signed 64 bit integer)");
+  expect(() => parseNumber("9223372036854775808")).toThrow(
+    "Integral constant out of range (must fit in a signed 64 bit integer)",
+  );
   expect(show(exp("x[1.:0x1p3]"))).toBe("x[1.:0x1p3:]");
 });
 
@@ -117,7 +138,9 @@ test("GRM-8: two-word operators", () => {
 test("GRM-9: operators group to the left by strength", () => {
   expect(show(exp("a or b and c"))).toBe("((a or b) and c)");
   expect(show(exp("1 < x < 3"))).toBe("((1 < x) < 3)");
-  expect(show(exp("a | b ^ c & d << e + f * g ** h ** i"))).toBe("(a | (b ^ (c & (d << (e + (f * (g ** (h ** i))))))))");
+  expect(show(exp("a | b ^ c & d << e + f * g ** h ** i"))).toBe(
+    "(a | (b ^ (c & (d << (e + (f * (g ** (h ** i))))))))",
+  );
   expect(show(exp("a - b - c"))).toBe("((a - b) - c)");
   expect(show(exp("not a == b"))).toBe("(not (a == b))");
   expect(show(exp("~a + b"))).toBe("(~ (a + b))");
@@ -146,13 +169,19 @@ test("GRM-12: comprehensions", () => {
 
 test("GRM-13: what is no part of the grammar", () => {
   expect(() => body("def f(x):\n  global y\n  return x\n")).toThrow("Unrecognized statement kind global");
-  for (const text of ["return lambda y: y", "try:\n    pass", "yield x", "y = {1, 2}", "(y := 2)"]) expect(() => body(`def f(x):\n  ${text}\n`)).toThrow();
-  expect(() => parseDefinitions(new Source("@d\ndef f(x):\n  return x\n"), false)).toThrow("expected def but found '@' here");
+  for (const text of ["return lambda y: y", "try:\n    pass", "yield x", "y = {1, 2}", "(y := 2)"])
+    expect(() => body(`def f(x):\n  ${text}\n`)).toThrow();
+  expect(() => parseDefinitions(new Source("@d\ndef f(x):\n  return x\n"), false)).toThrow(
+    "expected def but found '@' here",
+  );
 });
 
 test("GRM-14: nesting is limited", () => {
-  for (const text of ["(".repeat(2000), `x${" + x".repeat(2000)}`, `x${".y".repeat(2000)}`, "-".repeat(100_000)]) expect(() => exp(text)).toThrow(/limit maxSourceDepth/);
-  expect(() => body(`def f(x):\n${Array.from({ length: 1100 }, (_, i) => `${" ".repeat(i + 1)}if x:\n`).join("")}`)).toThrow(/limit maxSourceDepth/);
+  for (const text of ["(".repeat(2000), `x${" + x".repeat(2000)}`, `x${".y".repeat(2000)}`, "-".repeat(100_000)])
+    expect(() => exp(text)).toThrow(/limit maxSourceDepth/);
+  expect(() =>
+    body(`def f(x):\n${Array.from({ length: 1100 }, (_, i) => `${" ".repeat(i + 1)}if x:\n`).join("")}`),
+  ).toThrow(/limit maxSourceDepth/);
   expect(exp(`x${" + x".repeat(900)}`).kind).toBe("Binary");
 });
 
@@ -175,7 +204,9 @@ test("GRM-15: ranges are widened to all parts", () => {
   for (const [text, range] of ranges) expect(covers(exp(text).range), text).toBe(range);
   const [assign, ret] = body("def f(x):\n  a, b = x.y(1), 2\n  return a\n");
   expect([covers(assign!.range), covers(ret!.range)]).toEqual(["a, b = x.y(1), 2", "return a"]);
-  expect(covers(parseDefinitions(new Source("def f(x: int) -> int:\n  return x\n"), false)[0]!.declRange)).toBe("(x: int) -> int");
+  expect(covers(parseDefinitions(new Source("def f(x: int) -> int:\n  return x\n"), false)[0]!.declRange)).toBe(
+    "(x: int) -> int",
+  );
 });
 
 test("GRM-16: absent parts have the range of the token there", () => {
@@ -208,11 +239,19 @@ test("GRM-19: keys of dicts", () => {
 test("GRM-21, GRM-22: parameters and defaults", () => {
   const schema = (text: string): unknown => {
     const [def] = parseDefinitions(new Source(text), false);
-    return new ScriptTypeParser().parseSchemaFromDef(def!, false).args.map((a) => [annotationStr(a.type), a.defaultValue]);
+    return new ScriptTypeParser()
+      .parseSchemaFromDef(def!, false)
+      .args.map((a) => [annotationStr(a.type), a.defaultValue]);
   };
-  expect(schema("def f(x, y: Optional[List[float]]=[1.], z: str = 'a'):\n  return x\n")).toEqual([["Tensor", undefined], ["Optional[List[float]]", [1]], ["str", "a"]]);
+  expect(schema("def f(x, y: Optional[List[float]]=[1.], z: str = 'a'):\n  return x\n")).toEqual([
+    ["Tensor", undefined],
+    ["Optional[List[float]]", [1]],
+    ["str", "a"],
+  ]);
   expect(() => schema("def f(x=3):\n  return x\n")).toThrow("Keyword arguments with defaults need to be type-hinted");
-  expect(() => schema("def f(x: float=3):\n  return x\n")).toThrow("Return value was annotated as having type Tuple[float] but is actually of type Tuple[int]");
+  expect(() => schema("def f(x: float=3):\n  return x\n")).toThrow(
+    "Return value was annotated as having type Tuple[float] but is actually of type Tuple[int]",
+  );
 });
 
 test("GRM-23: dotted names are resolved", () => {

@@ -28,9 +28,7 @@ test("LIM-3: bytes of a deflated record", () => {
   const reader = ArchiveReader.open(zipSync({ "m/a": new Uint8Array(1000) }), {
     limits: { maxRecordBytes: 999 },
   });
-  expect(() => reader.read("a")).toThrow(
-    'Cannot read record "m/a": 1000 exceeds the limit maxRecordBytes = 999',
-  );
+  expect(() => reader.read("a")).toThrow('Cannot read record "m/a": 1000 exceeds the limit maxRecordBytes = 999');
 });
 
 test("LIM-4: inflated bytes of a compressed byte", () => {
@@ -42,9 +40,9 @@ test("LIM-4: inflated bytes of a compressed byte", () => {
 
 test("LIM-5: nesting of pickled values", () => {
   expect(() => unpickle(pickle("N", new Uint8Array(500_000).fill(0x85)))).toThrow(LimitError);
-  expect(() =>
-    unpickle(pickle("N", new Uint8Array(11).fill(0x85)), { limits: { maxPickleDepth: 10 } }),
-  ).toThrow("exceeds the limit maxPickleDepth = 10");
+  expect(() => unpickle(pickle("N", new Uint8Array(11).fill(0x85)), { limits: { maxPickleDepth: 10 } })).toThrow(
+    "exceeds the limit maxPickleDepth = 10",
+  );
 });
 
 test("LIM-6: items of a pickle", () => {

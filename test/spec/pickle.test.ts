@@ -131,20 +131,8 @@ test("PKL-13: defects have record, offset and opcode", () => {
 
 test("PKL-20: ints take the shortest opcode", () => {
   const values = [255, 256, 65535, 65536, -1, 2 ** 31 - 1, 2 ** 31, -(2 ** 31), -(2 ** 31) - 1];
-  const names = emitted((out) => values.forEach((value) => out.pushInt(value))).map(
-    (line) => line.split(" ")[0],
-  );
-  expect(names).toEqual([
-    "BININT1",
-    "BININT2",
-    "BININT2",
-    "BININT",
-    "BININT",
-    "BININT",
-    "LONG1",
-    "BININT",
-    "LONG1",
-  ]);
+  const names = emitted((out) => values.forEach((value) => out.pushInt(value))).map((line) => line.split(" ")[0]);
+  expect(names).toEqual(["BININT1", "BININT2", "BININT2", "BININT", "BININT", "BININT", "LONG1", "BININT", "LONG1"]);
 });
 
 test("PKL-21: memo ids from 256 on are long", () => {
@@ -183,13 +171,7 @@ test("PKL-23: short tuples have no MARK, lists and dicts have", () => {
       for (let i = 0; i < length; i++) out.pushNone();
       out.endTupleOf(length);
     }).filter((name) => name !== "NONE");
-  expect([0, 1, 2, 3, 4].map(tuple)).toEqual([
-    ["EMPTY_TUPLE"],
-    ["TUPLE1"],
-    ["TUPLE2"],
-    ["TUPLE3"],
-    ["MARK", "TUPLE"],
-  ]);
+  expect([0, 1, 2, 3, 4].map(tuple)).toEqual([["EMPTY_TUPLE"], ["TUPLE1"], ["TUPLE2"], ["TUPLE3"], ["MARK", "TUPLE"]]);
   expect(emitted((out) => (out.startList(), out.endList()))).toEqual(["EMPTY_LIST", "MARK", "APPENDS"]);
   expect(emitted((out) => (out.startDict(), out.endDict()))).toEqual(["EMPTY_DICT", "MARK", "SETITEMS"]);
 });

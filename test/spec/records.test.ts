@@ -75,8 +75,7 @@ test("REC-6: the order of PyTorch's records", () => {
 });
 
 test("REC-7: the version record is digits", () => {
-  const version = (text: string): number =>
-    open(rawZip([{ name: "m/version", data: text }], crc32)).version();
+  const version = (text: string): number => open(rawZip([{ name: "m/version", data: text }], crc32)).version();
   expect(["3", "3\n", " 10\r\n"].map(version)).toEqual([3, 3, 10]);
   expect(() => version("3abc")).toThrow('record "version" is "3abc", expected a decimal number');
   expect(open(torchArchive()).readText("version")).toBe("3\n");

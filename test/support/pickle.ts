@@ -24,22 +24,41 @@ export const float = (value: number): { float: number } => ({ float: value });
 /** An instance of a class `module name` with its attributes or state. */
 export const object = (cls: string, state: Pickled | Record<string, Pickled>): Pickled => ({
   object: cls,
-  state: typeof state === "object" && state !== null && Object.getPrototypeOf(state) === Object.prototype && !("tuple" in state || "float" in state || "call" in state || "object" in state) ? new Map(Object.entries(state)) : (state as Pickled),
+  state:
+    typeof state === "object" &&
+    state !== null &&
+    Object.getPrototypeOf(state) === Object.prototype &&
+    !("tuple" in state || "float" in state || "call" in state || "object" in state)
+      ? new Map(Object.entries(state))
+      : (state as Pickled),
 });
 /** A list or dict with the tag of its type. */
-export const tagged = (value: Pickled, type: string): Pickled => ({ call: "torch.jit._pickle restore_type_tag", args: tuple(value, type) });
+export const tagged = (value: Pickled, type: string): Pickled => ({
+  call: "torch.jit._pickle restore_type_tag",
+  args: tuple(value, type),
+});
 /** A storage. */
 export const storage = (key: string, numel: number, type = "FloatStorage", device = "cpu"): Pickled => ({
   persistent: tuple("storage", { global: `torch ${type}` }, key, device, numel),
 });
 /** A strided tensor. */
-export const tensor = (of: Pickled, sizes: readonly number[], strides: readonly number[], offset = 0, requiresGrad = false): Pickled => ({
+export const tensor = (
+  of: Pickled,
+  sizes: readonly number[],
+  strides: readonly number[],
+  offset = 0,
+  requiresGrad = false,
+): Pickled => ({
   call: "torch._utils _rebuild_tensor_v2",
-  args: tuple(of, offset, tuple(...sizes), tuple(...strides), requiresGrad, { call: "collections OrderedDict", args: tuple() }),
+  args: tuple(of, offset, tuple(...sizes), tuple(...strides), requiresGrad, {
+    call: "collections OrderedDict",
+    args: tuple(),
+  }),
 });
 
 const byte = (...values: number[]): Uint8Array => Uint8Array.from(values);
-const u4 = (value: number): Uint8Array => byte(value & 255, (value >> 8) & 255, (value >> 16) & 255, (value >>> 24) & 255);
+const u4 = (value: number): Uint8Array =>
+  byte(value & 255, (value >> 8) & 255, (value >> 16) & 255, (value >>> 24) & 255);
 
 class Writer {
   readonly out: Uint8Array[] = [byte(0x80, 2)];

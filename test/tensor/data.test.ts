@@ -62,11 +62,15 @@ test("outputStrides() keeps the inputs' dimension order", () => {
 describe("copyInto()", () => {
   test("reads before it writes when views share elements", () => {
     const t = fromData([1, 2, 3, 4], [2, 2]);
-    expect(() => copyInto(t, viewOf(t, [2, 2], [1, 2]))).toThrow("some elements of the input tensor and the written-to tensor refer to a single memory location");
+    expect(() => copyInto(t, viewOf(t, [2, 2], [1, 2]))).toThrow(
+      "some elements of the input tensor and the written-to tensor refer to a single memory location",
+    );
   });
   test("refuses to write to an expanded tensor", () => {
     const t = viewOf(fromData([1], [1]), [3], [0]);
-    expect(() => copyInto(t, fromData([1, 2, 3], [3]))).toThrow("more than one element of the written-to tensor refers to a single memory location");
+    expect(() => copyInto(t, fromData([1, 2, 3], [3]))).toThrow(
+      "more than one element of the written-to tensor refers to a single memory location",
+    );
   });
   test("counts the write", () => {
     const t = matrix();
@@ -76,14 +80,21 @@ describe("copyInto()", () => {
 });
 
 test("writeInplaceResult() throws PyTorch's texts on shape and dtype", () => {
-  expect(() => writeInplaceResult(fromData([1, 2], [2]), fromData([1, 2, 3, 4], [2, 2]))).toThrow("output with shape [2] doesn't match the broadcast shape [2, 2]");
-  expect(() => writeInplaceResult(fromData([1], [1], DTYPES.int64), fromData([1], [1]))).toThrow("result type Float can't be cast to the desired output type Long");
+  expect(() => writeInplaceResult(fromData([1, 2], [2]), fromData([1, 2, 3, 4], [2, 2]))).toThrow(
+    "output with shape [2] doesn't match the broadcast shape [2, 2]",
+  );
+  expect(() => writeInplaceResult(fromData([1], [1], DTYPES.int64), fromData([1], [1]))).toThrow(
+    "result type Float can't be cast to the desired output type Long",
+  );
 });
 
 test("writeOutResult() resizes and converts", () => {
   const out = fromData([], [0], DTYPES.float64);
   writeOutResult(out, matrix());
-  expect([out.sizes, [...contiguousData(out)]]).toEqual([[2, 3], [0, 1, 2, 3, 4, 5]]);
+  expect([out.sizes, [...contiguousData(out)]]).toEqual([
+    [2, 3],
+    [0, 1, 2, 3, 4, 5],
+  ]);
 });
 
 test("growStorage() keeps bytes and serves every view", () => {

@@ -14,15 +14,20 @@ interface Case {
 }
 
 describe("tensorText()", () => {
-  const file = JSON.parse(readFileSync(new URL("../ops/samples/print.json", import.meta.url), "utf8")) as { cases: Case[] };
-  test.each(file.cases.map((c, i) => [`${i} ${c.tensor.dtype} [${c.tensor.sizes.join()}]`, c] as const))("%s prints as Python does", (_, c) => {
-    const bytes = new Uint8Array(Buffer.from(c.tensor.data, "base64"));
-    const storage = allocateStorage(bytes.length);
-    storage.bytes().set(bytes);
-    const t = new Tensor(storage, DTYPES[c.tensor.dtype], c.tensor.sizes, c.tensor.strides, c.tensor.offset);
-    t.requiresGrad = c.requires_grad;
-    expect(tensorText(t)).toBe(c.text);
-  });
+  const file = JSON.parse(readFileSync(new URL("../ops/samples/print.json", import.meta.url), "utf8")) as {
+    cases: Case[];
+  };
+  test.each(file.cases.map((c, i) => [`${i} ${c.tensor.dtype} [${c.tensor.sizes.join()}]`, c] as const))(
+    "%s prints as Python does",
+    (_, c) => {
+      const bytes = new Uint8Array(Buffer.from(c.tensor.data, "base64"));
+      const storage = allocateStorage(bytes.length);
+      storage.bytes().set(bytes);
+      const t = new Tensor(storage, DTYPES[c.tensor.dtype], c.tensor.sizes, c.tensor.strides, c.tensor.offset);
+      t.requiresGrad = c.requires_grad;
+      expect(tensorText(t)).toBe(c.text);
+    },
+  );
 
   test("prints meta tensors without elements", () => {
     const t = emptyTensor([2, 3]);
@@ -41,13 +46,30 @@ describe("tensorText()", () => {
 });
 
 test("formatFixed() rounds exact ties to even", () => {
-  expect([formatFixed(0.03125, 4), formatFixed(2.5, 0), formatFixed(-0, 0), formatFixed(1e22, 1)]).toEqual(["0.0312", "2", "-0", "10000000000000000000000.0"]);
+  expect([formatFixed(0.03125, 4), formatFixed(2.5, 0), formatFixed(-0, 0), formatFixed(1e22, 1)]).toEqual([
+    "0.0312",
+    "2",
+    "-0",
+    "10000000000000000000000.0",
+  ]);
 });
 
 test("formatScientific() writes two exponent digits", () => {
-  expect([formatScientific(0, 4), formatScientific(12345, 2), formatScientific(9.9996, 3), formatScientific(1e-300, 1)]).toEqual(["0.0000e+00", "1.23e+04", "1.000e+01", "1.0e-300"]);
+  expect([
+    formatScientific(0, 4),
+    formatScientific(12345, 2),
+    formatScientific(9.9996, 3),
+    formatScientific(1e-300, 1),
+  ]).toEqual(["0.0000e+00", "1.23e+04", "1.000e+01", "1.0e-300"]);
 });
 
 test("pythonFloat() is the shortest repr", () => {
-  expect([pythonFloat(1), pythonFloat(1e16), pythonFloat(0.1), pythonFloat(1e-5), pythonFloat(1.5e-7), pythonFloat(123456.789)]).toEqual(["1.0", "1e+16", "0.1", "1e-05", "1.5e-07", "123456.789"]);
+  expect([
+    pythonFloat(1),
+    pythonFloat(1e16),
+    pythonFloat(0.1),
+    pythonFloat(1e-5),
+    pythonFloat(1.5e-7),
+    pythonFloat(123456.789),
+  ]).toEqual(["1.0", "1e+16", "0.1", "1e-05", "1.5e-07", "123456.789"]);
 });

@@ -21,23 +21,35 @@ export function validateTargets(targets: readonly Expr[], range: SourceRange): b
   let normal = 0;
   let starred = 0;
   for (const target of targets) {
-    if (target.kind === "Var" || target.kind === "Subscript" || target.kind === "Tuple" || target.kind === "Select") normal++;
+    if (target.kind === "Var" || target.kind === "Subscript" || target.kind === "Tuple" || target.kind === "Select")
+      normal++;
     else if (target.kind === "Starred") starred++;
     else throw new ScriptError("lhs of assignment must be a variable, subscript, or starred expression", target.range);
   }
   if (starred > 1) throw new ScriptError("Only one starred expression is allowed on the lhs", range);
   if (starred > 0 && normal === 0) {
-    throw new ScriptError("A Starred expression may only appear on the lhs within the presence of another non-starred expression", range);
+    throw new ScriptError(
+      "A Starred expression may only appear on the lhs within the presence of another non-starred expression",
+      range,
+    );
   }
   return starred > 0;
 }
 
-function emitTupleAssign(e: EmitContext, target: Expr & { kind: "Tuple" }, value: (binders: number) => SugaredValue, range: SourceRange): void {
+function emitTupleAssign(
+  e: EmitContext,
+  target: Expr & { kind: "Tuple" },
+  value: (binders: number) => SugaredValue,
+  range: SourceRange,
+): void {
   const starred = validateTargets(target.elements, target.range);
   const binders = target.elements.length - (starred ? 1 : 0);
   const outputs = value(binders).asTuple(range, e.fn, starred ? undefined : binders);
   if (outputs.length < binders) {
-    throw new ScriptError(`need ${starred ? "at least " : ""}${binders} values to unpack but found only ${outputs.length}`, target.range);
+    throw new ScriptError(
+      `need ${starred ? "at least " : ""}${binders} values to unpack but found only ${outputs.length}`,
+      target.range,
+    );
   }
   if (outputs.length > binders && !starred) {
     throw new ScriptError(`too many values to unpack: need ${binders} but found ${outputs.length}`, target.range);
@@ -46,7 +58,13 @@ function emitTupleAssign(e: EmitContext, target: Expr & { kind: "Tuple" }, value
 }
 
 /** Assigns one meaning per target; a starred target takes what is left. */
-export function emitExprsAssign(e: EmitContext, targets: readonly Expr[], outputs: readonly SugaredValue[], range: SourceRange, binders: number): void {
+export function emitExprsAssign(
+  e: EmitContext,
+  targets: readonly Expr[],
+  outputs: readonly SugaredValue[],
+  range: SourceRange,
+  binders: number,
+): void {
   let i = 0;
   for (const target of targets) {
     const output = outputs[i];
@@ -100,7 +118,13 @@ export function emitAssign(e: EmitContext, stmt: Stmt & { kind: "Assign" }): voi
   for (const target of targets) emitSingleAssign(e, stmt.range, target, temp, undefined);
 }
 
-function emitSingleAssign(e: EmitContext, range: SourceRange, target: Expr, value: Expr | undefined, annotation: Expr | undefined): void {
+function emitSingleAssign(
+  e: EmitContext,
+  range: SourceRange,
+  target: Expr,
+  value: Expr | undefined,
+  annotation: Expr | undefined,
+): void {
   if (!value) throw new ScriptError("For an assignment, expected an expression on the right-hand side", range);
   switch (target.kind) {
     case "Var": {
@@ -165,12 +189,19 @@ function emitSubscriptAssign(e: EmitContext, range: SourceRange, target: Subscri
   }
   const [only] = indices;
   if (indices.length !== 1 || !only || only.kind === "Slice") {
-    throw new ScriptError("Sliced expression not yet supported for subscripted assignment. File a bug if you want this", bracketRange(target.value.range, indices));
+    throw new ScriptError(
+      "Sliced expression not yet supported for subscripted assignment. File a bug if you want this",
+      bracketRange(target.value.range, indices),
+    );
   }
   if (T.isSubtypeOf(sliceable.type, T.AnyTupleT)) {
     throw new ScriptError(`${T.typeReprStr(sliceable.type)} does not support subscripted assignment`, target.range);
   }
-  const args = [NamedValue.of(sliceable, "self", target.value.range), NamedValue.of(e.parts.expr(e, only), "idx", bracketRange(target.value.range, indices)), value];
+  const args = [
+    NamedValue.of(sliceable, "self", target.value.range),
+    NamedValue.of(e.parts.expr(e, only), "idx", bracketRange(target.value.range, indices)),
+    value,
+  ];
   new MagicMethod("__setitem__", new BuiltinFunction("aten::_set_item")).call(range, e.fn, args, [], 0);
 }
 
@@ -237,7 +268,10 @@ function emitAugOp(e: EmitContext, stmt: AugAssign, left: Value): Value {
   const right = e.parts.expr(e, stmt.value);
   const method = methods.find((m) => type.findMethod(m));
   if (!method) {
-    throw new ScriptError(`Cannot emit inplace op on ${T.typeReprStr(type)} since it does not define an ${methods[0]} or ${methods[1]} method`, stmt.range);
+    throw new ScriptError(
+      `Cannot emit inplace op on ${T.typeReprStr(type)} since it does not define an ${methods[0]} or ${methods[1]} method`,
+      stmt.range,
+    );
   }
   return new MethodValue(left, method).call(stmt.range, e.fn, [NamedValue.of(right)], []).asValue(stmt.range, e.fn);
 }
@@ -292,7 +326,10 @@ export function emitDelete(e: EmitContext, stmt: Stmt & { kind: "Delete" }): voi
       continue;
     }
     if (target.kind !== "Subscript") {
-      throw new ScriptError("del statements are only supported for deleting list and dict items and variables", target.range);
+      throw new ScriptError(
+        "del statements are only supported for deleting list and dict items and variables",
+        target.range,
+      );
     }
     const first = target.indices[0]!;
     if (first.kind === "Slice") {
@@ -305,7 +342,8 @@ export function emitDelete(e: EmitContext, stmt: Stmt & { kind: "Delete" }): voi
     const index = e.parts.expr(e, first);
     const container = meaning.asValue(target.value.range, e.fn);
     if (container.type.kind === "Class") {
-      if (!container.type.findMethod("__delitem__")) throw new ScriptError("Class does not define __delitem__", target.range);
+      if (!container.type.findMethod("__delitem__"))
+        throw new ScriptError("Class does not define __delitem__", target.range);
       new MethodValue(container, "__delitem__").call(stmt.range, e.fn, [NamedValue.of(index)], []);
     } else e.graph.insertNode(e.graph.create("aten::Delete", [container, index], 0).setSourceRange(target.range));
   }

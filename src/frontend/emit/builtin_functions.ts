@@ -31,7 +31,12 @@ def gt(a : ${scalar}, b : Tensor) -> Tensor:
 def ge(a : ${scalar}, b : Tensor) -> Tensor:
   return b <= a
 `;
-const TUPLE_LENGTHS = [["single", 1], ["pair", 2], ["triple", 3], ["quadruple", 4]] as const;
+const TUPLE_LENGTHS = [
+  ["single", 1],
+  ["pair", 2],
+  ["triple", 3],
+  ["quadruple", 4],
+] as const;
 
 function sources(): [namespace: string, source: string][] {
   const list: [string, string][] = [];
@@ -43,9 +48,14 @@ function sources(): [namespace: string, source: string][] {
     }
   }
   for (const rhs of ["number", "Tensor"]) {
-    list.push(["aten", `\ndef floordiv(self : Tensor, other : ${rhs}) -> Tensor:\n  return torch.floor_divide(self, other)\n`]);
+    list.push([
+      "aten",
+      `\ndef floordiv(self : Tensor, other : ${rhs}) -> Tensor:\n  return torch.floor_divide(self, other)\n`,
+    ]);
   }
-  list.push(["aten", `
+  list.push([
+    "aten",
+    `
 def _assert_int_or_pair(vals: List[int], name: str, message: str):
   pass
 def list_with_default(out_size: List[int], defaults: List[int]):
@@ -59,14 +69,20 @@ def device(type: str):
   return torch.device(type)
 def type(self: Tensor, dtype: int, non_blocking: bool=False, copy: bool=False) -> Tensor:
   return self.to(dtype, non_blocking, copy)
-`]);
-  list.push(["aten", `
+`,
+  ]);
+  list.push([
+    "aten",
+    `
 def _assert(condition : Tensor, message : str):
   assert bool(condition), message
 def __contains__(self: str, key: str):
     return self.find(key, 0, len(self)) != -1
-`]);
-  list.push(["prim", `
+`,
+  ]);
+  list.push([
+    "prim",
+    `
 def ndim(a : Tensor) -> int:
   return a.dim()
 def T(a : Tensor) -> Tensor:
@@ -79,7 +95,8 @@ def mH(a : Tensor) -> Tensor:
   return a.mH
 def shape(a : Tensor) -> List[int]:
   return a.size()
-`]);
+`,
+  ]);
   return list;
 }
 

@@ -37,7 +37,13 @@ export interface CompileOptions {
 let builtinCleanup: ((graph: Graph) => void) | undefined;
 
 /** Compiles `def` into `fn.graph` and sets the schema. Throws ScriptError with the range at fault. */
-export function defineFunction(fn: ScriptFunction, def: Def, resolver: Resolver, self: Self | undefined, options: CompileOptions): void {
+export function defineFunction(
+  fn: ScriptFunction,
+  def: Def,
+  resolver: Resolver,
+  self: Self | undefined,
+  options: CompileOptions,
+): void {
   builtinCleanup ??= options.cleanup;
   const atoms = fn.qualname.atoms;
   const name = self ? atoms.slice(-2).join(".") : fn.name;
@@ -47,12 +53,22 @@ export function defineFunction(fn: ScriptFunction, def: Def, resolver: Resolver,
     } catch (error) {
       if (error instanceof TorchScriptError) throw error;
       // source that torch stops at with an internal assertion of its own, or that nests too deeply for the stack
-      throw new ScriptError(`Cannot compile ${name}: ${error instanceof Error ? error.message : String(error)}`, def.range, { cause: error });
+      throw new ScriptError(
+        `Cannot compile ${name}: ${error instanceof Error ? error.message : String(error)}`,
+        def.range,
+        { cause: error },
+      );
     }
   });
 }
 
-function compile(fn: ScriptFunction, def: Def, resolver: Resolver, self: Self | undefined, options: CompileOptions): void {
+function compile(
+  fn: ScriptFunction,
+  def: Def,
+  resolver: Resolver,
+  self: Self | undefined,
+  options: CompileOptions,
+): void {
   const { graph } = fn;
   setOperatorVersion(graph, options.version);
   fn.setSchema(emitFunction(fn, def, resolver, options.types ?? new ScriptTypeParser(resolver), self));
@@ -75,11 +91,20 @@ export function nativeResolver(cu?: CompilationUnit): Resolver {
 }
 
 /** Functions of a text, which may call each other; compiled when first asked for. */
-export function defineSource(text: string, cleanup: (graph: Graph) => void, cu = new CompilationUnit(), filename = "<string>"): ScriptFunction[] {
+export function defineSource(
+  text: string,
+  cleanup: (graph: Graph) => void,
+  cu = new CompilationUnit(),
+  filename = "<string>",
+): ScriptFunction[] {
   const resolver = nativeResolver(cu);
   const options: CompileOptions = { cu, cleanup };
   return parseDefinitions(new Source(text, filename, 1), false).map((def) =>
-    cu.addFunction(new ScriptFunction(new QualifiedName(def.name.name), undefined, (fn) => defineFunction(fn, def, resolver, undefined, options))),
+    cu.addFunction(
+      new ScriptFunction(new QualifiedName(def.name.name), undefined, (fn) =>
+        defineFunction(fn, def, resolver, undefined, options),
+      ),
+    ),
   );
 }
 setSourceCompiler((source) => defineSource(source, (graph) => builtinCleanup?.(graph)));

@@ -18,7 +18,11 @@ function inScope(e: EmitContext, tree: Expr & { kind: "ListComp" | "DictComp" },
 }
 
 /** `[element for target in iter]`. */
-export function emitListComprehension(e: EmitContext, tree: Expr & { kind: "ListComp" }, hint: Type | undefined): Value {
+export function emitListComprehension(
+  e: EmitContext,
+  tree: Expr & { kind: "ListComp" },
+  hint: Type | undefined,
+): Value {
   const { graph } = e;
   const { range } = tree;
   // over an unrolled iterable of length 0 it stays a list of tensors
@@ -49,13 +53,24 @@ export function emitListComprehension(e: EmitContext, tree: Expr & { kind: "List
     else if (!refined || refined.kind === "Any") refined = T.listOf(unified);
     list.setType(refined);
     if (refined.kind === "List") out.setType(refined.element);
-    emitBuiltinCall(range, graph, "aten::append", [NamedValue.of(out, "", range)], [], NamedValue.of(list, "self", range));
+    emitBuiltinCall(
+      range,
+      graph,
+      "aten::append",
+      [NamedValue.of(out, "", range)],
+      [],
+      NamedValue.of(list, "self", range),
+    );
   });
   return list;
 }
 
 /** `{key: value for target in iter}`. */
-export function emitDictComprehension(e: EmitContext, tree: Expr & { kind: "DictComp" }, hint: Type | undefined): Value {
+export function emitDictComprehension(
+  e: EmitContext,
+  tree: Expr & { kind: "DictComp" },
+  hint: Type | undefined,
+): Value {
   const { graph } = e;
   const { range } = tree;
   const dict = graph.insertNode(graph.create("prim::DictConstruct")).output.setType(T.dictOf(T.StringT, T.TensorT));
@@ -72,7 +87,10 @@ export function emitDictComprehension(e: EmitContext, tree: Expr & { kind: "Dict
     const key = e.parts.expr(e, tree.key);
     const value = e.parts.expr(e, tree.value);
     if (key.type.kind === "Union") {
-      throw new ScriptError(`Dicts may only contain homogeneous keys, but the type of the first generated key was ${T.typeReprStr(key.type)}`, range);
+      throw new ScriptError(
+        `Dicts may only contain homogeneous keys, but the type of the first generated key was ${T.typeReprStr(key.type)}`,
+        range,
+      );
     }
     if (firstKey && !T.typesEqual(firstKey, key.type)) {
       throw new ScriptError(
@@ -84,7 +102,10 @@ export function emitDictComprehension(e: EmitContext, tree: Expr & { kind: "Dict
     firstKey = key.type;
     if (refined?.kind === "Dict" && candidates.length === 0) {
       let text = "";
-      for (const [what, actual, wanted] of [["key", key.type, refined.key], ["value", value.type, refined.value]] as const) {
+      for (const [what, actual, wanted] of [
+        ["key", key.type, refined.key],
+        ["value", value.type, refined.value],
+      ] as const) {
         const whyNot: T.WhyNot = { text: "" };
         if (!T.isSubtypeOf(actual, wanted, whyNot)) {
           text += `Dict type annotation \`${T.typeReprStr(refined)}\` did not match the type of an actual ${what} type \`${T.typeReprStr(actual)}\`\n${whyNot.text}`;

@@ -15,20 +15,30 @@ import { SpecialFormValue, asSimple } from "./sugared_value.ts";
 
 const NOTHING = new RefinementSet();
 
-function constantCondition(e: EmitContext, range: SourceRange, outcome: boolean, refinements: RefinementSet): CondValue {
+function constantCondition(
+  e: EmitContext,
+  range: SourceRange,
+  outcome: boolean,
+  refinements: RefinementSet,
+): CondValue {
   return { value: insertConstant(e.graph, outcome, T.BoolT, range), refinements, staticIf: outcome };
 }
 
 /** A condition of an if, a while or a logical operator. */
 export function emitCondition(e: EmitContext, tree: Expr): CondValue {
   if (tree.kind === "Binary") {
-    if (tree.op === "and" || tree.op === "or") return emitShortCircuit(e, tree.range, tree.left, tree.right, tree.op === "or");
+    if (tree.op === "and" || tree.op === "or")
+      return emitShortCircuit(e, tree.range, tree.left, tree.right, tree.op === "or");
     if (tree.op === "is" || tree.op === "is not") return emitIs(e, tree);
   }
   if (tree.kind === "Unary" && tree.op === "not") {
     const inner = emitCondition(e, tree.operand);
     const value = insertOp(e.graph, "aten::__not__", [inner.value], tree.range);
-    return { value, refinements: inner.refinements.not(), staticIf: inner.staticIf === undefined ? undefined : !inner.staticIf };
+    return {
+      value,
+      refinements: inner.refinements.not(),
+      staticIf: inner.staticIf === undefined ? undefined : !inner.staticIf,
+    };
   }
   if (tree.kind === "Apply") {
     const { callee, args } = tree;
@@ -55,13 +65,17 @@ export function emitCondition(e: EmitContext, tree: Expr): CondValue {
 }
 
 function checkTwoArguments(tree: Expr & { kind: "Apply" }, name: string): void {
-  if (tree.args.length !== 2) throw new ScriptError(`${name} expected exactly 2 arguments but found ${tree.args.length}`, tree.range);
+  if (tree.args.length !== 2)
+    throw new ScriptError(`${name} expected exactly 2 arguments but found ${tree.args.length}`, tree.range);
   if (tree.kwargs.length > 0) throw new ScriptError(`${name} takes no keyword arguments`, tree.range);
 }
 
 function canBeNone(value: Value): "always" | "maybe" | "never" {
   if (value.node.mustBeNone()) return "always";
-  return value.type.kind === "Optional" || (value.type.kind === "Union" && value.type.members.some((m) => m.kind === "None")) ? "maybe" : "never";
+  return value.type.kind === "Optional" ||
+    (value.type.kind === "Union" && value.type.members.some((m) => m.kind === "None"))
+    ? "maybe"
+    : "never";
 }
 
 function emitIs(e: EmitContext, tree: Expr & { kind: "Binary" }): CondValue {
@@ -107,7 +121,11 @@ function emitShortCircuit(e: EmitContext, range: SourceRange, first: Expr, secon
   let outcome: boolean | undefined;
   if (left.staticIf === isOr || staticIf === isOr) outcome = isOr;
   else if (left.staticIf !== undefined && staticIf !== undefined) outcome = !isOr;
-  return { value, refinements: isOr ? left.refinements.or(refinements) : left.refinements.and(refinements), staticIf: outcome };
+  return {
+    value,
+    refinements: isOr ? left.refinements.or(refinements) : left.refinements.and(refinements),
+    staticIf: outcome,
+  };
 }
 
 /** Gives variables their narrower types. */
@@ -119,7 +137,13 @@ export function insertRefinements(e: EmitContext, range: SourceRange, set: Refin
 }
 
 /** `prim::If` whose branches give one value each. */
-export function emitIfExpr(e: EmitContext, range: SourceRange, condition: CondValue, yes: () => Value, no: () => Value): Value {
+export function emitIfExpr(
+  e: EmitContext,
+  range: SourceRange,
+  condition: CondValue,
+  yes: () => Value,
+  no: () => Value,
+): Value {
   const node = e.graph.insertNode(e.graph.create("prim::If", [], 0).setSourceRange(range));
   node.addInput(condition.value);
   const blocks = [node.addBlock(), node.addBlock()] as const;
@@ -135,7 +159,10 @@ export function emitIfExpr(e: EmitContext, range: SourceRange, condition: CondVa
   const noType = blocks[1].outputs[0]!.type;
   const unified = T.unifyTypes(yesType, noType);
   if (!unified) {
-    throw new ScriptError(`if-expression's true branch has type ${T.typeReprStr(yesType)} but false branch has type ${T.typeReprStr(noType)}`, range);
+    throw new ScriptError(
+      `if-expression's true branch has type ${T.typeReprStr(yesType)} but false branch has type ${T.typeReprStr(noType)}`,
+      range,
+    );
   }
   return node.addOutput().setType(unified);
 }
@@ -163,7 +190,10 @@ export function emitToBool(e: EmitContext, range: SourceRange, value: Value): Va
     throw new ScriptError(`Could not cast value of type ${T.typeReprStr(value.type)} to bool`, range);
   }
   if (!out || !T.isSubtypeOf(out.type, T.BoolT)) {
-    throw new ScriptError(`expected a bool expression for condition but found ${out ? T.typeReprStr(out.type) : "nothing"}`, range);
+    throw new ScriptError(
+      `expected a bool expression for condition but found ${out ? T.typeReprStr(out.type) : "nothing"}`,
+      range,
+    );
   }
   return out;
 }
@@ -223,7 +253,13 @@ export function emitIsInstance(e: EmitContext, object: Expr, classes: Expr): Con
 }
 
 /** An if statement: only the chosen branch where the condition is static. */
-export function emitIfElse(e: EmitContext, range: SourceRange, condition: CondValue, yes: readonly Stmt[], no: readonly Stmt[]): void {
+export function emitIfElse(
+  e: EmitContext,
+  range: SourceRange,
+  condition: CondValue,
+  yes: readonly Stmt[],
+  no: readonly Stmt[],
+): void {
   const { graph } = e;
   if (condition.staticIf !== undefined) {
     insertRefinements(e, range, condition.staticIf ? condition.refinements : condition.refinements.not());
@@ -247,7 +283,13 @@ export function emitIfElse(e: EmitContext, range: SourceRange, condition: CondVa
 
   // variables are those of the function, as long as both branches define them
   const mutated = new Set<string>();
-  const collect = (own: EmitContext["env"], others: EmitContext["env"], otherBlock: Block, otherExits: boolean, which: string): void => {
+  const collect = (
+    own: EmitContext["env"],
+    others: EmitContext["env"],
+    otherBlock: Block,
+    otherExits: boolean,
+    which: string,
+  ): void => {
     for (const name of own.definedVariables()) {
       const defined = graph.withInsertPoint(otherBlock, () => others.findInAnyFrame(name));
       if (defined || otherExits) mutated.add(name);
@@ -270,7 +312,8 @@ export function emitIfElse(e: EmitContext, range: SourceRange, condition: CondVa
     yesValue ??= placeholder(yesBlock, noValue!.type);
     noValue ??= placeholder(noBlock, yesValue.type);
     const outer = asSimple(e.env.findInAnyFrame(name))?.type;
-    const defaultToUnion = outer !== undefined && (outer.kind === "Union" || outer.kind === "Optional" || outer.kind === "Number");
+    const defaultToUnion =
+      outer !== undefined && (outer.kind === "Union" || outer.kind === "Optional" || outer.kind === "Number");
     const unified = T.unifyTypes(yesValue.type, noValue.type, defaultToUnion);
     if (unified) {
       e.env.setType(name, unified);
@@ -286,4 +329,3 @@ export function emitIfElse(e: EmitContext, range: SourceRange, condition: CondVa
 function errorText(text: string, range: SourceRange): string {
   return `\n${new ScriptError(text, range).message}`;
 }
-

@@ -15,7 +15,8 @@ import { SimpleValue, asSimple, type SugaredValue } from "./sugared_value.ts";
 type Apply = Expr & { kind: "Apply" };
 
 function checkOneArgument(tree: Apply, args: readonly Expr[], kwargs: readonly KeywordArgument[], name: string): void {
-  if (args.length !== 1) throw new ScriptError(`${name} expected exactly 1 arguments but found ${args.length}`, tree.range);
+  if (args.length !== 1)
+    throw new ScriptError(`${name} expected exactly 1 arguments but found ${args.length}`, tree.range);
   if (kwargs.length > 0) throw new ScriptError(`${name} takes no keyword arguments`, tree.range);
 }
 
@@ -25,20 +26,28 @@ export function emitListCall(e: EmitContext, tree: Apply, hint: Type | undefined
   const { range } = tree;
   if (tree.args.length === 0) {
     const type = hint ?? T.listOf(T.TensorT);
-    if (type.kind !== "List") throw new ScriptError(`Expected list type annotation for list(), found ${T.typeReprStr(type)}`, range);
+    if (type.kind !== "List")
+      throw new ScriptError(`Expected list type annotation for list(), found ${T.typeReprStr(type)}`, range);
     return new SimpleValue(graph.insertNode(createList(graph, type.element, [])).output);
   }
   checkOneArgument(tree, tree.args, tree.kwargs, "list");
   const input = e.parts.sugared(e, tree.args[0]!, 1);
   const simple = asSimple(input);
-  if (simple && (simple.type.kind === "List" || simple.type.kind === "String")) return new SimpleValue(insertOp(graph, "aten::list", [simple], range));
+  if (simple && (simple.type.kind === "List" || simple.type.kind === "String"))
+    return new SimpleValue(insertOp(graph, "aten::list", [simple], range));
   // [elem for elem in iterable]
   const iterName = e.tempName("$_iter");
   e.env.setSugaredVar(range, iterName, input);
   const elemName = e.tempName("$_elem");
   const variable = (name: string): Expr => ({ kind: "Var", name: { name, range }, range });
   const elem = variable(elemName);
-  return new SimpleValue(e.parts.listComprehension(e, { kind: "ListComp", element: elem, target: elem, iter: variable(iterName), range }, hint));
+  return new SimpleValue(
+    e.parts.listComprehension(
+      e,
+      { kind: "ListComp", element: elem, target: elem, iter: variable(iterName), range },
+      hint,
+    ),
+  );
 }
 
 /** `dict(...)`: of nothing, a dict, pairs, a literal or a comprehension, with keywords. */
@@ -54,7 +63,11 @@ export function emitDictCall(e: EmitContext, given: Apply, hint: Type | undefine
       const value = e.parts.expr(e, kwarg.value);
       checkEntry(given, dict.type, key.type, value.type);
       const named = (v: Value, name: string): NamedValue => NamedValue.of(v, name, kwarg.range);
-      emitBuiltinCall(kwarg.range, graph, "aten::_set_item", [NamedValue.of(dict, "self", range), named(key, ""), named(value, "")]);
+      emitBuiltinCall(kwarg.range, graph, "aten::_set_item", [
+        NamedValue.of(dict, "self", range),
+        named(key, ""),
+        named(value, ""),
+      ]);
     }
   };
   // upstream makes the cast and goes on with the dict itself
@@ -91,10 +104,18 @@ export function emitDictCall(e: EmitContext, given: Apply, hint: Type | undefine
     }
   }
   const first = args[0];
-  if (first && ((first.kind === "Dict" && first.keys.length === 0) || (first.kind === "List" && first.elements.length === 0))) args = [];
+  if (
+    first &&
+    ((first.kind === "Dict" && first.keys.length === 0) || (first.kind === "List" && first.elements.length === 0))
+  )
+    args = [];
   if (args.length === 0 && kwargs.length === 0) {
     const type = refined ?? T.dictOf(T.StringT, T.TensorT);
-    if (type.kind !== "Dict") throw new ScriptError(`Expected a type annotation of Dict for dict constructor dict(), got ${T.typeStr(hint!)}`, range);
+    if (type.kind !== "Dict")
+      throw new ScriptError(
+        `Expected a type annotation of Dict for dict constructor dict(), got ${T.typeStr(hint!)}`,
+        range,
+      );
     return new SimpleValue(graph.insertNode(createDict(graph, type.key, type.value, [], [])).output);
   }
   if (args[0]?.kind === "DictComp") {
@@ -123,7 +144,14 @@ export function emitDictCall(e: EmitContext, given: Apply, hint: Type | undefine
   const key = variable(keyName);
   const value = variable(valueName);
   e.env.setSugaredVar(range, iterName, input);
-  const tree = { kind: "DictComp", key, value, target: { kind: "Tuple", elements: [key, value], range }, iter: variable(iterName), range } as const;
+  const tree = {
+    kind: "DictComp",
+    key,
+    value,
+    target: { kind: "Tuple", elements: [key, value], range },
+    iter: variable(iterName),
+    range,
+  } as const;
   const dict = e.parts.dictComprehension(e, tree, refined);
   addKeywords(dict);
   addUnionCast(dict);

@@ -19,7 +19,10 @@ export function refineHint(hint: Type, what: "List" | "Dict", range: SourceRange
   if (hint.kind === "Union") {
     const fitting = hint.members.filter(matches);
     if (!isDictCall && fitting.length === 0) {
-      throw new ScriptError(`Expected an Union type annotation with an inner ${what} type, but got ${T.typeReprStr(hint)}`, range);
+      throw new ScriptError(
+        `Expected an Union type annotation with an inner ${what} type, but got ${T.typeReprStr(hint)}`,
+        range,
+      );
     }
     if (fitting.length === 1) refined = fitting[0]!;
     else candidates = fitting;
@@ -58,11 +61,19 @@ export function chooseList(candidates: readonly Type[], hint: Type, element: Typ
 }
 
 /** The dict type of the candidates that holds keys and values of two types. */
-export function chooseDict(candidates: readonly Type[], hint: Type, key: Type, value: Type, range: SourceRange): DictType {
+export function chooseDict(
+  candidates: readonly Type[],
+  hint: Type,
+  key: Type,
+  value: Type,
+  range: SourceRange,
+): DictType {
   let chosen: DictType | undefined;
   for (const candidate of candidates) {
-    if (candidate.kind !== "Dict" || !T.isSubtypeOf(key, candidate.key) || !T.isSubtypeOf(value, candidate.value)) continue;
-    if (!chosen || (T.isSubtypeOf(chosen.key, candidate.key) && T.isSubtypeOf(chosen.value, candidate.value))) chosen = candidate;
+    if (candidate.kind !== "Dict" || !T.isSubtypeOf(key, candidate.key) || !T.isSubtypeOf(value, candidate.value))
+      continue;
+    if (!chosen || (T.isSubtypeOf(chosen.key, candidate.key) && T.isSubtypeOf(chosen.value, candidate.value)))
+      chosen = candidate;
   }
   if (!chosen) {
     throw new ScriptError(

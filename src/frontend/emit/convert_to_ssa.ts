@@ -165,7 +165,7 @@ class LoopContinuations {
 
 function eraseLoadsAndStores(block: Block, outer: Frame<Value> | undefined): void {
   const frame = new Frame<Value>(outer);
-  for (let node = block.first; node !== block.returnNode; ) {
+  for (let node = block.first; node !== block.returnNode;) {
     const next = node.next!;
     switch (node.kind) {
       case "prim::Store":

@@ -31,7 +31,8 @@ export class SimpleSelf implements Self {
 /** `__setstate__` without annotations takes what `__getstate__` gives. */
 function inferredStateType(def: Def, self: Self | undefined): Type | undefined {
   if (def.name.name !== "__setstate__" || !self || def.params.slice(1).some((p) => p.type)) return undefined;
-  if (def.params.length !== 2) throw new ScriptError(`Expected 2 arguments for \`__setstate__\`, got: ${def.params.length}`, def.range);
+  if (def.params.length !== 2)
+    throw new ScriptError(`Expected 2 arguments for \`__setstate__\`, got: ${def.params.length}`, def.range);
   const getstate = self.classType.findMethod("__getstate__");
   if (!getstate) {
     throw new ScriptError(
@@ -42,7 +43,13 @@ function inferredStateType(def: Def, self: Self | undefined): Type | undefined {
   return getstate.schema.returns[0]?.type;
 }
 
-function emitParameters(e: EmitContext, def: Def, self: Self | undefined, schema: FunctionSchema, block: Block): Argument[] {
+function emitParameters(
+  e: EmitContext,
+  def: Def,
+  self: Self | undefined,
+  schema: FunctionSchema,
+  block: Block,
+): Argument[] {
   const args: Argument[] = [];
   let params = def.params;
   if (schema.args.length !== params.length - (self ? 1 : 0)) {
@@ -83,7 +90,10 @@ export function emitDef(e: EmitContext, def: Def, self: Self | undefined, block:
   const declared = context.declaredReturn;
   if (!e.exitBlocks.has(block)) {
     if (declared && declared.kind !== "None") {
-      throw new ScriptError("Function was not annotated as having type None, but does not return along all paths", def.range);
+      throw new ScriptError(
+        "Function was not annotated as having type None, but does not return along all paths",
+        def.range,
+      );
     }
     e.graph.withInsertPoint(block, () => e.parts.returnNone(e, def.range));
   } else {
@@ -93,5 +103,12 @@ export function emitDef(e: EmitContext, def: Def, self: Self | undefined, block:
   const returned = context.mergedReturn!;
   // stands for the result until exits are transformed, so that the block has its type
   block.registerOutput(e.graph.insertNode(createUninitialized(e.graph, returned)).output);
-  return { name: def.name.name, overloadName: "", args, returns: [argument("", returned)], isVararg: false, isVarret: false };
+  return {
+    name: def.name.name,
+    overloadName: "",
+    args,
+    returns: [argument("", returned)],
+    isVararg: false,
+    isVarret: false,
+  };
 }

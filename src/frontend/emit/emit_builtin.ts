@@ -53,7 +53,9 @@ function overloads(name: string, version: number | undefined): FunctionSchema[] 
 function packOutputs(graph: Graph, values: readonly Value[], names: readonly string[] | undefined): Value {
   if (values.length === 1) return values[0]!;
   const elements: Type[] = values.map((v) => v.type);
-  return graph.insertNode(names ? createTuple(graph, values, { kind: "Tuple", elements, fieldNames: names }) : createTuple(graph, values)).output;
+  return graph.insertNode(
+    names ? createTuple(graph, values, { kind: "Tuple", elements, fieldNames: names }) : createTuple(graph, values),
+  ).output;
 }
 
 /** Inserts the node of an operator whose schema matched. */
@@ -115,6 +117,11 @@ export function emitBuiltinCall(
 
 /** `emitBuiltinCall` of plain values. */
 export function insertOp(graph: Graph, name: string, args: readonly Value[], range: SourceRange = FAKE_RANGE): Value {
-  return emitBuiltinCall(range, graph, name, args.map((v) => NamedValue.of(v)));
+  return emitBuiltinCall(
+    range,
+    graph,
+    name,
+    args.map((v) => NamedValue.of(v)),
+  );
 }
 setInsertOperator((graph, name, value, range) => insertOp(graph, name, [value], range));

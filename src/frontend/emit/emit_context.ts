@@ -36,7 +36,13 @@ export interface EmitterParts {
   returnNone(e: EmitContext, range: SourceRange): void;
   forLoop(e: EmitContext, targets: readonly Expr[], iters: readonly Expr[], range: SourceRange, body: () => void): void;
   /** Assigns meanings to targets; `binders`: how many targets are not starred. */
-  assign(e: EmitContext, targets: readonly Expr[], values: readonly SugaredValue[], range: SourceRange, binders: number): void;
+  assign(
+    e: EmitContext,
+    targets: readonly Expr[],
+    values: readonly SugaredValue[],
+    range: SourceRange,
+    binders: number,
+  ): void;
   index(e: EmitContext, range: SourceRange, input: Value, indices: readonly Value[]): Value;
   listComprehension(e: EmitContext, tree: Expr & { kind: "ListComp" }, hint: Type | undefined): Value;
   dictComprehension(e: EmitContext, tree: Expr & { kind: "DictComp" }, hint: Type | undefined): Value;
@@ -101,7 +107,9 @@ export class EmitContext {
     if (!known) this.literals.set(type.kind, (known = new Map()));
     const existing = known.get(key);
     if (existing) return existing;
-    const constant = this.graph.withInsertPoint(this.graph.block.first, () => insertConstant(this.graph, value, type, range));
+    const constant = this.graph.withInsertPoint(this.graph.block.first, () =>
+      insertConstant(this.graph, value, type, range),
+    );
     known.set(key, constant);
     return constant;
   }

@@ -31,7 +31,13 @@ const PARTS: EmitterParts = {
 };
 
 /** Emits a function into its graph, in the form before conversion to SSA; gives its schema. */
-export function emitFunction(fn: ScriptFunction, def: Def, resolver: Resolver, types: ScriptTypeParser, self: Self | undefined): FunctionSchema {
+export function emitFunction(
+  fn: ScriptFunction,
+  def: Def,
+  resolver: Resolver,
+  types: ScriptTypeParser,
+  self: Self | undefined,
+): FunctionSchema {
   const e = new EmitContext(fn, resolver, types, PARTS);
   e.defs.push({ declaredReturn: undefined, mergedReturn: undefined });
   if (self && def.params.length === 0) throw new ScriptError("methods must have a self argument", def.declRange);

@@ -87,15 +87,27 @@ export class Environment {
   setSugaredVar(range: SourceRange, name: string, value: SugaredValue, annotated?: Type): void {
     let simple = asSimple(value);
     // a value of an outer block keeps its namelessness: the name would only hold in here
-    if (simple && !simple.hasDebugName() && isMeaningfulName(name) && simple.node.owningBlock === this.block) simple.setDebugName(name);
+    if (simple && !simple.hasDebugName() && isMeaningfulName(name) && simple.node.owningBlock === this.block)
+      simple.setDebugName(name);
     const parent = this.findInParentFrame(name);
     if (parent) {
       if (annotated) {
-        throw new ScriptError(`Attempting to declare and annotate the type of variable '${name}' but it is already defined in an outer block`, range);
+        throw new ScriptError(
+          `Attempting to declare and annotate the type of variable '${name}' but it is already defined in an outer block`,
+          range,
+        );
       }
-      if (!simple) throw new ScriptError(`Cannot re-assign '${name}' to a value of type ${value.kind()} because ${name} ${FIRST_CLASS_ONLY}`, range);
+      if (!simple)
+        throw new ScriptError(
+          `Cannot re-assign '${name}' to a value of type ${value.kind()} because ${name} ${FIRST_CLASS_ONLY}`,
+          range,
+        );
       const simpleParent = asSimple(parent);
-      if (!simpleParent) throw new ScriptError(`Cannot re-assign '${name}' because it has type ${value.kind()} and ${name} ${FIRST_CLASS_ONLY}`, range);
+      if (!simpleParent)
+        throw new ScriptError(
+          `Cannot re-assign '${name}' because it has type ${value.kind()} and ${name} ${FIRST_CLASS_ONLY}`,
+          range,
+        );
       simple = this.convertForParent(range, name, simple, simpleParent.type);
     }
     if (!simple) {

@@ -32,7 +32,10 @@ class ExitTransformer {
     this.graph = graph;
     this.kind = kind;
     const constant = (value: boolean): Value => insertConstant(graph, value, T.BoolT);
-    [this.trueValue, this.falseValue] = graph.withInsertPoint(graph.block.first, () => [constant(true), constant(false)] as const);
+    [this.trueValue, this.falseValue] = graph.withInsertPoint(
+      graph.block.first,
+      () => [constant(true), constant(false)] as const,
+    );
     this.throwsValue = this.unit(T.BoolT);
   }
 
@@ -95,7 +98,7 @@ class ExitTransformer {
 
   private transformIf(node: Node): Exit {
     const yesBlock = node.blocks[0]!;
-  const noBlock = node.blocks[1]!;
+    const noBlock = node.blocks[1]!;
     let yes = this.transformBlock(yesBlock);
     let no = this.transformBlock(noBlock);
     const yesStatus = this.status(yes);
@@ -122,7 +125,7 @@ class ExitTransformer {
     guard.addInput(exit.taken);
     const exitBlock = guard.addBlock();
     const guarded = guard.addBlock();
-    for (let node = from; node !== block.returnNode; ) {
+    for (let node = from; node !== block.returnNode;) {
       const next = node.next!;
       node.moveBefore(guarded.returnNode);
       node = next;
@@ -143,7 +146,7 @@ class ExitTransformer {
   private deleteFrom(block: Block, from: Node): void {
     if (from === block.returnNode) return;
     // backwards, so that nothing is used any more when it goes
-    for (let node = block.returnNode.prev!; ; ) {
+    for (let node = block.returnNode.prev!; ;) {
       const previous = node.prev!;
       // outputs of the block may still name them
       for (const output of node.outputs) if (output.uses.length > 0) output.replaceAllUsesWith(this.unit(output.type));
@@ -164,7 +167,7 @@ class ExitTransformer {
     const outerTarget = this.target;
     if (this.isTarget(block)) this.target = block;
     let exit = this.wont();
-    for (let node = block.first; node !== block.returnNode; ) {
+    for (let node = block.first; node !== block.returnNode;) {
       const next = node.next!;
       switch (node.kind) {
         case "prim::RaiseException":
@@ -263,7 +266,7 @@ function inlineConsecutiveIf(first: Node): boolean {
 }
 
 function inlineConsecutiveIfs(block: Block): void {
-  for (let node = block.first; node !== block.returnNode; ) {
+  for (let node = block.first; node !== block.returnNode;) {
     for (const inner of node.blocks) inlineConsecutiveIfs(inner);
     if (!inlineConsecutiveIf(node)) node = node.next!;
   }
@@ -286,7 +289,7 @@ function wrapWithBlocks(graph: Graph): void {
     const wrapper = graph.create("prim::With", [], 0);
     const body = wrapper.addBlock();
     const exitBlock = wrapper.addBlock();
-    for (let node = enter.next!; node !== exit; ) {
+    for (let node = enter.next!; node !== exit;) {
       const next = node.next!;
       node.moveBefore(body.returnNode);
       node = next;

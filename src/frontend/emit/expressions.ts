@@ -92,7 +92,9 @@ function emitSimpleExpr(e: EmitContext, tree: Expr, hint: Type | undefined): Val
       return emitBinary(e, tree);
     case "Unary":
       if (tree.op === "not") return emitCondition(e, tree).value;
-      return tree.op === "-" ? emitUnary(e, tree, "__neg__", "aten::neg") : emitUnary(e, tree, "__invert__", "aten::bitwise_not");
+      return tree.op === "-"
+        ? emitUnary(e, tree, "__neg__", "aten::neg")
+        : emitUnary(e, tree, "__invert__", "aten::bitwise_not");
     case "Ternary":
       return emitTernary(e, tree, hint);
     case "List":
@@ -128,13 +130,20 @@ function emitBinary(e: EmitContext, tree: Expr & { kind: "Binary" }): Value {
       return emitCondition(e, { kind: "Unary", op: "not", operand: { ...tree, op: "in" }, range: tree.range }).value;
     case "//":
     case "@":
-      return emitBuiltinCall(tree.range, graph, tree.op === "@" ? "aten::matmul" : "aten::floordiv", operands.map((x) => e.named(x)));
+      return emitBuiltinCall(
+        tree.range,
+        graph,
+        tree.op === "@" ? "aten::matmul" : "aten::floordiv",
+        operands.map((x) => e.named(x)),
+      );
     case "%": {
       // the left operand is evaluated once to see its type, and again with the other, as upstream does
       const left = emitSugaredExpr(e, tree.left, 0).asValue(tree.left.range, e.fn);
       if (left.type.kind !== "String") return emitOverloadable(e, tree);
       const values = operands.map((x) => emitExpr(e, x));
-      return graph.insertNode(graph.create("aten::percentFormat", values).setSourceRange(tree.range)).output.setType(T.StringT);
+      return graph
+        .insertNode(graph.create("aten::percentFormat", values).setSourceRange(tree.range))
+        .output.setType(T.StringT);
     }
     default:
       return emitOverloadable(e, tree);

@@ -6,7 +6,8 @@ import { BuiltinFunction, SpecialFormValue, type SugaredValue } from "./sugared_
 
 const op = (name: string): SugaredValue => new BuiltinFunction(name);
 const form = (name: string): SugaredValue => new SpecialFormValue(name);
-const cast = (method: string, type: Type, operator: string): SugaredValue => new MagicMethod(method, new CastValue(type, operator));
+const cast = (method: string, type: Type, operator: string): SugaredValue =>
+  new MagicMethod(method, new CastValue(type, operator));
 const magic = (method: string, operator: string): SugaredValue => new MagicMethod(method, op(operator));
 
 // prettier-ignore

@@ -30,12 +30,19 @@ export function emitIndex(e: EmitContext, range: SourceRange, input: Value, indi
 }
 export { indexList as emitIndexList };
 
-function emitSliceOp(e: EmitContext, range: SourceRange, sliceable: Value, dim: Value | undefined, parts: readonly (Value | undefined)[]): Value {
+function emitSliceOp(
+  e: EmitContext,
+  range: SourceRange,
+  sliceable: Value,
+  dim: Value | undefined,
+  parts: readonly (Value | undefined)[],
+): Value {
   const { graph } = e;
   const [start, end, givenStep] = parts;
   if (sliceable.type.kind === "Tuple") return emitTupleSlice(e, range, sliceable, parts);
   const step = givenStep ?? insertConstant(graph, 1, T.IntT, range);
-  const bound = (value: Value | undefined, name: string): NamedValue => (value ? NamedValue.of(value, name, range) : NamedValue.constant(null, T.NoneT, name));
+  const bound = (value: Value | undefined, name: string): NamedValue =>
+    value ? NamedValue.of(value, name, range) : NamedValue.constant(null, T.NoneT, name);
   const args = [NamedValue.of(sliceable, "self", range)];
   if (dim) args.push(NamedValue.of(dim));
   args.push(bound(start, "start"), bound(end, "end"), NamedValue.of(step, "step", range));
@@ -57,7 +64,12 @@ export interface PartlyIndexed {
 }
 
 /** Applies int, None and slice indices; collects tensor indices by dimension. */
-export function emitIntAndSliceIndexing(e: EmitContext, range: SourceRange, sliceable: Value, indices: readonly Expr[]): PartlyIndexed {
+export function emitIntAndSliceIndexing(
+  e: EmitContext,
+  range: SourceRange,
+  sliceable: Value,
+  indices: readonly Expr[],
+): PartlyIndexed {
   const { graph } = e;
   const dims = new Array<number>(indices.length).fill(0);
   const values = new Array<Value | undefined>(indices.length).fill(undefined);
@@ -71,7 +83,13 @@ export function emitIntAndSliceIndexing(e: EmitContext, range: SourceRange, slic
     e.parts.sugared(e, tree, 1);
     let index = e.parts.expr(e, tree, tree.kind === "None" ? T.NoneT : undefined);
     if (index.type.kind === "List") {
-      index = emitBuiltinCall(FAKE_RANGE, graph, "aten::tensor", [NamedValue.of(index)], [NamedValue.constant(LONG, T.IntT, "dtype")]);
+      index = emitBuiltinCall(
+        FAKE_RANGE,
+        graph,
+        "aten::tensor",
+        [NamedValue.of(index)],
+        [NamedValue.constant(LONG, T.IntT, "dtype")],
+      );
     }
     values[at] = index;
     if (T.isSubtypeOf(index.type, T.NoneT)) return reverse ? dim : next;
@@ -90,7 +108,8 @@ export function emitIntAndSliceIndexing(e: EmitContext, range: SourceRange, slic
   for (; at < indices.length && indices[at]!.kind !== "Dots"; at++) dim = visit(indices[at]!, at, dim, false);
   let reverseDim = -1;
   for (let back = indices.length - 1; back > at; back--) {
-    if (indices[back]!.kind === "Dots") throw new ScriptError("An index can only have a single ellipsis ('...')", range);
+    if (indices[back]!.kind === "Dots")
+      throw new ScriptError("An index can only have a single ellipsis ('...')", range);
     reverseDim = visit(indices[back]!, back, reverseDim, true);
   }
 
@@ -101,7 +120,8 @@ export function emitIntAndSliceIndexing(e: EmitContext, range: SourceRange, slic
     const index = values[i];
     if (!index) {
       if (tree.kind === "Slice") sliced = emitSlice(e, range, sliced, dimValue(i), tree);
-    } else if (T.isSubtypeOf(index.type, T.NoneT)) sliced = insertOp(graph, "aten::unsqueeze", [sliced, dimValue(i)], range);
+    } else if (T.isSubtypeOf(index.type, T.NoneT))
+      sliced = insertOp(graph, "aten::unsqueeze", [sliced, dimValue(i)], range);
     else if (index.type.kind === "Int") sliced = insertOp(graph, "aten::select", [sliced, dimValue(i), index], range);
     else {
       while (tensors.length <= dims[i]!) tensors.push(undefined);
@@ -113,7 +133,10 @@ export function emitIntAndSliceIndexing(e: EmitContext, range: SourceRange, slic
 
 function emitMultidimSlicing(e: EmitContext, range: SourceRange, sliceable: Value, indices: readonly Expr[]): Value {
   if (!T.isSubtypeOf(sliceable.type, T.TensorT)) {
-    throw new ScriptError("Unsupported operation: attempted to use multidimensional indexing on a non-tensor type", range);
+    throw new ScriptError(
+      "Unsupported operation: attempted to use multidimensional indexing on a non-tensor type",
+      range,
+    );
   }
   const { sliced, tensors } = emitIntAndSliceIndexing(e, range, sliceable, indices);
   return tensors.length === 0 ? sliced : emitIndex(e, range, sliced, tensors);
@@ -138,14 +161,22 @@ function emitTupleIndex(e: EmitContext, range: SourceRange, tuple: Value, index:
     const [first] = elements;
     // a constant list became a tuple: one type, any index
     if (!first || !convertibleToList(type, T.listOf(first))) {
-      throw new ScriptError(`Cannot index into a ${T.typeReprStr(type)} with a non-integer literal because we cannot resolve the output type`, range);
+      throw new ScriptError(
+        `Cannot index into a ${T.typeReprStr(type)} with a non-integer literal because we cannot resolve the output type`,
+        range,
+      );
     }
     chosen = first;
   } else chosen = elements[tupleIndex(range, elements.length, Number(constant), false)]!;
   return e.graph.insertNode(createTupleIndex(e.graph, tuple, index, chosen)).output;
 }
 
-function emitTupleSlice(e: EmitContext, range: SourceRange, tuple: Value, parts: readonly (Value | undefined)[]): Value {
+function emitTupleSlice(
+  e: EmitContext,
+  range: SourceRange,
+  tuple: Value,
+  parts: readonly (Value | undefined)[],
+): Value {
   const length = tuple.type.kind === "Tuple" ? tuple.type.elements.length : 0;
   const [beginValue, endValue, stepValue] = parts;
   const constant = (value: Value): number => {
@@ -163,7 +194,13 @@ function emitTupleSlice(e: EmitContext, range: SourceRange, tuple: Value, parts:
   };
   const begin = limit(beginValue, backward ? Infinity : 0);
   const end = limit(endValue, backward ? -Infinity : Infinity);
-  const count = backward ? (end < begin ? Math.floor((begin - end - 1) / -step) + 1 : 0) : begin < end ? Math.floor((end - begin - 1) / step) + 1 : 0;
+  const count = backward
+    ? end < begin
+      ? Math.floor((begin - end - 1) / -step) + 1
+      : 0
+    : begin < end
+      ? Math.floor((end - begin - 1) / step) + 1
+      : 0;
   return e.graph.insertNode(createTupleSlice(e.graph, tuple, begin, step, count)).output;
 }
 
@@ -173,7 +210,8 @@ export function emitSubscript(e: EmitContext, tree: SubscriptExpr, hint: Type | 
   const { indices, range } = tree;
   const valueRange = tree.value.range;
   const [only] = indices;
-  if (indices.length !== 1 || !only) return new SimpleValue(emitMultidimSlicing(e, range, meaning.asValue(valueRange, e.fn), indices));
+  if (indices.length !== 1 || !only)
+    return new SimpleValue(emitMultidimSlicing(e, range, meaning.asValue(valueRange, e.fn), indices));
   if (only.kind === "Slice") {
     if (meaning.kind() === "module") {
       const tuple = meaning.asTupleValue(valueRange, e.fn).asValue(valueRange, e.fn);
@@ -186,7 +224,9 @@ export function emitSubscript(e: EmitContext, tree: SubscriptExpr, hint: Type | 
   }
   const sliceable = meaning.asValue(valueRange, e.fn);
   const index = e.parts.sugared(e, only, 1).asValue(valueRange, e.fn);
-  if (sliceable.type.kind === "Tuple") return new SimpleValue(emitTupleIndex(e, range, meaning.asValue(valueRange, e.fn), index));
-  if (T.isSubtypeOf(sliceable.type, T.TensorT)) return new SimpleValue(emitMultidimSlicing(e, range, sliceable, indices));
+  if (sliceable.type.kind === "Tuple")
+    return new SimpleValue(emitTupleIndex(e, range, meaning.asValue(valueRange, e.fn), index));
+  if (T.isSubtypeOf(sliceable.type, T.TensorT))
+    return new SimpleValue(emitMultidimSlicing(e, range, sliceable, indices));
   return meaning.getitem(range, e.fn, index, hint);
 }

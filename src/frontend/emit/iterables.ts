@@ -22,7 +22,11 @@ export class RangeValue extends SugaredValue {
   constructor(range: SourceRange, fn: ScriptFunction, inputs: readonly Value[], length?: number) {
     super();
     inputs.forEach((input, i) => {
-      if (input.type.kind !== "Int") throw new ScriptError(`all inputs of range must be ints, found ${T.typeReprStr(input.type)} in argument ${i}`, range);
+      if (input.type.kind !== "Int")
+        throw new ScriptError(
+          `all inputs of range must be ints, found ${T.typeReprStr(input.type)} in argument ${i}`,
+          range,
+        );
     });
     const { graph } = fn;
     const int = (value: number): Value => insertConstant(graph, value, T.IntT, range);
@@ -78,8 +82,12 @@ export class IterableTree extends SugaredValue {
     const length = child.staticLength();
     if (this.children.length === 0) this.unrollLength = length;
     else if ((this.unrollLength === undefined) !== (length === undefined)) {
-      throw new ScriptError("Can not iterate over a module list or tuple with a value that does not have a statically determinable length\n", range);
-    } else if (length !== undefined && this.unrollLength !== undefined) this.unrollLength = Math.min(length, this.unrollLength);
+      throw new ScriptError(
+        "Can not iterate over a module list or tuple with a value that does not have a statically determinable length\n",
+        range,
+      );
+    } else if (length !== undefined && this.unrollLength !== undefined)
+      this.unrollLength = Math.min(length, this.unrollLength);
     this.children.push(child);
   }
   private leaves(): SugaredValue[] {

@@ -32,13 +32,15 @@ export function unionHint(hint: Type | undefined): Type | undefined {
 export function emitListLiteral(e: EmitContext, tree: Expr, values: readonly Value[], hint: Type | undefined): Value {
   const { graph } = e;
   // An empty literal may become any list as an argument, and is List[Tensor] otherwise.
-  if (values.length === 0 && !hint) return graph.insertNode(graph.create("prim::EmptyListLiteral")).output.setType(T.listOf(T.TensorT));
+  if (values.length === 0 && !hint)
+    return graph.insertNode(graph.create("prim::EmptyListLiteral")).output.setType(T.listOf(T.TensorT));
   let element: Type = T.TensorT;
   const narrowed = hint && refineHint(hint, "List", tree.range);
   const candidates = narrowed?.candidates ?? [];
   if (narrowed && candidates.length === 0) {
     if (narrowed.refined.kind === "List") element = narrowed.refined.element;
-    else if (narrowed.refined.kind !== "Any") throw new ScriptError(`Expected an annotation of type List but got ${T.typeReprStr(hint)}`, tree.range);
+    else if (narrowed.refined.kind !== "Any")
+      throw new ScriptError(`Expected an annotation of type List but got ${T.typeReprStr(hint)}`, tree.range);
   }
   if (candidates.length > 0 && values.length === 0) {
     throw new ScriptError(
@@ -48,7 +50,11 @@ export function emitListLiteral(e: EmitContext, tree: Expr, values: readonly Val
   }
   if (values.length > 0) {
     const elementHint = narrowed?.refined.kind === "List" ? narrowed.refined.element : undefined;
-    const unified = T.unifyTypeList(values.map((v) => v.type), true, elementHint)!;
+    const unified = T.unifyTypeList(
+      values.map((v) => v.type),
+      true,
+      elementHint,
+    )!;
     if (narrowed && candidates.length === 0 && narrowed.refined.kind === "List" && !T.isSubtypeOf(unified, element)) {
       throw new ScriptError(
         `List type annotation \`${T.typeReprStr(narrowed.refined)}\` did not match the types of the given list elements, which were unified to ${T.typeReprStr(unified)}`,
@@ -86,7 +92,8 @@ export function emitDictLiteral(e: EmitContext, tree: Expr & { kind: "Dict" }, h
     }
     valueType = T.unifyTypes(valueType!, values[i]!.type, true)!;
   });
-  const natural = (): Type => (keys.length === 0 ? T.dictOf(T.StringT, T.TensorT) : T.dictOf(keys[0]!.type, valueType!));
+  const natural = (): Type =>
+    keys.length === 0 ? T.dictOf(T.StringT, T.TensorT) : T.dictOf(keys[0]!.type, valueType!);
   let refined: Type;
   if (hint) {
     const narrowed = refineHint(hint, "Dict", tree.range);
@@ -101,7 +108,8 @@ export function emitDictLiteral(e: EmitContext, tree: Expr & { kind: "Dict" }, h
       refined = chooseDict(narrowed.candidates, hint, keys[0]!.type, valueType!, tree.range);
     }
   } else refined = natural();
-  if (refined.kind !== "Dict") throw new ScriptError(`Expected an annotation of type Dict but got ${T.typeReprStr(refined)}`, tree.range);
+  if (refined.kind !== "Dict")
+    throw new ScriptError(`Expected an annotation of type Dict but got ${T.typeReprStr(refined)}`, tree.range);
   if (values.length > 0) {
     if (!T.typesEqual(refined.key, keys[0]!.type)) {
       throw new ScriptError(

@@ -43,7 +43,8 @@ function emitLoop(e: EmitContext, range: SourceRange, { iterable, condition }: L
       if (iterable) {
         const current = iterable.value.getitem(range, e.fn, counter).asValue(range, e.fn);
         validateTargets(iterable.targets, range);
-        const targets: readonly Expr[] = iterable.targets.length > 1 ? [{ kind: "Tuple", elements: iterable.targets, range }] : iterable.targets;
+        const targets: readonly Expr[] =
+          iterable.targets.length > 1 ? [{ kind: "Tuple", elements: iterable.targets, range }] : iterable.targets;
         e.parts.assign(e, targets, [new SimpleValue(current)], range, 1);
       }
       body();
@@ -52,7 +53,13 @@ function emitLoop(e: EmitContext, range: SourceRange, { iterable, condition }: L
 }
 
 /** One copy of the body per element, without a frame of its own: elements may have different types. */
-function emitUnrolledLoop(e: EmitContext, range: SourceRange, iterable: SugaredValue, targets: readonly Expr[], body: () => void): void {
+function emitUnrolledLoop(
+  e: EmitContext,
+  range: SourceRange,
+  iterable: SugaredValue,
+  targets: readonly Expr[],
+  body: () => void,
+): void {
   const length = iterable.staticLength();
   internalAssert(length !== undefined, "an unrolled loop of unknown length");
   e.withLoopStatus("unrolled", () => {
@@ -66,7 +73,13 @@ function emitUnrolledLoop(e: EmitContext, range: SourceRange, iterable: SugaredV
 }
 
 /** A for loop or the loop of a comprehension. */
-export function emitForLoop(e: EmitContext, targets: readonly Expr[], iters: readonly Expr[], range: SourceRange, body: () => void): void {
+export function emitForLoop(
+  e: EmitContext,
+  targets: readonly Expr[],
+  iters: readonly Expr[],
+  range: SourceRange,
+  body: () => void,
+): void {
   if (iters.length !== 1) throw new ScriptError("List of iterables is not supported currently", range);
   const value = e.parts.sugared(e, iters[0]!, 1).iter(range, e.fn);
   if (value.staticLength() === undefined) emitLoop(e, range, { iterable: { value, targets } }, body);

@@ -17,7 +17,13 @@ export class NamedValue {
   private readonly constant: unknown;
   private readonly constantType: Type;
 
-  private constructor(known: Value | undefined, constant: unknown, constantType: Type, name?: string, range?: SourceRange) {
+  private constructor(
+    known: Value | undefined,
+    constant: unknown,
+    constantType: Type,
+    name?: string,
+    range?: SourceRange,
+  ) {
     this.known = known;
     this.constant = constant;
     this.constantType = constantType;

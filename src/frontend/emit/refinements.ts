@@ -42,7 +42,11 @@ function intersection(a: readonly Refinement[], b: readonly Refinement[]): Refin
   return a.filter((r) => {
     const other = b.find((o) => o.name === r.name);
     // upstream compares the addresses of the types
-    return other !== undefined && (other.type === r.type || (r.type.kind === other.type.kind && typesEqual(r.type, other.type) && isSingleton(r.type)));
+    return (
+      other !== undefined &&
+      (other.type === r.type ||
+        (r.type.kind === other.type.kind && typesEqual(r.type, other.type) && isSingleton(r.type)))
+    );
   });
 }
 

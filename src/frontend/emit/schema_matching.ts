@@ -49,12 +49,27 @@ export function convertibleToList(type: Type, list: Type): boolean {
 }
 
 // what tensors, Scalars and bools become where a number of a known type is asked for
-const FROM_TENSOR: Readonly<Record<string, string>> = { Float: "aten::FloatImplicit", Complex: "aten::ComplexImplicit", Int: "aten::IntImplicit", Number: "aten::ScalarImplicit" };
-const FROM_NUMBER: Readonly<Record<string, string>> = { Float: "aten::Float", Complex: "aten::Complex", Int: "aten::Int" };
+const FROM_TENSOR: Readonly<Record<string, string>> = {
+  Float: "aten::FloatImplicit",
+  Complex: "aten::ComplexImplicit",
+  Int: "aten::IntImplicit",
+  Number: "aten::ScalarImplicit",
+};
+const FROM_NUMBER: Readonly<Record<string, string>> = {
+  Float: "aten::Float",
+  Complex: "aten::Complex",
+  Int: "aten::Int",
+};
 const FROM_BOOL: Readonly<Record<string, string>> = { Float: "aten::Float", Int: "aten::Int", Number: "aten::Int" };
 
 /** Converts a value implicitly towards `wanted`; the result may still not fit. */
-export function tryConvertToType(range: SourceRange, graph: Graph, wanted: Type, given: Value, allowConversions: boolean): Value {
+export function tryConvertToType(
+  range: SourceRange,
+  graph: Graph,
+  wanted: Type,
+  given: Value,
+  allowConversions: boolean,
+): Value {
   let value = given;
   if (wanted.kind === "Optional" && value.type.kind !== "Optional" && !T.isSubtypeOf(value.type, T.NoneT)) {
     return tryConvertToType(range, graph, wanted.element, value, allowConversions);
@@ -72,7 +87,9 @@ export function tryConvertToType(range: SourceRange, graph: Graph, wanted: Type,
     }
     if (wanted.kind === "Tuple" && !T.isSubtypeOf(tuple, wanted) && wanted.elements.length === tuple.elements.length) {
       const unpacked = unpackTuple(graph, value);
-      const converted = wanted.elements.map((type, i) => tryConvertToType(range, graph, type, unpacked[i]!, allowConversions));
+      const converted = wanted.elements.map((type, i) =>
+        tryConvertToType(range, graph, type, unpacked[i]!, allowConversions),
+      );
       value = graph.insertNode(createTuple(graph, converted)).output;
     }
   }
@@ -82,7 +99,8 @@ export function tryConvertToType(range: SourceRange, graph: Graph, wanted: Type,
   else if (value.type.kind === "Number") conversion = FROM_NUMBER[wanted.kind];
   else if (value.type.kind === "Bool") conversion = FROM_BOOL[wanted.kind];
   if (conversion !== undefined) value = insertOperator(graph, conversion, value, range);
-  if (T.isSubtypeOf(value.type, T.StringT) && T.isSubtypeOf(wanted, T.DeviceT)) return insertOperator(graph, "aten::device", value, range);
+  if (T.isSubtypeOf(value.type, T.StringT) && T.isSubtypeOf(wanted, T.DeviceT))
+    return insertOperator(graph, "aten::device", value, range);
   return value;
 }
 
@@ -99,7 +117,13 @@ class Attempt {
   private readonly failures: string[] | undefined;
   private readonly env: TypeEnv = new Map();
 
-  constructor(schema: FunctionSchema, range: SourceRange, graph: Graph, allowConversions: boolean, failures: string[] | undefined) {
+  constructor(
+    schema: FunctionSchema,
+    range: SourceRange,
+    graph: Graph,
+    allowConversions: boolean,
+    failures: string[] | undefined,
+  ) {
     this.schema = schema;
     this.range = range;
     this.graph = graph;
@@ -121,11 +145,17 @@ class Attempt {
     const actual = value.type;
     const mismatch = matchTypeVariables(arg.type, actual, this.env);
     if (mismatch !== undefined) {
-      return this.fail(() => `Could not match type ${T.typeReprStr(actual)} to ${T.typeReprStr(arg.type)} in argument '${arg.name}': ${mismatch}.\n`);
+      return this.fail(
+        () =>
+          `Could not match type ${T.typeReprStr(actual)} to ${T.typeReprStr(arg.type)} in argument '${arg.name}': ${mismatch}.\n`,
+      );
     }
     const wanted = T.evalTypeVariables(arg.type, this.env);
     if (!wanted) {
-      return this.fail(() => `Type variables in type ${T.typeReprStr(arg.type)} could not be inferred from actual type ${T.typeReprStr(actual)}`);
+      return this.fail(
+        () =>
+          `Type variables in type ${T.typeReprStr(arg.type)} could not be inferred from actual type ${T.typeReprStr(actual)}`,
+      );
     }
     value = tryConvertToType(this.range, graph, wanted, value, this.allowConversions);
     const whyNot: T.WhyNot | undefined = this.failures ? { text: "" } : undefined;
@@ -149,7 +179,11 @@ class Attempt {
     return this.graph.insertNode(createList(this.graph, element, values)).output;
   }
 
-  run(args: readonly NamedValue[], kwargs: readonly NamedValue[], givenSelf: NamedValue | undefined): MatchedSchema | undefined {
+  run(
+    args: readonly NamedValue[],
+    kwargs: readonly NamedValue[],
+    givenSelf: NamedValue | undefined,
+  ): MatchedSchema | undefined {
     const { schema, graph } = this;
     if (isBlocked(schema)) return undefined;
     let self = givenSelf;
@@ -181,7 +215,8 @@ class Attempt {
         const index = findInputWithName(arg.name, kwargs, isAten);
         if (index !== undefined) {
           actual = kwargs[index]!;
-          if (usedKwargs.has(index)) return this.fail(() => `Argument ${actual.name} specified twice in schema, submit a bug report!\n`);
+          if (usedKwargs.has(index))
+            return this.fail(() => `Argument ${actual.name} specified twice in schema, submit a bug report!\n`);
           usedKwargs.add(index);
         } else if (arg.hasDefault) {
           actual = NamedValue.constant(arg.defaultValue, arg.type);
@@ -199,7 +234,9 @@ class Attempt {
     for (let i = 0; i < kwargs.length; i++) {
       if (usedKwargs.has(i)) continue;
       const { name } = kwargs[i]!;
-      return this.fail(() => `Keyword argument ${name} ${schema.args.some((a) => a.name === name) ? "specified twice" : "unknown"}.\n`);
+      return this.fail(
+        () => `Keyword argument ${name} ${schema.args.some((a) => a.name === name) ? "specified twice" : "unknown"}.\n`,
+      );
     }
     const returnTypes = schema.returns.map((r) => {
       const type = T.evalTypeVariables(r.type, this.env);
@@ -230,7 +267,14 @@ function isBlocked(schema: FunctionSchema): boolean {
 }
 
 /** Matches one schema; throws ScriptError that says why it does not match. */
-export function matchSchema(schema: FunctionSchema, range: SourceRange, graph: Graph, args: readonly NamedValue[], kwargs: readonly NamedValue[], self?: NamedValue): MatchedSchema {
+export function matchSchema(
+  schema: FunctionSchema,
+  range: SourceRange,
+  graph: Graph,
+  args: readonly NamedValue[],
+  kwargs: readonly NamedValue[],
+  self?: NamedValue,
+): MatchedSchema {
   const failures: string[] = [];
   const matched = new Attempt(schema, range, graph, true, failures).run(args, kwargs, self);
   if (!matched) throw new ScriptError(failures.join(""), range);
@@ -253,11 +297,18 @@ export function matchSchemas(
     for (const allowConversions of [false, true]) {
       failures = [];
       for (let i = 0; i < schemas.length; i++) {
-        const matched = new Attempt(schemas[i]!, range, graph, allowConversions, explain ? failures : undefined).run(args, kwargs, self);
+        const matched = new Attempt(schemas[i]!, range, graph, allowConversions, explain ? failures : undefined).run(
+          args,
+          kwargs,
+          self,
+        );
         if (matched) return [i, matched];
       }
     }
   }
   const list = failures.join("").replace(/^/gm, "  ").replace(/  $/, "");
-  throw new ScriptError(`Arguments for call are not valid.\nThe following variants are available:\n${list}\nThe original call is`, range);
+  throw new ScriptError(
+    `Arguments for call are not valid.\nThe following variants are available:\n${list}\nThe original call is`,
+    range,
+  );
 }

@@ -2,7 +2,15 @@
 import { ScriptError } from "../../base/errors.ts";
 import * as T from "../../core/type.ts";
 import type { Type } from "../../core/type.ts";
-import { createNone, createObject, createTuple, createUninitialized, insertToList, insertUncheckedCast, unpackTuple } from "../../ir/build_nodes.ts";
+import {
+  createNone,
+  createObject,
+  createTuple,
+  createUninitialized,
+  insertToList,
+  insertUncheckedCast,
+  unpackTuple,
+} from "../../ir/build_nodes.ts";
 import type { Value } from "../../ir/graph.ts";
 import type { Expr } from "../ast.ts";
 import { emitArguments, emitDeferred, emitKeywords } from "./calls.ts";
@@ -19,13 +27,20 @@ type Apply = Expr & { kind: "Apply" };
 type Form = (e: EmitContext, tree: Apply, hint: Type | undefined) => SugaredValue;
 
 function calleeName(tree: Apply): string {
-  return tree.callee.kind === "Var" ? tree.callee.name.name : tree.callee.kind === "Select" ? tree.callee.selector.name : "this function";
+  return tree.callee.kind === "Var"
+    ? tree.callee.name.name
+    : tree.callee.kind === "Select"
+      ? tree.callee.selector.name
+      : "this function";
 }
 
 function checkArguments(tree: Apply, min: number, max = min): void {
   const count = tree.args.length;
   if (count < min || count > max) {
-    const what = min === max ? `expected exactly ${min} arguments but found ${count}` : `expected to have number of arguments between ${min} and ${max} but found ${count}`;
+    const what =
+      min === max
+        ? `expected exactly ${min} arguments but found ${count}`
+        : `expected to have number of arguments between ${min} and ${max} but found ${count}`;
     throw new ScriptError(`${calleeName(tree)} ${what}`, tree.range);
   }
   if (tree.kwargs.length > 0) throw new ScriptError(`${calleeName(tree)} takes no keyword arguments`, tree.range);
@@ -42,7 +57,10 @@ function emitAnnotate(e: EmitContext, tree: Apply): SugaredValue {
   let value = tryConvertToType(tree.range, e.graph, type, e.parts.expr(e, tree.args[1]!, type), true);
   const whyNot: T.WhyNot = { text: "" };
   if (!T.isSubtypeOf(value.type, type, whyNot)) {
-    throw new ScriptError(`expected an expression of type ${T.typeReprStr(type)} but found ${T.typeReprStr(value.type)}\n${whyNot.text}`, bracketRange(tree.callee.range, tree.args));
+    throw new ScriptError(
+      `expected an expression of type ${T.typeReprStr(type)} but found ${T.typeReprStr(value.type)}\n${whyNot.text}`,
+      bracketRange(tree.callee.range, tree.args),
+    );
   }
   // None that remembers what it could have been
   if (mayBeNone(type) && T.isSubtypeOf(value.type, T.NoneT)) {
@@ -68,8 +86,10 @@ function emitGetAttr(e: EmitContext, tree: Apply): SugaredValue {
   checkArguments(tree, 2, 3);
   const object = e.parts.sugared(e, tree.args[0]!, 1);
   const selector = tree.args[1]!;
-  if (selector.kind !== "String") throw new ScriptError("getattr's second argument must be a string literal", tree.range);
-  if (tree.args.length === 2 || object.hasAttr(tree.range, e.fn, selector.value)) return object.attr(tree.range, e.fn, selector.value);
+  if (selector.kind !== "String")
+    throw new ScriptError("getattr's second argument must be a string literal", tree.range);
+  if (tree.args.length === 2 || object.hasAttr(tree.range, e.fn, selector.value))
+    return object.attr(tree.range, e.fn, selector.value);
   return e.parts.sugared(e, tree.args[2]!, 1);
 }
 
@@ -104,7 +124,8 @@ function emitToList(e: EmitContext, tree: Apply, hint: Type | undefined): Sugare
 function emitNew(e: EmitContext, tree: Apply): SugaredValue {
   if (tree.args.length !== 1) throw new ScriptError("Only one argument to __new__ allowed", tree.range);
   const cls = e.parts.sugared(e, tree.args[0]!, 1);
-  if (!(cls instanceof ClassValue)) throw new ScriptError(`Expected class value as argument to __new__, got ${cls.kind()} instead`, tree.range);
+  if (!(cls instanceof ClassValue))
+    throw new ScriptError(`Expected class value as argument to __new__, got ${cls.kind()} instead`, tree.range);
   return new SimpleValue(e.graph.insertNode(createObject(e.graph, cls.type)).setSourceRange(tree.range).output);
 }
 
@@ -113,10 +134,12 @@ function emitEnumerate(e: EmitContext, tree: Apply): SugaredValue {
   const value = (x: Expr): Value => e.parts.sugared(e, x, 1).asValue(range, e.fn);
   if (args.length === 0) throw new ScriptError("enumerate expected at least 1 arguments, got 0", range);
   let start = args.length === 2 ? value(args[1]!) : undefined;
-  if (args.length + kwargs.length > 2) throw new ScriptError(`enumerate expected at most 2 arguments, got ${args.length + kwargs.length}`, range);
+  if (args.length + kwargs.length > 2)
+    throw new ScriptError(`enumerate expected at most 2 arguments, got ${args.length + kwargs.length}`, range);
   const [keyword] = kwargs;
   if (keyword) {
-    if (keyword.name.name !== "start") throw new ScriptError(`enumerate expected kwarg name 'start', got '${keyword.name.name}'`, range);
+    if (keyword.name.name !== "start")
+      throw new ScriptError(`enumerate expected kwarg name 'start', got '${keyword.name.name}'`, range);
     start = value(keyword.value);
   }
   const end = e.literal(MAX_TRIP_COUNT, MAX_TRIP_COUNT, T.IntT, range);
@@ -141,9 +164,12 @@ function emitGetItem(e: EmitContext, tree: Apply): SugaredValue {
   const { range } = tree;
   if (tree.callee.kind !== "Select") throw new ScriptError("__getitem__ must be called on a tensor", range);
   const self = e.parts.sugared(e, tree.callee.value, 1).asValue(range, e.fn);
-  if (tree.args.length !== 1) throw new ScriptError(`__getitem__ expected exactly 1 arguments, got ${tree.args.length}`, range);
+  if (tree.args.length !== 1)
+    throw new ScriptError(`__getitem__ expected exactly 1 arguments, got ${tree.args.length}`, range);
   const index = e.parts.sugared(e, tree.args[0]!, 1).asValue(range, e.fn);
-  return new SimpleValue(e.parts.index(e, range, self, index.type.kind === "Tuple" ? unpackTuple(e.graph, index) : [index]));
+  return new SimpleValue(
+    e.parts.index(e, range, self, index.type.kind === "Tuple" ? unpackTuple(e.graph, index) : [index]),
+  );
 }
 
 function unsupported(name: string): Form {
@@ -159,20 +185,29 @@ const FORMS: ReadonlyMap<string, Form> = new Map<string, Form>([
   ["prim::annotate", emitAnnotate],
   ["prim::unchecked_cast", emitUncheckedCast],
   ["prim::GetAttr", emitGetAttr],
-  ["prim::Uninitialized", (e, tree) => {
-    checkArguments(tree, 1);
-    const type = e.types.parseTypeFromExpr(tree.args[0]!);
-    return new SimpleValue(e.graph.insertNode(createUninitialized(e.graph, type)).setSourceRange(tree.range).output);
-  }],
+  [
+    "prim::Uninitialized",
+    (e, tree) => {
+      checkArguments(tree, 1);
+      const type = e.types.parseTypeFromExpr(tree.args[0]!);
+      return new SimpleValue(e.graph.insertNode(createUninitialized(e.graph, type)).setSourceRange(tree.range).output);
+    },
+  ],
   ["prim::TupleConstruct", emitTupleCall],
-  ["prim::isinstance", (e, tree) => {
-    checkArguments(tree, 2);
-    return new SimpleValue(e.parts.isInstance(e, tree.args[0]!, tree.args[1]!).value);
-  }],
-  ["prim::HasAttr", (e, tree) => {
-    checkArguments(tree, 2);
-    return new SimpleValue(e.parts.hasAttr(e, tree.args[0]!, tree.args[1]!).value);
-  }],
+  [
+    "prim::isinstance",
+    (e, tree) => {
+      checkArguments(tree, 2);
+      return new SimpleValue(e.parts.isInstance(e, tree.args[0]!, tree.args[1]!).value);
+    },
+  ],
+  [
+    "prim::HasAttr",
+    (e, tree) => {
+      checkArguments(tree, 2);
+      return new SimpleValue(e.parts.hasAttr(e, tree.args[0]!, tree.args[1]!).value);
+    },
+  ],
   ["prim::tolist", emitToList],
   ["prim::CreateObject", emitNew],
   ["prim::range", (e, tree) => new RangeValue(tree.range, e.fn, toValues(e.graph, emitArguments(e, tree.args)))],
@@ -187,9 +222,13 @@ const FORMS: ReadonlyMap<string, Form> = new Map<string, Form>([
 ]);
 
 /** Evaluates the call of a special form. */
-export function emitSpecialForm(e: EmitContext, value: SpecialFormValue, tree: Apply, hint: Type | undefined): SugaredValue {
+export function emitSpecialForm(
+  e: EmitContext,
+  value: SpecialFormValue,
+  tree: Apply,
+  hint: Type | undefined,
+): SugaredValue {
   const form = FORMS.get(value.form);
   if (!form) throw new ScriptError(`unknown special form: ${value.form}`, tree.range);
   return form(e, tree, hint);
 }
-

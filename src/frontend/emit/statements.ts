@@ -88,9 +88,13 @@ export function emitReturn(e: EmitContext, tree: Expr, range: SourceRange): void
   let value = e.parts.expr(e, tree, declared);
   if (declared) {
     // a forgotten return must not become a tensor
-    if (!(T.isSubtypeOf(value.type, T.TensorT) && T.isSubtypeOf(value.type, T.NoneT))) value = tryConvertToType(range, e.graph, declared, value, true);
+    if (!(T.isSubtypeOf(value.type, T.TensorT) && T.isSubtypeOf(value.type, T.NoneT)))
+      value = tryConvertToType(range, e.graph, declared, value, true);
     if (!T.isSubtypeOf(value.type, declared)) {
-      throw new ScriptError(`Return value was annotated as having type ${T.typeReprStr(declared)} but is actually of type ${T.typeReprStr(value.type)}`, range);
+      throw new ScriptError(
+        `Return value was annotated as having type ${T.typeReprStr(declared)} but is actually of type ${T.typeReprStr(value.type)}`,
+        range,
+      );
     }
   } else {
     const sofar = def.mergedReturn ?? value.type;
@@ -147,8 +151,13 @@ function emitWith(e: EmitContext, stmt: Stmt & { kind: "With" }): void {
     if (cls.kind !== "Class") throw new ScriptError("With item expression must return an object", range);
     const enter = cls.findMethod("__enter__");
     const exit = cls.findMethod("__exit__");
-    if (!enter || !exit) throw new ScriptError("Object returned by with item expression does not define __enter__ and __exit__ methods", range);
-    if (enter.schema.args.length !== 1) throw new ScriptError("__enter__ must have only one argument and one return value", range);
+    if (!enter || !exit)
+      throw new ScriptError(
+        "Object returned by with item expression does not define __enter__ and __exit__ methods",
+        range,
+      );
+    if (enter.schema.args.length !== 1)
+      throw new ScriptError("__enter__ must have only one argument and one return value", range);
     if (exit.schema.args.length !== 4) throw new ScriptError("__exit__ must have four arguments", range);
     exit.schema.args.forEach((arg, i) => {
       if (i > 0 && arg.type.kind !== "Any") {

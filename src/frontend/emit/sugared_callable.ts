@@ -38,7 +38,10 @@ function defineCallee(callee: ScriptFunction, what: "function" | "method", range
     callee.ensureDefined();
   } catch (error) {
     if (error instanceof ScriptError && error.range === undefined && error.reason.includes("is called recursively")) {
-      throw new ScriptError(` ${what} '${callee.name}' is called recursively. Recursive calls are not supported`, range);
+      throw new ScriptError(
+        ` ${what} '${callee.name}' is called recursively. Recursive calls are not supported`,
+        range,
+      );
     }
     throw error;
   }
@@ -54,7 +57,12 @@ export class FunctionValue extends SugaredValue {
   kind(): string {
     return "function";
   }
-  override call(range: SourceRange, fn: ScriptFunction, args: readonly NamedValue[], kwargs: readonly NamedValue[]): SugaredValue {
+  override call(
+    range: SourceRange,
+    fn: ScriptFunction,
+    args: readonly NamedValue[],
+    kwargs: readonly NamedValue[],
+  ): SugaredValue {
     defineCallee(this.callee, "function", range);
     const matched = matchSchema(this.callee.schema, range, fn.graph, args, kwargs);
     const output = insertFunctionCall(fn.graph, this.callee, matched.inputs, matched.returnTypes[0] ?? T.NoneT);
@@ -104,8 +112,19 @@ export class MethodValue extends SugaredValue {
     if (method instanceof ScriptFunction) defineCallee(method, "method", range);
     return method.schema;
   }
-  override call(range: SourceRange, fn: ScriptFunction, args: readonly NamedValue[], kwargs: readonly NamedValue[]): SugaredValue {
-    const [, matched] = matchSchemas([this.schema(range)], range, fn.graph, [NamedValue.of(this.self), ...args], kwargs);
+  override call(
+    range: SourceRange,
+    fn: ScriptFunction,
+    args: readonly NamedValue[],
+    kwargs: readonly NamedValue[],
+  ): SugaredValue {
+    const [, matched] = matchSchemas(
+      [this.schema(range)],
+      range,
+      fn.graph,
+      [NamedValue.of(this.self), ...args],
+      kwargs,
+    );
     const output = insertMethodCall(fn.graph, this.name, matched.inputs, matched.returnTypes[0] ?? T.NoneT);
     output.node.setSourceRange(range);
     return new SimpleValue(output);
@@ -124,7 +143,12 @@ export class PrintValue extends SugaredValue {
   kind(): string {
     return "print";
   }
-  override call(range: SourceRange, fn: ScriptFunction, args: readonly NamedValue[], kwargs: readonly NamedValue[]): SugaredValue {
+  override call(
+    range: SourceRange,
+    fn: ScriptFunction,
+    args: readonly NamedValue[],
+    kwargs: readonly NamedValue[],
+  ): SugaredValue {
     if (kwargs.length > 0) throw new ScriptError("print doesn't accept any keyword arguments", range);
     fn.graph.insertNode(fn.graph.create("prim::Print", toValues(fn.graph, args), 0).setSourceRange(range));
     return new NoneValue();
@@ -138,14 +162,23 @@ export class CastValue extends BuiltinFunction {
     super(operator);
     this.type = type;
   }
-  override call(range: SourceRange, fn: ScriptFunction, args: readonly NamedValue[], kwargs: readonly NamedValue[], binders: number): SugaredValue {
+  override call(
+    range: SourceRange,
+    fn: ScriptFunction,
+    args: readonly NamedValue[],
+    kwargs: readonly NamedValue[],
+    binders: number,
+  ): SugaredValue {
     if (args.length === 1 && kwargs.length === 0) {
       const { graph } = fn;
       // made in any case, as upstream does
       const zero = insertConstant(graph, 0, T.IntT);
       const value = args[0]!.value(graph);
       if (T.isSubtypeOf(value.type, this.type)) return new SimpleValue(value);
-      if (this.type.kind === "Bool" && (T.isSubtypeOf(value.type, T.AnyListT) || T.isSubtypeOf(value.type, T.StringT) || value.type.kind === "Dict")) {
+      if (
+        this.type.kind === "Bool" &&
+        (T.isSubtypeOf(value.type, T.AnyListT) || T.isSubtypeOf(value.type, T.StringT) || value.type.kind === "Dict")
+      ) {
         const length = insertOp(graph, "aten::len", [value], range);
         return new SimpleValue(insertOp(graph, "aten::gt", [length, zero], range));
       }
@@ -166,10 +199,18 @@ class TensorCastValue extends SugaredValue {
   kind(): string {
     return "Cast";
   }
-  override call(range: SourceRange, fn: ScriptFunction, args: readonly NamedValue[], kwargs: readonly NamedValue[]): SugaredValue {
-    if (args.length > 0 || kwargs.length > 0) throw new ScriptError("args.empty() && kwargs.empty() INTERNAL ASSERT FAILED: casts take no arguments", range);
+  override call(
+    range: SourceRange,
+    fn: ScriptFunction,
+    args: readonly NamedValue[],
+    kwargs: readonly NamedValue[],
+  ): SugaredValue {
+    if (args.length > 0 || kwargs.length > 0)
+      throw new ScriptError("args.empty() && kwargs.empty() INTERNAL ASSERT FAILED: casts take no arguments", range);
     const dtype = insertConstant(fn.graph, this.dtype, T.IntT, range);
-    return new SimpleValue(emitBuiltinCall(range, fn.graph, "aten::to", [], [this.self, NamedValue.of(dtype, "dtype", range)]));
+    return new SimpleValue(
+      emitBuiltinCall(range, fn.graph, "aten::to", [], [this.self, NamedValue.of(dtype, "dtype", range)]),
+    );
   }
 }
 setCallables(
@@ -189,10 +230,17 @@ export class MagicMethod extends SugaredValue {
   kind(): string {
     return this.method;
   }
-  override call(range: SourceRange, fn: ScriptFunction, args: readonly NamedValue[], kwargs: readonly NamedValue[], binders: number): SugaredValue {
+  override call(
+    range: SourceRange,
+    fn: ScriptFunction,
+    args: readonly NamedValue[],
+    kwargs: readonly NamedValue[],
+    binders: number,
+  ): SugaredValue {
     if (args.length > 0) {
       const self = args[0]!.value(fn.graph);
-      if (self.type.kind === "Class") return new SimpleValue(self).attr(range, fn, this.method).call(range, fn, args.slice(1), kwargs, binders);
+      if (self.type.kind === "Class")
+        return new SimpleValue(self).attr(range, fn, this.method).call(range, fn, args.slice(1), kwargs, binders);
     }
     return this.base.call(range, fn, args, kwargs, binders);
   }
@@ -208,7 +256,13 @@ export class ClassValue extends SugaredValue {
   kind(): string {
     return T.typeStr(this.type);
   }
-  override call(range: SourceRange, fn: ScriptFunction, args: readonly NamedValue[], kwargs: readonly NamedValue[], binders: number): SugaredValue {
+  override call(
+    range: SourceRange,
+    fn: ScriptFunction,
+    args: readonly NamedValue[],
+    kwargs: readonly NamedValue[],
+    binders: number,
+  ): SugaredValue {
     const self = fn.graph.insertNode(createObject(fn.graph, this.type)).setSourceRange(range).output;
     if (!this.type.findMethod("__init__")) {
       throw new ScriptError(`Class ${this.type.name.name} does not have an __init__ function defined`, range);
@@ -221,7 +275,8 @@ export class ClassValue extends SugaredValue {
     // a module's code calls the hooks of its submodules through their class
     const hook = [...this.type.forwardHooks, ...this.type.forwardPreHooks].find((h) => h.name === field);
     if (hook instanceof ScriptFunction) return new FunctionValue(hook);
-    if (field !== "__new__") throw new ScriptError(`Tried to lookup unknown attribute on class ${T.annotationStr(this.type)}`, range);
+    if (field !== "__new__")
+      throw new ScriptError(`Tried to lookup unknown attribute on class ${T.annotationStr(this.type)}`, range);
     return new SpecialFormValue("prim::CreateObject");
   }
 }
@@ -240,13 +295,22 @@ export class NamedTupleConstructor extends SugaredValue {
     const { fieldNames = [], elements, fieldDefaults = [], name } = this.type;
     const firstDefault = elements.length - fieldDefaults.length;
     const args = fieldNames.map((field, i) =>
-      i < firstDefault ? argument(field, elements[i]!) : argument(field, elements[i]!, { hasDefault: true, defaultValue: fieldDefaults[i - firstDefault] }),
+      i < firstDefault
+        ? argument(field, elements[i]!)
+        : argument(field, elements[i]!, { hasDefault: true, defaultValue: fieldDefaults[i - firstDefault] }),
     );
     return { name: name?.name ?? "", overloadName: "", args, returns: [], isVararg: false, isVarret: false };
   }
-  override call(range: SourceRange, fn: ScriptFunction, args: readonly NamedValue[], kwargs: readonly NamedValue[]): SugaredValue {
+  override call(
+    range: SourceRange,
+    fn: ScriptFunction,
+    args: readonly NamedValue[],
+    kwargs: readonly NamedValue[],
+  ): SugaredValue {
     const matched = matchSchema(this.schema(), range, fn.graph, args, kwargs);
-    return new SimpleValue(fn.graph.insertNode(createTuple(fn.graph, matched.inputs, this.type).setSourceRange(range)).output);
+    return new SimpleValue(
+      fn.graph.insertNode(createTuple(fn.graph, matched.inputs, this.type).setSourceRange(range)).output,
+    );
   }
 }
 
@@ -297,7 +361,8 @@ export class SugaredEnumClass extends SugaredValue {
     return "EnumClass";
   }
   override attr(range: SourceRange, fn: ScriptFunction, field: string): SugaredValue {
-    if (!this.type.members.some(([name]) => name === field)) throw new ScriptError(`${T.typeReprStr(this.type)}' has no attribute '${field}'`, range);
+    if (!this.type.members.some(([name]) => name === field))
+      throw new ScriptError(`${T.typeReprStr(this.type)}' has no attribute '${field}'`, range);
     return new SimpleValue(insertConstant(fn.graph, enumValue(this.type, field), this.type, range));
   }
   override iter(range: SourceRange, fn: ScriptFunction): SugaredValue {

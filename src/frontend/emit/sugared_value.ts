@@ -5,7 +5,14 @@ import { schemasFor } from "../../core/operator_registry.ts";
 import * as T from "../../core/type.ts";
 import type { Type } from "../../core/type.ts";
 import {
-  createEnumName, createEnumValue, createGetAttr, createListUnpack, createSetAttr, createTuple, createTupleIndex, unpackTuple,
+  createEnumName,
+  createEnumValue,
+  createGetAttr,
+  createListUnpack,
+  createSetAttr,
+  createTuple,
+  createTupleIndex,
+  unpackTuple,
 } from "../../ir/build_nodes.ts";
 import { constantInt, insertConstant } from "../../ir/constants.ts";
 import type { ScriptFunction } from "../../ir/function.ts";
@@ -43,7 +50,13 @@ export abstract class SugaredValue {
     throw new ScriptError(`${this.kind()} cannot be used as a tuplevalue`, range);
   }
   /** `this(args, kwargs)`. `binders`: number of names the result is bound to. */
-  call(range: SourceRange, _fn: ScriptFunction, _args: readonly NamedValue[], _kwargs: readonly NamedValue[], _binders: number): SugaredValue {
+  call(
+    range: SourceRange,
+    _fn: ScriptFunction,
+    _args: readonly NamedValue[],
+    _kwargs: readonly NamedValue[],
+    _binders: number,
+  ): SugaredValue {
     throw new ScriptError(`cannot call a ${this.kind()}`, range);
   }
   /** What a loop over it runs over. */
@@ -78,7 +91,16 @@ export function setCallables(method: typeof methodOf, cast: typeof tensorCast): 
 
 /** Tensor methods that cast, with the number of the dtype (`c10::ScalarType`). */
 const CAST_METHODS: ReadonlyMap<string, number> = new Map([
-  ["byte", 0], ["char", 1], ["short", 2], ["int", 3], ["long", 4], ["half", 5], ["float", 6], ["double", 7], ["cfloat", 9], ["cdouble", 10],
+  ["byte", 0],
+  ["char", 1],
+  ["short", 2],
+  ["int", 3],
+  ["long", 4],
+  ["half", 5],
+  ["float", 6],
+  ["double", 7],
+  ["cfloat", 9],
+  ["cdouble", 10],
 ]);
 
 const prim = (names: string): [string, string][] => names.split(" ").map((n) => [n, `prim::${n}`]);
@@ -87,7 +109,9 @@ const aten = (names: string): [string, string][] => names.split(" ").map((n) => 
 const PROPERTIES: Readonly<Record<string, ReadonlyMap<string, string>>> = {
   Optional: new Map(prim("unchecked_unwrap_optional")),
   Tensor: new Map([
-    ...prim("dtype device grad data shape is_cuda is_cpu is_xla is_xpu is_sparse is_sparse_csr is_mkldnn is_mps is_mtia is_quantized is_vulkan is_ipu is_meta is_nested requires_grad layout T H is_maia itemsize nbytes ndim name"),
+    ...prim(
+      "dtype device grad data shape is_cuda is_cpu is_xla is_xpu is_sparse is_sparse_csr is_mkldnn is_mps is_mtia is_quantized is_vulkan is_ipu is_meta is_nested requires_grad layout T H is_maia itemsize nbytes ndim name",
+    ),
     ...aten("is_leaf mT mH real imag retains_grad"),
   ]),
   Device: new Map(prim("type index")),
@@ -114,10 +138,14 @@ export class SimpleValue extends SugaredValue {
       case "Tuple":
         return unpackTuple(graph, value).map((v) => new SimpleValue(v));
       case "List":
-        if (sizeHint === undefined) throw new ScriptError("cannot statically infer the expected size of a list in this context", range);
+        if (sizeHint === undefined)
+          throw new ScriptError("cannot statically infer the expected size of a list in this context", range);
         return graph.insertNode(createListUnpack(graph, value, sizeHint)).outputs.map((v) => new SimpleValue(v));
       case "AnyTuple":
-        throw new ScriptError("Provided tuple is not fully defined/refined including its element types, please provide a value of type like Tuple[int, int]", range);
+        throw new ScriptError(
+          "Provided tuple is not fully defined/refined including its element types, please provide a value of type like Tuple[int, int]",
+          range,
+        );
       default:
         throw new ScriptError(`${T.typeReprStr(value.type)} cannot be used as a tuple`, range);
     }
@@ -137,7 +165,9 @@ export class SimpleValue extends SugaredValue {
     const own = this.attributeOfType(range, fn, field);
     if (own) return own;
     const self = NamedValue.of(value, "self", range);
-    const builtin = (field === "type" ? BuiltinFunction.tryCreate("aten::to", self) : undefined) ?? BuiltinFunction.tryCreate(`aten::${field}`, self);
+    const builtin =
+      (field === "type" ? BuiltinFunction.tryCreate("aten::to", self) : undefined) ??
+      BuiltinFunction.tryCreate(`aten::${field}`, self);
     if (builtin) return builtin;
     if (isTensor && field === "tolist") return new SpecialFormValue("prim::tolist");
     // the operator of subscripts has another name
@@ -163,7 +193,8 @@ export class SimpleValue extends SugaredValue {
         return new SimpleValue(insertOp(graph, "prim::awaitable_wait", [value], range)).attr(range, fn, field);
       case "Class": {
         if (type.findMethod(field)) return methodOf(value, field);
-        if (type.findSlot(field) !== undefined) return new SimpleValue(graph.insertNode(createGetAttr(graph, value, field)).output);
+        if (type.findSlot(field) !== undefined)
+          return new SimpleValue(graph.insertNode(createGetAttr(graph, value, field)).output);
         const property = type.findProperty(field);
         return property && methodOf(value, property.getter.name).call(range, fn, [], [], 1);
       }
@@ -180,19 +211,27 @@ export class SimpleValue extends SugaredValue {
 
   override hasAttr(range: SourceRange, _fn: ScriptFunction, field: string): boolean {
     const { type } = this.value;
-    if (type.kind === "Class") return type.findMethod(field) !== undefined || type.findSlot(field) !== undefined || type.constants.has(field);
+    if (type.kind === "Class")
+      return type.findMethod(field) !== undefined || type.findSlot(field) !== undefined || type.constants.has(field);
     if (type.kind === "Tuple") {
       if (type.fieldNames) return type.fieldNames.includes(field);
-      throw new ScriptError(`hasattr's first argument must be a object or NamedTuple, but got a normal Tuple ${T.typeReprStr(type)} instead`, range);
+      throw new ScriptError(
+        `hasattr's first argument must be a object or NamedTuple, but got a normal Tuple ${T.typeReprStr(type)} instead`,
+        range,
+      );
     }
-    throw new ScriptError(`hasattr's first argument must be an object or NamedTuple, got ${T.typeReprStr(type)} instead`, range);
+    throw new ScriptError(
+      `hasattr's first argument must be an object or NamedTuple, got ${T.typeReprStr(type)} instead`,
+      range,
+    );
   }
 
   override setAttr(range: SourceRange, fn: ScriptFunction, field: string, newValue: Value): void {
     const { value } = this;
     const { graph } = fn;
     const cls = value.type;
-    if (cls.kind !== "Class") throw new ScriptError(`Tried to set an attribute: ${field} on a non-class: ${T.typeReprStr(cls)}`, range);
+    if (cls.kind !== "Class")
+      throw new ScriptError(`Tried to set an attribute: ${field} on a non-class: ${T.typeReprStr(cls)}`, range);
     let expected = cls.findAttribute(field);
     if (!expected) {
       // `__init__` of the class itself declares attributes by assigning them
@@ -206,7 +245,10 @@ export class SimpleValue extends SugaredValue {
         cls.addAttribute(field, newValue.type);
         expected = newValue.type;
         if (graph.insertPoint.owningBlock !== graph.block) {
-          throw new ScriptError("First assignment cannot be in a control-flow block. Initialize the field at the top level first", range);
+          throw new ScriptError(
+            "First assignment cannot be in a control-flow block. Initialize the field at the top level first",
+            range,
+          );
         }
       } else {
         const property = cls.findProperty(field);
@@ -215,23 +257,37 @@ export class SimpleValue extends SugaredValue {
           return;
         }
         if (property) throw new ScriptError(`Tried to set read-only attribute: ${field}`, range);
-        throw new ScriptError(`Tried to set nonexistent attribute: ${field}. Did you forget to initialize it in __init__()?`, range);
+        throw new ScriptError(
+          `Tried to set nonexistent attribute: ${field}. Did you forget to initialize it in __init__()?`,
+          range,
+        );
       }
     }
     if (!T.isSubtypeOf(newValue.type, expected)) {
-      throw new ScriptError(`Wrong type for attribute assignment. Expected ${T.typeReprStr(expected)} but got ${T.typeReprStr(newValue.type)}`, range);
+      throw new ScriptError(
+        `Wrong type for attribute assignment. Expected ${T.typeReprStr(expected)} but got ${T.typeReprStr(newValue.type)}`,
+        range,
+      );
     }
     graph.insertNode(createSetAttr(graph, value, field, newValue));
   }
 
-  override call(range: SourceRange, fn: ScriptFunction, args: readonly NamedValue[], kwargs: readonly NamedValue[], binders: number): SugaredValue {
-    if (this.value.type.kind === "Class") return this.attr(range, fn, "__call__").call(range, fn, args, kwargs, binders);
+  override call(
+    range: SourceRange,
+    fn: ScriptFunction,
+    args: readonly NamedValue[],
+    kwargs: readonly NamedValue[],
+    binders: number,
+  ): SugaredValue {
+    if (this.value.type.kind === "Class")
+      return this.attr(range, fn, "__call__").call(range, fn, args, kwargs, binders);
     return super.call(range, fn, args, kwargs, binders);
   }
 
   override len(range: SourceRange, fn: ScriptFunction): Value {
     const { type } = this.value;
-    if (type.kind === "List" || type.kind === "String" || T.isSubtypeOf(type, T.TensorT)) return insertOp(fn.graph, "aten::len", [this.value], range);
+    if (type.kind === "List" || type.kind === "String" || T.isSubtypeOf(type, T.TensorT))
+      return insertOp(fn.graph, "aten::len", [this.value], range);
     throw new ScriptError(`'${T.typeReprStr(type)}' object is not iterable`, range);
   }
 
@@ -243,7 +299,13 @@ export class SimpleValue extends SugaredValue {
       return new SimpleValue(insertOp(graph, "aten::__getitem__", [value, index], range));
     }
     if (T.isSubtypeOf(type, T.TensorT)) {
-      return new SimpleValue(emitBuiltinCall(range, graph, "aten::select", [NamedValue.of(value), NamedValue.constant(0, T.IntT), NamedValue.of(index)]));
+      return new SimpleValue(
+        emitBuiltinCall(range, graph, "aten::select", [
+          NamedValue.of(value),
+          NamedValue.constant(0, T.IntT),
+          NamedValue.of(index),
+        ]),
+      );
     }
     if (type.kind === "Class") {
       if (type.isModule && typeHint) {
@@ -292,7 +354,13 @@ export class BuiltinFunction extends SugaredValue {
   kind(): string {
     return "builtin";
   }
-  override call(range: SourceRange, fn: ScriptFunction, args: readonly NamedValue[], kwargs: readonly NamedValue[], _binders: number): SugaredValue {
+  override call(
+    range: SourceRange,
+    fn: ScriptFunction,
+    args: readonly NamedValue[],
+    kwargs: readonly NamedValue[],
+    _binders: number,
+  ): SugaredValue {
     return new SimpleValue(emitBuiltinCall(range, fn.graph, this.name, args, kwargs, this.self));
   }
   /** The operator as a method of `self`, if there is an overload that takes it. */

@@ -21,7 +21,8 @@ const DIV_SCALAR_BODY = `:
   return self.divide(other, rounding_mode='trunc')
 `;
 const inPlace = (body: string): string => body.replaceAll("divide(", "divide_(");
-const SPACE_OPTIONS = "dtype: Optional[int], layout: Optional[int],\n device: Optional[Device], pin_memory: Optional[bool]";
+const SPACE_OPTIONS =
+  "dtype: Optional[int], layout: Optional[int],\n device: Optional[Device], pin_memory: Optional[bool]";
 const SPACE_ARGS = "dtype=dtype, layout=layout, device=device, pin_memory=pin_memory";
 const NUMBER = "Union[int, float, complex]";
 
@@ -39,89 +40,142 @@ def ${op}(start: ${NUMBER}, end: ${NUMBER}, steps: Optional[int], ${base ? "base
 
 /** Upgraders by operator; an operator was changed at most once so far. */
 export const UPGRADERS: ReadonlyMap<string, Upgrader> = new Map<string, Upgrader>([
-  ["aten::logspace", {
-    bumpedAt: 9,
-    oldSchema: "aten::logspace(Scalar start, Scalar end, int? steps=None, float base=10.0, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    source: defaultSteps("logspace", true, SPACE_OPTIONS, SPACE_ARGS),
-  }],
-  ["aten::logspace.out", {
-    bumpedAt: 9,
-    oldSchema: "aten::logspace.out(Scalar start, Scalar end, int? steps=None, float base=10.0, *, Tensor(a!) out) -> Tensor(a!)",
-    source: defaultSteps("logspace", true, "out: Tensor", "out=out"),
-  }],
-  ["aten::linspace", {
-    bumpedAt: 8,
-    oldSchema: "aten::linspace(Scalar start, Scalar end, int? steps=None, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    source: defaultSteps("linspace", false, SPACE_OPTIONS, SPACE_ARGS),
-  }],
-  ["aten::linspace.out", {
-    bumpedAt: 8,
-    oldSchema: "aten::linspace.out(Scalar start, Scalar end, int? steps=None, *, Tensor(a!) out) -> Tensor(a!)",
-    source: defaultSteps("linspace", false, "out: Tensor", "out=out"),
-  }],
-  ["aten::div.Tensor", {
-    bumpedAt: 4,
-    oldSchema: "aten::div.Tensor(Tensor self, Tensor other) -> Tensor",
-    source: `
+  [
+    "aten::logspace",
+    {
+      bumpedAt: 9,
+      oldSchema:
+        "aten::logspace(Scalar start, Scalar end, int? steps=None, float base=10.0, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+      source: defaultSteps("logspace", true, SPACE_OPTIONS, SPACE_ARGS),
+    },
+  ],
+  [
+    "aten::logspace.out",
+    {
+      bumpedAt: 9,
+      oldSchema:
+        "aten::logspace.out(Scalar start, Scalar end, int? steps=None, float base=10.0, *, Tensor(a!) out) -> Tensor(a!)",
+      source: defaultSteps("logspace", true, "out: Tensor", "out=out"),
+    },
+  ],
+  [
+    "aten::linspace",
+    {
+      bumpedAt: 8,
+      oldSchema:
+        "aten::linspace(Scalar start, Scalar end, int? steps=None, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+      source: defaultSteps("linspace", false, SPACE_OPTIONS, SPACE_ARGS),
+    },
+  ],
+  [
+    "aten::linspace.out",
+    {
+      bumpedAt: 8,
+      oldSchema: "aten::linspace.out(Scalar start, Scalar end, int? steps=None, *, Tensor(a!) out) -> Tensor(a!)",
+      source: defaultSteps("linspace", false, "out: Tensor", "out=out"),
+    },
+  ],
+  [
+    "aten::div.Tensor",
+    {
+      bumpedAt: 4,
+      oldSchema: "aten::div.Tensor(Tensor self, Tensor other) -> Tensor",
+      source: `
 def div(self: Tensor, other: Tensor) -> Tensor${DIV_BODY}`,
-  }],
-  ["aten::div.Tensor_mode", {
-    bumpedAt: 4,
-    oldSchema: "aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor",
-    source: "\ndef div(self: Tensor, other: Tensor, *, rounding_mode: Optional[str]=None) -> Tensor:\n  return self.divide(other, rounding_mode=rounding_mode)\n",
-  }],
-  ["aten::div.Scalar", {
-    bumpedAt: 4,
-    oldSchema: "aten::div.Scalar(Tensor self, Scalar other) -> Tensor",
-    source: `
+    },
+  ],
+  [
+    "aten::div.Tensor_mode",
+    {
+      bumpedAt: 4,
+      oldSchema: "aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor",
+      source:
+        "\ndef div(self: Tensor, other: Tensor, *, rounding_mode: Optional[str]=None) -> Tensor:\n  return self.divide(other, rounding_mode=rounding_mode)\n",
+    },
+  ],
+  [
+    "aten::div.Scalar",
+    {
+      bumpedAt: 4,
+      oldSchema: "aten::div.Scalar(Tensor self, Scalar other) -> Tensor",
+      source: `
 def div(self: Tensor, other: number) -> Tensor${DIV_SCALAR_BODY}`,
-  }],
-  ["aten::div.Scalar_mode", {
-    bumpedAt: 4,
-    oldSchema: "aten::div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor",
-    source: "\ndef div(self: Tensor, other: number, *, rounding_mode: Optional[str]=None) -> Tensor:\n  return self.divide(other, rounding_mode=rounding_mode)\n",
-  }],
-  ["aten::div.out", {
-    bumpedAt: 4,
-    oldSchema: "aten::div.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)",
-    source: `
+    },
+  ],
+  [
+    "aten::div.Scalar_mode",
+    {
+      bumpedAt: 4,
+      oldSchema: "aten::div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor",
+      source:
+        "\ndef div(self: Tensor, other: number, *, rounding_mode: Optional[str]=None) -> Tensor:\n  return self.divide(other, rounding_mode=rounding_mode)\n",
+    },
+  ],
+  [
+    "aten::div.out",
+    {
+      bumpedAt: 4,
+      oldSchema: "aten::div.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)",
+      source: `
 def div(self: Tensor, other: Tensor, *, out: Tensor) -> Tensor:
   if (self.is_floating_point() or other.is_floating_point() or out.is_floating_point()):
     return self.true_divide(other, out=out)
   return self.divide(other, rounding_mode='trunc', out=out)
 `,
-  }],
-  ["aten::div.out_mode", {
-    bumpedAt: 4,
-    oldSchema: "aten::div.out_mode(Tensor self, Tensor other, *, str? rounding_mode, Tensor(a!) out) -> Tensor(a!)",
-    source: "\ndef div(self: Tensor, other: Tensor, *, rounding_mode: Optional[str]=None, out: Tensor) -> Tensor:\n  return self.divide(other, rounding_mode=rounding_mode, out=out)\n",
-  }],
-  ["aten::div_.Tensor", {
-    bumpedAt: 4,
-    oldSchema: "aten::div_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)",
-    source: `
+    },
+  ],
+  [
+    "aten::div.out_mode",
+    {
+      bumpedAt: 4,
+      oldSchema: "aten::div.out_mode(Tensor self, Tensor other, *, str? rounding_mode, Tensor(a!) out) -> Tensor(a!)",
+      source:
+        "\ndef div(self: Tensor, other: Tensor, *, rounding_mode: Optional[str]=None, out: Tensor) -> Tensor:\n  return self.divide(other, rounding_mode=rounding_mode, out=out)\n",
+    },
+  ],
+  [
+    "aten::div_.Tensor",
+    {
+      bumpedAt: 4,
+      oldSchema: "aten::div_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)",
+      source: `
 def div_(self: Tensor, other: Tensor) -> Tensor${inPlace(DIV_BODY)}`,
-  }],
-  ["aten::div_.Tensor_mode", {
-    bumpedAt: 4,
-    oldSchema: "aten::div_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)",
-    source: "\ndef div_(self: Tensor, other: Tensor, *, rounding_mode: Optional[str]=None) -> Tensor:\n  return self.divide_(other, rounding_mode=rounding_mode)\n",
-  }],
-  ["aten::div_.Scalar", {
-    bumpedAt: 4,
-    oldSchema: "aten::div_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)",
-    source: `
+    },
+  ],
+  [
+    "aten::div_.Tensor_mode",
+    {
+      bumpedAt: 4,
+      oldSchema: "aten::div_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)",
+      source:
+        "\ndef div_(self: Tensor, other: Tensor, *, rounding_mode: Optional[str]=None) -> Tensor:\n  return self.divide_(other, rounding_mode=rounding_mode)\n",
+    },
+  ],
+  [
+    "aten::div_.Scalar",
+    {
+      bumpedAt: 4,
+      oldSchema: "aten::div_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)",
+      source: `
 def div_(self: Tensor, other: number) -> Tensor${inPlace(DIV_SCALAR_BODY)}`,
-  }],
-  ["aten::div_.Scalar_mode", {
-    bumpedAt: 4,
-    oldSchema: "aten::div_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)",
-    source: "\ndef div_(self: Tensor, other: number, *, rounding_mode: Optional[str]=None) -> Tensor:\n  return self.divide_(other, rounding_mode=rounding_mode)\n",
-  }],
-  ["aten::full", {
-    bumpedAt: 5,
-    oldSchema: "aten::full(int[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    source: `
+    },
+  ],
+  [
+    "aten::div_.Scalar_mode",
+    {
+      bumpedAt: 4,
+      oldSchema: "aten::div_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)",
+      source:
+        "\ndef div_(self: Tensor, other: number, *, rounding_mode: Optional[str]=None) -> Tensor:\n  return self.divide_(other, rounding_mode=rounding_mode)\n",
+    },
+  ],
+  [
+    "aten::full",
+    {
+      bumpedAt: 5,
+      oldSchema:
+        "aten::full(int[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+      source: `
 def full(size: List[int], fill_value: number, *, dtype: Optional[int]=None,
          layout: Optional[int]=None, device: Optional[Device]=None,
          pin_memory: Optional[bool]=None) -> Tensor:
@@ -129,32 +183,48 @@ def full(size: List[int], fill_value: number, *, dtype: Optional[int]=None,
     fill_value = float(fill_value)
   return torch.full(size, fill_value, dtype=dtype, layout=layout, device=device, pin_memory=pin_memory)
 `,
-  }],
-  ["aten::full.names", {
-    bumpedAt: 5,
-    oldSchema: "aten::full.names(int[] size, Scalar fill_value, *, Dimname[]? names, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    source: `
+    },
+  ],
+  [
+    "aten::full.names",
+    {
+      bumpedAt: 5,
+      oldSchema:
+        "aten::full.names(int[] size, Scalar fill_value, *, Dimname[]? names, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+      source: `
 def full(size: List[int], fill_value: number, *, names: Optional[List[str]]=None,
          dtype: Optional[int]=None, layout: Optional[int]=None, device: Optional[Device]=None,
          pin_memory: Optional[bool]=None) -> Tensor:
   return torch.full(size, fill_value, names=names, dtype=dtype, layout=layout, device=device, pin_memory=pin_memory)
 `,
-  }],
-  ["aten::full.out", {
-    bumpedAt: 5,
-    oldSchema: "aten::full.out(int[] size, Scalar fill_value, *, Tensor(a!) out) -> Tensor(a!)",
-    source: "\ndef full(size: List[int], fill_value: number, *, out: Tensor) -> Tensor:\n  return torch.full(size, fill_value, out=out)\n",
-  }],
-  ["aten::gelu", {
-    bumpedAt: 10,
-    oldSchema: "aten::gelu(Tensor self) -> Tensor",
-    source: "\ndef gelu(self: Tensor) -> Tensor:\n  return torch.gelu(self, approximate='none')\n",
-  }],
-  ["aten::gelu.out", {
-    bumpedAt: 10,
-    oldSchema: "aten::gelu.out(Tensor self, *, Tensor(a!) out) -> Tensor",
-    source: "\ndef gelu(self: Tensor, *, out: Tensor) -> Tensor:\n  return torch.gelu(self, approximate='none', out=out)\n",
-  }],
+    },
+  ],
+  [
+    "aten::full.out",
+    {
+      bumpedAt: 5,
+      oldSchema: "aten::full.out(int[] size, Scalar fill_value, *, Tensor(a!) out) -> Tensor(a!)",
+      source:
+        "\ndef full(size: List[int], fill_value: number, *, out: Tensor) -> Tensor:\n  return torch.full(size, fill_value, out=out)\n",
+    },
+  ],
+  [
+    "aten::gelu",
+    {
+      bumpedAt: 10,
+      oldSchema: "aten::gelu(Tensor self) -> Tensor",
+      source: "\ndef gelu(self: Tensor) -> Tensor:\n  return torch.gelu(self, approximate='none')\n",
+    },
+  ],
+  [
+    "aten::gelu.out",
+    {
+      bumpedAt: 10,
+      oldSchema: "aten::gelu.out(Tensor self, *, Tensor(a!) out) -> Tensor",
+      source:
+        "\ndef gelu(self: Tensor, *, out: Tensor) -> Tensor:\n  return torch.gelu(self, approximate='none', out=out)\n",
+    },
+  ],
 ]);
 
 /** The upgrader that an operator needs in an archive of a version. */

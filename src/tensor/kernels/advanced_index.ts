@@ -109,7 +109,8 @@ export function selectElements(self: Tensor, given: readonly (Tensor | null)[]):
     const stride = strides[d]!;
     for (let i = 0; i < points; i++) {
       let v = values[i]!;
-      if (v < -size || v >= size) throw new OperatorError(`index ${v} is out of bounds for dimension ${d} with size ${size}`);
+      if (v < -size || v >= size)
+        throw new OperatorError(`index ${v} is out of bounds for dimension ${d} with size ${size}`);
       if (v < 0) v += size;
       pointOffsets[i] = pointOffsets[i]! + v * stride;
     }
@@ -118,8 +119,14 @@ export function selectElements(self: Tensor, given: readonly (Tensor | null)[]):
   const isAdjacent = indexed.every((d, i) => d === first + i);
   const before = isAdjacent ? rangeOf(0, first) : [];
   const after = rangeOf(isAdjacent ? first : 0, self.ndim).filter((d) => !indexed.includes(d));
-  const beforeOffsets = offsetsOf(before.map((d) => self.sizes[d]!), before.map((d) => strides[d]!));
-  const afterOffsets = offsetsOf(after.map((d) => self.sizes[d]!), after.map((d) => strides[d]!));
+  const beforeOffsets = offsetsOf(
+    before.map((d) => self.sizes[d]!),
+    before.map((d) => strides[d]!),
+  );
+  const afterOffsets = offsetsOf(
+    after.map((d) => self.sizes[d]!),
+    after.map((d) => strides[d]!),
+  );
   const offsets = new Float64Array(beforeOffsets.length * points * afterOffsets.length);
   let at = 0;
   for (let b = 0; b < beforeOffsets.length; b++) {

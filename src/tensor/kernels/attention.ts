@@ -39,7 +39,16 @@ export interface HeadShape {
 }
 
 /** scores (L, S) = q k^T * scale (+ mask), ready for the softmax. `mask` adds; -Infinity excludes. */
-export function headScores(q: Floats, qAt: number, k: Floats, kAt: number, scores: Floats, s: HeadShape, scale: number, mask: ((i: number, j: number) => number) | undefined): void {
+export function headScores(
+  q: Floats,
+  qAt: number,
+  k: Floats,
+  kAt: number,
+  scores: Floats,
+  s: HeadShape,
+  scale: number,
+  mask: ((i: number, j: number) => number) | undefined,
+): void {
   rowProductFor(q)(q, qAt, s.E, k, kAt, s.E, scores, 0, s.S, s.L, s.S, s.E);
   for (let i = 0, at = 0; i < s.L; i++) {
     for (let j = 0; j < s.S; j++, at++) scores[at] = scores[at]! * scale + (mask ? mask(i, j) : 0);

@@ -121,8 +121,26 @@ function logaddexp2(a: number, b: number): number {
 
 /** Every kernel of two elements, by name. */
 export const BINARY = {
-  add: { name: "add_stub", real: (a, b) => a + b, big: (a, b) => a + b, complex: (ar, ai, br, bi) => { C.re = ar + br; C.im = ai + bi; }, f32: addLoop },
-  sub: { name: "sub_stub", real: (a, b) => a - b, big: (a, b) => a - b, complex: (ar, ai, br, bi) => { C.re = ar - br; C.im = ai - bi; }, f32: subLoop },
+  add: {
+    name: "add_stub",
+    real: (a, b) => a + b,
+    big: (a, b) => a + b,
+    complex: (ar, ai, br, bi) => {
+      C.re = ar + br;
+      C.im = ai + bi;
+    },
+    f32: addLoop,
+  },
+  sub: {
+    name: "sub_stub",
+    real: (a, b) => a - b,
+    big: (a, b) => a - b,
+    complex: (ar, ai, br, bi) => {
+      C.re = ar - br;
+      C.im = ai - bi;
+    },
+    f32: subLoop,
+  },
   mul: { name: "mul_cpu", real: (a, b) => a * b, big: (a, b) => a * b, complex: cmul, f32: mulLoop },
   div: { name: "div_cpu", real: (a, b) => a / b, complex: cdiv, f32: divLoop },
   divTruncInt: {
@@ -150,29 +168,84 @@ export const BINARY = {
     },
   },
   remainder: { name: "remainder_cpu", real: remainder },
-  fmodInt: { name: "fmod_cpu", real: (a, b) => (b === 0 ? zeroDivision() : a % b), big: (a, b) => (b === 0n ? zeroDivision() : a % b) },
+  fmodInt: {
+    name: "fmod_cpu",
+    real: (a, b) => (b === 0 ? zeroDivision() : a % b),
+    big: (a, b) => (b === 0n ? zeroDivision() : a % b),
+  },
   fmod: { name: "fmod_cpu", real: (a, b) => a % b },
   pow: { name: "pow", real: pow, complex: cpow },
   powInt: { name: "pow", real: powIntNumber, big: powInt },
   atan2: { name: "atan2_cpu", real: Math.atan2 },
   hypot: { name: "hypot_cpu", real: (a, b) => Math.hypot(a, b) },
   copysign: { name: "copysign_cpu", real: copySign },
-  maximum: { name: "maximum_cpu", real: (a, b) => (a !== a || b !== b ? NaN : a > b ? a : b), big: (a, b) => (a > b ? a : b) },
-  minimum: { name: "minimum_cpu", real: (a, b) => (a !== a || b !== b ? NaN : a < b ? a : b), big: (a, b) => (a < b ? a : b) },
-  fmax: { name: "fmax_cpu", real: (a, b) => (a !== a ? b : b !== b ? a : a > b ? a : b), big: (a, b) => (a > b ? a : b) },
-  fmin: { name: "fmin_cpu", real: (a, b) => (a !== a ? b : b !== b ? a : a < b ? a : b), big: (a, b) => (a < b ? a : b) },
-  eq: { name: "eq_cpu", real: (a, b) => (a === b ? 1 : 0), big: (a, b) => (a === b ? 1n : 0n), complex: (ar, ai, br, bi) => bool(ar === br && ai === bi), f32: eqLoop },
-  ne: { name: "ne_cpu", real: (a, b) => (a !== b ? 1 : 0), big: (a, b) => (a !== b ? 1n : 0n), complex: (ar, ai, br, bi) => bool(ar !== br || ai !== bi) },
+  maximum: {
+    name: "maximum_cpu",
+    real: (a, b) => (a !== a || b !== b ? NaN : a > b ? a : b),
+    big: (a, b) => (a > b ? a : b),
+  },
+  minimum: {
+    name: "minimum_cpu",
+    real: (a, b) => (a !== a || b !== b ? NaN : a < b ? a : b),
+    big: (a, b) => (a < b ? a : b),
+  },
+  fmax: {
+    name: "fmax_cpu",
+    real: (a, b) => (a !== a ? b : b !== b ? a : a > b ? a : b),
+    big: (a, b) => (a > b ? a : b),
+  },
+  fmin: {
+    name: "fmin_cpu",
+    real: (a, b) => (a !== a ? b : b !== b ? a : a < b ? a : b),
+    big: (a, b) => (a < b ? a : b),
+  },
+  eq: {
+    name: "eq_cpu",
+    real: (a, b) => (a === b ? 1 : 0),
+    big: (a, b) => (a === b ? 1n : 0n),
+    complex: (ar, ai, br, bi) => bool(ar === br && ai === bi),
+    f32: eqLoop,
+  },
+  ne: {
+    name: "ne_cpu",
+    real: (a, b) => (a !== b ? 1 : 0),
+    big: (a, b) => (a !== b ? 1n : 0n),
+    complex: (ar, ai, br, bi) => bool(ar !== br || ai !== bi),
+  },
   lt: { name: "lt_cpu", real: (a, b) => (a < b ? 1 : 0), big: (a, b) => (a < b ? 1n : 0n), f32: ltLoop },
   le: { name: "le_cpu", real: (a, b) => (a <= b ? 1 : 0), big: (a, b) => (a <= b ? 1n : 0n) },
   gt: { name: "gt_cpu", real: (a, b) => (a > b ? 1 : 0), big: (a, b) => (a > b ? 1n : 0n), f32: gtLoop },
   ge: { name: "ge_cpu", real: (a, b) => (a >= b ? 1 : 0), big: (a, b) => (a >= b ? 1n : 0n) },
-  logicalAnd: { name: "logical_and_cpu", real: (a, b) => (a !== 0 && b !== 0 ? 1 : 0), complex: (ar, ai, br, bi) => bool((ar !== 0 || ai !== 0) && (br !== 0 || bi !== 0)) },
-  logicalOr: { name: "logical_or_cpu", real: (a, b) => (a !== 0 || b !== 0 ? 1 : 0), complex: (ar, ai, br, bi) => bool(ar !== 0 || ai !== 0 || br !== 0 || bi !== 0) },
-  logicalXor: { name: "logical_xor_cpu", real: (a, b) => ((a !== 0) !== (b !== 0) ? 1 : 0), complex: (ar, ai, br, bi) => bool((ar !== 0 || ai !== 0) !== (br !== 0 || bi !== 0)) },
-  bitwiseAnd: { name: "bitwise_and_cpu", real: (a, b) => (isInt32(a) && isInt32(b) ? a & b : Number(BigInt(a) & BigInt(b))), big: (a, b) => a & b },
-  bitwiseOr: { name: "bitwise_or_cpu", real: (a, b) => (isInt32(a) && isInt32(b) ? a | b : Number(BigInt(a) | BigInt(b))), big: (a, b) => a | b },
-  bitwiseXor: { name: "bitwise_xor_cpu", real: (a, b) => (isInt32(a) && isInt32(b) ? a ^ b : Number(BigInt(a) ^ BigInt(b))), big: (a, b) => a ^ b },
+  logicalAnd: {
+    name: "logical_and_cpu",
+    real: (a, b) => (a !== 0 && b !== 0 ? 1 : 0),
+    complex: (ar, ai, br, bi) => bool((ar !== 0 || ai !== 0) && (br !== 0 || bi !== 0)),
+  },
+  logicalOr: {
+    name: "logical_or_cpu",
+    real: (a, b) => (a !== 0 || b !== 0 ? 1 : 0),
+    complex: (ar, ai, br, bi) => bool(ar !== 0 || ai !== 0 || br !== 0 || bi !== 0),
+  },
+  logicalXor: {
+    name: "logical_xor_cpu",
+    real: (a, b) => ((a !== 0) !== (b !== 0) ? 1 : 0),
+    complex: (ar, ai, br, bi) => bool((ar !== 0 || ai !== 0) !== (br !== 0 || bi !== 0)),
+  },
+  bitwiseAnd: {
+    name: "bitwise_and_cpu",
+    real: (a, b) => (isInt32(a) && isInt32(b) ? a & b : Number(BigInt(a) & BigInt(b))),
+    big: (a, b) => a & b,
+  },
+  bitwiseOr: {
+    name: "bitwise_or_cpu",
+    real: (a, b) => (isInt32(a) && isInt32(b) ? a | b : Number(BigInt(a) | BigInt(b))),
+    big: (a, b) => a | b,
+  },
+  bitwiseXor: {
+    name: "bitwise_xor_cpu",
+    real: (a, b) => (isInt32(a) && isInt32(b) ? a ^ b : Number(BigInt(a) ^ BigInt(b))),
+    big: (a, b) => a ^ b,
+  },
   gcd: { name: "gcd_cpu", real: gcd, big: gcdBig },
   lcm: {
     name: "lcm_cpu",
@@ -183,15 +256,31 @@ export const BINARY = {
       return r < 0n ? -r : r;
     },
   },
-  heaviside: { name: "heaviside_cpu", real: (a, b) => (a === 0 ? b : a > 0 ? 1 : 0), big: (a, b) => (a === 0n ? b : a < 0n ? 0n : 1n) },
+  heaviside: {
+    name: "heaviside_cpu",
+    real: (a, b) => (a === 0 ? b : a > 0 ? 1 : 0),
+    big: (a, b) => (a === 0n ? b : a < 0n ? 0n : 1n),
+  },
   logaddexp: { name: "logaddexp_cpu", real: logaddexp, complex: clogaddexp },
   logaddexp2: { name: "logaddexp2_cpu", real: logaddexp2 },
-  xlogy: { name: "xlogy_cpu", real: (a, b) => (b !== b ? NaN : a === 0 ? 0 : a * Math.log(b)) , complex: (ar, ai, br, bi) => {
-    if (br !== br || bi !== bi) { C.re = NaN; C.im = NaN; return; }
-    if (ar === 0 && ai === 0) { C.re = 0; C.im = 0; return; }
-    clog(br, bi);
-    cmul(ar, ai, C.re, C.im);
-  } },
+  xlogy: {
+    name: "xlogy_cpu",
+    real: (a, b) => (b !== b ? NaN : a === 0 ? 0 : a * Math.log(b)),
+    complex: (ar, ai, br, bi) => {
+      if (br !== br || bi !== bi) {
+        C.re = NaN;
+        C.im = NaN;
+        return;
+      }
+      if (ar === 0 && ai === 0) {
+        C.re = 0;
+        C.im = 0;
+        return;
+      }
+      clog(br, bi);
+      cmul(ar, ai, C.re, C.im);
+    },
+  },
   xlog1py: { name: "xlog1py_cpu", real: (a, b) => (b !== b ? NaN : a === 0 ? 0 : a * Math.log1p(b)) },
   zeta: { name: "zeta_cpu", real: zeta },
   igamma: { name: "igamma_cpu", real: igamma },

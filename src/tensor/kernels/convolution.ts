@@ -59,7 +59,15 @@ export function convolve(x: Floats, w: Floats, out: Floats, g: ConvGeometry): vo
   }
 }
 
-function gatherPoints(x: Floats, source: number, plane: number, channels: number, p0: number, count: number, columns: Floats): void {
+function gatherPoints(
+  x: Floats,
+  source: number,
+  plane: number,
+  channels: number,
+  p0: number,
+  count: number,
+  columns: Floats,
+): void {
   for (let c = 0; c < channels; c++) {
     const from = source + c * plane + p0;
     for (let p = 0, at = c; p < count; p++, at += channels) columns[at] = x[from + p]!;
@@ -67,7 +75,15 @@ function gatherPoints(x: Floats, source: number, plane: number, channels: number
 }
 
 /** One row per output position: the inputs under the kernel, channel by channel. */
-function gatherColumns(x: Floats, source: number, channels: number, p0: number, count: number, columns: Floats, g: ConvGeometry): void {
+function gatherColumns(
+  x: Floats,
+  source: number,
+  channels: number,
+  p0: number,
+  count: number,
+  columns: Floats,
+  g: ConvGeometry,
+): void {
   const [id, ih, iw] = g.input;
   const [kd, kh, kw] = g.kernel;
   const [, oh, ow] = g.output;
@@ -98,7 +114,8 @@ function gatherColumns(x: Floats, source: number, channels: number, p0: number, 
           if (inside) {
             for (let e = 0; e < kw; e++) columns[at++] = x[row + e]!;
           } else {
-            for (let e = 0, px = x0, q = row; e < kw; e++, px += dw, q += dw) columns[at++] = px >= 0 && px < iw ? x[q]! : 0;
+            for (let e = 0, px = x0, q = row; e < kw; e++, px += dw, q += dw)
+              columns[at++] = px >= 0 && px < iw ? x[q]! : 0;
           }
         }
       }
@@ -159,7 +176,20 @@ export function convolveWeightGradient(x: Floats, grad: Floats, dw: Floats, g: C
   for (let n = 0; n < g.batch; n++) {
     for (let group = 0; group < g.groups; group++) {
       gatherColumns(x, (n * g.inChannels + group * inPer) * inPlane, inPer, 0, outPlane, columns, g);
-      product(grad, (n * g.outChannels + group * outPer) * outPlane, outPlane, transposed(columns, 0, outPlane, k), 0, outPlane, part, 0, k, outPer, k, outPlane);
+      product(
+        grad,
+        (n * g.outChannels + group * outPer) * outPlane,
+        outPlane,
+        transposed(columns, 0, outPlane, k),
+        0,
+        outPlane,
+        part,
+        0,
+        k,
+        outPer,
+        k,
+        outPlane,
+      );
       const to = group * outPer * k;
       for (let i = 0; i < part.length; i++) dw[to + i] = dw[to + i]! + part[i]!;
     }
@@ -170,7 +200,13 @@ export function convolveWeightGradient(x: Floats, grad: Floats, dw: Floats, g: C
  * out (N, O, ...) = x (N, C, ...) convolved, transposed, with w (C, O / groups, ...); `input` is x's size. With `round`, the product
  * and each step of the sum over the kernel's points are rounded: a narrow dtype without a wide accumulator.
  */
-export function convolveTransposed(x: Floats, w: Floats, out: Floats, g: ConvGeometry, round?: (value: number) => number): void {
+export function convolveTransposed(
+  x: Floats,
+  w: Floats,
+  out: Floats,
+  g: ConvGeometry,
+  round?: (value: number) => number,
+): void {
   const inPlane = g.input[0] * g.input[1] * g.input[2];
   const outPlane = g.output[0] * g.output[1] * g.output[2];
   const inPer = g.inChannels / g.groups;
@@ -190,7 +226,14 @@ export function convolveTransposed(x: Floats, w: Floats, out: Floats, g: ConvGeo
   }
 }
 
-function scatterColumns(columns: Floats, out: Floats, target: number, channels: number, g: ConvGeometry, round: ((value: number) => number) | undefined): void {
+function scatterColumns(
+  columns: Floats,
+  out: Floats,
+  target: number,
+  channels: number,
+  g: ConvGeometry,
+  round: ((value: number) => number) | undefined,
+): void {
   const [id, ih, iw] = g.input;
   const [kd, kh, kw] = g.kernel;
   const [od, oh, ow] = g.output;
@@ -214,7 +257,8 @@ function scatterColumns(columns: Floats, out: Floats, target: number, channels: 
               const row = base + (oz * oh + oy) * ow;
               let ox = e * dw - pw;
               if (round) {
-                for (let px = 0; px < iw; px++, ox += sw, at++) if (ox >= 0 && ox < ow) out[row + ox] = round(out[row + ox]! + columns[at]!);
+                for (let px = 0; px < iw; px++, ox += sw, at++)
+                  if (ox >= 0 && ox < ow) out[row + ox] = round(out[row + ox]! + columns[at]!);
                 continue;
               }
               for (let px = 0; px < iw; px++, ox += sw, at++) {

@@ -61,7 +61,11 @@ export function maskOf(t: Tensor): Uint8Array {
 }
 
 /** A contiguous tensor of `dtype` from doubles. */
-export function fromDoubles(values: ArrayLike<number>, sizes: readonly number[], dtype: DType = DTYPES.float64): Tensor {
+export function fromDoubles(
+  values: ArrayLike<number>,
+  sizes: readonly number[],
+  dtype: DType = DTYPES.float64,
+): Tensor {
   if (dtype === DTYPES.int64) return fromIndices(values, sizes);
   const direct = dtype === DTYPES.float32 || dtype === DTYPES.float64;
   const out = emptyTensor(sizes, direct ? dtype : DTYPES.float64);
@@ -108,7 +112,8 @@ export function wideScalar(value: Scalar): Tensor {
   }
   if (typeof value === "bigint") return fromBigints([BigInt.asIntN(64, value)], []);
   if (typeof value === "boolean") return fromMask([value ? 1 : 0], []);
-  if (typeof value === "number" && Number.isSafeInteger(value) && !Object.is(value, -0)) return fromIndices([value], []);
+  if (typeof value === "number" && Number.isSafeInteger(value) && !Object.is(value, -0))
+    return fromIndices([value], []);
   return fromDoubles([scalarToNumber(value)], []);
 }
 

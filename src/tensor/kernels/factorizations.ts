@@ -120,7 +120,14 @@ export function factorCholesky(a: Matrix, upper: boolean): { factor: Matrix; inf
 }
 
 /** One Householder reflector (larfg): x becomes v with v[0] = 1 kept implicit. `step` apart, `n` long. */
-export function reflector(re: Float64Array, im: Float64Array, at: number, tail: number, step: number, n: number): { tr: number; ti: number } {
+export function reflector(
+  re: Float64Array,
+  im: Float64Array,
+  at: number,
+  tail: number,
+  step: number,
+  n: number,
+): { tr: number; ti: number } {
   let norm = 0;
   for (let i = 0; i < n - 1; i++) norm = Math.hypot(norm, re[tail + i * step]!, im[tail + i * step]!);
   const ar = re[at]!;
@@ -141,7 +148,16 @@ export function reflector(re: Float64Array, im: Float64Array, at: number, tail: 
 }
 
 /** Rows `r0…` and columns `c0…c1` of m: applies I - tau v v^H from the left; v's tail is column `vc` of `q` below row r0. */
-export function reflectLeft(m: Matrix, r0: number, c0: number, c1: number, q: Matrix, vc: number, tr: number, ti: number): void {
+export function reflectLeft(
+  m: Matrix,
+  r0: number,
+  c0: number,
+  c1: number,
+  q: Matrix,
+  vc: number,
+  tr: number,
+  ti: number,
+): void {
   if (tr === 0 && ti === 0) return;
   const { rows, cols, re, im } = m;
   for (let j = c0; j < c1; j++) {
@@ -182,14 +198,23 @@ export function factorQR(a: Matrix): { packed: Matrix; tau: { re: number[]; im: 
 }
 
 /** The first `cols` columns of H1 H2 … Hk. */
-export function productOfReflectors(packed: Matrix, tau: { re: ArrayLike<number>; im: ArrayLike<number> }, cols: number): Matrix {
+export function productOfReflectors(
+  packed: Matrix,
+  tau: { re: ArrayLike<number>; im: ArrayLike<number> },
+  cols: number,
+): Matrix {
   const q = identity(packed.rows, cols, packed.isComplex);
   for (let k = tau.re.length - 1; k >= 0; k--) reflectLeft(q, k, k, cols, packed, k, tau.re[k]!, tau.im[k]!);
   return q;
 }
 
 /** Q B or Q^H B, in a copy of B. */
-export function applyReflectors(packed: Matrix, tau: { re: ArrayLike<number>; im: ArrayLike<number> }, b: Matrix, adjoint: boolean): Matrix {
+export function applyReflectors(
+  packed: Matrix,
+  tau: { re: ArrayLike<number>; im: ArrayLike<number> },
+  b: Matrix,
+  adjoint: boolean,
+): Matrix {
   const out = b.clone();
   const count = tau.re.length;
   for (let s = 0; s < count; s++) {
@@ -218,7 +243,7 @@ export function factorLDL(a: Matrix, hermitian: boolean): LDL {
   const size = (p: number): number => Math.abs(re[p]!) + Math.abs(im[p]!);
   const pivots = new Array<number>(n).fill(0);
   let info = 0;
-  for (let k = 0; k < n; ) {
+  for (let k = 0; k < n;) {
     const kk0 = k * n + k;
     if (hermitian) im[kk0] = 0;
     const absakk = hermitian ? Math.abs(re[kk0]!) : size(kk0);
@@ -360,7 +385,7 @@ export function solveLDL({ ld, pivots }: Pick<LDL, "ld" | "pivots">, b: Matrix, 
       x.im[target * width + j]! -= fr * yi + fi * yr;
     }
   };
-  for (let k = 0; k < n; ) {
+  for (let k = 0; k < n;) {
     const two = pivots[k]! < 0;
     const kp = Math.abs(pivots[k]!) - 1;
     x.swapRows(two ? k + 1 : k, kp);
@@ -378,7 +403,7 @@ export function solveLDL({ ld, pivots }: Pick<LDL, "ld" | "pivots">, b: Matrix, 
     } else solveBlock(ld, k, x, conj);
     k += two ? 2 : 1;
   }
-  for (let k = n - 1; k >= 0; ) {
+  for (let k = n - 1; k >= 0;) {
     const two = pivots[k]! < 0;
     const first = two ? k - 1 : k;
     for (let i = k + 1; i < n; i++) {

@@ -25,7 +25,7 @@ function planFor(n: number): Plan {
   }
   const factors: number[] = [];
   let rest = n;
-  for (let f = 4; rest > 1; ) {
+  for (let f = 4; rest > 1;) {
     if (rest % f === 0) {
       factors.push(f);
       rest /= f;
@@ -62,7 +62,18 @@ export function transform(re: Float64Array, im: Float64Array, sign: -1 | 1): voi
 }
 
 /** Decimation in time: `count` elements of (re, im) from `at` with `stride` into out[to ...]. */
-function recurse(plan: Plan, level: number, re: Float64Array, im: Float64Array, at: number, stride: number, outRe: Float64Array, outIm: Float64Array, to: number, count: number): void {
+function recurse(
+  plan: Plan,
+  level: number,
+  re: Float64Array,
+  im: Float64Array,
+  at: number,
+  stride: number,
+  outRe: Float64Array,
+  outIm: Float64Array,
+  to: number,
+  count: number,
+): void {
   if (count === 1) {
     outRe[to] = re[at]!;
     outIm[to] = im[at]!;
@@ -70,7 +81,8 @@ function recurse(plan: Plan, level: number, re: Float64Array, im: Float64Array, 
   }
   const radix = plan.factors[level]!;
   const m = count / radix;
-  for (let r = 0; r < radix; r++) recurse(plan, level + 1, re, im, at + r * stride, stride * radix, outRe, outIm, to + r * m, m);
+  for (let r = 0; r < radix; r++)
+    recurse(plan, level + 1, re, im, at + r * stride, stride * radix, outRe, outIm, to + r * m, m);
   const { cos, sin, n } = plan;
   const tRe = new Float64Array(radix);
   const tIm = new Float64Array(radix);

@@ -385,7 +385,10 @@ export function ofMagnitudes(fold: RealFold): ComplexFold {
 }
 
 /** Variance of complex numbers: that of the real parts plus that of the imaginary parts. */
-export function complexVariance(correction: number, takeRoot: boolean): ComplexFold & { meansRe: number[]; meansIm: number[] } {
+export function complexVariance(
+  correction: number,
+  takeRoot: boolean,
+): ComplexFold & { meansRe: number[]; meansIm: number[] } {
   const a = varianceFold(correction, false);
   const b = varianceFold(correction, false);
   return {

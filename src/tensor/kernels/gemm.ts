@@ -43,39 +43,87 @@ function makeRowProduct(): RowProduct {
           const a1 = a0 + lda;
           const a2 = a1 + lda;
           const a3 = a2 + lda;
-          let s00 = 0, s01 = 0, s02 = 0, s03 = 0;
-          let s10 = 0, s11 = 0, s12 = 0, s13 = 0;
-          let s20 = 0, s21 = 0, s22 = 0, s23 = 0;
-          let s30 = 0, s31 = 0, s32 = 0, s33 = 0;
+          let s00 = 0,
+            s01 = 0,
+            s02 = 0,
+            s03 = 0;
+          let s10 = 0,
+            s11 = 0,
+            s12 = 0,
+            s13 = 0;
+          let s20 = 0,
+            s21 = 0,
+            s22 = 0,
+            s23 = 0;
+          let s30 = 0,
+            s31 = 0,
+            s32 = 0,
+            s33 = 0;
           for (let p = 0; p < k; p++) {
-            const x0 = bt[b0 + p]!, x1 = bt[b1 + p]!, x2 = bt[b2 + p]!, x3 = bt[b3 + p]!;
+            const x0 = bt[b0 + p]!,
+              x1 = bt[b1 + p]!,
+              x2 = bt[b2 + p]!,
+              x3 = bt[b3 + p]!;
             let y = a[a0 + p]!;
-            s00 += y * x0; s01 += y * x1; s02 += y * x2; s03 += y * x3;
+            s00 += y * x0;
+            s01 += y * x1;
+            s02 += y * x2;
+            s03 += y * x3;
             y = a[a1 + p]!;
-            s10 += y * x0; s11 += y * x1; s12 += y * x2; s13 += y * x3;
+            s10 += y * x0;
+            s11 += y * x1;
+            s12 += y * x2;
+            s13 += y * x3;
             y = a[a2 + p]!;
-            s20 += y * x0; s21 += y * x1; s22 += y * x2; s23 += y * x3;
+            s20 += y * x0;
+            s21 += y * x1;
+            s22 += y * x2;
+            s23 += y * x3;
             y = a[a3 + p]!;
-            s30 += y * x0; s31 += y * x1; s32 += y * x2; s33 += y * x3;
+            s30 += y * x0;
+            s31 += y * x1;
+            s32 += y * x2;
+            s33 += y * x3;
           }
           let o = cAt + i * ldc + j;
-          c[o] = s00; c[o + 1] = s01; c[o + 2] = s02; c[o + 3] = s03;
+          c[o] = s00;
+          c[o + 1] = s01;
+          c[o + 2] = s02;
+          c[o + 3] = s03;
           o += ldc;
-          c[o] = s10; c[o + 1] = s11; c[o + 2] = s12; c[o + 3] = s13;
+          c[o] = s10;
+          c[o + 1] = s11;
+          c[o + 2] = s12;
+          c[o + 3] = s13;
           o += ldc;
-          c[o] = s20; c[o + 1] = s21; c[o + 2] = s22; c[o + 3] = s23;
+          c[o] = s20;
+          c[o + 1] = s21;
+          c[o + 2] = s22;
+          c[o + 3] = s23;
           o += ldc;
-          c[o] = s30; c[o + 1] = s31; c[o + 2] = s32; c[o + 3] = s33;
+          c[o] = s30;
+          c[o + 1] = s31;
+          c[o + 2] = s32;
+          c[o + 3] = s33;
         }
         for (; i < i1; i++) {
           const a0 = aAt + i * lda;
-          let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+          let s0 = 0,
+            s1 = 0,
+            s2 = 0,
+            s3 = 0;
           for (let p = 0; p < k; p++) {
             const y = a[a0 + p]!;
-            s0 += y * bt[b0 + p]!; s1 += y * bt[b1 + p]!; s2 += y * bt[b2 + p]!; s3 += y * bt[b3 + p]!;
+            s0 += y * bt[b0 + p]!;
+            s1 += y * bt[b1 + p]!;
+            s2 += y * bt[b2 + p]!;
+            s3 += y * bt[b3 + p]!;
           }
           const o = cAt + i * ldc + j;
-          c[o] = s0; c[o + 1] = s1; c[o + 2] = s2; c[o + 3] = s3;
+          c[o] = s0;
+          c[o + 1] = s1;
+          c[o + 2] = s2;
+          c[o + 3] = s3;
         }
       }
       for (; j < n; j++) {
@@ -106,7 +154,17 @@ export function rowProductFor(values: Floats): RowProduct {
 }
 
 /** c (m, n) = a (m, k) b (k, n), all dense and of one type, from the given offsets on. */
-export function denseProduct(a: Floats, aAt: number, b: Floats, bAt: number, c: Floats, cAt: number, m: number, n: number, k: number): void {
+export function denseProduct(
+  a: Floats,
+  aAt: number,
+  b: Floats,
+  bAt: number,
+  c: Floats,
+  cAt: number,
+  m: number,
+  n: number,
+  k: number,
+): void {
   const isF32 = a instanceof Float32Array && b instanceof Float32Array && c instanceof Float32Array;
   if (isF32 && wasmProduct(a, aAt, k, b, bAt, n, false, c, cAt, n, m, n, k)) return;
   rowProductFor(c)(a, aAt, k, n === 1 ? b : transposed(b, bAt, k, n), n === 1 ? bAt : 0, k, c, cAt, n, m, n, k);
@@ -130,8 +188,15 @@ export function transposed(source: Floats, at: number, rows: number, cols: numbe
 
 /** Complex row product: arrays of (re, im) pairs, leading dimensions in pairs. */
 export function complexRowProduct(
-  a: Floats, aAt: number, bt: Floats, bAt: number, c: Floats, cAt: number,
-  m: number, n: number, k: number,
+  a: Floats,
+  aAt: number,
+  bt: Floats,
+  bAt: number,
+  c: Floats,
+  cAt: number,
+  m: number,
+  n: number,
+  k: number,
 ): void {
   for (let i = 0; i < m; i++) {
     for (let j = 0; j < n; j++) {
@@ -140,7 +205,10 @@ export function complexRowProduct(
       let x = aAt + 2 * i * k;
       let y = bAt + 2 * j * k;
       for (let p = 0; p < k; p++, x += 2, y += 2) {
-        const ar = a[x]!, ai = a[x + 1]!, br = bt[y]!, bi = bt[y + 1]!;
+        const ar = a[x]!,
+          ai = a[x + 1]!,
+          br = bt[y]!,
+          bi = bt[y + 1]!;
         re += ar * br - ai * bi;
         im += ar * bi + ai * br;
       }
@@ -164,8 +232,15 @@ export function transposedPairs(source: Floats, at: number, rows: number, cols: 
 
 /** Integer product that wraps at 64 bits; `b` is not transposed. */
 export function bigintProduct(
-  a: BigInt64Array, aAt: number, b: BigInt64Array, bAt: number, c: BigInt64Array, cAt: number,
-  m: number, n: number, k: number,
+  a: BigInt64Array,
+  aAt: number,
+  b: BigInt64Array,
+  bAt: number,
+  c: BigInt64Array,
+  cAt: number,
+  m: number,
+  n: number,
+  k: number,
 ): void {
   for (let i = 0; i < m; i++) {
     for (let j = 0; j < n; j++) {

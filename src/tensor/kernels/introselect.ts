@@ -82,7 +82,8 @@ function adjustHeap(v: number[], first: number, holeIn: number, length: number, 
 
 function makeHeap(v: number[], first: number, last: number, before: Before): void {
   const length = last - first;
-  for (let parent = (length - 2) >> 1; length >= 2 && parent >= 0; parent--) adjustHeap(v, first, parent, length, v[first + parent]!, before);
+  for (let parent = (length - 2) >> 1; length >= 2 && parent >= 0; parent--)
+    adjustHeap(v, first, parent, length, v[first + parent]!, before);
 }
 
 function popHeap(v: number[], first: number, last: number, result: number, before: Before): void {
@@ -97,7 +98,7 @@ function heapSelect(v: number[], first: number, middle: number, last: number, be
 }
 
 function sortHeap(v: number[], first: number, lastIn: number, before: Before): void {
-  for (let last = lastIn; last - first > 1; ) {
+  for (let last = lastIn; last - first > 1;) {
     last--;
     popHeap(v, first, last, last, before);
   }

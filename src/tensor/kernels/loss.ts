@@ -61,13 +61,23 @@ export function checkMeanDtype(dtype: DType): void {
 }
 
 /** Applies `reduction` to per-element losses. */
-export function reduceLoss(losses: Float64Array, sizes: readonly number[], dtype: DType, reduction: number, inputs: readonly Tensor[]): Tensor {
+export function reduceLoss(
+  losses: Float64Array,
+  sizes: readonly number[],
+  dtype: DType,
+  reduction: number,
+  inputs: readonly Tensor[],
+): Tensor {
   if (reduction === REDUCTION.mean) {
     checkMeanDtype(dtype);
     return fromDoubles([sumOf(losses) / losses.length], [], dtype);
   }
   if (reduction === REDUCTION.sum) {
-    return fromDoubles([sumOf(losses)], [], dtype.category === "int" || dtype.category === "bool" ? DTYPES.int64 : dtype);
+    return fromDoubles(
+      [sumOf(losses)],
+      [],
+      dtype.category === "int" || dtype.category === "bool" ? DTYPES.int64 : dtype,
+    );
   }
   return withIteratorStrides(fromDoubles(losses, sizes, dtype), inputs);
 }

@@ -77,11 +77,21 @@ export function loadMatrices(t: Tensor): Matrix[] {
   const isComplex = t.dtype.category === "complex";
   const size = rows * cols;
   const count = t.sizes.slice(0, -2).reduce((a, b) => a * b, 1);
-  return Array.from({ length: count }, (_, k) => new Matrix(rows, cols, isComplex, re.slice(k * size, (k + 1) * size), im.slice(k * size, (k + 1) * size)));
+  return Array.from(
+    { length: count },
+    (_, k) => new Matrix(rows, cols, isComplex, re.slice(k * size, (k + 1) * size), im.slice(k * size, (k + 1) * size)),
+  );
 }
 
 /** A (…batch, rows, cols) tensor of matrices; column-major as LAPACK leaves it unless told otherwise. */
-export function storeMatrices(list: readonly Matrix[], batch: readonly number[], rows: number, cols: number, dtype: DType, columnMajor = true): Tensor {
+export function storeMatrices(
+  list: readonly Matrix[],
+  batch: readonly number[],
+  rows: number,
+  cols: number,
+  dtype: DType,
+  columnMajor = true,
+): Tensor {
   const size = rows * cols;
   const re = new Float64Array(list.length * size);
   const im = new Float64Array(list.length * size);
@@ -105,7 +115,12 @@ function storeParts(out: Tensor, re: Float64Array, im: Float64Array): void {
 }
 
 /** A contiguous tensor of real numbers, or of complex ones where `im` is given. */
-export function storeNumbers(re: ArrayLike<number>, im: ArrayLike<number> | null, sizes: readonly number[], dtype: DType): Tensor {
+export function storeNumbers(
+  re: ArrayLike<number>,
+  im: ArrayLike<number> | null,
+  sizes: readonly number[],
+  dtype: DType,
+): Tensor {
   const out = emptyTensor(sizes, dtype);
   storeParts(out, Float64Array.from(re), im ? Float64Array.from(im) : new Float64Array(re.length));
   return out;

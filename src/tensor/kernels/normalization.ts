@@ -2,7 +2,12 @@
 import type { Floats } from "./data.ts";
 
 /** Mean and 1 / sqrt(variance + eps) of each of `rows` rows of `size` elements. */
-export function rowMoments(x: Floats, rows: number, size: number, eps: number): { mean: Float64Array; rstd: Float64Array } {
+export function rowMoments(
+  x: Floats,
+  rows: number,
+  size: number,
+  eps: number,
+): { mean: Float64Array; rstd: Float64Array } {
   const mean = new Float64Array(rows);
   const rstd = new Float64Array(rows);
   for (let r = 0; r < rows; r++) {
@@ -22,7 +27,16 @@ export function rowMoments(x: Floats, rows: number, size: number, eps: number): 
 }
 
 /** Normalises each row and applies an affine map by position in the row. */
-export function normalizeRows(x: Floats, out: Floats, rows: number, size: number, mean: ArrayLike<number>, rstd: ArrayLike<number>, weight: Floats | undefined, bias: Floats | undefined): void {
+export function normalizeRows(
+  x: Floats,
+  out: Floats,
+  rows: number,
+  size: number,
+  mean: ArrayLike<number>,
+  rstd: ArrayLike<number>,
+  weight: Floats | undefined,
+  bias: Floats | undefined,
+): void {
   for (let r = 0, at = 0; r < rows; r++) {
     const m = mean[r]!;
     const s = rstd[r]!;
@@ -36,7 +50,15 @@ export function normalizeRows(x: Floats, out: Floats, rows: number, size: number
 }
 
 /** out = x * scale[c] + shift[c] over (N, C, plane). */
-export function scaleChannels(x: Floats, out: Floats, batch: number, channels: number, plane: number, scale: Float64Array, shift: Float64Array): void {
+export function scaleChannels(
+  x: Floats,
+  out: Floats,
+  batch: number,
+  channels: number,
+  plane: number,
+  scale: Float64Array,
+  shift: Float64Array,
+): void {
   for (let n = 0, at = 0; n < batch; n++) {
     for (let c = 0; c < channels; c++) {
       const a = scale[c]!;
@@ -47,7 +69,12 @@ export function scaleChannels(x: Floats, out: Floats, batch: number, channels: n
 }
 
 /** Mean and (biased) variance of each channel over (N, C, plane). */
-export function channelMoments(x: Floats, batch: number, channels: number, plane: number): { mean: Float64Array; variance: Float64Array } {
+export function channelMoments(
+  x: Floats,
+  batch: number,
+  channels: number,
+  plane: number,
+): { mean: Float64Array; variance: Float64Array } {
   const mean = new Float64Array(channels);
   const variance = new Float64Array(channels);
   const count = batch * plane;

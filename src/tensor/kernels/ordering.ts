@@ -31,7 +31,14 @@ export function sortedOrder(keys: Keys, at: number, stride: number, n: number, d
 }
 
 /** First position in sorted keys [from, to) that is not less than (`right`: greater than) `value`. */
-export function searchSorted(keys: Keys, order: ArrayLike<number> | undefined, from: number, to: number, value: number | bigint, right: boolean): number {
+export function searchSorted(
+  keys: Keys,
+  order: ArrayLike<number> | undefined,
+  from: number,
+  to: number,
+  value: number | bigint,
+  right: boolean,
+): number {
   let low = from;
   let high = to;
   while (low < high) {

@@ -13,7 +13,14 @@ export interface PoolGeometry {
 }
 
 /** Size of a pooled dimension. */
-export function pooledSize(size: number, kernel: number, padding: number, stride: number, dilation: number, ceilMode: boolean): number {
+export function pooledSize(
+  size: number,
+  kernel: number,
+  padding: number,
+  stride: number,
+  dilation: number,
+  ceilMode: boolean,
+): number {
   const span = size + 2 * padding - dilation * (kernel - 1) - 1 + (ceilMode ? stride - 1 : 0);
   const out = Math.floor(span / stride) + 1;
   // the last window must start inside the input or its left padding
@@ -21,7 +28,12 @@ export function pooledSize(size: number, kernel: number, padding: number, stride
 }
 
 /** Maximum of each window and its index within the plane; NaN wins. */
-export function maxPool(x: ArrayLike<number>, out: Float64Array | Float32Array, indices: Float64Array, g: PoolGeometry): void {
+export function maxPool(
+  x: ArrayLike<number>,
+  out: Float64Array | Float32Array,
+  indices: Float64Array,
+  g: PoolGeometry,
+): void {
   const [id, ih, iw] = g.input;
   const [od, oh, ow] = g.output;
   const plane = id * ih * iw;
@@ -64,7 +76,13 @@ function window(o: number, d: 0 | 1 | 2, g: PoolGeometry): [number, number] {
 }
 
 /** Average of each window. */
-export function averagePool(x: ArrayLike<number>, out: Float64Array | Float32Array, g: PoolGeometry, countIncludePad: boolean, divisor: number | null): void {
+export function averagePool(
+  x: ArrayLike<number>,
+  out: Float64Array | Float32Array,
+  g: PoolGeometry,
+  countIncludePad: boolean,
+  divisor: number | null,
+): void {
   const [id, ih, iw] = g.input;
   const [od, oh, ow] = g.output;
   const plane = id * ih * iw;
@@ -107,7 +125,14 @@ function adaptiveWindow(o: number, out: number, size: number): [number, number] 
 }
 
 /** Adaptive average pooling; `round` after every operation where the sum is kept in a narrow type. */
-export function adaptiveAverage(x: ArrayLike<number>, out: Float64Array | Float32Array, planes: number, input: Triple, output: Triple, round?: (x: number) => number): void {
+export function adaptiveAverage(
+  x: ArrayLike<number>,
+  out: Float64Array | Float32Array,
+  planes: number,
+  input: Triple,
+  output: Triple,
+  round?: (x: number) => number,
+): void {
   eachAdaptiveWindow(planes, input, output, (at, base, z, y, w) => {
     let sum = 0;
     for (let a = z[0]; a < z[1]; a++) {
@@ -125,7 +150,14 @@ export function adaptiveAverage(x: ArrayLike<number>, out: Float64Array | Float3
 }
 
 /** Adaptive maximum pooling with indices within the plane. */
-export function adaptiveMax(x: ArrayLike<number>, out: Float64Array | Float32Array, indices: Float64Array, planes: number, input: Triple, output: Triple): void {
+export function adaptiveMax(
+  x: ArrayLike<number>,
+  out: Float64Array | Float32Array,
+  indices: Float64Array,
+  planes: number,
+  input: Triple,
+  output: Triple,
+): void {
   eachAdaptiveWindow(planes, input, output, (at, base, z, y, w) => {
     let best = -Infinity;
     let bestAt = (z[0] * input[1] + y[0]) * input[2] + w[0];
@@ -148,7 +180,12 @@ export function adaptiveMax(x: ArrayLike<number>, out: Float64Array | Float32Arr
 
 type Span = [number, number];
 
-function eachAdaptiveWindow(planes: number, input: Triple, output: Triple, visit: (at: number, base: number, z: Span, y: Span, x: Span) => void): void {
+function eachAdaptiveWindow(
+  planes: number,
+  input: Triple,
+  output: Triple,
+  visit: (at: number, base: number, z: Span, y: Span, x: Span) => void,
+): void {
   const plane = input[0] * input[1] * input[2];
   let at = 0;
   for (let n = 0; n < planes; n++) {

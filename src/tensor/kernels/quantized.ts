@@ -6,6 +6,8 @@
  * in one fused multiply-add (quantize_per_tensor to 8 bits, activations of dynamic layers). Measured against torch 2.13 on ties. */
 import { toFloat64Array } from "../data.ts";
 import { DTYPES, type DType } from "../dtype.ts";
+import { allocateStorage } from "../storage.ts";
+import { contiguousStrides } from "../strides.ts";
 import { emptyTensor, Tensor, type Quantizer } from "../tensor.ts";
 import { roundHalfEven } from "./unary.ts";
 
@@ -16,9 +18,15 @@ export function integerDtype(dtype: DType): DType {
   return dtype === DTYPES.qint8 ? DTYPES.int8 : dtype === DTYPES.qint32 ? DTYPES.int32 : DTYPES.uint8;
 }
 
+/** Bits of one element: dtypes below 8 bits share bytes, lowest bits first. */
+export function bitsOf(dtype: DType): number {
+  return dtype === DTYPES.quint4x2 ? 4 : dtype === DTYPES.quint2x4 ? 2 : 8 * dtype.itemsize;
+}
+
 /** The range of a quantized dtype's integers. */
 export function integerRange(dtype: DType): readonly [number, number] {
-  return dtype === DTYPES.qint8 ? [-128, 127] : dtype === DTYPES.qint32 ? [-2147483648, 2147483647] : [0, 255];
+  if (dtype === DTYPES.qint8) return [-128, 127];
+  return dtype === DTYPES.qint32 ? [-2147483648, 2147483647] : [0, (1 << bitsOf(dtype)) - 1];
 }
 
 /** A quantized tensor seen as plain integers (shares the storage). */
@@ -30,6 +38,16 @@ export function integersView(t: Tensor): Tensor {
 
 /** The integers, in logical order. */
 export function integersOf(t: Tensor): Float64Array {
+  const bits = bitsOf(t.dtype);
+  if (bits < 8) {
+    const bytes = t.storage.segment.u8;
+    const start = t.storage.byteOffset + t.storageOffset;
+    const perByte = 8 / bits;
+    const out = new Float64Array(t.numel);
+    for (let i = 0; i < out.length; i++)
+      out[i] = (bytes[start + Math.floor(i / perByte)]! >> (bits * (i % perByte))) & ((1 << bits) - 1);
+    return out;
+  }
   return toFloat64Array(integersView(t));
 }
 
@@ -48,7 +66,11 @@ export function parametersOf(q: Quantizer, sizes: readonly number[]): ChannelPar
   }
   const inner = sizes.slice(q.axis + 1).reduce((a, b) => a * b, 1);
   const channels = sizes[q.axis] ?? 1;
-  return { scales: toFloat64Array(q.scales), zeroPoints: toFloat64Array(q.zeroPoints), channel: (i) => Math.floor(i / inner) % channels };
+  return {
+    scales: toFloat64Array(q.scales),
+    zeroPoints: toFloat64Array(q.zeroPoints),
+    channel: (i) => Math.floor(i / inner) % channels,
+  };
 }
 
 /** The real values, in logical order, as float32 arithmetic gives them. */
@@ -60,7 +82,9 @@ export function dequantized(t: Tensor): Float64Array {
   const isFloatZero = q.scheme === "per_channel_affine_float_qparams";
   for (let i = 0; i < out.length; i++) {
     const c = channel(i);
-    out[i] = isFloatZero ? f(f(out[i]! - f(zeroPoints[c]!)) * f(scales[c]!)) : f((out[i]! - zeroPoints[c]!) * f(scales[c]!));
+    out[i] = isFloatZero
+      ? f(f(out[i]! - f(zeroPoints[c]!)) * f(scales[c]!))
+      : f((out[i]! - zeroPoints[c]!) * f(scales[c]!));
   }
   return out;
 }
@@ -99,7 +123,13 @@ export function quantizeFused(value: number, scale: number, zeroPoint: number, d
 const VECTOR = 64;
 
 /** Maps the real values behind a per-tensor quantized operand and quantizes the results, rounding as an elementwise kernel does. */
-export function mapElementwise(operands: readonly { readonly integers: Float64Array; readonly scale: number; readonly zeroPoint: number }[], g: (a: number, b: number) => number, scale: number, zeroPoint: number, dtype: DType): Float64Array {
+export function mapElementwise(
+  operands: readonly { readonly integers: Float64Array; readonly scale: number; readonly zeroPoint: number }[],
+  g: (a: number, b: number) => number,
+  scale: number,
+  zeroPoint: number,
+  dtype: DType,
+): Float64Array {
   const n = operands[0]!.integers.length;
   const lanes = VECTOR / dtype.itemsize;
   const vectors = n - (n % lanes);
@@ -120,7 +150,27 @@ export function mapElementwise(operands: readonly { readonly integers: Float64Ar
 }
 
 /** A contiguous quantized tensor of integers. */
-export function fromIntegers(values: ArrayLike<number>, sizes: readonly number[], dtype: DType, quantizer: Quantizer): Tensor {
+export function fromIntegers(
+  values: ArrayLike<number>,
+  sizes: readonly number[],
+  dtype: DType,
+  quantizer: Quantizer,
+): Tensor {
+  const bits = bitsOf(dtype);
+  if (bits < 8) {
+    const perByte = 8 / bits;
+    const packed = new Tensor(
+      allocateStorage(Math.ceil(values.length / perByte)),
+      dtype,
+      sizes,
+      contiguousStrides(sizes),
+      0,
+    );
+    const bytes = packed.storage.bytes();
+    for (let i = 0; i < values.length; i++) bytes[Math.floor(i / perByte)]! |= values[i]! << (bits * (i % perByte));
+    packed.quantizer = quantizer;
+    return packed;
+  }
   const out = emptyTensor(sizes, dtype);
   const array = out.storage.segment[dtype.array];
   for (let i = 0; i < values.length; i++) array[out.base0 + i] = values[i]!;
@@ -129,14 +179,25 @@ export function fromIntegers(values: ArrayLike<number>, sizes: readonly number[]
 }
 
 /** Quantizes float32 values with one scale. */
-export function quantizeValues(values: ArrayLike<number>, sizes: readonly number[], dtype: DType, scale: number, zeroPoint: number): Tensor {
+export function quantizeValues(
+  values: ArrayLike<number>,
+  sizes: readonly number[],
+  dtype: DType,
+  scale: number,
+  zeroPoint: number,
+): Tensor {
   const out = new Float64Array(values.length);
   for (let i = 0; i < out.length; i++) out[i] = quantizeFused(values[i]!, scale, zeroPoint, dtype);
   return fromIntegers(out, sizes, dtype, { scheme: "per_tensor_affine", scale, zeroPoint });
 }
 
 /** Quantizes with the parameters of each channel. */
-export function quantizeChannels(values: ArrayLike<number>, sizes: readonly number[], dtype: DType, quantizer: Quantizer): Tensor {
+export function quantizeChannels(
+  values: ArrayLike<number>,
+  sizes: readonly number[],
+  dtype: DType,
+  quantizer: Quantizer,
+): Tensor {
   const { scales, zeroPoints, channel } = parametersOf(quantizer, sizes);
   const isFloatZero = quantizer.scheme === "per_channel_affine_float_qparams";
   const [min, max] = integerRange(dtype);
@@ -153,7 +214,13 @@ export function quantizeChannels(values: ArrayLike<number>, sizes: readonly numb
 }
 
 /** Scale and zero point for values between min and max (ChooseQuantizationParams in QuantUtils.h). */
-export function chooseParameters(minIn: number, maxIn: number, qmin: number, qmax: number, symmetric = false): { scale: number; zeroPoint: number } {
+export function chooseParameters(
+  minIn: number,
+  maxIn: number,
+  qmin: number,
+  qmax: number,
+  symmetric = false,
+): { scale: number; zeroPoint: number } {
   const SMALL = f(6.1e-5);
   let min = Math.min(minIn, 0);
   let max = Math.max(maxIn, 0);
@@ -199,7 +266,10 @@ export function extremes(values: ArrayLike<number>): { min: number; max: number 
 }
 
 /** Quantizes activations on the fly to uint8. */
-export function quantizeDynamic(values: ArrayLike<number>, reduceRange: boolean): { integers: Float64Array; scale: number; zeroPoint: number } {
+export function quantizeDynamic(
+  values: ArrayLike<number>,
+  reduceRange: boolean,
+): { integers: Float64Array; scale: number; zeroPoint: number } {
   const { min, max } = extremes(values);
   const { scale, zeroPoint } = chooseParameters(min, max, 0, reduceRange ? 127 : 255);
   const integers = new Float64Array(values.length);

@@ -15,7 +15,11 @@ export function digitsOf(dtype: DType): number {
 export function inMemoryOrder(t: Tensor): Tensor {
   const order = t.sizes.map((_, d) => d).sort((a, b) => t.strides[b]! - t.strides[a]! || a - b);
   if (order.every((d, i) => d === i)) return t;
-  return viewOf(t, order.map((d) => t.sizes[d]!), order.map((d) => t.strides[d]!));
+  return viewOf(
+    t,
+    order.map((d) => t.sizes[d]!),
+    order.map((d) => t.strides[d]!),
+  );
 }
 
 /** Writes one drawn value after the other in memory order. */
@@ -88,13 +92,14 @@ export function samplePoisson(lambda: number, g: Generator): number {
     const k = Math.floor(((2 * a) / us + b) * u + lambda + 0.43);
     if (us >= 0.07 && v <= vr) return k;
     if (k < 0 || (us < 0.013 && v > us)) continue;
-    if (Math.log(v) + Math.log(inverseAlpha) - Math.log(a / (us * us) + b) <= -lambda + k * logLambda - lgamma(k + 1)) return k;
+    if (Math.log(v) + Math.log(inverseAlpha) - Math.log(a / (us * us) + b) <= -lambda + k * logLambda - lgamma(k + 1))
+      return k;
   }
 }
 
 const STIRLING_TAIL = [
-  0.0810614667953272, 0.0413406959554092, 0.0276779256849983, 0.02079067210376509, 0.0166446911898211, 0.0138761288230707,
-  0.0118967099458917, 0.0104112652619720, 0.00925546218271273, 0.00833056343336287,
+  0.0810614667953272, 0.0413406959554092, 0.0276779256849983, 0.02079067210376509, 0.0166446911898211,
+  0.0138761288230707, 0.0118967099458917, 0.010411265261972, 0.00925546218271273, 0.00833056343336287,
 ];
 
 function stirlingTail(k: number): number {
@@ -134,7 +139,10 @@ function btrs(count: number, prob: number, g: Generator): number {
       (m + 0.5) * Math.log((m + 1) / (r * (count - m + 1))) +
       (count + 1) * Math.log((count - m + 1) / (count - k + 1)) +
       (k + 0.5) * Math.log((r * (count - k + 1)) / (k + 1)) +
-      stirlingTail(m) + stirlingTail(count - m) - stirlingTail(k) - stirlingTail(count - k);
+      stirlingTail(m) +
+      stirlingTail(count - m) -
+      stirlingTail(k) -
+      stirlingTail(count - k);
     if (v <= bound) return k;
   }
 }

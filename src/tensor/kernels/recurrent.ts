@@ -41,7 +41,17 @@ function addBias(rows: Floats, count: number, width: number, bias: Floats | unde
 }
 
 /** One step of `count` rows: reads input gates at `pre`, updates `h` (and `c`) in place. `hh` and `raw` are scratch. */
-function step(kind: CellKind, w: CellWeights, pre: Floats, preAt: number, hh: Floats, h: Floats, c: Floats, raw: Floats, count: number): void {
+function step(
+  kind: CellKind,
+  w: CellWeights,
+  pre: Floats,
+  preAt: number,
+  hh: Floats,
+  h: Floats,
+  c: Floats,
+  raw: Floats,
+  count: number,
+): void {
   const H = w.hiddenSize;
   const G = GATES[kind] * H;
   const product = rowProductFor(h);
@@ -83,7 +93,18 @@ function step(kind: CellKind, w: CellWeights, pre: Floats, preAt: number, hh: Fl
  * Runs one direction of one layer. `x` holds the packed rows; `h` (batch, stateSize) and `c` (batch, hiddenSize, LSTM only) are the
  * initial state and become the final one. The state after each step goes to `out` rows of `outStride`, at column `outAt`.
  */
-export function runDirection(kind: CellKind, w: CellWeights, x: Floats, batchSizes: ArrayLike<number>, isReverse: boolean, h: Floats, c: Floats, out: Floats, outStride: number, outAt: number): void {
+export function runDirection(
+  kind: CellKind,
+  w: CellWeights,
+  x: Floats,
+  batchSizes: ArrayLike<number>,
+  isReverse: boolean,
+  h: Floats,
+  c: Floats,
+  out: Floats,
+  outStride: number,
+  outAt: number,
+): void {
   const G = GATES[kind] * w.hiddenSize;
   const steps = batchSizes.length;
   let rows = 0;

@@ -9,7 +9,13 @@ export interface Taps {
 }
 
 /** How many input elements one output step spans. `round` is Math.fround where the operator computes in float32. */
-export function stepScale(input: number, output: number, alignCorners: boolean, scale: number | null, round: (x: number) => number): number {
+export function stepScale(
+  input: number,
+  output: number,
+  alignCorners: boolean,
+  scale: number | null,
+  round: (x: number) => number,
+): number {
   if (alignCorners) return output > 1 ? round((input - 1) / (output - 1)) : 0;
   return scale !== null && scale > 0 ? round(1 / scale) : round(input / output);
 }
@@ -25,7 +31,13 @@ export function nearestIndices(input: number, output: number, scale: number | nu
 }
 
 /** Two taps per position. */
-export function linearTaps(input: number, output: number, alignCorners: boolean, scale: number | null, round: (x: number) => number): Taps {
+export function linearTaps(
+  input: number,
+  output: number,
+  alignCorners: boolean,
+  scale: number | null,
+  round: (x: number) => number,
+): Taps {
   const step = stepScale(input, output, alignCorners, scale, round);
   const index = new Int32Array(2 * output);
   const weight = new Float64Array(2 * output);
@@ -62,7 +74,13 @@ export function cubicWeights(t: number): [number, number, number, number] {
 }
 
 /** Four taps per position; indices beyond the edge are clamped. */
-export function cubicTaps(input: number, output: number, alignCorners: boolean, scale: number | null, round: (x: number) => number): Taps {
+export function cubicTaps(
+  input: number,
+  output: number,
+  alignCorners: boolean,
+  scale: number | null,
+  round: (x: number) => number,
+): Taps {
   const step = stepScale(input, output, alignCorners, scale, round);
   const index = new Int32Array(4 * output);
   const weight = new Float64Array(4 * output);
@@ -99,7 +117,14 @@ function sinc(x: number): number {
 }
 
 /** Taps of a filter that widens with the scale when shrinking. */
-export function antialiasTaps(input: number, output: number, alignCorners: boolean, scale: number | null, filter: keyof typeof FILTERS, round: (x: number) => number): Taps {
+export function antialiasTaps(
+  input: number,
+  output: number,
+  alignCorners: boolean,
+  scale: number | null,
+  filter: keyof typeof FILTERS,
+  round: (x: number) => number,
+): Taps {
   const { size, value } = FILTERS[filter];
   const step = stepScale(input, output, alignCorners, scale, round);
   const support = step >= 1 ? size * 0.5 * step : size * 0.5;

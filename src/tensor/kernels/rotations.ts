@@ -92,7 +92,12 @@ export function smallerSingular(f: number, g: number, h: number): number {
 }
 
 /** The singular value decomposition of [[f, g], [0, h]]. */
-export function triangularPair(f: number, g: number, h: number, eps: number): { min: number; max: number; sinR: number; cosR: number; sinL: number; cosL: number } {
+export function triangularPair(
+  f: number,
+  g: number,
+  h: number,
+  eps: number,
+): { min: number; max: number; sinR: number; cosR: number; sinL: number; cosL: number } {
   const swap = Math.abs(h) > Math.abs(f);
   const ft = swap ? h : f;
   const ht = swap ? f : h;
@@ -140,7 +145,11 @@ export function triangularPair(f: number, g: number, h: number, eps: number): { 
   }
   const [cosL, sinL, cosR, sinR] = swap ? [srt, crt, slt, clt] : [clt, slt, crt, srt];
   const flip =
-    largest === 1 ? sign(1, cosR) * sign(1, cosL) * sign(1, f) : largest === 2 ? sign(1, sinR) * sign(1, cosL) * sign(1, g) : sign(1, sinR) * sign(1, sinL) * sign(1, h);
+    largest === 1
+      ? sign(1, cosR) * sign(1, cosL) * sign(1, f)
+      : largest === 2
+        ? sign(1, sinR) * sign(1, cosL) * sign(1, g)
+        : sign(1, sinR) * sign(1, sinL) * sign(1, h);
   return { max: sign(max, flip), min: sign(min, flip * sign(1, f) * sign(1, h)), sinR, cosR, sinL, cosL };
 }
 

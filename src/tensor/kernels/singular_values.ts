@@ -4,7 +4,15 @@
  * (QR first for tall matrices, LQ for wide ones), the shifts and the sweep directions follow LAPACK's. */
 import { factorQR, productOfReflectors, reflector } from "./factorizations.ts";
 import { identity, Matrix, multiply, triangleOf } from "./matrices.ts";
-import { rotateColumns, rotateRows, rotation, sign, smallerSingular, swapColumns, triangularPair } from "./rotations.ts";
+import {
+  rotateColumns,
+  rotateRows,
+  rotation,
+  sign,
+  smallerSingular,
+  swapColumns,
+  triangularPair,
+} from "./rotations.ts";
 
 /** A = u diag(s) vh; u is (m, k), vh (k, n) with k = min(m, n), or square ones for a full decomposition. */
 export interface SVD {
@@ -17,7 +25,12 @@ export interface SVD {
 export function decomposeSVD(a: Matrix, full: boolean, eps: number): SVD {
   const { rows: m, cols: n } = a;
   const k = Math.min(m, n);
-  if (k === 0) return { u: identity(m, full ? m : 0, a.isComplex), s: new Float64Array(0), vh: identity(full ? n : 0, n, a.isComplex) };
+  if (k === 0)
+    return {
+      u: identity(m, full ? m : 0, a.isComplex),
+      s: new Float64Array(0),
+      vh: identity(full ? n : 0, n, a.isComplex),
+    };
   // gesdd's crossover to a QR (LQ) first
   const threshold = a.isComplex ? Math.floor((k * 17) / 9) : Math.floor((k * 11) / 6);
   if (m >= n) {
@@ -240,7 +253,8 @@ function implicitQR(d: Float64Array, e: Float64Array, u: Matrix, vt: Matrix, eps
     let shift = 0;
     if (n * tol * (min / max) > Math.max(eps, 0.01 * tol)) {
       const first = Math.abs(direction === 1 ? d[ll]! : d[m]!);
-      shift = direction === 1 ? smallerSingular(d[m - 1]!, e[m - 1]!, d[m]!) : smallerSingular(d[ll]!, e[ll]!, d[ll + 1]!);
+      shift =
+        direction === 1 ? smallerSingular(d[m - 1]!, e[m - 1]!, d[m]!) : smallerSingular(d[ll]!, e[ll]!, d[ll + 1]!);
       if (first > 0 && (shift / first) ** 2 < eps) shift = 0;
     }
     budget -= m - ll;
@@ -332,7 +346,15 @@ function zeroShiftUp(d: Float64Array, e: Float64Array, u: Matrix, vt: Matrix, ll
   e[ll] = h * oldS;
 }
 
-function shiftDown(d: Float64Array, e: Float64Array, u: Matrix, vt: Matrix, ll: number, m: number, shift: number): void {
+function shiftDown(
+  d: Float64Array,
+  e: Float64Array,
+  u: Matrix,
+  vt: Matrix,
+  ll: number,
+  m: number,
+  shift: number,
+): void {
   let f = (Math.abs(d[ll]!) - shift) * (sign(1, d[ll]!) + shift / d[ll]!);
   let g = e[ll]!;
   for (let i = ll; i < m; i++) {

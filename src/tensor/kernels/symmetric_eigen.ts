@@ -47,7 +47,14 @@ interface Tridiagonal {
 }
 
 /** Replaces the rows and columns of `range` by H^H A H for H = I - tau v v^H. */
-function reflectBoth(a: Matrix, v: { re: Float64Array; im: Float64Array }, from: number, to: number, tr: number, ti: number): void {
+function reflectBoth(
+  a: Matrix,
+  v: { re: Float64Array; im: Float64Array },
+  from: number,
+  to: number,
+  tr: number,
+  ti: number,
+): void {
   const n = a.cols;
   const { re, im } = a;
   const wr = new Float64Array(n);
@@ -85,7 +92,14 @@ function reflectBoth(a: Matrix, v: { re: Float64Array; im: Float64Array }, from:
 }
 
 /** q := H q for H = I - tau v v^H on rows from..to. */
-function reflectRows(q: Matrix, v: { re: Float64Array; im: Float64Array }, from: number, to: number, tr: number, ti: number): void {
+function reflectRows(
+  q: Matrix,
+  v: { re: Float64Array; im: Float64Array },
+  from: number,
+  to: number,
+  tr: number,
+  ti: number,
+): void {
   const { cols, re, im } = q;
   for (let j = 0; j < cols; j++) {
     let sr = 0;
@@ -192,7 +206,9 @@ function tridiagonalQL(d: Float64Array, e: Float64Array, z: Matrix, eps: number)
     next = m + 1;
     if (m === start) continue;
     const down = Math.abs(d[m]!) < Math.abs(d[start]!);
-    budget = down ? sweepQR(d, e, z, m, start, { eps, tiny }, budget) : sweepQL(d, e, z, start, m, { eps, tiny }, budget);
+    budget = down
+      ? sweepQR(d, e, z, m, start, { eps, tiny }, budget)
+      : sweepQL(d, e, z, start, m, { eps, tiny }, budget);
     if (budget <= 0) break;
   }
   let failed = 0;
@@ -213,7 +229,15 @@ interface Precision {
   readonly tiny: number;
 }
 
-function sweepQL(d: Float64Array, e: Float64Array, z: Matrix, from: number, end: number, { eps, tiny }: Precision, steps: number): number {
+function sweepQL(
+  d: Float64Array,
+  e: Float64Array,
+  z: Matrix,
+  from: number,
+  end: number,
+  { eps, tiny }: Precision,
+  steps: number,
+): number {
   let l = from;
   let budget = steps;
   while (l <= end) {
@@ -259,7 +283,15 @@ function sweepQL(d: Float64Array, e: Float64Array, z: Matrix, from: number, end:
   return budget;
 }
 
-function sweepQR(d: Float64Array, e: Float64Array, z: Matrix, from: number, end: number, { eps, tiny }: Precision, steps: number): number {
+function sweepQR(
+  d: Float64Array,
+  e: Float64Array,
+  z: Matrix,
+  from: number,
+  end: number,
+  { eps, tiny }: Precision,
+  steps: number,
+): number {
   let l = from;
   let budget = steps;
   while (l >= end) {

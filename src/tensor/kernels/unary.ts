@@ -1,5 +1,28 @@
 /** @file Kernels of one element: arithmetic, exponentials, trigonometry, rounding, predicates. Upstream: aten/src/ATen/native/cpu/UnaryOpsKernel.cpp. Spec: none. */
-import { C, cacos, cacosh, casin, casinh, catan, catanh, ccos, ccosh, cdiv, cexp, cexpm1, clog, clog1p, cmul, creciprocal, csigmoid, csin, csinh, csqrt, ctan, ctanh } from "../math/complex.ts";
+import {
+  C,
+  cacos,
+  cacosh,
+  casin,
+  casinh,
+  catan,
+  catanh,
+  ccos,
+  ccosh,
+  cdiv,
+  cexp,
+  cexpm1,
+  clog,
+  clog1p,
+  cmul,
+  creciprocal,
+  csigmoid,
+  csin,
+  csinh,
+  csqrt,
+  ctan,
+  ctanh,
+} from "../math/complex.ts";
 import { erf, erfc, erfinv } from "../math/erf.ts";
 import { digamma, lgamma } from "../math/gamma.ts";
 import type { Kernel1, Loop1 } from "../pointwise.ts";
@@ -56,20 +79,76 @@ function bigAbs(x: bigint): bigint {
 
 /** Every kernel of one element, by name. */
 export const UNARY = {
-  abs: { name: "abs_cpu", real: Math.abs, big: bigAbs, complex: (r, i) => { C.re = Math.hypot(r, i); C.im = 0; } },
-  neg: { name: "neg", real: (x) => -x, big: (x) => -x, complex: (r, i) => { C.re = -r; C.im = -i; }, f32: negLoop },
-  conj: { name: "conj_cpu", real: identity, big: (x) => x, complex: (r, i) => { C.re = r; C.im = -i; } },
-  positive: { name: "positive", real: identity, big: (x) => x, complex: (r, i) => { C.re = r; C.im = i; } },
+  abs: {
+    name: "abs_cpu",
+    real: Math.abs,
+    big: bigAbs,
+    complex: (r, i) => {
+      C.re = Math.hypot(r, i);
+      C.im = 0;
+    },
+  },
+  neg: {
+    name: "neg",
+    real: (x) => -x,
+    big: (x) => -x,
+    complex: (r, i) => {
+      C.re = -r;
+      C.im = -i;
+    },
+    f32: negLoop,
+  },
+  conj: {
+    name: "conj_cpu",
+    real: identity,
+    big: (x) => x,
+    complex: (r, i) => {
+      C.re = r;
+      C.im = -i;
+    },
+  },
+  positive: {
+    name: "positive",
+    real: identity,
+    big: (x) => x,
+    complex: (r, i) => {
+      C.re = r;
+      C.im = i;
+    },
+  },
   square: { name: "pow", real: (x) => x * x, big: (x) => x * x, complex: (r, i) => cmul(r, i, r, i) },
   reciprocal: { name: "reciprocal_cpu", real: (x) => 1 / x, complex: creciprocal },
   sqrt: { name: "sqrt_vml_cpu", real: Math.sqrt, complex: csqrt, f32: sqrtLoop },
-  rsqrt: { name: "rsqrt_cpu", real: (x) => 1 / Math.sqrt(x), complex: (r, i) => { csqrt(r, i); creciprocal(C.re, C.im); } },
+  rsqrt: {
+    name: "rsqrt_cpu",
+    real: (x) => 1 / Math.sqrt(x),
+    complex: (r, i) => {
+      csqrt(r, i);
+      creciprocal(C.re, C.im);
+    },
+  },
   exp: { name: "exp_vml_cpu", real: Math.exp, complex: cexp, f32: expLoop },
   exp2: { name: "exp2", real: (x) => 2 ** x, complex: (r, i) => cexp(r * LOG2, i * LOG2) },
   expm1: { name: "expm1_vml_cpu", real: Math.expm1, complex: cexpm1 },
   log: { name: "log_vml_cpu", real: Math.log, complex: clog },
-  log2: { name: "log2_vml_cpu", real: Math.log2, complex: (r, i) => { clog(r, i); C.re /= LOG2; C.im /= LOG2; } },
-  log10: { name: "log10_vml_cpu", real: Math.log10, complex: (r, i) => { clog(r, i); C.re /= LOG10; C.im /= LOG10; } },
+  log2: {
+    name: "log2_vml_cpu",
+    real: Math.log2,
+    complex: (r, i) => {
+      clog(r, i);
+      C.re /= LOG2;
+      C.im /= LOG2;
+    },
+  },
+  log10: {
+    name: "log10_vml_cpu",
+    real: Math.log10,
+    complex: (r, i) => {
+      clog(r, i);
+      C.re /= LOG10;
+      C.im /= LOG10;
+    },
+  },
   log1p: { name: "log1p_vml_cpu", real: Math.log1p, complex: clog1p },
   sin: { name: "sin_vml_cpu", real: Math.sin, complex: csin },
   cos: { name: "cos_vml_cpu", real: Math.cos, complex: ccos },
@@ -121,26 +200,56 @@ export const UNARY = {
   angle: {
     name: "angle_cpu",
     real: (x) => (x !== x ? NaN : x < 0 ? Math.PI : 0),
-    complex: (r, i) => { C.re = Math.atan2(i, r); C.im = 0; },
+    complex: (r, i) => {
+      C.re = Math.atan2(i, r);
+      C.im = 0;
+    },
   },
   deg2rad: { name: "deg2rad", real: (x) => x * (Math.PI / 180) },
   rad2deg: { name: "rad2deg", real: (x) => x * (180 / Math.PI) },
   relu: { name: "clamp_min_scalar_cpu", real: (x) => Math.max(x, 0), big: (x) => (x < 0n ? 0n : x), f32: reluLoop },
   bitwiseNot: { name: "bitwise_not_cpu", real: (x) => -x - 1, big: (x) => ~x },
-  logicalNot: { name: "logical_not_cpu", real: (x) => (x === 0 ? 1 : 0), complex: (r, i) => { C.re = r === 0 && i === 0 ? 1 : 0; C.im = 0; } },
-  isnan: { name: "isnan", real: (x) => (x !== x ? 1 : 0), complex: (r, i) => { C.re = r !== r || i !== i ? 1 : 0; C.im = 0; } },
+  logicalNot: {
+    name: "logical_not_cpu",
+    real: (x) => (x === 0 ? 1 : 0),
+    complex: (r, i) => {
+      C.re = r === 0 && i === 0 ? 1 : 0;
+      C.im = 0;
+    },
+  },
+  isnan: {
+    name: "isnan",
+    real: (x) => (x !== x ? 1 : 0),
+    complex: (r, i) => {
+      C.re = r !== r || i !== i ? 1 : 0;
+      C.im = 0;
+    },
+  },
   isinf: {
     name: "isinf",
     real: (x) => (x === Infinity || x === -Infinity ? 1 : 0),
-    complex: (r, i) => { C.re = Math.abs(r) === Infinity || Math.abs(i) === Infinity ? 1 : 0; C.im = 0; },
+    complex: (r, i) => {
+      C.re = Math.abs(r) === Infinity || Math.abs(i) === Infinity ? 1 : 0;
+      C.im = 0;
+    },
   },
   isfinite: {
     name: "isfinite",
     real: (x) => (Number.isFinite(x) ? 1 : 0),
-    complex: (r, i) => { C.re = Number.isFinite(r) && Number.isFinite(i) ? 1 : 0; C.im = 0; },
+    complex: (r, i) => {
+      C.re = Number.isFinite(r) && Number.isFinite(i) ? 1 : 0;
+      C.im = 0;
+    },
   },
   isposinf: { name: "isposinf_cpu", real: (x) => (x === Infinity ? 1 : 0) },
   isneginf: { name: "isneginf_cpu", real: (x) => (x === -Infinity ? 1 : 0) },
-  isreal: { name: "isreal", real: () => 1, complex: (_r, i) => { C.re = i === 0 ? 1 : 0; C.im = 0; } },
+  isreal: {
+    name: "isreal",
+    real: () => 1,
+    complex: (_r, i) => {
+      C.re = i === 0 ? 1 : 0;
+      C.im = 0;
+    },
+  },
   signbit: { name: "signbit_cpu", real: (x) => (x < 0 || Object.is(x, -0) ? 1 : 0) },
 } as const satisfies Record<string, Kernel1>;

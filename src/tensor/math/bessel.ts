@@ -53,7 +53,9 @@ export function besselJ1(x: number): number {
   if (x < 0) return -besselJ1(-x);
   if (x <= 5) {
     const z = x * x;
-    return (horner(z, T.J1_RP) / horner(z, T.J1_RQ)) * x * (z - 1.46819706421238932572e1) * (z - 4.92184563216946036703e1);
+    return (
+      (horner(z, T.J1_RP) / horner(z, T.J1_RQ)) * x * (z - 1.46819706421238932572e1) * (z - 4.92184563216946036703e1)
+    );
   }
   const [p, q] = asymptotic1(x);
   const angle = x - THREE_QUARTER_PI;
@@ -168,7 +170,9 @@ export function airyAi(x: number, round: (v: number) => number): number {
   if (x >= 2.09) {
     const zeta = (2 * x * Math.sqrt(x)) / 3;
     const z = 1 / zeta;
-    return (inverseSqrtPi * (horner(z, T.AIRY_AN) / horner(z, T.AIRY_AD))) / (2 * Math.sqrt(Math.sqrt(x)) * Math.exp(zeta));
+    return (
+      (inverseSqrtPi * (horner(z, T.AIRY_AN) / horner(z, T.AIRY_AD))) / (2 * Math.sqrt(Math.sqrt(x)) * Math.exp(zeta))
+    );
   }
   // Maclaurin series of the two solutions
   const z = x * x * x;
@@ -176,7 +180,7 @@ export function airyAi(x: number, round: (v: number) => number): number {
   let g = x;
   let m = 1;
   let n = x;
-  for (let k = 1, t = 1; t > 2.220446049250313e-16; ) {
+  for (let k = 1, t = 1; t > 2.220446049250313e-16;) {
     m *= z;
     k += 1;
     m /= k;

@@ -177,7 +177,10 @@ export function cacos(re: number, im: number): void {
   const y = Math.abs(im);
   if (!Number.isFinite(x) || !Number.isFinite(y)) return cacosSpecial(re, im);
   const parts = asinParts(x, y);
-  set(re >= 0 && !Object.is(re, -0) ? parts.acos : re < 0 ? Math.PI - parts.acos : Math.PI / 2, copySign(parts.imag, -copySign(1, im)));
+  set(
+    re >= 0 && !Object.is(re, -0) ? parts.acos : re < 0 ? Math.PI - parts.acos : Math.PI / 2,
+    copySign(parts.imag, -copySign(1, im)),
+  );
 }
 
 function cacosSpecial(re: number, im: number): void {
@@ -221,7 +224,10 @@ function asinParts(x: number, y: number): { real: number; acos: number; imag: nu
   }
   let imag: number;
   if (a <= 1.5) {
-    const am1 = x < 1 ? 0.5 * ((y * y) / (r + (x + 1)) + (y * y) / (s + (1 - x))) : 0.5 * ((y * y) / (r + (x + 1)) + (s + (x - 1)));
+    const am1 =
+      x < 1
+        ? 0.5 * ((y * y) / (r + (x + 1)) + (y * y) / (s + (1 - x)))
+        : 0.5 * ((y * y) / (r + (x + 1)) + (s + (x - 1)));
     imag = y === 0 && x < 1 ? 0 : Math.log1p(am1 + Math.sqrt(am1 * (a + 1)));
   } else imag = Math.log(a + Math.sqrt(a * a - 1));
   return { real, acos, imag };
@@ -246,7 +252,14 @@ export function catanh(re: number, im: number): void {
   }
   if (y === 0 && x < 1) return set(Math.atanh(re), im);
   const den = (1 - x) * (1 - x) + y * y;
-  const real = den === 0 ? Infinity : x < 1e-3 && y < 1e-3 ? 0.25 * Math.log1p((4 * x) / den) : x > 1e15 || y > 1e15 ? x / Math.hypot(x, y) / Math.hypot(x, y) : 0.25 * Math.log1p((4 * x) / den);
+  const real =
+    den === 0
+      ? Infinity
+      : x < 1e-3 && y < 1e-3
+        ? 0.25 * Math.log1p((4 * x) / den)
+        : x > 1e15 || y > 1e15
+          ? x / Math.hypot(x, y) / Math.hypot(x, y)
+          : 0.25 * Math.log1p((4 * x) / den);
   const imag = 0.5 * Math.atan2(2 * y, (1 - x) * (1 + x) - y * y);
   set(copySign(real, re), copySign(imag, im));
 }

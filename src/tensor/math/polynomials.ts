@@ -45,7 +45,9 @@ function chebyshevKind(kind: "t" | "u" | "v" | "w", x: number, n: number, shortc
     if (kind === "t") return Math.cos(round(n * a));
     if (kind === "u") return round(Math.sin(round((n + 1) * a))) / round(Math.sin(a));
     const angle = round((n + 0.5) * a);
-    return kind === "v" ? round(Math.cos(angle)) / round(Math.cos(a / 2)) : round(Math.sin(angle)) / round(Math.sin(a / 2));
+    return kind === "v"
+      ? round(Math.cos(angle)) / round(Math.cos(a / 2))
+      : round(Math.sin(angle)) / round(Math.sin(a / 2));
   }
   const first = kind === "t" ? x : kind === "u" ? 2 * x : kind === "v" ? 2 * x - 1 : 2 * x + 1;
   return chebyshevFrom(1, round(first), 2 * x, n, round);
