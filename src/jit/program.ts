@@ -80,9 +80,13 @@ export function openProgram(reader: ArchiveReader): Program {
       if (!source) return undefined;
       const start = source.offsetOfLine(line - 1);
       const end = line < source.numLines() ? source.offsetOfLine(line) - 1 : source.text.length;
-      // the last token of the line belongs to the line for certain: its start may still belong to the one before
-      const indent = /^\s*/.exec(source.text.slice(start, end))![0].length;
-      return new SourceRange(source, start + indent, end).findSourceRangeThatGenerated()?.highlight().trimEnd();
+      // a line holds several recorded places; the first with a text tells most (a trace records none for some nodes)
+      for (const { index } of source.text.slice(start, end).matchAll(/\w+|\S/g)) {
+        const origin = new SourceRange(source, start + index, end).findSourceRangeThatGenerated();
+        const text = origin?.highlight().trimEnd();
+        if (text) return text;
+      }
+      return undefined;
     },
   };
 }

@@ -128,8 +128,8 @@ describe("dump", () => {
     );
     expect(out("dump", RNN, "--constants")).toBe("no constants\n");
     expect(out("dump", RNN, "--extra")).toBe("no extra files\n");
-    expect(out("dump", RNN, "--debug", "code/__torch__/introduction.py:8")).toMatch(
-      /^code\/__torch__\/introduction\.py:8 {2}.*\n {4}.*introduction\.py/,
+    expect(out("dump", RNN, "--debug", "code/__torch__/introduction.py:11")).toMatch(
+      /^code\/__torch__\/introduction\.py:11 {2}.*\n {4}.*introduction\.py/,
     );
   });
 
