@@ -85,11 +85,23 @@ def _video(models, name):
     return models.get_model(name, weights=None).eval(), [(torch.rand(1, 3, *shape),)]
 
 
+def _quantized(models, name):
+    args = {"aux_logits": False, "init_weights": False} if name.split("_")[1] in ("googlenet", "inception") else {}
+    engine = torch.backends.quantized.engine
+    try:
+        model = models.get_model(name, weights=None, quantize=True, **args).eval()
+    finally:
+        torch.backends.quantized.engine = engine  # the builder changes it, and with it how a re-saved weight is laid out
+    return model, _images(96, batches=(1,))
+
+
 def torchvision_entries():
     models = _import_torchvision().models
     entries = [Entry("torchvision", n.split("_")[0], n, lambda n=n: _classification(models, n)) for n in models.list_models(module=models)]
     entries += [Entry("torchvision-seg", n, n, lambda n=n: _segmentation(models, n)) for n in models.list_models(module=models.segmentation)]
     entries += [Entry("torchvision-video", n, n, lambda n=n: _video(models, n)) for n in models.list_models(module=models.video)]
+    for name in models.list_models(module=models.quantization):
+        entries.append(Entry("torchvision-quant", name, name, lambda n=name: _quantized(models, n), ("script",)))
     return entries
 
 
@@ -178,6 +190,33 @@ _TIMM = {
     "vovnet": ("ese_vovnet19b_dw", 32, {}),
     "xception": ("legacy_xception", 64, {}),
     "xcit": ("xcit_nano_12_p16_224", 64, {}),
+    "vision_transformer_hybrid-tiny": ("vit_tiny_r_s16_p8_224", 64, {"img_size": 64}),
+    "bat": ("bat_resnext26ts", 256, {}),
+    "lambda": ("lambda_resnet26t", 256, {}),
+    "cpubone": ("cpubone_nano", 64, {}),
+    "csatv2": ("csatv2", 512, {}),
+    "ecaresnet": ("ecaresnet26t", 32, {}),
+    "ghostnetv2": ("ghostnetv2_100", 32, {}),
+    "ghostnetv3": ("ghostnetv3_050", 32, {}),
+    "gmlp": ("gmlp_ti16_224", 32, {"img_size": 32}),
+    "hieradet_sam2": ("sam2_hiera_tiny", 64, {}),
+    "lcnetv2": ("lcnetv2_small", 32, {}),
+    "lowformer": ("lowformer_b0", 64, {}),
+    "maxvit": ("maxvit_nano_rw_256", 64, {"img_size": 64}),
+    "mobileone": ("mobileone_s0", 32, {}),
+    "naflexvit": ("naflexvit_base_patch16_gap", 32, {}),
+    "nasnet": ("nasnetalarge", 64, {}),
+    "nf_regnet": ("nf_regnet_b0", 32, {}),
+    "pnasnet": ("pnasnet5large", 64, {}),
+    "rdnet": ("rdnet_tiny", 32, {}),
+    "regnetz": ("regnetz_040", 32, {}),
+    "resmlp": ("resmlp_12_224", 32, {"img_size": 32}),
+    "resnetv2-evos": ("resnetv2_50d_evos", 32, {}),
+    "vision_transformer_hybrid": ("vit_small_r26_s32_224", 64, {"img_size": 64}),
+    "vision_transformer_sam": ("samvit_base_patch16_224", 64, {"img_size": 64}),
+    "caformer": ("caformer_s18", 64, {}),
+    "swin_s3": ("swin_s3_tiny_224", 224, {}),
+    "dinov3": ("vit_small_patch16_dinov3", 32, {"img_size": 32}),
 }
 
 

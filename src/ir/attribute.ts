@@ -48,11 +48,10 @@ export class Scope {
 }
 
 const NUMBER_NAME = /^[0-9]+$/;
-const LEGAL_NAME = /^[A-Za-z0-9_.]*$/;
 
-/** Whether a debug name may be given: no pure number, identifier characters and dots only. */
+/** Whether a debug name may be given: anything but a pure number. Attribute names such as `block1-0` reach the graph as they are. */
 export function isValidDebugName(name: string): boolean {
-  return !NUMBER_NAME.test(name) && LEGAL_NAME.test(name);
+  return !NUMBER_NAME.test(name);
 }
 
 /** A name without the number that made it unique: `x.12` is `x` and 12. */
