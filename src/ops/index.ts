@@ -68,5 +68,7 @@ import "./quantized_functions.ts";
 import "./quantized_embedding.ts";
 import "./quantized_recurrent.ts";
 import "./quantized_observer.ts";
+import "./quantized_legacy.ts";
 import "./quantized_dispatch.ts";
 import "./sparse.ts";
+import "./sparse_moves.ts";

@@ -1,4 +1,5 @@
 /** @file Kernels of aten operators for quantized tensors; imported after the families that they specialise. Upstream: aten/src/ATen/native/quantized/cpu/*.cpp (QuantizedCPU in native_functions.yaml). Spec: none. */
+import { OperatorError } from "../base/errors.ts";
 import { specializeKernel } from "../core/operator_registry.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
@@ -132,8 +133,6 @@ const AVERAGES = [
   "_adaptive_avg_pool2d",
   "adaptive_avg_pool3d",
   "_adaptive_avg_pool3d",
-  "upsample_bilinear2d",
-  "upsample_bilinear2d.vec",
 ];
 for (const name of AVERAGES) {
   specializeKernel(
@@ -143,6 +142,50 @@ for (const name of AVERAGES) {
       (self, ...rest) =>
         averaged(self as Tensor, (x) => plain(x, ...rest)),
   );
+}
+
+// interpolation weighs the integers themselves in float32, then takes off the zero point
+for (const name of ["upsample_bilinear2d", "upsample_bilinear2d.vec"]) {
+  specializeKernel(`aten::${name}`, isQuantized, (plain) => (selfIn, ...rest) => {
+    const self = selfIn as Tensor;
+    const q = affineOf(self, name);
+    const out = plain(fromDoubles(integersOf(self), self.sizes, DTYPES.float32), ...rest) as Tensor;
+    const integers = doublesOf(out).map((v) =>
+      quantizeScalar(Math.fround(v - q.zeroPoint), 1, q.zeroPoint, self.dtype),
+    );
+    return fromIntegers(integers, out.sizes, self.dtype, q);
+  });
+}
+
+// operators that PyTorch has no quantized kernel for: their plain kernels would compute with the integers
+const REFUSED: readonly (readonly [key: string, name: string])[] = [
+  ["add.Tensor", "add.out"],
+  ["add.Scalar", "add.out"],
+  ["sub.Tensor", "sub.out"],
+  ["sub.Scalar", "sub.out"],
+  ["mul.Tensor", "mul.out"],
+  ["mul.Scalar", "mul.out"],
+  ["div.Tensor", "div.out"],
+  ["div.Scalar", "div.out"],
+  ["abs", "abs.out"],
+  ["exp", "exp.out"],
+  ["log", "log.out"],
+  ["sqrt", "sqrt.out"],
+  ["sum", "sum.IntList_out"],
+  ["sum.dim_IntList", "sum.IntList_out"],
+  ["cumsum", "cumsum.out"],
+  ["argmax", "argmax.out"],
+  ["argmin", "argmin.out"],
+  ["softmax.int", "_softmax.out"],
+  ["mm", "mm"],
+  ["matmul", "mm"],
+];
+for (const [key, name] of REFUSED) {
+  special(`aten::${key}`, () => {
+    throw new OperatorError(
+      `Could not run 'aten::${name}' with arguments from the 'QuantizedCPU' backend. This could be because the operator doesn't exist for this backend, or was omitted during the selective/custom build process (if using custom build).`,
+    );
+  });
 }
 
 /** Applies a function to real values, keeping the parameters. */

@@ -279,14 +279,32 @@ function packRows(
 }
 
 op("quantized::embedding_bag_byte_prepack(Tensor weight) -> Tensor", (weight) => packRows(weight, 8));
+type PrepackSchema =
+  "quantized::embedding_bag_4bit_prepack(Tensor weight, bool optimized_qparams=False, int nbins=200, float ratio=0.16) -> Tensor";
+type BoundsSchema =
+  "quantized::embedding_bag_4bit_prepack_with_rowwise_min_max(Tensor weight, Tensor rowwise_min_max, bool optimized_qparams=False, int nbins=200, float ratio=0.16) -> Tensor";
+for (const bits of [4, 2]) {
+  const options = "bool optimized_qparams=False, int nbins=200, float ratio=0.16) -> Tensor";
+  op(
+    `quantized::embedding_bag_${bits}bit_prepack(Tensor weight, ${options}` as PrepackSchema,
+    (weight, optimized, bins, ratio) =>
+      packRows(weight, bits, optimized ? (row) => optimizedBounds(row, bins, ratio, bits) : undefined),
+  );
+  op(
+    `quantized::embedding_bag_${bits}bit_prepack_with_rowwise_min_max(Tensor weight, Tensor rowwise_min_max, ${options}` as BoundsSchema,
+    (weight, bounds) => packRows(weight, bits, givenBounds(bounds)),
+  );
+}
 op(
-  "quantized::embedding_bag_4bit_prepack(Tensor weight, bool optimized_qparams=False, int nbins=200, float ratio=0.16) -> Tensor",
-  (weight) => packRows(weight, 4),
+  "quantized::embedding_bag_byte_prepack_with_rowwise_min_max(Tensor weight, Tensor rowwise_min_max) -> Tensor",
+  (weight, bounds) => packRows(weight, 8, givenBounds(bounds)),
 );
-op(
-  "quantized::embedding_bag_2bit_prepack(Tensor weight, bool optimized_qparams=False, int nbins=200, float ratio=0.16) -> Tensor",
-  (weight) => packRows(weight, 2),
-);
+
+/** Bounds that come with the weights: (rows, 2). */
+function givenBounds(bounds: Tensor): (row: Float64Array, r: number) => { min: number; max: number } {
+  const given = doublesOf(bounds);
+  return (_row, r) => ({ min: given[2 * r]!, max: given[2 * r + 1]! });
+}
 
 function unpackRows(weight: Tensor, bits: number): Tensor {
   const table = rowwiseTable(weight, bits);

@@ -28,9 +28,11 @@ export function sparseTensor(indices: Tensor, values: Tensor, sizes: readonly nu
 }
 
 // not a type guard: a strided tensor is a Tensor too
-const isCoo = (t: unknown): boolean => t instanceof Tensor && t.sparse?.layout === "sparse_coo";
+/** Whether a value is a sparse tensor in coordinate form. */
+export const isCoo = (t: unknown): boolean => t instanceof Tensor && t.sparse?.layout === "sparse_coo";
 
-function partsOf(t: Tensor, name: string): Coo {
+/** Indices and values of a sparse tensor; `name` is the operator that needs them. */
+export function partsOf(t: Tensor, name: string): Coo {
   if (t.sparse?.layout !== "sparse_coo")
     throw new OperatorError(
       `${name} expected sparse coordinate tensor layout but got ${t.sparse ? "SparseCsr" : "Strided"}`,
@@ -38,7 +40,8 @@ function partsOf(t: Tensor, name: string): Coo {
   return t.sparse;
 }
 
-function nnzOf(p: Coo): number {
+/** Number of stored entries. */
+export function nnzOf(p: Coo): number {
   return p.indices.sizes[1]!;
 }
 
@@ -145,7 +148,8 @@ function make(
   return sparseTensor(indices, values, sizes, isCoalesced === true);
 }
 
-function emptySparse(sizes: readonly number[], dtype: DType, dims = sizes.length): Tensor {
+/** A sparse tensor without entries. */
+export function emptySparse(sizes: readonly number[], dtype: DType, dims = sizes.length): Tensor {
   return sparseTensor(emptyTensor([dims, 0], DTYPES.int64), emptyTensor([0, ...sizes.slice(dims)], dtype), sizes, true);
 }
 
@@ -321,7 +325,15 @@ special("aten::zeros_like", (self: Tensor, dtype: number | null) =>
 special("aten::to.dtype", (self: Tensor, dtype: number) =>
   withValues(self, convertTensor(partsOf(self, "to").values, dtypeOr(dtype, self.dtype))),
 );
-special("aten::t", (self: Tensor) => transposed(self, 0, self.ndim > 1 ? 1 : 0));
+special("aten::t", (self: Tensor) => {
+  const dims = partsOf(self, "t").indices.sizes[0]!;
+  if (dims > 2 || dims < self.ndim) {
+    throw new OperatorError(
+      `t() expects a tensor with <= 2 sparse and 0 dense dimensions, but got ${dims} sparse and ${self.ndim - dims} dense dimensions`,
+    );
+  }
+  return transposed(self, 0, self.ndim > 1 ? 1 : 0);
+});
 special("aten::transpose.int", (self: Tensor, a: number, b: number) =>
   transposed(self, wrapDim(a, self.ndim), wrapDim(b, self.ndim)),
 );
@@ -383,12 +395,13 @@ function negative(alpha: Scalar): Scalar {
   return alpha instanceof Float ? new Float(-alpha.value) : -scalarToNumber(alpha);
 }
 
-/** Entries that both tensors have, multiplied. */
-function mulSparse(a: Tensor, b: Tensor): Tensor {
-  const x = coalesced(a);
-  const y = coalesced(b);
-  const p = partsOf(x, "mul");
-  const q = partsOf(y, "mul");
+/** Entries that both tensors have, multiplied. Duplicates stay on one side, the smaller, where both have them. */
+function mulSparse(aIn: Tensor, bIn: Tensor): Tensor {
+  const [m, n] = [partsOf(aIn, "mul"), partsOf(bIn, "mul")];
+  const swaps = m.coalesced ? !n.coalesced : !n.coalesced && nnzOf(m) > nnzOf(n);
+  const [a, b] = swaps ? [bIn, aIn] : [aIn, bIn];
+  const p = partsOf(a, "mul");
+  const q = partsOf(coalesced(b), "mul");
   const other = new Map(Array.from(positions(q, b.sizes), (v, i) => [v, i]));
   const at = positions(p, a.sizes);
   const left: number[] = [];
@@ -410,7 +423,7 @@ function mulSparse(a: Tensor, b: Tensor): Tensor {
     ),
     values,
     a.sizes,
-    true,
+    m.coalesced && n.coalesced,
   );
 }
 
@@ -465,7 +478,7 @@ specializeKernel(
 );
 
 /** Sums over some sparse and dense dimensions; what is left of the sparse ones stays sparse. */
-function sumSparse(self: Tensor, dimsIn: readonly number[] | null, dtype: number | null): Tensor {
+export function sumSparse(self: Tensor, dimsIn: readonly number[] | null, dtype: number | null): Tensor {
   const p = partsOf(dimsIn ? coalesced(self) : self, "sum");
   const values = convertTensor(p.values, dtypeOr(dtype, p.values.dtype));
   const dims = (dimsIn ?? self.sizes.map((_, d) => d)).map((d) => wrapDim(d, self.ndim));

@@ -238,6 +238,13 @@ function assertCanCast(result: Tensor, target: Tensor): void {
 
 /** Ends an in-place operator: checks shape and castability with PyTorch's messages, then copies. */
 export function writeInplaceResult(self: Tensor, result: Tensor): void {
+  if (self.sparse && result.sparse) {
+    // a sparse tensor is its parts: there are no elements to copy
+    assertCanCast(result, self);
+    self.sparse = result.sparse;
+    self.storage.version++;
+    return;
+  }
   if (!sameList(self.sizes, result.sizes)) {
     throw new OperatorError(
       `output with shape [${self.sizes.join(", ")}] doesn't match the broadcast shape [${result.sizes.join(", ")}]`,

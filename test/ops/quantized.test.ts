@@ -1,0 +1,177 @@
+/** @file Quantized and sparse operators where details decide: ties of rounding, requantization, packed rows. Expected values are from torch 2.13 on x86. */
+import { expect, test } from "vitest";
+import { callOperator } from "../../src/core/operator_registry.ts";
+import "../../src/ops/index.ts";
+import { sparseTensor } from "../../src/ops/sparse.ts";
+import { fromData, toFloat64Array } from "../../src/tensor/data.ts";
+import { DTYPES, type DType } from "../../src/tensor/dtype.ts";
+import { fromIntegers, integersOf } from "../../src/tensor/kernels/quantized.ts";
+import type { Tensor } from "../../src/tensor/tensor.ts";
+
+const call = (name: string, ...args: unknown[]): Tensor => callOperator(name, args) as Tensor;
+const floats = (values: number[], sizes = [values.length]): Tensor =>
+  fromData(Float32Array.from(values), sizes, DTYPES.float32);
+const ints = (values: number[], sizes = [values.length]): Tensor => fromData(values, sizes, DTYPES.int64);
+const list = (t: Tensor): number[] => Array.from(toFloat64Array(t));
+const integers = (t: Tensor): number[] => Array.from(integersOf(t));
+const affine = (values: number[], sizes: number[], dtype: DType, scale: number, zeroPoint: number): Tensor =>
+  fromIntegers(values, sizes, dtype, { scheme: "per_tensor_affine", scale, zeroPoint });
+
+const HALVES = [0.345, 0.015, -0.045, 0.075, 3, -9, NaN, 0.105];
+
+test.each([
+  [DTYPES.quint8, 101, [112, 102, 100, 104, 201, 0, 255, 104]],
+  [DTYPES.qint8, -3, [9, -2, -4, 0, 97, -128, 127, 1]],
+  [DTYPES.qint32, 101, [112, 102, 100, 104, 201, -199, -2147483648, 104]],
+])("quantize_per_tensor rounds ties of $name after a fused multiply-add", (dtype, zeroPoint, expected) => {
+  expect(integers(call("aten::quantize_per_tensor", floats(HALVES), 0.03, zeroPoint, dtype.id))).toEqual(expected);
+});
+
+test("quantize_per_channel makes 0 of a NaN where quantize_per_tensor makes the largest integer", () => {
+  const q = call(
+    "aten::quantize_per_channel",
+    floats(HALVES, [1, 8]),
+    floats([0.03]),
+    ints([101]),
+    0,
+    DTYPES.quint8.id,
+  );
+  expect(integers(q)).toEqual([112, 102, 100, 104, 201, 0, 0, 104]);
+});
+
+const WEIGHTS = [1, -2, 3, 4, -5, 7];
+const BIAS = floats([0.5, -1, 2]);
+
+test("quantized::linear requantizes in units of the accumulator", () => {
+  const packed = call("quantized::linear_prepack", affine(WEIGHTS, [3, 2], DTYPES.qint8, 0.04, 0), BIAS);
+  const x = affine([10, 200, 77, 3], [2, 2], DTYPES.quint8, 0.05, 90);
+  expect(integers(call("quantized::linear", x, packed, 0.1, 30))).toEqual([29, 24, 73, 38, 12, 39]);
+  expect(integers(call("quantized::linear_relu", x, packed, 0.1, 30))).toEqual([30, 30, 73, 38, 30, 39]);
+  const dynamic = list(call("quantized::linear_dynamic", floats([0.3, -1.2, 2.5, 0.01], [2, 2]), packed, false));
+  [
+    0.6085333228111267, -1.156125545501709, 1.601850986480713, 0.5986666679382324, -0.6981960535049438,
+    1.5049254894256592,
+  ].forEach((v, i) => expect(dynamic[i]).toBeCloseTo(v, 6));
+});
+
+test("quantized::conv2d_dynamic gives results of the input's scale", () => {
+  const weight = affine(WEIGHTS, [3, 2, 1, 1], DTYPES.qint8, 0.04, 0);
+  const packed = call("quantized::conv2d_prepack", weight, BIAS, [1, 1], [0, 0], [1, 1], 1);
+  const x = affine([10, 200, 77, 3], [1, 2, 1, 2], DTYPES.quint8, 0.05, 90);
+  expect(integers(call("quantized::conv2d.new", x, packed, 0.1, 30))).toEqual([34, 41, 14, 20, 56, 27]);
+  const y = list(call("quantized::conv2d_dynamic", floats([0.3, -1.2, 2.5, 0.01], [1, 2, 1, 2]), packed, false));
+  [
+    0.31921571493148804, 0.4498039484024048, -0.5658823847770691, -1.1462745666503906, 2.4956862926483154,
+    2.2490196228027344,
+  ].forEach((v, i) => expect(y[i]).toBeCloseTo(v, 6));
+});
+
+test("transposed quantized convolutions refuse scales per channel", () => {
+  const weight = fromIntegers([1, 2], [1, 2, 1, 1], DTYPES.qint8, {
+    scheme: "per_channel_affine",
+    scales: floats([1, 1]),
+    zeroPoints: ints([0, 0]),
+    axis: 1,
+  });
+  expect(() => call("quantized::conv_transpose2d_prepack", weight, null, [1, 1], [0, 0], [0, 0], [1, 1], 1)).toThrow(
+    "Per Channel Quantization is currently disabled for transposed conv",
+  );
+});
+
+test("4-bit embeddings keep scale and bias in half precision", () => {
+  const weight = floats([0.1, 0.5, -0.3, 0.9, 1, -1, 0.2, 0.6], [2, 4]);
+  const q = call("aten::quantize_per_channel", weight, floats([0.1, 0.2]), floats([5.5, 7.25]), 0, DTYPES.quint4x2.id);
+  expect(q.storage.nbytes).toBe(4);
+  const packed = call("quantized::embedding_bag_prepack", q);
+  const y = list(call("quantized::embedding_4bit", packed, ints([1, 0]), false));
+  [
+    0.94921875, -1.05029296875, 0.1494140625, 0.54931640625, 0.050048828125, 0.449951171875, -0.349853515625,
+    0.849853515625,
+  ].forEach((v, i) => expect(y[i]).toBeCloseTo(v, 6));
+});
+
+test("embedding_bag_4bit_prepack searches bounds on request", () => {
+  const packed = call("quantized::embedding_bag_4bit_prepack", floats([0.1, 0.5, -0.3, 0.9], [1, 4]), true, 200, 0.16);
+  expect(list(packed)).toEqual([165, 240, 31, 45, 205, 180]);
+});
+
+test("fused_moving_avg_obs_fake_quant chooses parameters only while it fakes", () => {
+  const on = ints([1]);
+  const off = ints([0]);
+  const [low, high, scale, zero] = [
+    floats([Infinity]),
+    floats([-Infinity]),
+    floats([1]),
+    fromData([0], [1], DTYPES.int32),
+  ];
+  call(
+    "aten::fused_moving_avg_obs_fake_quant",
+    floats([-1, 3]),
+    on,
+    off,
+    low,
+    high,
+    scale,
+    zero,
+    0.01,
+    0,
+    255,
+    0,
+    false,
+    false,
+  );
+  expect([list(low), list(high), list(scale)]).toEqual([[-1], [3], [1]]);
+  call(
+    "aten::fused_moving_avg_obs_fake_quant",
+    floats([-1, 3]),
+    off,
+    on,
+    low,
+    high,
+    scale,
+    zero,
+    0.01,
+    0,
+    255,
+    0,
+    false,
+    false,
+  );
+  expect(list(scale)[0]).toBeCloseTo(4 / 255, 8);
+  expect(list(zero)).toEqual([64]);
+});
+
+test("arithmetic that PyTorch has no quantized kernel for is refused", () => {
+  const q = affine([1, 2], [2], DTYPES.quint8, 0.1, 0);
+  expect(() => call("aten::add.Tensor", q, q, 1)).toThrow(
+    "Could not run 'aten::add.out' with arguments from the 'QuantizedCPU' backend.",
+  );
+});
+
+const SPARSE = (): Tensor => sparseTensor(ints([0, 1, 1, 2, 0, 0], [2, 3]), floats([1, 2, 3]), [2, 3], false);
+const parts = (t: Tensor): number[][] => {
+  const c = callOperator("aten::coalesce", [t]) as Tensor;
+  return [list(call("aten::_indices", c)), list(call("aten::_values", c))];
+};
+
+test("sparse tensors are joined, selected and summed by their indices", () => {
+  expect(parts(call("aten::cat", [SPARSE(), SPARSE()], 1))).toEqual([
+    [0, 0, 1, 1, 2, 5, 0, 3],
+    [1, 1, 5, 5],
+  ]);
+  expect(parts(call("aten::index_select", SPARSE(), 0, ints([1, 0, 1])))).toEqual([
+    [0, 1, 2, 0, 2, 0],
+    [5, 1, 5],
+  ]);
+  expect(list(call("aten::to_dense", call("aten::sum.dim_IntList", SPARSE(), [1], false, null), null, null))).toEqual([
+    1, 5,
+  ]);
+});
+
+test("in-place operators replace the parts of a sparse tensor", () => {
+  const t = SPARSE();
+  call("aten::add_.Tensor", t, t, 1);
+  expect(list(call("aten::to_dense", t, null, null))).toEqual([0, 0, 2, 10, 0, 0]);
+  call("aten::zero_", t);
+  expect(callOperator("aten::_nnz", [t])).toBe(0);
+});
