@@ -7,6 +7,7 @@ import { floatText, valueText } from "./aten.ts";
 import * as F from "./functional_activation.ts";
 import { constant_ } from "./init.ts";
 import { Module } from "./module.ts";
+import type { ModuleScript } from "./module_script.ts";
 import { Parameter } from "./parameter.ts";
 
 /** Options of activations that can write over their input. */
@@ -34,6 +35,12 @@ abstract class InplaceActivation extends Module {
 
 /** max(x, 0). */
 export class ReLU extends InplaceActivation {
+  static readonly torchscript: ModuleScript = {
+    name: "torch.nn.modules.activation.ReLU",
+    constants: ["inplace"],
+    attributes: { inplace: "bool" },
+    source: "def forward(self, input: Tensor) -> Tensor:\n    return F.relu(input, inplace=self.inplace)\n",
+  };
   forward(input: Tensor): Tensor {
     return F.relu(input, this.inplace);
   }

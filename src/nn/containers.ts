@@ -3,6 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import { indentRest } from "../base/module_text.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
+import type { ModuleScript } from "./module_script.ts";
 import { STATE } from "./module_state.ts";
 import { Parameter } from "./parameter.ts";
 
@@ -27,6 +28,11 @@ export type LastResult<L extends readonly Module[]> = L extends readonly [...Mod
 
 /** Modules that run one after the other, each on the result of the one before. */
 export class Sequential<L extends readonly Module[] = readonly Module[]> extends Module implements Iterable<Module> {
+  static readonly torchscript: ModuleScript = {
+    name: "torch.nn.modules.container.Sequential",
+    attributes: {},
+    source: "def forward(self, input):\n    for module in self:\n        input = module(input)\n    return input\n",
+  };
   constructor(...modules: L);
   constructor(named: Readonly<Record<string, Module>> | ReadonlyMap<string, Module>);
   constructor(...given: readonly unknown[]) {
@@ -87,6 +93,7 @@ export class Sequential<L extends readonly Module[] = readonly Module[]> extends
 
 /** A list of modules; it cannot be called itself. */
 export class ModuleList<M extends Module = Module> extends Module implements Iterable<M> {
+  static readonly torchscript: ModuleScript = { name: "torch.nn.modules.container.ModuleList", attributes: {} };
   constructor(modules: Iterable<M> = []) {
     super();
     this.extend(modules);
@@ -166,6 +173,7 @@ export class ModuleList<M extends Module = Module> extends Module implements Ite
 
 /** Modules by name; it cannot be called itself. */
 export class ModuleDict<M extends Module = Module> extends Module implements Iterable<string> {
+  static readonly torchscript: ModuleScript = { name: "torch.nn.modules.container.ModuleDict", attributes: {} };
   constructor(modules: Readonly<Record<string, M>> | ReadonlyMap<string, M> = {}) {
     super();
     this.update(modules);

@@ -5,6 +5,7 @@ import { emptyParameter, pairsText, valueText, type FactoryOptions } from "./ate
 import * as F from "./functional_layers.ts";
 import { calculateFanInAndFanOut, kaiming_uniform_, uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
+import type { ModuleScript } from "./module_script.ts";
 import type { Parameter } from "./parameter.ts";
 
 /** Gives its input back. */
@@ -26,7 +27,12 @@ export interface LinearOptions extends FactoryOptions {
 
 /** `x @ weight.T + bias`. */
 export class Linear extends Module {
-  static readonly constants: readonly string[] = ["in_features", "out_features"];
+  static readonly torchscript: ModuleScript = {
+    name: "torch.nn.modules.linear.Linear",
+    constants: ["in_features", "out_features"],
+    attributes: { in_features: "int", out_features: "int", weight: "Tensor" },
+    source: "def forward(self, input: Tensor) -> Tensor:\n    return F.linear(input, self.weight, self.bias)\n",
+  };
   readonly in_features: number;
   readonly out_features: number;
   weight: Parameter;
