@@ -1,6 +1,5 @@
-// Matrix products and convolutions: the WebAssembly kernels against the reference ones in the same run, GFLOP/s at the best of the repetitions.
+// Matrix products and convolutions: every kernel build in the same run.
 import { join } from "node:path";
-import { measure } from "./measure.mjs";
 
 const random = (count) => Float32Array.from({ length: count }, (_, i) => Math.fround(((i * 7919) % 2003) / 1001.5 - 1));
 const product = (list) => list.reduce((a, b) => a * b, 1);
@@ -26,38 +25,33 @@ const CONVOLUTIONS = {
   "7x7 stride 2 3->64 224": convolution(3, 64, 224, 7, 2),
 };
 
-export async function run(root) {
-  const kernels = join(root, "dist/tensor/kernels");
+
+export const title = "Kernels";
+export const notes = "The kernel builds of this package against each other; GFLOP/s are those of the fastest at its best.";
+
+export async function run(bench) {
+  const kernels = join(bench.dist, "tensor/kernels");
   const { setKernelBuild, supportedKernelBuilds } = await import(join(kernels, "wasm/build.js"));
   const { rowProductFor } = await import(join(kernels, "gemm.js"));
   const { convolve } = await import(join(kernels, "convolution.js"));
-  const builds = supportedKernelBuilds();
-  const results = {};
-  console.log(`kernel                    ${builds.map((b) => `${b} ms (GFLOP/s)`.padEnd(26)).join("")}ratio`);
-  const report = (name, flops, body) => {
-    const many = Math.max(1, Math.floor(2e6 / flops)); // small kernels: many calls for one measurement
+  const builds = supportedKernelBuilds().toReversed();
+  const report = async (name, flops, body) => {
+    const inner = Math.max(1, Math.floor(2e6 / flops)); // small kernels: many calls for one measurement
     const timed = (build) => () => {
       setKernelBuild(build);
-      body(); // compiles
-      const start = performance.now();
-      for (let i = 0; i < many; i++) body();
-      best[build] = Math.min(best[build], (performance.now() - start) / many);
+      body();
     };
-    const best = Object.fromEntries(builds.map((b) => [b, Infinity]));
-    measure(Object.fromEntries(builds.map((b) => [b, timed(b)])), { repetitions: 9, warmup: 2 });
-    results[name] = best;
-    const cells = builds.map((b) => `${best[b].toPrecision(3)} (${(flops / best[b] / 1e6).toFixed(1)})`.padEnd(26)).join("");
-    console.log(`${name.padEnd(24)}  ${cells}${(best.reference / best[builds.at(-1)]).toFixed(1)}`);
+    const times = await bench.compare(name, Object.fromEntries(builds.map((b) => [b, timed(b)])), { repetitions: 9, warmup: 2, inner });
+    bench.fact(name, "GFLOP/s", flops / times[builds[0]].min / 1e6);
   };
   for (const [m, n, k] of PRODUCTS) {
     const [a, b, c] = [random(m * k), random(n * k), new Float32Array(m * n)];
-    report(`product ${m}x${n}x${k}`, 2 * m * n * k, () => rowProductFor(c)(a, 0, k, b, 0, k, c, 0, n, m, n, k));
+    await report(`product ${m}x${n}x${k}`, 2 * m * n * k, () => rowProductFor(c)(a, 0, k, b, 0, k, c, 0, n, m, n, k));
   }
   for (const [name, g] of Object.entries(CONVOLUTIONS)) {
     const k = (g.inChannels / g.groups) * product(g.kernel);
     const [x, w, out] = [random(g.inChannels * product(g.input)), random(g.outChannels * k), new Float32Array(g.outChannels * product(g.output))];
-    report(name, 2 * out.length * k, () => convolve(x, w, out, g));
+    await report(name, 2 * out.length * k, () => convolve(x, w, out, g));
   }
-  setKernelBuild(builds.at(-1));
-  return results;
+  setKernelBuild(builds[0]);
 }

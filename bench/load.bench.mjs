@@ -1,36 +1,51 @@
-// Open-and-print and open-with-all-weights against raw reading of the same bytes, in the same run. Every storage is read by `load`.
-import { closeSync, existsSync, openSync, readSync, readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { measure, ms } from "./measure.mjs";
+// Opening: to know everything but the weights, and with all weights; against torch.jit.load and the raw read of the same bytes.
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { models, npmPeer, pytorch } from "./peers.mjs";
 
-export async function run(root, dist = join(root, "dist")) {
-  const { FileSource, inspect, jit } = await import(join(dist, "node/index.js"));
-  const folders = [join(root, "../shared/models"), join(root, "test/fixtures/models")].filter(existsSync);
-  const files = readdirSync(folders[0]).map((name) => [name, join(folders[0], name, "model.pt")]).filter(([, f]) => existsSync(f));
-  const results = {};
-  console.log("file                      bytes   raw read ms          inspect ms           open + print ms      open + weights ms    ratio to raw");
-  for (const [name, file] of files) {
+export const title = "Opening archives";
+export const notes =
+  "`raw read` reads all bytes of the file in one call into fresh memory; PyTorch never verifies a CRC. `open and print` is `String(jit.load(file, { lazy: true }))`: every weight can be asked for, none is read.";
+
+const TORCH = `
+for name, file in args["files"].items():
+    competitors[name] = lambda file=file: None if torch.jit.load(file) else None
+`;
+
+export async function run(bench) {
+  const { jit } = await bench.load();
+  const names = bench.quick ? ["resnet18"] : ["resnet18", "resnet50", "mobilenet_v2", "vit_b_16"];
+  const files = Object.fromEntries(
+    Object.entries(await models(bench, names)).flatMap(([name, { scripted }]) => (scripted ? [[name, scripted]] : [])),
+  );
+  const torch = await pytorch(bench, TORCH, { args: { files } });
+  const fflate = await npmPeer(bench, "fflate");
+  const { readFileSync } = await import("node:fs");
+  for (const [name, file] of Object.entries(files)) {
     const size = statSync(file).size;
-    const target = new Uint8Array(size);
-    const result = measure({
-      raw: () => {
-        const fd = openSync(file, "r");
-        readSync(fd, target, 0, size, 0);
-        closeSync(fd);
-      },
-      inspect: () => {
-        const source = new FileSource(file);
-        inspect(source);
-        source.close();
-      },
-      print: () => String(jit.load(file)),
-      weights: () => {
-        for (const tensor of jit.load(file).stateDict().values()) tensor.storage.bytes();
-      },
-    });
-    results[name] = { bytes: size, ...result };
-    const ratio = result.weights.median / result.raw.median;
-    console.log(`${name.padEnd(24)} ${String(size).padStart(7)}  ${ms(result.raw).padEnd(20)} ${ms(result.inspect).padEnd(20)} ${ms(result.print).padEnd(20)} ${ms(result.weights).padEnd(20)} ${ratio.toFixed(1)}`);
+    const raw = () => {
+      const target = new Uint8Array(size);
+      const descriptor = openSync(file, "r");
+      readSync(descriptor, target, 0, size, 0);
+      closeSync(descriptor);
+    };
+    const repetitions = size > 2e8 ? 7 : 15;
+    const weights = (options) => () => {
+      for (const tensor of jit.load(file, options).stateDict().values()) tensor.storage.bytes();
+    };
+    bench.fact(name, "MB", size / 1e6);
+    await bench.compare(`${name}: open and print`, {
+      tsarchive: () => String(jit.load(file, { lazy: true })),
+      "torch.jit.load": torch?.competitor(name),
+    }, { repetitions: repetitions * 2, warmup: 10 });
+    await bench.compare(`${name}: all weights, CRC verified`, {
+      tsarchive: weights({ verifyCrc: true }),
+      "torch.jit.load": torch?.competitor(name),
+      "fflate.unzipSync": fflate && (() => fflate.unzipSync(readFileSync(file))),
+    }, { repetitions });
+    await bench.compare(`${name}: all weights, no CRC`, {
+      tsarchive: weights({ verifyCrc: false }),
+      "raw read": raw,
+    }, { repetitions });
   }
-  return results;
+  torch?.close();
 }

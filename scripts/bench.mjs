@@ -1,61 +1,74 @@
-// `npm run bench [-- NAME...] [--json FILE]`: runs bench/NAME.bench.mjs and prints medians with minimum and maximum.
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+// `npm run bench [-- NAME...] [--json FILE] [--quick]`: runs bench/NAME.bench.mjs, each in a process of its own; medians with minimum and maximum.
+// What a suite looks like: bench/measure.mjs. docs/benchmarks.md and its chart: `node scripts/bench_docs.mjs FILE`.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { Bench } from "../bench/measure.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const args = process.argv.slice(2);
-const at = args.indexOf("--json");
-const json = at >= 0 ? args.splice(at, 2)[1] : undefined;
-const markdownAt = args.indexOf("--markdown");
-const markdown = markdownAt >= 0 ? args.splice(markdownAt, 2)[1] : undefined;
-const distAt = args.indexOf("--dist");
-const dist = distAt >= 0 ? args.splice(distAt, 2)[1] : join(root, "dist");
+const option = (name) => {
+  const at = args.indexOf(name);
+  return at >= 0 ? args.splice(at, 2)[1] : undefined;
+};
+const flag = (name) => {
+  const at = args.indexOf(name);
+  return at >= 0 && args.splice(at, 1).length > 0;
+};
+const json = option("--json");
+const dist = resolve(option("--dist") ?? join(root, "dist"));
+const one = option("--suite"); // internal: run one suite here and write its results
+const quick = flag("--quick");
+
+/** Runs one suite in this process. */
+async function runSuite(name, file) {
+  let loaded;
+  const load = () => (loaded ??= import(pathToFileURL(join(dist, "node/index.js")).href));
+  const bench = new Bench({ root, dist, quick, load });
+  const suite = await import(pathToFileURL(join(root, "bench", `${name}.bench.mjs`)).href);
+  await suite.run(bench);
+  const { title = name, unit = "ms", notes, goals } = suite;
+  const { rows, facts, skipped } = bench;
+  writeFileSync(file, JSON.stringify({ title, unit, notes, goals, rows, facts, skipped }));
+}
+
+if (one) {
+  await runSuite(one, json);
+  process.exit(0); // peers in other processes may still be open
+}
+
 const available = readdirSync(join(root, "bench"))
   .filter((f) => f.endsWith(".bench.mjs"))
   .map((f) => f.replace(".bench.mjs", ""));
 const names = args.length > 0 ? args : available;
-console.log(`Node ${process.version}, ${cpus()[0]?.model ?? "unknown processor"}, ${cpus().length} cores`);
-const results = {};
+const unknown = names.filter((name) => !available.includes(name));
+if (unknown.length > 0) {
+  console.error(`no suite "${unknown[0]}"; there is: ${available.join(", ")}`);
+  process.exit(2);
+}
+const machine = `Node ${process.version}, ${cpus()[0]?.model ?? "unknown processor"}, ${cpus().length} cores, ${process.platform} ${process.arch}`;
+console.log(machine);
+const folder = mkdtempSync(join(tmpdir(), "tsarchive-bench-"));
+const suites = {};
+let failed = 0;
 for (const name of names) {
-  const file = join(root, "bench", `${name}.bench.mjs`);
-  if (!existsSync(file)) {
-    console.error(`no suite "${name}"; there is: ${available.join(", ")}`);
-    process.exit(2);
-  }
   console.log(`\n${name}`);
-  results[name] = await (await import(file)).run(root, dist);
-}
-if (json) writeFileSync(json, JSON.stringify({ node: process.version, cpu: cpus()[0]?.model, results }, null, 1));
-if (markdown) {
-  const machine = `Node ${process.version}, ${cpus()[0]?.model ?? "unknown processor"}, ${cpus().length} cores, ${process.platform} ${process.arch}`;
-  const cell = (value) =>
-    typeof value === "object" && value !== null
-      ? `${value.median.toFixed(2)} (${value.min.toFixed(2)})`
-      : String(value);
-  const lines = [
-    "# Benchmarks",
-    "",
-    `Made by \`npm run bench -- ${names.join(" ")} --markdown docs/benchmarks.md\` on ${machine}.`,
-    "Milliseconds: median (minimum) of 15 runs, the competitors in turns; `raw` reads the same bytes of the file in one call in the same run.",
-  ];
-  for (const [name, table] of Object.entries(results)) {
-    const rows = Object.entries(table);
-    const columns = [...new Set(rows.flatMap(([, row]) => Object.keys(row)))];
-    const hasRaw = columns.includes("raw");
-    const ratios = hasRaw ? columns.filter((c) => c !== "raw" && typeof rows[0][1][c] === "object") : [];
-    lines.push(
-      "",
-      `## ${name}`,
-      "",
-      `| | ${[...columns, ...ratios.map((c) => `${c} / raw`)].join(" | ")} |`,
-      `|---|${"---|".repeat(columns.length + ratios.length)}`,
-    );
-    for (const [file, row] of rows)
-      lines.push(
-        `| ${file} | ${[...columns.map((c) => cell(row[c])), ...ratios.map((c) => (row[c].median / row.raw.median).toFixed(1))].join(" | ")} |`,
-      );
+  const file = join(folder, `${name}.json`);
+  const flags = [...(quick ? ["--quick"] : []), "--dist", dist, "--json", file, "--suite", name];
+  const { status } = spawnSync(
+    process.execPath,
+    [...process.execArgv, "--expose-gc", fileURLToPath(import.meta.url), ...flags],
+    { stdio: "inherit" },
+  );
+  if (status === 0 && existsSync(file)) suites[name] = JSON.parse(readFileSync(file, "utf8"));
+  else {
+    failed++;
+    console.log(`  ${name} failed (status ${status})`);
   }
-  writeFileSync(markdown, `${lines.join("\n")}\n`);
 }
+rmSync(folder, { recursive: true });
+if (json)
+  writeFileSync(json, `${JSON.stringify({ machine, date: new Date().toISOString().slice(0, 10), suites }, null, 1)}\n`);
+process.exitCode = failed > 0 ? 1 : 0;
