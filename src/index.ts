@@ -18,7 +18,7 @@ export { ScriptModule, type ScriptMethod } from "./jit/script_module.ts";
 export { type LoadInput, type LoadOptions } from "./jit/load.ts";
 export { CompilationUnit, type CompiledFunction } from "./jit/compilation_unit.ts";
 export { type SaveOptions } from "./jit/save.ts";
-export { type Platform, setPlatform } from "./jit/platform.ts";
+export { type Platform, type SourcePosition, type SourceText, setPlatform } from "./jit/platform.ts";
 export * from "./archive/index.ts";
 export {
   ArchiveError,

@@ -1,4 +1,4 @@
-/** @file What the host gives: files. Installed by `src/node`; absent in a browser. Upstream: none. Spec: none. */
+/** @file What the host gives: files and source texts. Installed by `src/node`; absent in a browser. Upstream: none. Spec: none. */
 import type { ByteSink, ByteSource } from "../archive/index.ts";
 import { ArchiveError } from "../base/errors.ts";
 
@@ -8,6 +8,24 @@ export interface Platform {
   openFile(path: string): ByteSource;
   /** A sink that replaces the file when it is closed. */
   createFile(path: string): ByteSink;
+  /** The text of a program's source file under the name that stack traces give it; undefined where it cannot be read. */
+  readSource?(file: string): SourceText | undefined;
+}
+
+/** A source file of the running program. */
+export interface SourceText {
+  readonly text: string;
+  /** Where a 1-based line and column of a generated file comes from; absent for files that were written by hand. */
+  originOf?(line: number, column: number): SourcePosition | undefined;
+}
+
+/** A place in a source file; line and column are 1-based. */
+export interface SourcePosition {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** The file's text where the source map carries it. */
+  readonly text?: string;
 }
 
 const noFiles: Platform = {

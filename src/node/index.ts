@@ -3,9 +3,14 @@ import { setPlatform } from "../index.ts";
 import { FileSink } from "./file_sink.ts";
 import { FileSource } from "./file_source.ts";
 import { installNodePlatform } from "./platform.ts";
+import { readSourceText } from "./source_text.ts";
 
 installNodePlatform();
-setPlatform({ openFile: (path) => new FileSource(path), createFile: (path) => new FileSink(path) });
+setPlatform({
+  openFile: (path) => new FileSource(path),
+  createFile: (path) => new FileSink(path),
+  readSource: readSourceText,
+});
 
 export * from "../index.ts";
 export { FileSink, FileSource };
