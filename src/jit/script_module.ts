@@ -28,22 +28,29 @@ export interface ModuleOwner {
 
 const wrappers = new WeakMap<ScriptObject, ScriptModule>();
 
+/** How a module shows itself. */
+export interface ModuleAppearance {
+  /** The name that is printed before the parentheses: the eager class for traced modules. */
+  readonly displayName?: string;
+}
+
 /** The module of an object; the same module for the same object. */
-export function moduleOf(object: ScriptObject, owner: ModuleOwner): ScriptModule {
+export function moduleOf(object: ScriptObject, owner: ModuleOwner, appearance: ModuleAppearance = {}): ScriptModule {
   let module = wrappers.get(object);
   if (!module) {
-    module = createModule(object, owner);
+    module = createModule(object, owner, appearance);
     wrappers.set(object, module);
   }
   return module;
 }
 
 /** Makes the callable: a function whose prototype is ScriptModule's. */
-function createModule(object: ScriptObject, owner: ModuleOwner): ScriptModule {
+function createModule(object: ScriptObject, owner: ModuleOwner, appearance: ModuleAppearance): ScriptModule {
   const callable = ((...args: unknown[]): unknown => module.callWith(args, {})) as unknown as object;
   Object.setPrototypeOf(callable, ScriptModule.prototype);
   Object.defineProperty(callable, "object", { value: object });
   Object.defineProperty(callable, "owner", { value: owner });
+  Object.defineProperty(callable, "displayName", { value: appearance.displayName ?? "RecursiveScriptModule" });
   const module = callable as ScriptModule;
   for (const name of object.type.methods.keys()) {
     // exported methods are called as in Python: model.encode(x); the module's own members come first
@@ -78,6 +85,8 @@ export interface ScriptModule {
 export abstract class ScriptModule {
   declare readonly object: ScriptObject;
   declare readonly owner: ModuleOwner;
+  /** The name that `toString` prints. */
+  declare readonly displayName: string;
 
   /** The last atom of the class name. */
   get originalName(): string {
@@ -177,7 +186,7 @@ export abstract class ScriptModule {
   /** The hierarchy, as Python's `str(module)` prints it. */
   toString(): string {
     const children = [...this.namedChildren()].map(([name, child]) => [name, child.toString()] as const);
-    return moduleText("RecursiveScriptModule", `original_name=${this.originalName}`, children);
+    return moduleText(this.displayName, `original_name=${this.originalName}`, children);
   }
 
   /** Submodules by attribute name, in order. */

@@ -253,6 +253,7 @@ function parameterLine(name: string, value: Parameter, type: string): string {
 
 /** A list of parameters; plain tensors become parameters. */
 export class ParameterList extends Module implements Iterable<Parameter> {
+  static readonly torchscript: ModuleScript = { name: "torch.nn.modules.container.ParameterList" };
   constructor(values: Iterable<Tensor> = []) {
     super();
     this.extend(values);
@@ -300,6 +301,7 @@ export class ParameterList extends Module implements Iterable<Parameter> {
 
 /** Parameters by name; plain tensors become parameters. */
 export class ParameterDict extends Module implements Iterable<string> {
+  static readonly torchscript: ModuleScript = { name: "torch.nn.modules.container.ParameterDict" };
   constructor(values: Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor> = {}) {
     super();
     this.update(values);

@@ -10,6 +10,10 @@ import type { Parameter } from "./parameter.ts";
 
 /** Gives its input back. */
 export class Identity extends Module {
+  static readonly torchscript: ModuleScript = {
+    name: "torch.nn.modules.linear.Identity",
+    source: "def forward(self, input: Tensor) -> Tensor:\n    return input\n",
+  };
   /** Arguments are taken and left unused, as in PyTorch. */
   constructor(..._args: unknown[]) {
     super();
