@@ -10,18 +10,24 @@ import { LimitError } from "../base/errors.ts";
 
 /** One ArrayBuffer seen through every typed array. */
 export class Segment {
-  readonly u8: Uint8Array;
-  readonly i8: Int8Array;
-  readonly i16: Int16Array;
-  readonly u16: Uint16Array;
-  readonly i32: Int32Array;
-  readonly u32: Uint32Array;
-  readonly f32: Float32Array;
-  readonly f64: Float64Array;
+  u8!: Uint8Array;
+  i8!: Int8Array;
+  i16!: Int16Array;
+  u16!: Uint16Array;
+  i32!: Int32Array;
+  u32!: Uint32Array;
+  f32!: Float32Array;
+  f64!: Float64Array;
   private i64View: BigInt64Array | undefined;
   /** @param buffer its byteLength is a multiple of 8. */
   constructor(shared: ArrayBuffer | SharedArrayBuffer) {
+    this.replace(shared);
+  }
+
+  /** Views another buffer from now on: a WebAssembly memory has grown. */
+  replace(shared: ArrayBuffer | SharedArrayBuffer): void {
     const buffer = shared as ArrayBuffer;
+    this.i64View = undefined;
     this.u8 = new Uint8Array(buffer);
     this.i8 = new Int8Array(buffer);
     this.i16 = new Int16Array(buffer);

@@ -5,6 +5,7 @@ import { convolve, type ConvGeometry, type Triple } from "../../src/tensor/kerne
 import { denseProduct, rowProductFor } from "../../src/tensor/kernels/gemm.ts";
 import { encodeModule, FunctionBuilder } from "../../src/tensor/kernels/wasm/assembler.ts";
 import {
+  KERNEL_FAMILIES,
   kernelBuild,
   kernelModuleBytes,
   setKernelBuild,
@@ -12,6 +13,10 @@ import {
   wasmKernels,
   type KernelBuild,
 } from "../../src/tensor/kernels/wasm/build.ts";
+import { setExactConvolution } from "../../src/tensor/kernels/wasm/winograd.ts";
+import { fromData } from "../../src/tensor/data.ts";
+import { floatsOf } from "../../src/tensor/kernels/data.ts";
+import type { Storage } from "../../src/tensor/storage.ts";
 import { wasmConvolve } from "../../src/tensor/kernels/wasm/convolution.ts";
 import { wasmProduct } from "../../src/tensor/kernels/wasm/product.ts";
 
@@ -39,14 +44,14 @@ function under(build: KernelBuild, count: number, body: (out: Float32Array) => v
 }
 
 /** float32 sums against double sums: the error is a small part of the sum of absolute products, 2^-21 of it at these sizes. */
-function expectClose(actual: Float32Array, expected: Float32Array, scale: Float32Array): void {
+function expectClose(actual: Float32Array, expected: Float32Array, scale: Float32Array, bound = 2 ** -21): void {
   let worst = 0;
   actual.forEach((value, i) => {
     if (Object.is(value, expected[i])) return;
     const error = Math.abs(value - expected[i]!);
     worst = Math.max(worst, Number.isNaN(error) ? Infinity : error / (1e-30 + Math.abs(scale[i]!)));
   });
-  expect(worst).toBeLessThan(2 ** -21);
+  expect(worst).toBeLessThan(bound);
 }
 
 /** A product by both builds; operands and result start at odd offsets with rows further apart than they are long. */
@@ -100,7 +105,7 @@ function geometry(
 
 const volume = (t: Triple): number => t[0] * t[1] * t[2];
 
-function compareConvolutions(build: KernelBuild, g: ConvGeometry): void {
+function compareConvolutions(build: KernelBuild, g: ConvGeometry, bound?: number): void {
   const x = random(g.batch * g.inChannels * volume(g.input));
   const w = random((g.outChannels * g.inChannels * volume(g.kernel)) / g.groups);
   const size = g.batch * g.outChannels * volume(g.output);
@@ -109,6 +114,7 @@ function compareConvolutions(build: KernelBuild, g: ConvGeometry): void {
     under(build, size, run(x, w)),
     under("reference", size, run(x, w)),
     under("reference", size, run(absolute(x), absolute(w))),
+    bound,
   );
 }
 
@@ -124,7 +130,7 @@ describe("encodeModule()", () => {
   test.each(["simd", "relaxed"] as const)(
     "keeps the %s kernels below the 4 KiB that browsers compile synchronously",
     (build) => {
-      expect(kernelModuleBytes(build).length).toBeLessThan(4096);
+      for (const family of KERNEL_FAMILIES) expect(kernelModuleBytes(build, family).length).toBeLessThan(4096);
     },
   );
 });
@@ -241,5 +247,100 @@ describe.each(fast)("%s kernels", (build) => {
   });
   test("convolve in bands of rows where the result is large", () => {
     compareConvolutions(build, geometry(1, 2, 64, 1, [1, 90, 90], [1, 3, 3], [1, 1, 1], [0, 1, 1], [1, 1, 1]));
+  });
+  test("convolve 3 by 3 filters by Winograd's transforms, with errors of a small part of the sum of absolute products", () => {
+    for (let i = 0; i < 60; i++) {
+      const input: Triple = [1, integer(2, 31), integer(2, 31)];
+      const padding: Triple = [0, integer(1, 2), integer(1, 2)];
+      const [c, o] = [integer(8, 40), integer(8, 40)];
+      compareConvolutions(
+        build,
+        geometry(integer(1, 2), c, o, 1, input, [1, 3, 3], [1, 1, 1], padding, [1, 1, 1]),
+        2 ** -17,
+      );
+    }
+    compareConvolutions(
+      build,
+      geometry(1, 600, 13, 1, [1, 7, 7], [1, 3, 3], [1, 1, 1], [0, 1, 1], [1, 1, 1]),
+      2 ** -17,
+    );
+    compareConvolutions(
+      build,
+      geometry(1, 64, 64, 1, [1, 56, 56], [1, 3, 3], [1, 1, 1], [0, 1, 1], [1, 1, 1]),
+      2 ** -17,
+    );
+  });
+  test("convolve exactly where that is asked for", () => {
+    const g = geometry(1, 24, 24, 1, [1, 14, 14], [1, 3, 3], [1, 1, 1], [0, 1, 1], [1, 1, 1]);
+    setExactConvolution(true);
+    try {
+      compareConvolutions(build, g);
+    } finally {
+      setExactConvolution(false);
+    }
+  });
+  test("keep what is made of weights until the weights change", () => {
+    setKernelBuild(build);
+    for (const [c, kernel] of [
+      [24, 3],
+      [24, 1],
+      [3, 5],
+    ] as const) {
+      const padding: Triple = [0, kernel >> 1, kernel >> 1];
+      const g = geometry(1, c, 16, 1, [1, 12, 12], [1, kernel, kernel], [1, 1, 1], padding, [1, 1, 1]);
+      const x = random(c * 144);
+      const weight = fromData(random(16 * c * kernel * kernel), [16, c, kernel, kernel]);
+      const w = floatsOf(weight) as Float32Array;
+      const run = (owner?: Storage): Float32Array => {
+        const out = new Float32Array(16 * 144);
+        convolve(x, w, out, g, owner);
+        return out;
+      };
+      const first = run(weight.storage);
+      expect(first).toEqual(run());
+      expect(run(weight.storage)).toEqual(first);
+      w.fill(0.25);
+      expect(run(weight.storage)).toEqual(first); // nobody said so
+      weight.storage.version++;
+      expect(run(weight.storage)).toEqual(run());
+      expect(run(weight.storage)).not.toEqual(first);
+    }
+  });
+  test("scale, shift, add a residual and clamp what a convolution gives", () => {
+    setKernelBuild(build);
+    for (const [c, o, groups, kernel, stride, size] of [
+      [16, 18, 1, 3, 1, 13],
+      [16, 18, 1, 1, 1, 9],
+      [3, 7, 1, 3, 2, 17],
+      [12, 12, 12, 3, 1, 10],
+    ] as const) {
+      const padding: Triple = [0, kernel >> 1, kernel >> 1];
+      const g = geometry(
+        2,
+        c,
+        o,
+        groups,
+        [1, size, size],
+        [1, kernel, kernel],
+        [1, stride, stride],
+        padding,
+        [1, 1, 1],
+      );
+      const [x, w] = [random(2 * c * size * size), random((o * c * kernel * kernel) / groups)];
+      const plane = volume(g.output);
+      const [plain, out, residual] = [
+        new Float32Array(2 * o * plane),
+        new Float32Array(2 * o * plane),
+        random(2 * o * plane),
+      ];
+      const [scale, shift] = [random(o), random(o)];
+      expect(wasmConvolve(x, w, plain, g)).toBe(true);
+      expect(wasmConvolve(x, w, out, g, { scale, shift, residual, low: 0, high: 1.5 })).toBe(true);
+      plain.forEach((value, i) => {
+        const channel = Math.floor(i / plane) % o;
+        const wanted = Math.min(1.5, Math.max(0, value * scale[channel]! + shift[channel]! + residual[i]!));
+        expect(Math.abs(out[i]! - wanted)).toBeLessThan(1e-5);
+      });
+    }
   });
 });

@@ -15,7 +15,9 @@ const PLAIN = {
   return: [0x0f],
   "i32.eqz": [0x45],
   "i32.ne": [0x47],
+  "i32.lt_s": [0x48],
   "i32.lt_u": [0x49],
+  "i32.gt_s": [0x4a],
   "i32.ge_u": [0x4f],
   "i32.add": [0x6a],
   "i32.sub": [0x6b],
@@ -24,10 +26,13 @@ const PLAIN = {
   "i32.shl": [0x74],
   "f32.add": [0x92],
   "f32.mul": [0x94],
+  select: [0x1b],
   "f32x4.splat": [0xfd, 0x13],
   "f32x4.add": [0xfd, 0xe4, 0x01],
-
+  "f32x4.sub": [0xfd, 0xe5, 0x01],
   "f32x4.mul": [0xfd, 0xe6, 0x01],
+  "f32x4.pmin": [0xfd, 0xea, 0x01],
+  "f32x4.pmax": [0xfd, 0xeb, 0x01],
   "f32x4.relaxed_madd": [0xfd, 0x85, 0x02],
 } as const;
 
@@ -110,6 +115,11 @@ export class FunctionBuilder {
 
   i32(value: number): this {
     this.code.push(0x41, ...signed(value | 0));
+    return this;
+  }
+
+  f32(value: number): this {
+    this.code.push(0x43, ...new Uint8Array(Float32Array.of(value).buffer));
     return this;
   }
 

@@ -1,11 +1,14 @@
 /** @file Which build of the kernels runs: reference, SIMD, or SIMD with fused multiply-add. Upstream: none. Spec: none.
  *
- * The module is encoded and compiled at the first use, synchronously: it stays below the 4 KiB that browsers compile on their
- * main thread. Where a platform has no SIMD, or forbids compiling, the reference kernels run. */
+ * A family of kernels is one module, encoded and compiled at its first use, synchronously: each stays below the 4 KiB that
+ * browsers compile on their main thread. All share one memory. Where a platform has no SIMD, or forbids compiling, the
+ * reference kernels run. */
 import { UnsupportedError } from "../../../base/errors.ts";
 import { encodeModule, FunctionBuilder, MEMORY_MODULE, MEMORY_NAME } from "./assembler.ts";
 import { KernelMemory } from "./memory.ts";
+import { finishProgram } from "./finish_programs.ts";
 import { copyRowsProgram, depthwiseProgram, dotsProgram, gemmProgram, interleaveProgram } from "./programs.ts";
+import { winogradInputProgram, winogradOutputProgram } from "./winograd_programs.ts";
 
 /** `reference`: plain TypeScript, sums in double precision; `simd`: WebAssembly SIMD; `relaxed`: with fused multiply-add. */
 export type KernelBuild = "reference" | "simd" | "relaxed";
@@ -38,7 +41,49 @@ export interface Kernels {
     step: number,
   ): void;
   interleave(to: number, step: number, from: number, stride: number, k: number): void;
+  finish(
+    to: number,
+    ldto: number,
+    from: number,
+    ldfrom: number,
+    rows: number,
+    columns: number,
+    residual: number,
+    scale: number,
+    shift: number,
+    low: number,
+    high: number,
+  ): void;
 }
+
+/** Winograd's transforms for one size of tile: see winograd_programs.ts. */
+export interface WinogradKernels {
+  input(x: number, ldx: number, v: number, stride: number, tiles: number, temp: number): void;
+  output(y: number, stride: number, to: number, ldto: number, tiles: number, temp: number): void;
+}
+
+/** A build that is made of WebAssembly. */
+export type FastBuild = Exclude<KernelBuild, "reference">;
+
+/** Modules by name. */
+const FAMILIES = {
+  product: (fused: boolean) => [
+    gemmProgram(fused),
+    dotsProgram(fused),
+    depthwiseProgram(fused),
+    copyRowsProgram(),
+    interleaveProgram(),
+    finishProgram(),
+  ],
+  winograd2: () => [winogradInputProgram(2), winogradOutputProgram(2)],
+  winograd4: () => [winogradInputProgram(4), winogradOutputProgram(4)],
+} satisfies Record<string, (fused: boolean) => FunctionBuilder[]>;
+
+/** Name of a module of kernels. */
+export type KernelFamily = keyof typeof FAMILIES;
+
+/** Names of all modules. */
+export const KERNEL_FAMILIES = Object.keys(FAMILIES) as KernelFamily[];
 
 function hasInstruction(write: (f: FunctionBuilder) => void): boolean {
   if (typeof WebAssembly === "undefined") return false;
@@ -56,35 +101,50 @@ export function supportedKernelBuilds(): readonly KernelBuild[] {
   return builds;
 }
 
-/** The bytes of the kernels' module. */
-export function kernelModuleBytes(build: Exclude<KernelBuild, "reference">): Uint8Array<ArrayBuffer> {
-  const fused = build === "relaxed";
-  return encodeModule([
-    gemmProgram(fused),
-    dotsProgram(fused),
-    depthwiseProgram(fused),
-    copyRowsProgram(),
-    interleaveProgram(),
-  ]);
+/** The bytes of a module of kernels. */
+export function kernelModuleBytes(build: FastBuild, family: KernelFamily): Uint8Array<ArrayBuffer> {
+  return encodeModule(FAMILIES[family](build === "relaxed"));
 }
 
-function compile(build: Exclude<KernelBuild, "reference">): Kernels | undefined {
-  try {
-    const memory = new KernelMemory();
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(kernelModuleBytes(build)), {
-      [MEMORY_MODULE]: { [MEMORY_NAME]: memory.memory },
-    });
-    return { memory, ...(instance.exports as unknown as Omit<Kernels, "memory">) };
-  } catch {
-    return undefined; // a content security policy forbids compiling, or there is no memory left
+let sharedMemory: KernelMemory | undefined;
+
+/** The memory of all kernels, made at the first use; undefined where the platform refuses. */
+export function kernelMemory(): KernelMemory | undefined {
+  if (sharedMemory === undefined && typeof WebAssembly !== "undefined") {
+    try {
+      sharedMemory = new KernelMemory();
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+    }
   }
+  return sharedMemory;
+}
+
+type Exports = Record<string, (...args: number[]) => void>;
+
+/** Kept when the build changes: compiling again would start in the engine's slow tier. */
+const compiled = new Map<string, Exports | undefined>();
+
+function compile(build: FastBuild, family: KernelFamily): Exports | undefined {
+  const memory = kernelMemory();
+  if (!memory) return undefined;
+  const key = `${build}:${family}`;
+  if (compiled.has(key)) return compiled.get(key);
+  let exports: Exports | undefined;
+  try {
+    const module = new WebAssembly.Module(kernelModuleBytes(build, family));
+    const imports = { [MEMORY_MODULE]: { [MEMORY_NAME]: memory.memory } };
+    exports = new WebAssembly.Instance(module, imports).exports as Exports;
+  } catch {
+    exports = undefined; // a content security policy forbids compiling, or there is no memory left
+  }
+  compiled.set(key, exports);
+  return exports;
 }
 
 let chosen: KernelBuild | undefined;
-/** Kept when the build changes: compiling again would start in the engine's slow tier. */
-const compiled = new Map<KernelBuild, Kernels | undefined>([["reference", undefined]]);
-let current: Kernels | undefined;
-let isReady = false;
+/** What runs under the chosen build, made at the first use. */
+let current: { product?: Kernels | undefined; winograd: Map<number, WinogradKernels | undefined> } | undefined;
 
 /** The build in use: the best supported one unless chosen otherwise. */
 export function kernelBuild(): KernelBuild {
@@ -101,16 +161,30 @@ export function setKernelBuild(build: KernelBuild): void {
     );
   }
   chosen = build;
-  isReady = false;
+  current = undefined;
 }
 
 /** The WebAssembly kernels, or undefined where the reference ones are to run. */
 export function wasmKernels(): Kernels | undefined {
-  if (!isReady) {
-    isReady = true;
+  current ??= { winograd: new Map() };
+  if (!("product" in current)) {
     const build = kernelBuild();
-    if (build !== "reference" && !compiled.has(build)) compiled.set(build, compile(build));
-    current = compiled.get(build);
+    const exports = build === "reference" ? undefined : compile(build, "product");
+    current.product = exports && { memory: kernelMemory()!, ...(exports as unknown as Omit<Kernels, "memory">) };
   }
-  return current;
+  return current.product;
+}
+
+/** The transforms for tiles of m by m outputs, or undefined where the reference kernels are to run. */
+export function winogradKernels(m: 2 | 4): WinogradKernels | undefined {
+  current ??= { winograd: new Map() };
+  if (!current.winograd.has(m)) {
+    const build = kernelBuild();
+    const exports = build === "reference" ? undefined : compile(build, `winograd${m}`);
+    current.winograd.set(
+      m,
+      exports && { input: exports[`winogradInput${m}`]!, output: exports[`winogradOutput${m}`]! },
+    );
+  }
+  return current.winograd.get(m);
 }

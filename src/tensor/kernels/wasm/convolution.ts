@@ -1,147 +1,40 @@
 /** @file float32 convolution on the WebAssembly kernels. Upstream: none. Spec: none.
  *
- * Note [Phase planes]: the input of a group is copied once into the kernels' memory, padded, and with strided dimensions split
- * into phases (columns 0, s, 2s, ... then 1, s + 1, ...). Output position p, counted in rows as long as a phase's, then reads
- * element offsets[tap] + p for every tap, whatever stride, padding and dilation are: the convolution is a product whose right
- * operand is gathered tile by tile through a table of offsets, and no column matrix is ever made. Positions between the end of
- * an output row and the end of the phase's row are computed and thrown away. */
-import type { ConvGeometry, Triple } from "../convolution.ts";
+ * 3 by 3 convolutions with stride 1 take Winograd's way (winograd.ts), others are products over phase planes (planes.ts). */
+import type { Storage } from "../../storage.ts";
+import type { ConvGeometry } from "../convolution.ts";
 import { wasmKernels, type Kernels } from "./build.ts";
-import { KernelLayout } from "./memory.ts";
+import { copyElements32 } from "./copies.ts";
+import { PLAIN_FINISH, Target, type Finish } from "./finish.ts";
+import { packedWeights } from "./packed_weights.ts";
+import { fillPlanes, isWhole, phasePlan, type PhasePlan } from "./planes.ts";
+import { packedElements, packLeft, runPacked, stagingElements } from "./product.ts";
 import { COLUMNS, DEPTHWISE_STEP, ROWS } from "./programs.ts";
-import { copyElements32, packedElements, packLeft, runPacked, stagingElements } from "./product.ts";
+import { winogradConvolve } from "./winograd.ts";
 
 /** Multiplications of a whole convolution from which the copies pay. */
 const MIN_WORK = 1 << 13;
 /** Elements of one area: larger groups run on the reference kernel, whose products come back here in parts. */
 const MAX_AREA = 1 << 24;
-/** Elements of the results that are computed before they are copied out. */
-const RESULT_ELEMENTS = 1 << 18;
+/** Elements of the results that are computed before they are finished. */
+const RESULT_ELEMENTS = 1 << 17;
 /** Elements of the depthwise planes that are in memory at a time. */
 const DEPTHWISE_ELEMENTS = 1 << 17;
 /** Most computed positions for one that is kept. */
 const MAX_WASTE = 3;
 
-/** One dimension of a phase plane. */
-interface PhaseAxis {
-  readonly stride: number;
-  /** First input coordinate of each phase, minus the padding. */
-  readonly starts: readonly number[];
-  /** Elements of one phase. */
-  readonly length: number;
-  /** Phase and position of each tap. */
-  readonly taps: readonly { readonly phase: number; readonly shift: number }[];
-}
-
-interface PhasePlan {
-  readonly axes: readonly [PhaseAxis, PhaseAxis, PhaseAxis];
-  /** Elements of one phase and of one channel. */
-  readonly phase: number;
-  readonly channel: number;
-  /** Byte offsets of the taps within a channel. */
-  readonly taps: readonly number[];
-}
-
-function phaseAxis(kernel: number, stride: number, padding: number, dilation: number, output: number): PhaseAxis {
-  const residues: number[] = [];
-  const taps = Array.from({ length: kernel }, (_, t) => {
-    const residue = (t * dilation) % stride;
-    let phase = residues.indexOf(residue);
-    if (phase < 0) phase = residues.push(residue) - 1;
-    return { phase, shift: Math.floor((t * dilation) / stride) };
-  });
-  return {
-    stride,
-    starts: residues.map((r) => r - padding),
-    length: output + Math.floor((dilation * (kernel - 1)) / stride),
-    taps,
-  };
-}
-
-function phasePlan(g: ConvGeometry): PhasePlan {
-  const axis = (d: 0 | 1 | 2): PhaseAxis =>
-    phaseAxis(g.kernel[d], g.stride[d], g.padding[d], g.dilation[d], g.output[d]);
-  const axes = [axis(0), axis(1), axis(2)] as const;
-  const [z, y, x] = axes;
-  const phase = z.length * y.length * x.length;
-  const taps = z.taps.flatMap((a) =>
-    y.taps.flatMap((b) =>
-      x.taps.map((c) => {
-        const at = (a.phase * y.starts.length + b.phase) * x.starts.length + c.phase;
-        return 4 * (at * phase + (a.shift * y.length + b.shift) * x.length + c.shift);
-      }),
-    ),
-  );
-  const elements = phase * z.starts.length * y.starts.length * x.starts.length;
-  // an odd number of cache lines between channels, or they fall on the same few sets of the cache
-  return { axes, phase, channel: (Math.ceil(elements / 16) | 1) * 16, taps };
-}
-
-/** Fills the phase planes of `channels` channels at byte address `to`; the input passes through `staging`. */
-function fillPlanes(
-  kernels: Kernels,
-  plan: PhasePlan,
-  to: number,
-  staging: number,
+/**
+ * out (N, O, ...) = x (N, C, ...) convolved with w (O, C / groups, ...), then `finish`. Arrays of the kernels' memory are used in
+ * place; `owner` is the storage that w views, for keeping what is made of it. Returns false where the reference kernel is to run.
+ */
+export function wasmConvolve(
   x: Float32Array,
-  source: number,
-  channels: number,
-  input: Triple,
-): void {
-  const { f32 } = kernels.memory;
-  const [az, ay, ax] = plan.axes;
-  const [id, ih, iw] = input;
-  const plane = id * ih * iw;
-  const isWhole =
-    plan.phase === plane &&
-    az.starts.length * ay.starts.length * ax.starts.length === 1 &&
-    az.starts[0] === 0 &&
-    ay.starts[0] === 0 &&
-    ax.starts[0] === 0;
-  if (isWhole && az.stride * ay.stride * ax.stride === 1) {
-    for (let c = 0; c < channels; c++) copyElements32(f32, to / 4 + c * plan.channel, x, source + c * plane, plane);
-    return;
-  }
-  f32.fill(0, to / 4, to / 4 + channels * plan.channel);
-  copyElements32(f32, staging / 4, x, source, channels * plane);
-  for (let c = 0; c < channels; c++) {
-    let at = to / 4 + c * plan.channel;
-    for (const z0 of az.starts) {
-      for (const y0 of ay.starts) {
-        const rows = inside(y0, ay.stride, ay.length, ih);
-        for (const x0 of ax.starts) {
-          const columns = inside(x0, ax.stride, ax.length, iw);
-          for (let z = 0; z < az.length; z++, at += ay.length * ax.length) {
-            const iz = z0 + z * az.stride;
-            if (iz < 0 || iz >= id || rows.count <= 0 || columns.count <= 0) continue;
-            const first = at + rows.start * ax.length + columns.start;
-            const from =
-              staging + 4 * (c * plane + (iz * ih + y0 + rows.start * ay.stride) * iw + x0 + columns.start * ax.stride);
-            kernels.copyRows(
-              4 * first,
-              4 * ax.length,
-              from,
-              4 * ay.stride * iw,
-              rows.count,
-              4 * columns.count,
-              4 * ax.stride,
-            );
-          }
-        }
-      }
-    }
-  }
-}
-
-/** The positions of a phase whose input coordinate lies in [0, size). */
-function inside(first: number, stride: number, length: number, size: number): { start: number; count: number } {
-  const start = first < 0 ? Math.ceil(-first / stride) : 0;
-  const end = Math.min(length, Math.ceil((size - first) / stride));
-  return { start, count: end - start };
-}
-
-/** out (N, O, ...) = x (N, C, ...) convolved with w (O, C / groups, ...). Returns false where the reference kernel is to run. */
-export function wasmConvolve(x: Float32Array, w: Float32Array, out: Float32Array, g: ConvGeometry): boolean {
+  w: Float32Array,
+  out: Float32Array,
+  g: ConvGeometry,
+  finish: Finish = PLAIN_FINISH,
+  owner?: Storage,
+): boolean {
   const inPer = g.inChannels / g.groups;
   const taps = g.kernel[0] * g.kernel[1] * g.kernel[2];
   const outPlane = g.output[0] * g.output[1] * g.output[2];
@@ -149,84 +42,123 @@ export function wasmConvolve(x: Float32Array, w: Float32Array, out: Float32Array
   if (g.groups * outPer * outPlane * inPer * taps < MIN_WORK) return false;
   const kernels = wasmKernels();
   if (kernels === undefined) return false;
+  if (winogradConvolve(kernels, x, w, out, g, finish, owner)) return true;
   const plan = phasePlan(g);
   const [, ay, ax] = plan.axes;
   const computed = ((g.output[0] - 1) * ay.length + g.output[1]) * ax.length;
   if (computed > MAX_WASTE * outPlane + 64) return false;
-  if (inPer === 1 && outPer <= 2) return depthwise(kernels, plan, x, w, out, g);
+  if (inPer === 1 && outPer <= 2) return depthwise(kernels, plan, x, w, out, g, finish);
   const k = inPer * taps;
   const inPlane = g.input[0] * g.input[1] * g.input[2];
-  const rowsPerPass = Math.max(1, Math.min(g.output[1], Math.floor(RESULT_ELEMENTS / (outPer * ax.length))));
-  const width = Math.ceil((rowsPerPass * ax.length) / COLUMNS) * COLUMNS;
-  const elements = [
-    packedElements(outPer, k),
-    inPer * plan.channel,
-    Math.ceil(outPer / ROWS) * ROWS * width,
-    k * COLUMNS,
-    inPer * inPlane,
-  ];
+  const resident = isWhole(plan, inPlane) ? kernels.memory.addressOf(x) : 0;
+  const channel = resident === 0 ? plan.channel : inPlane;
+  const panelRows = Math.ceil(outPer / ROWS) * ROWS;
+  // a plane that is used as it is has no ends of rows to throw away
+  const row = isWhole(plan, inPlane) ? g.output[1] * g.output[2] : ax.length;
+  const [rows, columns] = row === ax.length ? [g.output[1], g.output[2]] : [1, row];
+  const rowsPerPass = Math.max(1, Math.min(rows, Math.floor(RESULT_ELEMENTS / (panelRows * row))));
+  const columnsPerPass =
+    rows > 1 ? columns : Math.min(columns, Math.max(COLUMNS, Math.floor(RESULT_ELEMENTS / panelRows) & -COLUMNS));
+  const width = Math.ceil((rowsPerPass * Math.min(row, rows > 1 ? row : columnsPerPass)) / COLUMNS) * COLUMNS;
+  const packed = packedElements(outPer, k);
+  const elements = [packed, inPer * channel, panelRows * width, k * COLUMNS];
   if (elements.some((n) => n > MAX_AREA)) return false;
-  const layout = new KernelLayout();
-  const offsets = layout.area(k);
-  const scratch = layout.area(k * COLUMNS);
-  const weights = layout.area(elements[0]!);
-  const planes = layout.area(elements[1]! + width);
-  const staging = layout.area(Math.max(inPer * inPlane, stagingElements(k)));
-  const result = layout.area(elements[2]!);
-  const kept = layout.area(rowsPerPass * g.output[2]);
-  if (!kernels.memory.reserve(layout.bytes)) return false;
+  const kept = packedWeights(
+    kernels.memory,
+    owner,
+    `conv:${w.byteOffset}:${w.length}:${g.groups}:${k}`,
+    g.groups * packed,
+    (address) => packGroups(kernels, address, w, g.groups, outPer, k),
+  );
+  const put = rowsPerPass * columnsPerPass;
+  const areas = kernels.memory.arena(
+    k,
+    k * COLUMNS,
+    kept === 0 ? g.groups * packed : 0,
+    resident === 0 ? inPer * channel + width : 0,
+    resident === 0 ? inPer * inPlane : 0,
+    panelRows * width,
+    put,
+    put,
+  );
+  if (!areas) return false;
+  const [offsets, scratch, own, planes, staging, result, stagedOut, stagedResidual] = areas as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const weights = kept === 0 ? own : kept;
   const { i32 } = kernels.memory;
-  for (let c = 0, at = offsets / 4; c < inPer; c++) for (const tap of plan.taps) i32[at++] = 4 * c * plan.channel + tap;
-  for (let group = 0; group < g.groups; group++) {
-    packLeft(kernels, weights, staging, w, group * outPer * k, k, outPer, k);
-    for (let n = 0; n < g.batch; n++) {
-      fillPlanes(kernels, plan, planes, staging, x, (n * g.inChannels + group * inPer) * inPlane, inPer, g.input);
-      const target = (n * g.outChannels + group * outPer) * outPlane;
+  for (let c = 0, at = offsets / 4; c < inPer; c++) for (const tap of plan.taps) i32[at++] = 4 * c * channel + tap;
+  const isReady = kept !== 0 || packGroups(kernels, weights, w, g.groups, outPer, k);
+  const target = new Target(kernels, out, finish, stagedOut, stagedResidual);
+  for (let n = 0; isReady && n < g.batch; n++) {
+    for (let group = 0; group < g.groups; group++) {
+      const source = (n * g.inChannels + group * inPer) * inPlane;
+      if (resident === 0) fillPlanes(kernels, plan, planes, staging, x, source, inPer, g.input);
+      const base = resident === 0 ? planes : resident + 4 * source;
+      const first = (n * g.outChannels + group * outPer) * outPlane;
       for (let z = 0; z < g.output[0]; z++) {
-        for (let y = 0; y < g.output[1]; y += rowsPerPass) {
-          const rows = Math.min(rowsPerPass, g.output[1] - y);
-          const tiles = Math.ceil(((rows - 1) * ax.length + g.output[2]) / COLUMNS);
-          const ldc = tiles * COLUMNS;
-          const b = planes + 4 * (z * ay.length + y) * ax.length;
-          runPacked(kernels, {
-            a: weights,
-            m: outPer,
-            k,
-            b,
-            tileStride: 4 * COLUMNS,
-            offsets,
-            scratch,
-            tiles,
-            c: result,
-            ldc,
-          });
-          for (let o = 0; o < outPer; o++) {
-            const to = target + o * outPlane + (z * g.output[1] + y) * g.output[2];
-            keepRows(kernels, result + 4 * o * ldc, ax.length, kept, out, to, rows, g.output[2]);
+        for (let y = 0; y < rows; y += rowsPerPass) {
+          for (let c0 = 0; c0 < columns; c0 += columnsPerPass) {
+            const someRows = Math.min(rowsPerPass, rows - y);
+            const someColumns = Math.min(columnsPerPass, columns - c0);
+            const tiles = Math.ceil(((someRows - 1) * row + someColumns) / COLUMNS);
+            const ldc = tiles * COLUMNS;
+            runPacked(kernels, {
+              a: weights + 4 * group * packed,
+              m: outPer,
+              k,
+              b: base + 4 * ((z * ay.length + y) * ax.length + c0),
+              tileStride: 4 * COLUMNS,
+              offsets,
+              scratch,
+              tiles,
+              c: result,
+              ldc,
+            });
+            for (let o = 0; o < outPer; o++) {
+              const to = first + o * outPlane + (z * g.output[1] + y) * g.output[2] + c0;
+              target.put(
+                to,
+                group * outPer + o,
+                result + 4 * o * ldc,
+                rows > 1 ? row : someColumns,
+                someRows,
+                someColumns,
+              );
+            }
           }
         }
       }
     }
   }
-  return true;
+  kernels.memory.free(offsets);
+  return isReady;
 }
 
-/** Copies the first `columns` elements of every row, `stride` elements apart, out of the kernels' memory. */
-function keepRows(
+/** Packs the weights of every group; false where there is no room. */
+function packGroups(
   kernels: Kernels,
-  from: number,
-  stride: number,
-  kept: number,
-  out: Float32Array,
-  to: number,
-  rows: number,
-  columns: number,
-): void {
-  if (stride !== columns) {
-    kernels.copyRows(kept, 4 * columns, from, 4 * stride, rows, 4 * columns, 4);
-    from = kept;
+  address: number,
+  w: Float32Array,
+  groups: number,
+  outPer: number,
+  k: number,
+): boolean {
+  const areas = kernels.memory.arena(stagingElements(k));
+  if (!areas) return false;
+  const packed = packedElements(outPer, k);
+  for (let group = 0; group < groups; group++) {
+    packLeft(kernels, address + 4 * group * packed, areas[0]!, w, group * outPer * k, k, outPer, k);
   }
-  copyElements32(out, to, kernels.memory.f32, from / 4, rows * columns);
+  kernels.memory.free(areas[0]!);
+  return true;
 }
 
 /** One input channel for every one or two output channels; as many channels at a time as fit the cache. */
@@ -237,6 +169,7 @@ function depthwise(
   w: Float32Array,
   out: Float32Array,
   g: ConvGeometry,
+  finish: Finish,
 ): boolean {
   const [, ay, ax] = plan.axes;
   const [od, oh, ow] = g.output;
@@ -248,31 +181,44 @@ function depthwise(
   const width = steps * DEPTHWISE_STEP;
   if (Math.max(plan.channel, width, inPlane, g.outChannels * taps) > MAX_AREA) return false;
   const some = Math.max(1, Math.min(g.groups, Math.floor(DEPTHWISE_ELEMENTS / plan.channel)));
-  const layout = new KernelLayout();
-  const offsets = layout.area(taps);
-  const weights = layout.area(g.outChannels * taps);
-  const planes = layout.area(some * plan.channel + width);
-  const staging = layout.area(some * inPlane);
-  const result = layout.area(width);
-  const kept = layout.area(some * perGroup * outPlane);
-  if (!kernels.memory.reserve(layout.bytes)) return false;
+  const areas = kernels.memory.arena(
+    taps,
+    g.outChannels * taps,
+    some * plan.channel + width,
+    some * inPlane,
+    width,
+    oh * ow,
+    oh * ow,
+  );
+  if (!areas) return false;
+  const [offsets, weights, planes, staging, result, stagedOut, stagedResidual] = areas as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const { f32, i32 } = kernels.memory;
   plan.taps.forEach((tap, t) => (i32[offsets / 4 + t] = tap));
   copyElements32(f32, weights / 4, w, 0, g.outChannels * taps);
+  const target = new Target(kernels, out, finish, stagedOut, stagedResidual);
   for (let n = 0; n < g.batch; n++) {
     for (let c0 = 0; c0 < g.groups; c0 += some) {
       const count = Math.min(some, g.groups - c0);
       fillPlanes(kernels, plan, planes, staging, x, (n * g.groups + c0) * inPlane, count, g.input);
-      let to = kept;
       for (let o = 0; o < count * perGroup; o++) {
         const plane = planes + 4 * Math.floor(o / perGroup) * plan.channel;
-        kernels.depthwise(plane, offsets, weights + 4 * (c0 * perGroup + o) * taps, taps, steps, result);
-        for (let z = 0; z < od; z++, to += 4 * oh * ow) {
-          kernels.copyRows(to, 4 * ow, result + 4 * z * ay.length * ax.length, 4 * ax.length, oh, 4 * ow, 4);
+        const channel = c0 * perGroup + o;
+        kernels.depthwise(plane, offsets, weights + 4 * channel * taps, taps, steps, result);
+        const to = (n * g.outChannels + channel) * outPlane;
+        for (let z = 0; z < od; z++) {
+          target.put(to + z * oh * ow, channel, result + 4 * z * ay.length * ax.length, ax.length, oh, ow);
         }
       }
-      copyElements32(out, (n * g.outChannels + c0 * perGroup) * outPlane, f32, kept / 4, count * perGroup * outPlane);
     }
   }
+  kernels.memory.free(offsets);
   return true;
 }

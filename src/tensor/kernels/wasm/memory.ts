@@ -1,45 +1,191 @@
-/** @file The private memory of the WebAssembly kernels: operands are packed into it, results copied out. Upstream: none. Spec: none.
+/** @file The memory of the WebAssembly kernels: packed weights, scratch areas and temporaries of the interpreter. Upstream: none. Spec: none. See docs/adr/0007-kernel-heap.md.
  *
- * Note [Kernel arena]: a kernel call lays its areas out from the start (`KernelLayout`), asks for the bytes once, and reads
- * `f32` and `i32` only after that, because growing replaces them. Nothing survives a call, so there is nothing to free; what a
- * call may ask for is bounded by the kernels' blocking, not by the size of their operands. */
+ * Note [Kernel heap]: one WebAssembly memory serves every build. Blocks are taken best fit from an address-ordered list of free
+ * ranges; neighbours merge when they are freed. Scratch of a kernel is one block with areas inside, freed at the end of the
+ * call. Growing replaces `f32` and `i32` and kills every view of the old ones, so the memory grows by itself only while no
+ * tensor lives in it (`residents`); with residents, a request that does not fit is refused and noted in `wanted`, and the
+ * interpreter grows the memory between two instructions, when nobody holds a view. */
+import { Segment, Storage } from "../../storage.ts";
 
 const PAGE_BYTES = 65536;
 const LINE_BYTES = 64;
 /** Kernels may read this far beyond an area (never store). */
 const SLACK_BYTES = 256;
+/** Pages of the start: address space only, the platform commits what is touched. */
+const INITIAL_PAGES = 1024;
+const SMALLEST_PAGES = 16;
+const MAX_PAGES = 65536;
 
-/** Areas one behind the other, each on its own cache line. */
-export class KernelLayout {
-  /** Address 0 stays free: kernels take it for "none". */
-  bytes = LINE_BYTES;
-
-  /** Address of an area for so many 4-byte elements. */
-  area(elements: number): number {
-    const at = this.bytes;
-    this.bytes += Math.ceil((elements * 4 + SLACK_BYTES) / LINE_BYTES) * LINE_BYTES;
-    return at;
+function makeMemory(): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAX_PAGES });
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    return new WebAssembly.Memory({ initial: SMALLEST_PAGES, maximum: MAX_PAGES });
   }
 }
 
-/** A growing WebAssembly memory with its typed arrays. */
-export class KernelMemory {
-  readonly memory = new WebAssembly.Memory({ initial: 16 });
-  f32 = new Float32Array(this.memory.buffer);
-  i32 = new Int32Array(this.memory.buffer);
+const aligned = (bytes: number): number => Math.ceil((bytes + SLACK_BYTES) / LINE_BYTES) * LINE_BYTES;
 
-  /** Makes room for `bytes`; false where the platform refuses. */
-  reserve(bytes: number): boolean {
-    const missing = bytes - this.memory.buffer.byteLength;
-    if (missing <= 0) return true;
+/** A growing WebAssembly memory with its typed arrays and an allocator. */
+export class KernelMemory {
+  readonly memory = makeMemory();
+  /** The memory as a segment: storages of temporaries lie in it. */
+  readonly segment = new Segment(this.memory.buffer);
+  /** Storages that live here. */
+  residents = 0;
+  /** Bytes that were asked for and refused because growing would have killed views. */
+  wanted = 0;
+  /** Bytes in blocks, and the most there ever were. */
+  used = 0;
+  peak = 0;
+  /** Free ranges by address; address 0 stays free: kernels take it for "none". */
+  private readonly starts: number[] = [LINE_BYTES];
+  private readonly lengths: number[] = [this.memory.buffer.byteLength - LINE_BYTES - SLACK_BYTES];
+  private readonly blocks = new Map<number, number>();
+
+  get f32(): Float32Array {
+    return this.segment.f32;
+  }
+  get i32(): Int32Array {
+    return this.segment.i32;
+  }
+
+  /** Address of a block, or 0 where there is no room. */
+  allocate(bytes: number, mayGrow = this.residents === 0): number {
+    const need = aligned(bytes);
+    let at = this.fit(need);
+    if (at < 0) {
+      if (!mayGrow) {
+        this.wanted += need;
+        return 0;
+      }
+      if (!this.grow(need)) return 0;
+      at = this.fit(need);
+    }
+    const address = this.starts[at]!;
+    if (this.lengths[at] === need) {
+      this.starts.splice(at, 1);
+      this.lengths.splice(at, 1);
+    } else {
+      this.starts[at] = address + need;
+      this.lengths[at]! -= need;
+    }
+    this.blocks.set(address, need);
+    this.used += need;
+    this.peak = Math.max(this.peak, this.used);
+    return address;
+  }
+
+  /** The smallest free range of at least so many bytes, -1 where there is none. */
+  private fit(need: number): number {
+    let best = -1;
+    let bestLength = Infinity;
+    for (let i = 0; i < this.lengths.length; i++) {
+      const length = this.lengths[i]!;
+      if (length >= need && length < bestLength) {
+        best = i;
+        bestLength = length;
+      }
+    }
+    return best;
+  }
+
+  /** Gives a block back. */
+  free(address: number): void {
+    const length = this.blocks.get(address);
+    if (length === undefined) return;
+    this.blocks.delete(address);
+    this.used -= length;
+    this.insert(address, length);
+  }
+
+  private insert(address: number, length: number): void {
+    const { starts, lengths } = this;
+    let low = 0;
+    for (let high = starts.length; low < high;) {
+      const middle = (low + high) >> 1;
+      if (starts[middle]! < address) low = middle + 1;
+      else high = middle;
+    }
+    const joinsBefore = low > 0 && starts[low - 1]! + lengths[low - 1]! === address;
+    const joinsAfter = low < starts.length && address + length === starts[low];
+    if (joinsBefore && joinsAfter) {
+      lengths[low - 1]! += length + lengths[low]!;
+      starts.splice(low, 1);
+      lengths.splice(low, 1);
+    } else if (joinsBefore) lengths[low - 1]! += length;
+    else if (joinsAfter) {
+      starts[low] = address;
+      lengths[low]! += length;
+    } else {
+      starts.splice(low, 0, address);
+      lengths.splice(low, 0, length);
+    }
+  }
+
+  /** Adds room for a block of so many bytes and half as much as there is. Kills all views. */
+  grow(need: number): boolean {
+    const before = this.memory.buffer.byteLength;
+    const missing = Math.ceil((need + SLACK_BYTES) / PAGE_BYTES);
+    const generous = Math.min(missing + (before >> 17), MAX_PAGES - before / PAGE_BYTES);
+    if (!this.tryGrow(Math.max(missing, generous)) && !this.tryGrow(missing)) return false;
+    this.segment.replace(this.memory.buffer);
+    this.insert(before - SLACK_BYTES, this.memory.buffer.byteLength - before);
+    return true;
+  }
+
+  private tryGrow(pages: number): boolean {
     try {
-      this.memory.grow(Math.ceil(missing / PAGE_BYTES));
+      this.memory.grow(pages);
+      return true;
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
       return false;
     }
-    this.f32 = new Float32Array(this.memory.buffer);
-    this.i32 = new Int32Array(this.memory.buffer);
-    return true;
+  }
+
+  /** Grows by what was refused. Only where nobody holds a view of the arrays. */
+  satisfy(): void {
+    if (this.wanted === 0) return;
+    this.grow(this.wanted);
+    this.wanted = 0;
+  }
+
+  /** One block with areas for so many 4-byte elements each, each on its own cache line; undefined where there is no room. */
+  arena(...elements: readonly number[]): number[] | undefined {
+    let bytes = 0;
+    const offsets = elements.map((count) => {
+      const at = bytes;
+      bytes += aligned(count * 4);
+      return at;
+    });
+    const start = this.allocate(bytes);
+    return start === 0 ? undefined : offsets.map((at) => start + at);
+  }
+
+  /** Address of the first element of an array that lies in this memory, 0 where it lies elsewhere. */
+  addressOf(array: Float32Array): number {
+    return array.buffer === this.segment.f32.buffer ? array.byteOffset : 0;
+  }
+
+  /** A storage in this memory, of what the block held before; undefined where there is no room. */
+  allocateStorage(nbytes: number): Storage | undefined {
+    const address = this.allocate(nbytes, false);
+    if (address === 0) return undefined;
+    this.residents++;
+    return new Storage(this.segment, address, nbytes);
+  }
+
+  /** Takes the bytes of a storage that nobody will read again. */
+  freeStorage(storage: Storage): void {
+    if (storage.segment !== this.segment) return;
+    this.residents--;
+    this.free(storage.byteOffset);
+    storage.segment = RELEASED;
+    storage.byteOffset = 0;
   }
 }
+
+/** Segment of storages whose bytes were given back: reading one by mistake finds nothing. */
+const RELEASED = new Segment(new ArrayBuffer(0));

@@ -1,8 +1,8 @@
 /** @file float32 matrix products on the WebAssembly kernels. Upstream: none. Spec: none.
  *
- * See Note [Packed product] and Note [Kernel arena]. */
+ * See Note [Packed product] and Note [Kernel heap]. */
 import { wasmKernels, type Kernels } from "./build.ts";
-import { KernelLayout } from "./memory.ts";
+import { copyElements32 } from "./copies.ts";
 import { COLUMNS, ROWS } from "./programs.ts";
 
 /** Inner dimension of one pass: a tile of the right operand (16 KiB) and a panel of the left (12 KiB) stay in the L1 cache. */
@@ -13,8 +13,6 @@ const PASS_PANELS = 86;
 const AREA_ELEMENTS = 1 << 21;
 /** At most so many rows or columns are computed as dot products, without packing. */
 const MAX_SKINNY = 4;
-/** Rows shorter than this are copied by a loop: cheaper than a subarray. */
-const MIN_SET = 48;
 const STAGING_ELEMENTS = 1 << 14;
 /** Multiplications from which the copies into the kernels' memory pay. */
 const MIN_WORK = 1 << 13;
@@ -23,18 +21,6 @@ const MIN_SKINNY_WORK = 1 << 11;
 /** Splits the inner dimension evenly into passes. */
 export function innerStep(k: number): number {
   return Math.ceil(k / Math.ceil(k / INNER));
-}
-
-/** Copies `count` elements; both ways, so small counts avoid the two subarrays. */
-export function copyElements32(
-  to: Float32Array,
-  toAt: number,
-  from: Float32Array,
-  fromAt: number,
-  count: number,
-): void {
-  if (count < MIN_SET) for (let i = 0; i < count; i++) to[toAt + i] = from[fromAt + i]!;
-  else to.set(from.subarray(fromAt, fromAt + count), toAt);
 }
 
 /** Interleaves rows: panels of `width` rows (6 or 8), in every panel one element of each row after the other, rows beyond the
@@ -176,16 +162,19 @@ export function wasmProduct(
   const someRows = Math.min(m, Math.max(ROWS, Math.floor(AREA_ELEMENTS / k)));
   const someColumns = Math.min(n, Math.max(COLUMNS, Math.floor(AREA_ELEMENTS / Math.max(k, someRows)) & -COLUMNS));
   const tiles = Math.ceil(someColumns / COLUMNS);
-  const layout = new KernelLayout();
   // an odd number of cache lines between rows, or they fall on the same few sets of the cache
   const rowElements = (Math.ceil(someColumns / 16) | 1) * 16;
-  const offsets = isTransposed ? 0 : layout.area(k);
-  const scratch = isTransposed ? 0 : layout.area(COLUMNS * k);
-  const staging = layout.area(stagingElements(k));
-  const left = layout.area(packedElements(someRows, k));
-  const right = layout.area(isTransposed ? tiles * COLUMNS * k : rowElements * k);
-  const result = layout.area(Math.ceil(someRows / ROWS) * ROWS * tiles * COLUMNS);
-  if (!kernels.memory.reserve(layout.bytes)) return false;
+  const areas = kernels.memory.arena(
+    isTransposed ? 1 : k,
+    isTransposed ? 1 : COLUMNS * k,
+    stagingElements(k),
+    packedElements(someRows, k),
+    isTransposed ? tiles * COLUMNS * k : rowElements * k,
+    Math.ceil(someRows / ROWS) * ROWS * tiles * COLUMNS,
+  );
+  if (!areas) return false;
+  const [arena, area, staging, left, right, result] = areas as [number, number, number, number, number, number];
+  const [offsets, scratch] = isTransposed ? [0, 0] : [arena, area];
   const { f32, i32 } = kernels.memory;
   if (!isTransposed) for (let p = 0; p < k; p++) i32[offsets / 4 + p] = 4 * p * rowElements;
   for (let i = 0; i < m; i += someRows) {
@@ -212,6 +201,7 @@ export function wasmProduct(
       copyResult(f32, result / 4, width, c, cAt + i * ldc + j, ldc, rows, columns);
     }
   }
+  kernels.memory.free(arena);
   return true;
 }
 
@@ -251,11 +241,9 @@ function dotProducts(
 ): boolean {
   const padded = Math.ceil(k / 4) * 4;
   const some = Math.min(rows, Math.max(4, Math.floor(AREA_ELEMENTS / padded)));
-  const layout = new KernelLayout();
-  const xs = layout.area(few * padded);
-  const ws = layout.area((some + 3) * padded);
-  const ys = layout.area(some + 3);
-  if (!kernels.memory.reserve(layout.bytes)) return false;
+  const areas = kernels.memory.arena(few * padded, (some + 3) * padded, some + 3);
+  if (!areas) return false;
+  const [xs, ws, ys] = areas as [number, number, number];
   const { f32 } = kernels.memory;
   copyPadded(f32, xs / 4, padded, x, xAt, ldx, few, k);
   for (let j = 0; j < rows; j += some) {
@@ -267,6 +255,7 @@ function dotProducts(
       for (let r = 0; r < count; r++, to += cj) c[to] = f32[ys / 4 + r]!;
     }
   }
+  kernels.memory.free(xs);
   return true;
 }
 
