@@ -149,7 +149,14 @@ function runConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, o: C
     const x = floatsAs(input, dtype);
     const w = floatsAs(weight, dtype);
     if (o.transposed) convolveTransposed(x, w, floatsOf(out), geometry, narrowSteps(input.dtype, o));
-    else convolve(x, w, floatsOf(out), geometry, w.buffer === weight.storage.segment.u8.buffer ? weight.storage : undefined);
+    else
+      convolve(
+        x,
+        w,
+        floatsOf(out),
+        geometry,
+        w.buffer === weight.storage.segment.u8.buffer ? weight.storage : undefined,
+      );
   }
   if (bias) addChannels(out, floatsAs(bias, dtype), numelOf(sizes.slice(2)));
   return convertTensor(out, input.dtype);
