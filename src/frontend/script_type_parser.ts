@@ -287,7 +287,7 @@ export class ScriptTypeParser {
   /** Values of constant expressions of the given types. */
   evaluateDefaults(range: SourceRange, types: readonly Expr[], values: readonly Expr[]): readonly unknown[] {
     if (values.length === 0) return [];
-    const want = types.map((t) => this.parseType(t));
+    const want = types.map((t, i) => this.defaultType(t, values[i]!));
     const found = values.map((v, i): TypedConstant | undefined =>
       evaluateLiteral(v, want[i], (e) => this.parseType(e), this.constants),
     );
@@ -306,6 +306,13 @@ export class ScriptTypeParser {
       ),
       range,
     );
+  }
+
+  /** The type of a default: of a broadcast list also a number, which calls repeat. */
+  private defaultType(type: Expr, value: Expr): Type {
+    const broadcast = this.parseBroadcastList(type)?.type;
+    if (broadcast === undefined) return this.parseType(type);
+    return broadcast.kind === "List" && value.kind === "Number" ? broadcast.element : broadcast;
   }
 
   /** Value and type of `name : Final[T] = literal`. */

@@ -294,6 +294,13 @@ function argumentFrom(schema: FunctionSchema, position: number, value: unknown):
   }
 }
 
+/** One number stands for the list of a fixed length. */
+function defaultOf({ defaultValue, type, fixedLength }: Argument): unknown {
+  return fixedLength !== undefined && type.kind === "List" && typeof defaultValue === "number"
+    ? Array.from({ length: fixedLength }, () => defaultValue)
+    : defaultValue;
+}
+
 function mismatch(
   schema: FunctionSchema,
   argument: Argument,
@@ -341,7 +348,7 @@ export function checkAndConvertInputs(
     if (Object.hasOwn(kwargs, argument.name)) {
       values.push(argumentFrom(schema, i, kwargs[argument.name]));
       used++;
-    } else if (argument.hasDefault) values.push(argument.defaultValue);
+    } else if (argument.hasDefault) values.push(defaultOf(argument));
     else
       throw schemaError(
         `${schema.name}() is missing value for argument '${argument.name}'. Declaration: ${schemaText(schema)}`,

@@ -56,6 +56,9 @@ export function constantType(value: unknown, declared: Type): Type {
   switch (declared.kind) {
     case "Optional":
       return constantType(value, declared.element);
+    case "List":
+      // a default of `int[2] x=0` stays the number that it is
+      return typeof value === "number" || typeof value === "bigint" ? declared.element : declared;
     case "Number":
     case "Any":
     case "Union":

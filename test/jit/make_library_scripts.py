@@ -1,0 +1,68 @@
+"""Records what PyTorch compiles of the library: graph and code of calls of functionals and of modules.
+
+Run with PyTorch 2.13: python test/jit/make_library_scripts.py
+Writes test/jit/library/functionals.json and modules.json, which library_scripts.test.ts compares with.
+"""
+import importlib.util
+import json
+import os
+import re
+import sys
+import tempfile
+import warnings
+
+import torch
+
+warnings.simplefilter("ignore")
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "library"))
+HEAD = ("import math\nimport warnings\nfrom typing import *\nimport torch\nimport torch.nn as nn\n"
+        "import torch.nn.functional as F\nfrom torch import Tensor\n")
+
+
+def strip(graph):
+    return re.sub(r" # \S+:\d+:\d+$", "", str(graph), flags=re.M)
+
+
+def load(cases):
+    """The functions, from a file: PyTorch reads their source."""
+    folder = tempfile.mkdtemp()
+    path = os.path.join(folder, "library_cases.py")
+    with open(path, "w") as out:
+        out.write(HEAD + "\n".join(cases.values()))
+    spec = importlib.util.spec_from_file_location("__main__", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def functionals():
+    from functionals import CASES
+
+    module = load(CASES)
+    cases = []
+    for name, source in CASES.items():
+        entry = {"name": name, "source": source}
+        try:
+            fn = torch.jit.script(getattr(module, "f_" + name))
+            entry.update(graph=strip(fn.graph), code=fn.code)
+        except Exception as error:
+            print(name, "cannot be compiled:", str(error).strip().splitlines()[0], file=sys.stderr)
+            entry["error"] = True
+        cases.append(entry)
+    functions = {}
+    for fn in torch.jit._state._python_cu.get_functions():
+        if fn.qualified_name.startswith("__torch__.torch."):
+            functions[fn.qualified_name] = {"graph": strip(fn.graph), "code": fn.code}
+    return {"torch": torch.__version__, "cases": cases, "functions": functions}
+
+
+def write(name, data):
+    with open(os.path.join(HERE, "library", name), "w") as out:
+        json.dump(data, out, indent=1)
+        out.write("\n")
+
+
+if __name__ == "__main__":
+    with torch.no_grad():
+        write("functionals.json", functionals())
