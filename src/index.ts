@@ -11,6 +11,7 @@ installExecutionGraph();
 /** Loading and saving of TorchScript archives. Mirrors `torch.jit`. */
 export const jit = { load, loadAsync, CompilationUnit };
 
+export { type ExecutionTier, setExecutionTier } from "./interpreter/tier.ts";
 export * as nn from "./nn/index.ts";
 export { torch, type TensorOptions } from "./torch/torch.ts";
 export { type NestedData, type TypedData } from "./torch/tensor_data.ts";

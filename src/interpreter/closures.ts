@@ -1,22 +1,10 @@
 /** @file First tier: every instruction becomes a closure over its register numbers, every block a loop over closures. Upstream: none. Spec: none. See docs/adr/0004-compiled-form.md. */
-import { OperatorError } from "../base/errors.ts";
-import { emitWarning } from "../base/sinks.ts";
 import { dispatch, isIntercepted } from "../core/dispatcher.ts";
-import { Future, ScriptObject, dictKey } from "../core/ivalue.ts";
+import type { ScriptObject } from "../core/ivalue.ts";
 import type { OperatorEntry } from "../core/operator_registry.ts";
+import { callInterface, checkUnpacked, createObject, enterWith, exitWith, fork, makeDict, warn } from "./actions.ts";
 import type { CodeRef, Frame, Instruction } from "./instructions.ts";
-import {
-  budget,
-  budgetExceeded,
-  calleeCode,
-  enterObject,
-  firstWarning,
-  invoke,
-  leaveObject,
-  locate,
-  runFrame,
-  runIsolated,
-} from "./runtime.ts";
+import { budget, budgetExceeded, callFrame, calleeCode, locate } from "./runtime.ts";
 import { scalarClosure, type Closure } from "./scalar_closures.ts";
 
 type AnyKernel = (...args: unknown[]) => unknown;
@@ -95,11 +83,12 @@ function instructionClosure(i: Instruction, functionName: string): Closure {
       };
     }
     case "call_interface": {
-      const { lookup, args, out } = i;
+      const { args, out } = i;
       return (f) => {
-        const callee = lookup((f[args[0]!] as ScriptObject).type);
-        const values = args.map((r) => f[r]);
-        f[out] = typeof callee === "function" ? callee(values) : invoke(calleeCode(callee), values);
+        f[out] = callInterface(
+          i,
+          args.map((r) => f[r]),
+        );
       };
     }
     case "get_attr": {
@@ -115,12 +104,9 @@ function instructionClosure(i: Instruction, functionName: string): Closure {
       };
     }
     case "create_object": {
-      const { type, out } = i;
+      const { out } = i;
       return (f) => {
-        f[out] = new ScriptObject(
-          type,
-          type.attributes.map(() => null),
-        );
+        f[out] = createObject(i);
       };
     }
     case "array":
@@ -128,57 +114,45 @@ function instructionClosure(i: Instruction, functionName: string): Closure {
     case "dict": {
       const { keys, values, out } = i;
       return (f) => {
-        const map = new Map<unknown, unknown>();
-        for (let k = 0; k < keys.length; k++) map.set(dictKey(f[keys[k]!]), f[values[k]!]);
-        f[out] = map;
+        f[out] = makeDict(
+          keys.map((r) => f[r]),
+          values.map((r) => f[r]),
+        );
       };
     }
     case "unpack": {
       const { arg, outs, isList } = i;
       return (f) => {
         const values = f[arg] as unknown[];
-        if (isList && values.length !== outs.length) {
-          throw new OperatorError(`Expected ${outs.length} elements in a list but found ${values.length}`);
-        }
+        if (isList) checkUnpacked(values, outs.length);
         for (let k = 0; k < outs.length; k++) f[outs[k]!] = values[k];
       };
     }
     case "fork": {
-      const { callee, args, out, type, lazy } = i;
+      const { args, out } = i;
       return (f) => {
-        const values = args.map((r) => f[r]);
-        const future = new Future(type, () => runIsolated(calleeCode(callee), values));
-        f[out] = future;
-        if (lazy) return;
-        // torch runs it at once on another thread; an error waits for who waits
-        try {
-          future.wait();
-        } catch {
-          // kept in the future
-        }
+        f[out] = fork(
+          i,
+          args.map((r) => f[r]),
+        );
       };
     }
     case "enter": {
-      const { object, enter, exit, out } = i;
+      const { object, out } = i;
       return (f) => {
-        const target = f[object];
-        f[out] = invoke(calleeCode(enter), [target]);
-        enterObject({ object: target, exit });
+        f[out] = enterWith(i, f[object]);
       };
     }
     case "exit": {
       const { out } = i;
       return (f) => {
-        const { object, exit } = leaveObject();
-        f[out] = invoke(calleeCode(exit), [object, null, null, null]);
+        f[out] = exitWith();
       };
     }
     case "warn": {
-      const { message, id, at } = i;
-      const place = at.sourceRange?.fileLineCol();
+      const { message } = i;
       return (f) => {
-        if (id === undefined || firstWarning(id))
-          emitWarning(f[message] as string, { filename: place?.[0], line: place?.[1] });
+        warn(i, f[message]);
       };
     }
   }
@@ -203,12 +177,8 @@ function releaseClosure(registers: readonly number[]): Closure {
 }
 
 function callClosure(callee: CodeRef, args: readonly number[], out: number): Closure {
-  const count = args.length;
   return (f) => {
-    const code = calleeCode(callee);
-    const frame: Frame = code.template.slice();
-    for (let k = 0; k < count; k++) frame[k] = f[args[k]!];
-    f[out] = runFrame(code, frame, "inlined");
+    f[out] = callFrame(calleeCode(callee), f, args);
   };
 }
 

@@ -8,7 +8,7 @@ import type { Block, Graph, Node, Value } from "../ir/graph.ts";
 import { blockClosure } from "./closures.ts";
 import { NODE_COMPILERS, compileOperator } from "./compile_nodes.ts";
 import { converterFor, type Converter } from "./forms.ts";
-import type { Code, CodeRef, Instruction, NativeCall } from "./instructions.ts";
+import { Code, type CodeRef, type Instruction, type NativeCall } from "./instructions.ts";
 import { BlockOrder, isReleased } from "./liveness.ts";
 
 /** The graph that runs for a function; a layer above may put another in its place (what passes make of it). */
@@ -58,6 +58,8 @@ export class Compiler {
   private readonly graph: Graph;
   private readonly registers = new Map<Value, number>();
   private readonly template: unknown[] = [];
+  private readonly types: (Type | undefined)[] = [];
+  private readonly constants = new Set<number>();
   private target: Instruction[] = [];
   /** Parameters of loops and values that live in another value's register: not theirs to release. */
   private readonly pinned = new Set<Value>();
@@ -83,27 +85,38 @@ export class Compiler {
       },
       true,
     );
-    return {
-      name: this.name,
-      numInputs: this.graph.inputs.length,
-      template: this.template,
+    return new Code(
+      this.name,
+      this.graph.inputs.length,
+      this.template,
+      this.types,
+      this.constants,
       instructions,
       outputs,
-      run: blockClosure(instructions, this.name),
-    };
+      blockClosure,
+    );
   }
 
-  /** A register of its own. */
-  newRegister(initial?: unknown): number {
-    this.template.push(initial);
+  /** A register of its own, for values of a type in static form; without a type it may hold anything. */
+  newRegister(type?: Type): number {
+    this.types.push(type);
+    this.template.push(undefined);
     return this.template.length - 1;
+  }
+
+  /** A register that holds a constant and is never written. */
+  newConstant(value: unknown): number {
+    const register = this.newRegister();
+    this.template[register] = value;
+    this.constants.add(register);
+    return register;
   }
 
   /** The register that a value is written to. */
   define(value: Value): number {
     let register = this.registers.get(value);
     if (register === undefined) {
-      register = this.newRegister();
+      register = this.newRegister(value.type);
       this.registers.set(value, register);
     }
     return register;
@@ -121,10 +134,10 @@ export class Compiler {
     const convert: Converter | undefined = form && then ? (v) => then(form(v)) : (form ?? then);
     const constant = value.node.kind === "prim::Constant" ? toIValue(value) : undefined;
     if (constant) {
-      if (convert) return this.newRegister(convert(constant.value));
+      if (convert) return this.newConstant(convert(constant.value));
       const known = this.registers.get(value);
       if (known !== undefined) return known;
-      const register = this.newRegister(constant.value);
+      const register = this.newConstant(constant.value);
       this.registers.set(value, register);
       return register;
     }
@@ -170,7 +183,7 @@ export class Compiler {
         const outs = new Set(moves.map((m) => m.out));
         for (const m of moves) {
           if (!outs.has(m.arg) || saved.has(m.arg)) continue;
-          const temp = this.newRegister();
+          const temp = this.newRegister(this.types[m.arg]);
           saved.set(m.arg, temp);
           this.emit({ op: "move", arg: m.arg, out: temp, at: this.at });
         }

@@ -108,7 +108,7 @@ function compileArithmetic(c: Compiler, node: Node): void {
   }
   const args = [
     c.use(self),
-    c.newRegister(callOperator("aten::item", [constant])),
+    c.newConstant(callOperator("aten::item", [constant])),
     ...(alpha ? [c.use(alpha, NumberT)] : []),
   ];
   c.emit({
@@ -196,10 +196,10 @@ function compileLoop(c: Compiler, node: Node): void {
   const at = c.origin;
   const max = c.use(node.inputs[0]!);
   const counterRegister = c.define(counter);
-  const condition = c.newRegister();
+  const condition = c.newRegister(BoolT);
   c.store([[node.inputs[1]!, BoolT, condition]]);
   params.forEach((param, i) => {
-    const register = c.newRegister();
+    const register = c.newRegister(param.type);
     c.place(param, register, true);
     // a loop's results are its parameters after the last round
     c.place(node.outputs[i]!, register, false);

@@ -22,8 +22,8 @@ export function converterFor(from: Type, to: Type): Converter | undefined {
 }
 
 /** An int as kernels with plain numbers take it: rounded beyond 2^53. */
-const saturateInt: Converter = (v) => (typeof v === "bigint" ? Number(v) : v);
-const saturateList: Converter = (v) => {
+export const saturateInt: Converter = (v) => (typeof v === "bigint" ? Number(v) : v);
+export const saturateList: Converter = (v) => {
   if (!Array.isArray(v)) return saturateInt(v);
   for (let i = 0; i < v.length; i++) if (typeof v[i] === "bigint") return v.map(saturateInt);
   return v;

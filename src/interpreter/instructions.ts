@@ -140,16 +140,61 @@ export type Instruction =
   /** Warns once per run of the outermost function where `id` is known. */
   | { readonly op: "warn"; readonly message: number; readonly id: number | undefined; readonly at: Origin };
 
+/** Code of the second tier: takes the arguments by position and gives the result as `runFrame` does. */
+export type DirectCode = (...args: unknown[]) => unknown;
+
+/** Makes the closure of a block. */
+export type BlockMaker = (instructions: readonly Instruction[], functionName: string) => (frame: Frame) => void;
+
 /** A compiled function. */
-export interface Code {
+export class Code {
   /** Name in tracebacks. */
   readonly name: string;
   readonly numInputs: number;
   /** Initial registers: constants in their places. */
   readonly template: Frame;
+  /** Static types of registers whose values are in that type's static form. */
+  readonly types: readonly (Type | undefined)[];
+  /** Registers that hold constants. */
+  readonly constants: ReadonlySet<number>;
   readonly instructions: readonly Instruction[];
   /** Registers of the results. */
   readonly outputs: readonly number[];
-  /** Runs the instructions; made by the tier in use. */
-  readonly run: (frame: Frame) => void;
+  readonly hasLoop: boolean;
+  /** Code of the second tier; null where there is none and none will be made. */
+  direct: DirectCode | null | undefined = undefined;
+  /** Calls while no tier has been chosen. */
+  calls = 0;
+  private readonly makeBlock: BlockMaker;
+  private closure: ((frame: Frame) => void) | undefined;
+
+  constructor(
+    name: string,
+    numInputs: number,
+    template: Frame,
+    types: readonly (Type | undefined)[],
+    constants: ReadonlySet<number>,
+    instructions: readonly Instruction[],
+    outputs: readonly number[],
+    makeBlock: BlockMaker,
+  ) {
+    this.name = name;
+    this.numInputs = numInputs;
+    this.template = template;
+    this.types = types;
+    this.constants = constants;
+    this.instructions = instructions;
+    this.outputs = outputs;
+    this.hasLoop = containsLoop(instructions);
+    this.makeBlock = makeBlock;
+  }
+
+  /** Runs the instructions on a frame: the first tier, made when it is first needed. */
+  run(frame: Frame): void {
+    (this.closure ??= this.makeBlock(this.instructions, this.name))(frame);
+  }
+}
+
+function containsLoop(instructions: readonly Instruction[]): boolean {
+  return instructions.some((i) => i.op === "loop" || (i.op === "if" && (containsLoop(i.yes) || containsLoop(i.no))));
 }

@@ -1,8 +1,10 @@
 /** @file Running functions: the entrance for everybody above. Upstream: torch/csrc/jit/runtime/graph_executor.cpp. Spec: none. */
 import { setFunctionCaller } from "../core/typed_builtin.ts";
 import type { FunctionLike } from "../core/type.ts";
+import { generateCode } from "./codegen/generate.ts";
 import { calleeOf } from "./compile.ts";
 import { calleeCode, invoke, runIsolated, withBudget } from "./runtime.ts";
+import { setCodeGenerator } from "./tier.ts";
 
 /** Limits of one run. */
 export interface RunOptions {
@@ -25,6 +27,7 @@ export function runFunction(fn: FunctionLike, args: readonly unknown[], options:
   return withBudget(options.maxSteps, () => runIsolated(calleeCode(callee), args));
 }
 
+setCodeGenerator(generateCode);
 setFunctionCaller((fn, args) => {
   const callee = calleeOf(fn);
   return typeof callee === "function" ? callee([...args]) : invoke(calleeCode(callee), args);

@@ -8,7 +8,9 @@ import {
   internalAssert,
 } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Code, CodeRef, Frame, NativeCall, Origin } from "./instructions.ts";
+import { isIntercepted } from "../core/dispatcher.ts";
+import type { Code, CodeRef, DirectCode, Frame, NativeCall, Origin } from "./instructions.ts";
+import { directCode } from "./tier.ts";
 import { stackTrace, type StackEntry } from "./traceback.ts";
 
 /** What `prim::RaiseException` throws: never leaves the interpreter. */
@@ -56,7 +58,8 @@ export const budget = new Float64Array([Infinity]);
 /** `aten::warn` nodes that have warned in this run. */
 let warned = new Set<number>();
 let entered: EnteredObject[] = [];
-let depth = 0;
+/** Nested activations. A typed array, as `budget` is. */
+export const depth = new Int32Array(1);
 
 /** Whether the warning of a node is the first of its kind in this run. */
 export function firstWarning(id: number): boolean {
@@ -95,8 +98,8 @@ export function locate(error: unknown, at: Origin | undefined, functionName: str
   if (error instanceof RangeError && /call stack/.test(error.message)) {
     return new LimitError(
       "maxCallDepth",
-      depth,
-      `Cannot run ${functionName}: calls are nested deeper than the platform's stack allows (depth ${depth})`,
+      depth[0]!,
+      `Cannot run ${functionName}: calls are nested deeper than the platform's stack allows (depth ${depth[0]})`,
     );
   }
   const flight = new InFlight(error, at?.outputs.length === 0);
@@ -116,30 +119,92 @@ function pushEntries(flight: InFlight, at: Origin | undefined, functionName: str
   flight.entries.push({ functionName, range });
 }
 
-/** Runs code in a new frame. */
-export function invoke(code: Code, args: readonly unknown[]): unknown {
-  const frame = code.template.slice();
-  for (let i = 0; i < args.length; i++) frame[i] = args[i];
-  return runFrame(code, frame);
+/** Refuses one call more than the limit allows; the caller has counted it. */
+export function tooDeep(name: string): never {
+  depth[0]!--;
+  throw new LimitError(
+    "maxCallDepth",
+    LIMITS.maxCallDepth + 1,
+    `Cannot call ${name}: calls are nested deeper than the limit maxCallDepth = ${LIMITS.maxCallDepth}`,
+  );
 }
 
-/** Runs code in a prepared frame and gives its result. */
-export function runFrame(code: Code, frame: Frame, kind: CallKind = "frame"): unknown {
-  if (++depth > LIMITS.maxCallDepth) {
-    depth--;
-    throw new LimitError(
-      "maxCallDepth",
-      LIMITS.maxCallDepth + 1,
-      `Cannot call ${code.name}: calls are nested deeper than the limit maxCallDepth = ${LIMITS.maxCallDepth}`,
-    );
+/** What leaves generated code where `error` stopped it at `at`. */
+export function failDirect(error: unknown, at: Origin | undefined, functionName: string): unknown {
+  const located = locate(error, at, functionName);
+  if (located instanceof InFlight) located.leftFrame = "inlined";
+  return located;
+}
+
+/** Runs code with arguments: generated where the tier in use has it and nobody watches operators, else on a new frame. */
+export function invoke(code: Code, args: readonly unknown[]): unknown {
+  const direct = isIntercepted() ? null : directCode(code);
+  if (direct) {
+    try {
+      return callDirect(direct, args);
+    } catch (error) {
+      if (error instanceof InFlight) error.leftFrame = "frame";
+      throw error;
+    }
   }
+  const frame = code.template.slice();
+  for (let i = 0; i < args.length; i++) frame[i] = args[i];
+  return runFrame(code, frame, "frame");
+}
+
+/** A call from closures: arguments by their registers in the caller's frame. */
+export function callFrame(code: Code, caller: Frame, args: readonly number[]): unknown {
+  const direct = isIntercepted() ? null : directCode(code);
+  if (direct) {
+    const [a, b, c] = args as [number, number, number];
+    switch (args.length) {
+      case 1:
+        return direct(caller[a]);
+      case 2:
+        return direct(caller[a], caller[b]);
+      case 3:
+        return direct(caller[a], caller[b], caller[c]);
+      default:
+        return direct(...args.map((r) => caller[r]));
+    }
+  }
+  const frame: Frame = code.template.slice();
+  for (let k = 0; k < args.length; k++) frame[k] = caller[args[k]!];
+  return runFrame(code, frame, "inlined");
+}
+
+/** A call from generated code of what was not generated when the caller looked. */
+export function callInlined(code: Code, args: readonly unknown[]): unknown {
+  const direct = directCode(code);
+  if (direct) return direct(...args);
+  const frame: Frame = code.template.slice();
+  for (let k = 0; k < args.length; k++) frame[k] = args[k];
+  return runFrame(code, frame, "inlined");
+}
+
+function callDirect(direct: DirectCode, args: readonly unknown[]): unknown {
+  switch (args.length) {
+    case 1:
+      return direct(args[0]);
+    case 2:
+      return direct(args[0], args[1]);
+    case 3:
+      return direct(args[0], args[1], args[2]);
+    default:
+      return direct(...args);
+  }
+}
+
+/** Runs closures on a prepared frame and gives the result. */
+function runFrame(code: Code, frame: Frame, kind: CallKind): unknown {
+  if (++depth[0]! > LIMITS.maxCallDepth) tooDeep(code.name);
   try {
     code.run(frame);
   } catch (error) {
     if (error instanceof InFlight) error.leftFrame = kind;
     throw error;
   } finally {
-    depth--;
+    depth[0]!--;
   }
   const { outputs } = code;
   return outputs.length === 1 ? frame[outputs[0]!] : outputs.length === 0 ? null : outputs.map((r) => frame[r]);

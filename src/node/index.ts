@@ -1,5 +1,5 @@
 /** @file The public API with files: what `import "tsarchive"` gives in Node. Upstream: none. Spec: none. */
-import { setPlatform } from "../index.ts";
+import { setExecutionTier, setPlatform, type ExecutionTier } from "../index.ts";
 import { FileSink } from "./file_sink.ts";
 import { FileSource } from "./file_source.ts";
 import { installNodePlatform } from "./platform.ts";
@@ -11,6 +11,9 @@ setPlatform({
   createFile: (path) => new FileSink(path),
   readSource: readSourceText,
 });
+
+const tier = process.env["TSARCHIVE_INTERPRETER"];
+if (tier) setExecutionTier(tier as ExecutionTier); // which refuses other names
 
 export * from "../index.ts";
 export { FileSink, FileSource };
