@@ -13,6 +13,7 @@ import { runFunction } from "../interpreter/run.ts";
 import { loadModuleArchive } from "../loader/import_module.ts";
 import { platform } from "./platform.ts";
 import { saver } from "./save.ts";
+import { defineMethods } from "./scripting/compile_methods.ts";
 import { moduleOf, type ScriptModule } from "./script_module.ts";
 
 /** How to load. */
@@ -55,7 +56,7 @@ export function load(input: LoadInput, options: LoadOptions = {}): ScriptModule 
     for (const name of options.extraFiles?.keys() ?? []) {
       if (reader.extraFileNames().includes(name)) options.extraFiles!.set(name, reader.readExtraFile(name));
     }
-    return moduleOf(root, { cu, saver, budget });
+    return moduleOf(root, { cu, saver, budget, define: (object, text) => defineMethods(object, text, cu) });
   } finally {
     if (typeof input === "string") source.close?.();
   }

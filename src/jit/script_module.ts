@@ -1,8 +1,7 @@
 /** @file ScriptModule: a loaded or scripted module, callable like a function. Upstream: torch/jit/_script.py RecursiveScriptModule, torch/csrc/jit/api/module.h. Spec: none. */
 import { ScriptError } from "../base/errors.ts";
 import { printableGraph } from "./compilation_unit.ts";
-import { moduleText } from "../base/module_text.ts";
-import { ScriptObject } from "../core/ivalue.ts";
+import { ScriptObject, dynamicTypeTag, tagDynamicType } from "../core/ivalue.ts";
 import type { FunctionLike } from "../core/type.ts";
 import { dynamicTypeOf } from "../core/ivalue.ts";
 import { typeStr, TensorT, isSubtypeOf } from "../core/type.ts";
@@ -12,8 +11,11 @@ import type { CompilationUnit } from "../ir/compilation_unit.ts";
 import { ScriptFunction } from "../ir/function.ts";
 import type { Graph } from "../ir/graph.ts";
 import { inlinedGraph } from "../passes/inliner.ts";
+import { Module, runWithHooks, type MembersOptions } from "../nn/module.ts";
+import { CALL, STATE, type ForeignMembers } from "../nn/module_state.ts";
+import type { Parameter } from "../nn/parameter.ts";
 import { functionCode } from "../saver/function_code.ts";
-import { copyInto } from "../tensor/copy.ts";
+import { cloneTensor } from "../tensor/clone.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { SaveOptions, Saver } from "./save.ts";
 
@@ -24,6 +26,8 @@ export interface ModuleOwner {
   readonly saver: Saver;
   /** What each call may cost. */
   readonly budget?: RunOptions;
+  /** Adds methods to the type of an object. */
+  define(object: ScriptObject, text: string): void;
 }
 
 const wrappers = new WeakMap<ScriptObject, ScriptModule>();
@@ -38,27 +42,8 @@ export interface ModuleAppearance {
 export function moduleOf(object: ScriptObject, owner: ModuleOwner, appearance: ModuleAppearance = {}): ScriptModule {
   let module = wrappers.get(object);
   if (!module) {
-    module = createModule(object, owner, appearance);
+    module = new ScriptModule(object, owner, appearance);
     wrappers.set(object, module);
-  }
-  return module;
-}
-
-/** Makes the callable: a function whose prototype is ScriptModule's. */
-function createModule(object: ScriptObject, owner: ModuleOwner, appearance: ModuleAppearance): ScriptModule {
-  const callable = ((...args: unknown[]): unknown => module.callWith(args, {})) as unknown as object;
-  Object.setPrototypeOf(callable, ScriptModule.prototype);
-  Object.defineProperty(callable, "object", { value: object });
-  Object.defineProperty(callable, "owner", { value: owner });
-  Object.defineProperty(callable, "displayName", { value: appearance.displayName ?? "RecursiveScriptModule" });
-  const module = callable as ScriptModule;
-  for (const name of object.type.methods.keys()) {
-    // exported methods are called as in Python: model.encode(x); the module's own members come first
-    if (!(name in module))
-      Object.defineProperty(callable, name, {
-        value: (...args: unknown[]) => module.invoke(name, args),
-        configurable: true,
-      });
   }
   return module;
 }
@@ -79,14 +64,61 @@ export interface ScriptModule {
 }
 
 /**
- * A module with its code. Call it: `model(x)`. Mirrors `torch.jit.ScriptModule`.
- * Every exported method is a property too: `model.encode(x)`; `model.method("encode")` is the typed way to it.
+ * A module with its code. Call it: `model(x)`. Mirrors `torch.jit.ScriptModule`: an `nn.Module` like any other, which can stand
+ * in containers and as a member of eager modules. Every exported method is a property too: `model.encode(x)`;
+ * `model.method("encode")` is the typed way to it. Made by `jit.load`, `jit.script` and `jit.trace`.
  */
-export abstract class ScriptModule {
+export class ScriptModule extends Module {
   declare readonly object: ScriptObject;
   declare readonly owner: ModuleOwner;
   /** The name that `toString` prints. */
   declare readonly displayName: string;
+
+  /** @internal */
+  constructor(object: ScriptObject, owner: ModuleOwner, appearance: ModuleAppearance) {
+    super();
+    const define = (name: string, descriptor: PropertyDescriptor): void =>
+      void Object.defineProperty(this, name, descriptor);
+    define("object", { value: object });
+    define("owner", { value: owner });
+    define("displayName", { value: appearance.displayName ?? "RecursiveScriptModule" });
+    define("training", {
+      get: () => {
+        const slot = object.type.findSlot("training");
+        return slot === undefined ? true : object.slots[slot] === true;
+      },
+      set: (mode: boolean) => {
+        const slot = object.type.findSlot("training");
+        if (slot !== undefined) object.slots[slot] = mode;
+      },
+      enumerable: false,
+    });
+    this[STATE].foreign = membersOf(this);
+    this.exposeMethods();
+  }
+
+  /** Exported methods are called as in Python: model.encode(x); the module's own members come first. */
+  private exposeMethods(): void {
+    for (const name of this.object.type.methods.keys()) {
+      if (name in this) continue;
+      Object.defineProperty(this, name, {
+        value: (...args: unknown[]) => this.invoke(name, args),
+        configurable: true,
+      });
+    }
+  }
+
+  /**
+   * Adds methods, written in TorchScript's own language, to this module and all others of its type.
+   *
+   *     model.define("def twice(self, x):\n    return self(x) * 2\n");
+   *
+   * @throws ScriptError with PyTorch's text and a caret, for text that cannot be compiled; then nothing is added.
+   */
+  define(text: string): void {
+    this.owner.define(this.object, text);
+    this.exposeMethods();
+  }
 
   /** The last atom of the class name. */
   get originalName(): string {
@@ -133,8 +165,13 @@ export abstract class ScriptModule {
     return returned ? this.wrap(toUser(result, returned.type)) : undefined;
   }
 
-  /** Runs `forward` with the module's hooks around it, as calling the module does. */
-  callWith(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>> = {}): unknown {
+  /** What calling the module does: hooks that were registered here, around those of its code, around `forward`. @internal */
+  override [CALL](args: readonly unknown[]): unknown {
+    return runWithHooks(this, args, (given) => this.callWithKeywords(given));
+  }
+
+  /** Runs `forward` with the hooks of the module's code around it; `kwargs` by name. */
+  callWithKeywords(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>> = {}): unknown {
     let inputs = args;
     const { forwardPreHooks, forwardHooks } = this.object.type;
     for (const hook of forwardPreHooks) {
@@ -157,7 +194,7 @@ export abstract class ScriptModule {
   }
 
   /** `forward` without hooks. */
-  forward(...args: unknown[]): unknown {
+  override forward(...args: unknown[]): unknown {
     return this.invoke("forward", args);
   }
 
@@ -183,119 +220,60 @@ export abstract class ScriptModule {
     return this.method("forward").inlinedGraph;
   }
 
-  /** The hierarchy, as Python's `str(module)` prints it. */
-  toString(): string {
-    const children = [...this.namedChildren()].map(([name, child]) => [name, child.toString()] as const);
-    return moduleText(this.displayName, `original_name=${this.originalName}`, children);
+  override getName(): string {
+    return this.displayName;
+  }
+  override extraRepr(): string {
+    return `original_name=${this.originalName}`;
   }
 
   /** Submodules by attribute name, in order. */
-  *namedChildren(): Generator<[string, ScriptModule]> {
-    const { attributes } = this.object.type;
-    for (let i = 0; i < attributes.length; i++) {
-      const { name, type } = attributes[i]!;
-      const value = this.object.slots[i];
-      const isModule = (type.kind === "Class" || type.kind === "Interface") && type.isModule;
-      if (isModule && value instanceof ScriptObject) yield [name, moduleOf(value, this.owner)];
-    }
+  override *namedChildren(
+    options: { readonly removeDuplicate?: boolean } = {},
+  ): Generator<[string, ScriptModule], void, undefined> {
+    yield* super.namedChildren(options) as Generator<[string, ScriptModule], void, undefined>;
   }
-  children(): ScriptModule[] {
+  override children(): ScriptModule[] {
     return [...this.namedChildren()].map(([, child]) => child);
   }
   /** This module and all below it, with dotted paths; a shared module is given once. */
-  *namedModules(prefix = "", seen = new Set<ScriptObject>()): Generator<[string, ScriptModule]> {
-    if (seen.has(this.object)) return;
-    seen.add(this.object);
-    yield [prefix, this];
-    for (const [name, child] of this.namedChildren())
-      yield* child.namedModules(prefix ? `${prefix}.${name}` : name, seen);
+  override *namedModules(
+    options: { readonly prefix?: string; readonly removeDuplicate?: boolean } = {},
+    seen: Set<Module> = new Set(),
+  ): Generator<[string, ScriptModule], void, undefined> {
+    yield* super.namedModules(options, seen) as Generator<[string, ScriptModule], void, undefined>;
   }
-  modules(): ScriptModule[] {
+  override modules(): ScriptModule[] {
     return [...this.namedModules()].map(([, module]) => module);
   }
-
-  private *ownTensors(parameters: boolean): Generator<[string, Tensor]> {
-    const { attributes } = this.object.type;
-    for (let i = 0; i < attributes.length; i++) {
-      const attribute = attributes[i]!;
-      const value = this.object.slots[i];
-      if (!(value instanceof Tensor)) continue;
-      // torch: every attribute of type Tensor that is no parameter is a buffer
-      if (parameters ? attribute.isParameter : !attribute.isParameter && isSubtypeOf(attribute.type, TensorT))
-        yield [attribute.name, value];
-    }
-  }
-  private *tensors(parameters: boolean): Generator<[string, Tensor]> {
-    const seen = new Set<Tensor>();
-    for (const [path, module] of this.namedModules()) {
-      for (const [name, tensor] of module.ownTensors(parameters)) {
-        if (seen.has(tensor)) continue;
-        seen.add(tensor);
-        yield [path ? `${path}.${name}` : name, tensor];
-      }
-    }
-  }
   /** Parameters with dotted names; a shared one is given once. */
-  namedParameters(): Map<string, Tensor> {
-    return new Map(this.tensors(true));
+  override namedParameters(options: MembersOptions = {}): Map<string, Parameter> {
+    return new Map(super.namedParameters(options));
   }
-  parameters(): Tensor[] {
-    return [...this.namedParameters().values()];
+  override parameters(options: { readonly recurse?: boolean } = {}): Parameter[] {
+    return [...super.parameters(options)];
   }
   /** Buffers with dotted names; a shared one is given once. */
-  namedBuffers(): Map<string, Tensor> {
-    return new Map(this.tensors(false));
+  override namedBuffers(options: MembersOptions = {}): Map<string, Tensor> {
+    return new Map(super.namedBuffers(options));
   }
-  buffers(): Tensor[] {
-    return [...this.namedBuffers().values()];
+  override buffers(options: { readonly recurse?: boolean } = {}): Tensor[] {
+    return [...super.buffers(options)];
   }
-  /** Parameters and buffers of this module and all below it, by dotted name, not copied. */
-  stateDict(prefix = ""): Map<string, Tensor> {
-    const state = new Map<string, Tensor>();
-    for (const parameters of [true, false])
-      for (const [name, tensor] of this.ownTensors(parameters)) state.set(prefix + name, tensor);
-    for (const [name, child] of this.namedChildren())
-      for (const [key, tensor] of child.stateDict(`${prefix}${name}.`)) state.set(key, tensor);
-    return state;
+
+  private cannotAdd(what: string, name: string): never {
+    throw new ScriptError(
+      `Cannot add ${what} '${name}' to ${this.originalName}: a compiled module has the members it was compiled with`,
+    );
   }
-  /**
-   * Copies values into parameters and buffers by name. With `strict` (the default) the names must be the same.
-   * @throws ScriptError naming missing and unexpected keys and sizes that differ.
-   */
-  loadStateDict(
-    state: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
-    options: { strict?: boolean } = {},
-  ): void {
-    const given = state instanceof Map ? (state as ReadonlyMap<string, Tensor>) : new Map(Object.entries(state));
-    const own = this.stateDict();
-    const problems: string[] = [];
-    if (options.strict ?? true) {
-      const quote = (names: string[]): string => names.map((n) => `"${n}"`).join(", ");
-      const unexpected = [...given.keys()].filter((k) => !own.has(k));
-      const missing = [...own.keys()].filter((k) => !given.has(k));
-      if (unexpected.length > 0) problems.push(`Unexpected key(s) in state_dict: ${quote(unexpected)}. `);
-      if (missing.length > 0) problems.push(`Missing key(s) in state_dict: ${quote(missing)}. `);
-    }
-    for (const [name, tensor] of own) {
-      const value = given.get(name);
-      if (
-        value &&
-        (value.sizes.length !== tensor.sizes.length ||
-          value.sizes.some((s: number, i: number) => s !== tensor.sizes[i]))
-      ) {
-        const size = (t: Tensor): string => `torch.Size([${t.sizes.join(", ")}])`;
-        problems.push(
-          `size mismatch for ${name}: copying a param with shape ${size(value)} from checkpoint, the shape in current model is ${size(tensor)}.`,
-        );
-      }
-    }
-    if (problems.length > 0) {
-      throw new ScriptError(`Error(s) in loading state_dict for ${this.originalName}:\n\t${problems.join("\n\t")}`);
-    }
-    for (const [name, tensor] of own) {
-      const value = given.get(name);
-      if (value) copyInto(tensor, value);
-    }
+  override registerBuffer(name: string): never {
+    return this.cannotAdd("buffer", name);
+  }
+  override registerParameter(name: string): never {
+    return this.cannotAdd("parameter", name);
+  }
+  override registerModule(name: string): never {
+    return this.cannotAdd("submodule", name);
   }
 
   /** Value of an attribute or constant; submodules come as modules. Throws ScriptError where there is none. */
@@ -347,22 +325,6 @@ export abstract class ScriptModule {
     this.object.slots[slot] = converted;
   }
 
-  /** Sets `training` here and below. */
-  train(mode = true): this {
-    for (const module of this.modules()) {
-      const slot = module.object.type.findSlot("training");
-      if (slot !== undefined) module.object.slots[slot] = mode;
-    }
-    return this;
-  }
-  eval(): this {
-    return this.train(false);
-  }
-  get training(): boolean {
-    const slot = this.object.type.findSlot("training");
-    return slot === undefined ? true : this.object.slots[slot] === true;
-  }
-
   /**
    * Writes the module. A path needs a platform with files; a crash leaves an old file untouched.
    * @throws ArchiveError where the file cannot be written.
@@ -374,6 +336,66 @@ export abstract class ScriptModule {
   saveToBuffer(options: SaveOptions = {}): Uint8Array {
     return this.owner.saver.saveToBuffer(this.object, options);
   }
+}
+
+/** The members of a module's object, as the methods of `nn.Module` see them. */
+function membersOf(module: ScriptModule): ForeignMembers {
+  const { object, owner } = module;
+  function* tensors(parameters: boolean): Generator<[string, Parameter]> {
+    const { attributes } = object.type;
+    for (let i = 0; i < attributes.length; i++) {
+      const attribute = attributes[i]!;
+      const value = object.slots[i];
+      if (!(value instanceof Tensor)) continue;
+      // torch: every attribute of type Tensor that is no parameter is a buffer
+      if (parameters ? attribute.isParameter : !attribute.isParameter && isSubtypeOf(attribute.type, TensorT))
+        yield [attribute.name, value];
+    }
+  }
+  return {
+    *modules() {
+      const { attributes } = object.type;
+      for (let i = 0; i < attributes.length; i++) {
+        const { name, type } = attributes[i]!;
+        const value = object.slots[i];
+        const isModule = (type.kind === "Class" || type.kind === "Interface") && type.isModule;
+        if (isModule && value instanceof ScriptObject) yield [name, moduleOf(value, owner)];
+      }
+    },
+    parameters: () => tensors(true),
+    buffers: () => tensors(false),
+    set: (name, value) => module.setattr(name, value),
+    copy: () => moduleOf(copyObject(object, new Map()), owner, { displayName: module.displayName }),
+  };
+}
+
+/** A copy of an object with copies of the tensors, containers and objects in it. */
+function copyObject(object: ScriptObject, seen: Map<unknown, unknown>): ScriptObject {
+  const copyValue = (value: unknown): unknown => {
+    if (typeof value !== "object" || value === null) return value;
+    if (seen.has(value)) return seen.get(value);
+    let made: unknown = value;
+    if (value instanceof ScriptObject) return copyObject(value, seen);
+    if (value instanceof Tensor) {
+      made = cloneTensor(value);
+      (made as Tensor).requiresGrad = value.requiresGrad;
+      (made as Tensor).isParameter = value.isParameter;
+    } else if (Array.isArray(value)) {
+      made = value.map(copyValue);
+      const tag = dynamicTypeTag(value);
+      if (tag) tagDynamicType(made as object, tag);
+    } else if (value instanceof Map) {
+      made = new Map(Array.from(value, ([k, v]) => [k as unknown, copyValue(v)] as const));
+      const tag = dynamicTypeTag(value);
+      if (tag) tagDynamicType(made as object, tag);
+    }
+    seen.set(value, made);
+    return made;
+  };
+  const copy = new ScriptObject(object.type);
+  seen.set(object, copy);
+  copy.slots = object.slots.map(copyValue);
+  return copy;
 }
 
 function graphOf(fn: ScriptFunction): Graph {

@@ -31,6 +31,12 @@ function copyValue(value: unknown, seen: Map<unknown, unknown>): unknown {
 }
 
 function copyModule<M extends Module>(module: M, seen: Map<unknown, unknown>): M {
+  const { foreign } = module[STATE];
+  if (foreign) {
+    const made = foreign.copy() as M;
+    seen.set(module, made);
+    return made;
+  }
   const copy = new Blank() as Module as M;
   Object.setPrototypeOf(copy, Object.getPrototypeOf(module) as object);
   seen.set(module, copy);

@@ -10,6 +10,7 @@ import { convertTensor } from "../tensor/clone.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import {
+  CALL,
   STATE,
   newState,
   ownBuffers,
@@ -52,14 +53,19 @@ export function withModuleInterceptor<R>(watch: ModuleInterceptor, body: () => R
   }
 }
 
-function runWithHooks(module: Module, given: readonly unknown[]): unknown {
+/** Runs `body` on the arguments with the module's hooks around it. */
+export function runWithHooks(
+  module: Module,
+  given: readonly unknown[],
+  body: (args: readonly unknown[]) => unknown,
+): unknown {
   const state = module[STATE];
   let args = given;
   for (const hook of state.preHooks) {
     const result = hook(module, args);
     if (result !== null && result !== undefined) args = Array.isArray(result) ? (result as unknown[]) : [result];
   }
-  let output: unknown = module.forward(...(args as never[]));
+  let output = body(args);
   for (const hook of state.hooks) {
     const result = hook(module, args, output);
     if (result !== null && result !== undefined) output = result;
@@ -82,6 +88,10 @@ export interface MembersOptions {
   readonly removeDuplicate?: boolean;
 }
 
+function* mapSecond<V>(entries: Iterable<readonly [string, V]>): Generator<V> {
+  for (const [, value] of entries) yield value;
+}
+
 /** The base class of all modules. Mirrors `torch.nn.Module`. */
 export abstract class Module {
   /** Whether the module is in training mode: dropout and batch statistics depend on it. */
@@ -91,7 +101,7 @@ export abstract class Module {
 
   constructor() {
     const callable = (...args: unknown[]): unknown =>
-      interceptor ? interceptor(module, args, (next) => runWithHooks(module, next)) : runWithHooks(module, args);
+      interceptor ? interceptor(module, args, (next) => module[CALL](next)) : module[CALL](args);
     // a field may be called so
     Reflect.deleteProperty(callable, "name");
     Reflect.deleteProperty(callable, "length");
@@ -104,6 +114,11 @@ export abstract class Module {
 
   /** What calling the module computes. */
   abstract forward(...args: never[]): unknown;
+
+  /** See CALL. @internal */
+  [CALL](args: readonly unknown[]): unknown {
+    return runWithHooks(this, args, (given) => this.forward(...(given as never[])));
+  }
 
   /** Calls the module where its type says nothing of the arguments: children of containers. */
   callWith(...args: unknown[]): unknown {
@@ -172,8 +187,9 @@ export abstract class Module {
 
   /** Replaces an own value by name; containers keep some of theirs beside the fields. */
   setOwn(name: string, value: unknown): void {
-    const { items } = this[STATE];
-    if (items.has(name)) items.set(name, value as Module);
+    const { items, foreign } = this[STATE];
+    if (foreign) foreign.set(name, value);
+    else if (items.has(name)) items.set(name, value as Module);
     else (this as unknown as Record<string, unknown>)[name] = value;
   }
 
@@ -197,8 +213,8 @@ export abstract class Module {
   }
 
   /** The submodules. */
-  *children(): Generator<Module> {
-    for (const [, child] of this.namedChildren()) yield child;
+  children(): Iterable<Module> {
+    return mapSecond(this.namedChildren());
   }
 
   /** This module (under the prefix) and all modules below it by path. */
@@ -216,8 +232,8 @@ export abstract class Module {
   }
 
   /** This module and all modules below it. */
-  *modules(): Generator<Module> {
-    for (const [, module] of this.namedModules()) yield module;
+  modules(): Iterable<Module> {
+    return mapSecond(this.namedModules());
   }
 
   private *members<T extends Tensor>(
@@ -236,23 +252,23 @@ export abstract class Module {
   }
 
   /** Parameters of the tree by path, each once. */
-  namedParameters(options: MembersOptions = {}): Generator<[string, Parameter]> {
+  namedParameters(options: MembersOptions = {}): Iterable<[string, Parameter]> {
     return this.members(ownParameters, options);
   }
 
   /** Parameters of the tree. */
-  *parameters(options: { readonly recurse?: boolean } = {}): Generator<Parameter> {
-    for (const [, parameter] of this.namedParameters(options)) yield parameter;
+  parameters(options: { readonly recurse?: boolean } = {}): Iterable<Parameter> {
+    return mapSecond(this.namedParameters(options));
   }
 
   /** Buffers of the tree by path, each once. */
-  namedBuffers(options: MembersOptions = {}): Generator<[string, Tensor]> {
+  namedBuffers(options: MembersOptions = {}): Iterable<[string, Tensor]> {
     return this.members(ownBuffers, options);
   }
 
   /** Buffers of the tree. */
-  *buffers(options: { readonly recurse?: boolean } = {}): Generator<Tensor> {
-    for (const [, buffer] of this.namedBuffers(options)) yield buffer;
+  buffers(options: { readonly recurse?: boolean } = {}): Iterable<Tensor> {
+    return mapSecond(this.namedBuffers(options));
   }
 
   /** The module at a path such as `layer1.0`. Throws OperatorError where there is none. */

@@ -20,6 +20,8 @@ export interface ModuleScript {
   readonly source?: string;
   /** Methods (besides `forward`) that are compiled although nothing calls them: PyTorch's `@torch.jit.export`. */
   readonly exported?: readonly string[];
+  /** Methods with several signatures: the `def`s that stand for one, which is not compiled itself. */
+  readonly overloads?: Readonly<Record<string, readonly string[]>>;
   /** Methods that are not compiled: PyTorch's `@torch.jit.ignore` and `@torch.jit.unused`. */
   readonly ignored?: readonly string[];
 }

@@ -14,8 +14,25 @@ export interface HookHandle {
   remove(): void;
 }
 
+/**
+ * The members of a module that keeps them elsewhere than in fields: a ScriptModule's lie in its object. The same kinds of
+ * things come out of every module, so that containers, state dicts and `to()` need not know which one they have.
+ */
+export interface ForeignMembers {
+  /** Submodules by name. */
+  modules(): Iterable<[string, Module]>;
+  parameters(): Iterable<[string, Tensor]>;
+  buffers(): Iterable<[string, Tensor]>;
+  /** Replaces a parameter or buffer. */
+  set(name: string, value: unknown): void;
+  /** A copy of the module with copies of its tensors. */
+  copy(): Module;
+}
+
 /** The part of a module that is no field. */
 export interface ModuleState {
+  /** Where the members are if they are no fields. */
+  foreign?: ForeignMembers;
   /** Names given to registerParameter, also those registered as null. */
   readonly parameters: Set<string>;
   /** Names given to registerBuffer, and whether state dicts hold them. */
@@ -31,6 +48,9 @@ export interface ModuleState {
 /** The key of a module's state. */
 export const STATE: unique symbol = Symbol("nn.Module state");
 
+/** Runs a module's call, hooks included; subclasses whose `forward` is not all of it override it. */
+export const CALL: unique symbol = Symbol("nn.Module call");
+
 /** A fresh state. */
 export function newState(): ModuleState {
   return { parameters: new Set(), buffers: new Map(), modules: new Set(), items: new Map(), preHooks: [], hooks: [] };
@@ -38,13 +58,22 @@ export function newState(): ModuleState {
 
 /** Every own value of a module by name: a container's items first, then the fields in the order of their assignment. */
 export function* ownEntries(module: Module): Generator<[string, unknown]> {
+  const { foreign } = module[STATE];
+  if (foreign) {
+    yield* foreign.modules();
+    return;
+  }
   yield* module[STATE].items;
   for (const name of Object.keys(module)) yield [name, (module as unknown as Record<string, unknown>)[name]];
 }
 
 /** Own parameters by name, null where registered so. Throws OperatorError where another value took a parameter's place. */
 export function* ownParameters(module: Module): Generator<[string, Parameter | null]> {
-  const { parameters } = module[STATE];
+  const { parameters, foreign } = module[STATE];
+  if (foreign) {
+    yield* foreign.parameters();
+    return;
+  }
   for (const [name, value] of ownEntries(module)) {
     if (value instanceof Parameter) yield [name, value];
     else if (parameters.has(name)) {
@@ -57,9 +86,19 @@ export function* ownParameters(module: Module): Generator<[string, Parameter | n
   }
 }
 
+/** Whether state dicts hold a buffer. */
+export function isPersistent(module: Module, name: string): boolean {
+  return module[STATE].buffers.get(name)?.persistent ?? true;
+}
+
 /** Own buffers by name, null where registered so. */
 export function* ownBuffers(module: Module): Generator<[string, Tensor | null]> {
-  for (const name of module[STATE].buffers.keys()) {
+  const { buffers, foreign } = module[STATE];
+  if (foreign) {
+    yield* foreign.buffers();
+    return;
+  }
+  for (const name of buffers.keys()) {
     const value = (module as unknown as Record<string, unknown>)[name];
     if (value !== null && value !== undefined && !(value instanceof Tensor)) {
       throw new OperatorError(

@@ -3,7 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { Tensor, viewOf } from "../tensor/tensor.ts";
 import type { Module } from "./module.ts";
-import { STATE, ownBuffers, ownParameters } from "./module_state.ts";
+import { isPersistent, ownBuffers, ownParameters } from "./module_state.ts";
 import { Parameter } from "./parameter.ts";
 
 /** Tensors by path such as `layer1.0.weight`, in the module's order. Mirrors the OrderedDict that `state_dict()` returns. */
@@ -54,8 +54,7 @@ export function collectState(module: Module, into: StateDict, prefix: string, ke
   for (const [name, value] of ownParameters(module))
     if (value) into.set(prefix + name, keepVars ? value : detached(value));
   for (const [name, value] of ownBuffers(module)) {
-    if (value && module[STATE].buffers.get(name)!.persistent)
-      into.set(prefix + name, keepVars ? value : detached(value));
+    if (value && isPersistent(module, name)) into.set(prefix + name, keepVars ? value : detached(value));
   }
   for (const [name, child] of module.namedChildren({ removeDuplicate: false }))
     collectState(child, into, `${prefix}${name}.`, keepVars);
@@ -66,10 +65,9 @@ const sizeText = (sizes: readonly number[]): string => `torch.Size([${sizes.join
 /** Copies parameters and buffers of one module, not of its children. Mirrors `_load_from_state_dict`. */
 export function loadOwnTensors(module: Module, load: StateLoad): void {
   const { tensors, prefix, errors } = load;
-  const { buffers } = module[STATE];
   const own = new Map<string, Tensor>();
   for (const [name, value] of ownParameters(module)) if (value) own.set(name, value);
-  for (const [name, value] of ownBuffers(module)) if (value && buffers.get(name)!.persistent) own.set(name, value);
+  for (const [name, value] of ownBuffers(module)) if (value && isPersistent(module, name)) own.set(name, value);
   for (const [name, target] of own) {
     const key = prefix + name;
     let given: unknown = tensors.get(key);

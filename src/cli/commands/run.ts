@@ -95,7 +95,7 @@ function call(model: ScriptModule, method: string, inputs: readonly unknown[]): 
     );
   }
   try {
-    return method === "forward" ? model.callWith(inputs) : model.invoke(method, inputs);
+    return method === "forward" ? model.callWithKeywords(inputs) : model.invoke(method, inputs);
   } catch (error) {
     // arguments that do not fit the schema
     if (error instanceof TypeError) throw new UsageError(error.message);

@@ -87,28 +87,28 @@ export class ClosureValue extends SugaredValue {
   }
 }
 
-/** A method of a class or interface, bound to its object. */
+/** A method of a class or interface, bound to its object; of several, which are overloads, the first that the arguments fit. */
 export class MethodValue extends SugaredValue {
   readonly self: Value;
-  readonly name: string;
-  constructor(self: Value, name: string) {
+  readonly names: readonly string[];
+  constructor(self: Value, names: string | readonly string[]) {
     super();
     this.self = self;
-    this.name = name;
+    this.names = typeof names === "string" ? [names] : names;
   }
   kind(): string {
     return "method";
   }
-  private schema(range: SourceRange): FunctionSchema {
+  private schema(name: string, range: SourceRange): FunctionSchema {
     const { type } = this.self;
     if (type.kind === "Interface") {
-      const schema = type.findMethod(this.name);
-      internalAssert(schema, `${type.name.qualifiedName} has no method "${this.name}"`);
+      const schema = type.findMethod(name);
+      internalAssert(schema, `${type.name.qualifiedName} has no method "${name}"`);
       return schema;
     }
     internalAssert(type.kind === "Class", "method of neither class nor interface");
-    const method = type.findMethod(this.name);
-    internalAssert(method, `${type.name.qualifiedName} has no method "${this.name}"`);
+    const method = type.findMethod(name);
+    internalAssert(method, `${type.name.qualifiedName} has no method "${name}"`);
     if (method instanceof ScriptFunction) defineCallee(method, "method", range);
     return method.schema;
   }
@@ -118,14 +118,14 @@ export class MethodValue extends SugaredValue {
     args: readonly NamedValue[],
     kwargs: readonly NamedValue[],
   ): SugaredValue {
-    const [, matched] = matchSchemas(
-      [this.schema(range)],
+    const [chosen, matched] = matchSchemas(
+      this.names.map((name) => this.schema(name, range)),
       range,
       fn.graph,
       [NamedValue.of(this.self), ...args],
       kwargs,
     );
-    const output = insertMethodCall(fn.graph, this.name, matched.inputs, matched.returnTypes[0] ?? T.NoneT);
+    const output = insertMethodCall(fn.graph, this.names[chosen]!, matched.inputs, matched.returnTypes[0] ?? T.NoneT);
     output.node.setSourceRange(range);
     return new SimpleValue(output);
   }

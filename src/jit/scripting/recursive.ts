@@ -1,5 +1,6 @@
 /** @file createScriptModule: an eager module and all below it to a ScriptModule that shares its tensors. Upstream: torch/jit/_recursive.py create_script_module, torch/jit/_trace.py TracedModule. Spec: none. */
 import { ScriptError, internalAssert } from "../../base/errors.ts";
+import { quotedString } from "../../base/float_text.ts";
 import { ScriptObject } from "../../core/ivalue.ts";
 import { typeStr } from "../../core/type.ts";
 import { fromUser } from "../../interpreter/convert.ts";
@@ -8,6 +9,7 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { pythonCu } from "../python_cu.ts";
 import { saver } from "../save.ts";
 import { ScriptModule, moduleOf, type ModuleOwner } from "../script_module.ts";
+import { createHooks, createMethods, defineMethods, stubsOfText } from "./compile_methods.ts";
 import { setConcreteType, type ConcreteModuleType } from "./concrete_type.ts";
 import {
   attributeValue,
@@ -17,7 +19,11 @@ import {
   type AnyModule,
   type ModuleParts,
 } from "./infer_concrete_type.ts";
-import type { MethodStub } from "./method_source.ts";
+import { addMethodSource, methodSources, type MethodStub } from "./method_source.ts";
+import { libraryMethods } from "./library_methods.ts";
+import { baseClasses, classOf, ownScript, type ModuleClass } from "./module_class.ts";
+
+addMethodSource(libraryMethods);
 
 /** The methods of a module to start compiling from. */
 export type StubsOf = (module: Module) => readonly MethodStub[];
@@ -34,7 +40,8 @@ export interface CreateOptions {
 
 /** The owner of modules that are made here. */
 export function scriptOwner(): ModuleOwner {
-  return { cu: pythonCu(), saver };
+  const cu = pythonCu();
+  return { cu, saver, define: (object, text) => defineMethods(object, text, cu) };
 }
 
 /**
@@ -78,8 +85,77 @@ function createFrom(module: Module, concrete: ConcreteModuleType, stubs: StubsOf
     const scripted = child instanceof ScriptModule ? child : createFrom(child, meta, stubs);
     object.setAttr(name, scripted.object);
   }
-  internalAssert(methodStubs.length === 0, "methods cannot be compiled yet");
+  compile(module, concrete, methodStubs);
   return moduleOf(object, scriptOwner());
+}
+
+/** Compiles the methods and hooks of a module's type, once for all modules of it. */
+function compile(module: Module, concrete: ConcreteModuleType, stubs: readonly MethodStub[]): void {
+  if (concrete.methodsCompiled) return;
+  createMethods(concrete, stubs);
+  createHooks(concrete, hookStubs(module, concrete.hooks), hookStubs(module, concrete.preHooks));
+  const { iterableKind, classType } = concrete;
+  const names = [...concrete.modules.keys()];
+  const define = (text: string): void => createMethods(concrete, stubsOfText(text));
+  if ((iterableKind === "list" || iterableKind === "dict") && !classType.methods.has("__len__"))
+    define(`def __len__(self):\n   return ${names.length}\n`);
+  if (iterableKind === "dict" && !classType.methods.has("__contains__")) {
+    const found = names.length > 0 ? `key in [${names.map(quotedString).join(", ")}]` : "False";
+    define(`def __contains__(self, key: str):\n   return ${found}\n`);
+  }
+  concrete.methodsCompiled = true;
+}
+
+function hookStubs(module: Module, hooks: readonly unknown[]): MethodStub[] {
+  return hooks.map((hook) => {
+    const stub = methodSources.hookStub(module, hook);
+    if (!stub) {
+      throw new ScriptError(
+        `Cannot script ${module.getName()}: it has a forward hook whose source is not known; remove the hook, or script the module before it is registered`,
+      );
+    }
+    return stub;
+  });
+}
+
+/** The methods that scripting starts from: `forward` and the exported ones, overloads instead of what they overload. */
+export function methodsToCompile(module: Module): MethodStub[] {
+  const cls = classOf(module);
+  const overloads = methodSources.overloads(cls);
+  const find = (name: string): MethodStub[] => {
+    const stub = methodSources.findMethod(cls, name);
+    if (stub === "ignored" || stub !== undefined) return stub === "ignored" ? [] : [stub];
+    if (name === "forward" && !ownsMethod(cls, name)) return [];
+    throw new ScriptError(`Cannot script ${cls.name}: the source of its method '${name}' is not known`);
+  };
+  const names = ["forward", ...methodSources.exportedNames(cls)].filter((name) => !overloads.has(name));
+  return [...[...overloads.values()].flat(), ...new Set(names)].flatMap(find);
+}
+
+/** Whether a method is the user's, not the library's. */
+function ownsMethod(cls: ModuleClass, name: string): boolean {
+  for (const base of baseClasses(cls)) {
+    if (ownScript(base)) return false;
+    if (Object.hasOwn(base.prototype, name)) return true;
+  }
+  return false;
+}
+
+/** The methods that a trace keeps: the exported ones. */
+export function exportedMethods(module: Module): MethodStub[] {
+  const cls = classOf(module);
+  return methodSources.exportedNames(cls).flatMap((name) => {
+    const stub = methodSources.findMethod(cls, name);
+    return stub === undefined || stub === "ignored" ? [] : [stub];
+  });
+}
+
+/**
+ * Scripts an eager module and all below it, as `torch.jit.script(module)`.
+ * @throws ScriptError with PyTorch's text and a caret for what cannot be compiled.
+ */
+export function scriptModule(module: AnyModule, stubs: StubsOf = methodsToCompile): ScriptModule {
+  return module instanceof ScriptModule ? module : createScriptModule(module, { stubs });
 }
 
 /**
@@ -89,6 +165,8 @@ function createFrom(module: Module, concrete: ConcreteModuleType, stubs: StubsOf
  */
 export function createTracedModule(module: AnyModule): ScriptModule {
   if (module instanceof ScriptModule) return module;
+  if (methodSources.exportedNames(classOf(module)).length > 0)
+    return createScriptModule(module, { stubs: exportedMethods, shareTypes: false, isTracing: true });
   const all = partsOf(module);
   const unique = new Set<Tensor>();
   const present = (tensors: ReadonlyMap<string, Tensor | null>): Map<string, Tensor> => {

@@ -84,7 +84,7 @@ describe("createScriptModule()", () => {
     const scripted = createScriptModule(eager);
     expect(scripted.getattr("p")).toBe(eager.p);
     expect(scripted.getattr("buf")).toBe(eager.buf);
-    expect(scripted.stateDict().get("lin.weight")).toBe(eager.lin.weight);
+    expect(scripted.namedParameters().get("lin.weight")).toBe(eager.lin.weight);
   });
 
   test("gives equal modules one type, and others a mangled name", () => {

@@ -1,0 +1,117 @@
+/** @file ScriptModules inside eager modules and the other way round; ScriptModule.define. */
+import { beforeEach, describe, expect, test } from "vitest";
+import { ScriptError, ScriptModule, Tensor, jit, nn, torch } from "../../../src/index.ts";
+import { resetPythonCu } from "../../../src/jit/python_cu.ts";
+import { scriptModule } from "../../../src/jit/scripting/recursive.ts";
+
+beforeEach(() => resetPythonCu());
+
+const ones = (...sizes: number[]): Tensor => torch.ones(sizes);
+const numbers = (value: unknown): unknown => (value as Tensor).tolist();
+
+describe("a ScriptModule in an eager module", () => {
+  class Cell extends nn.Module {
+    inner: ScriptModule;
+    relu = new nn.ReLU();
+    constructor(inner: ScriptModule) {
+      super();
+      this.inner = inner;
+    }
+    forward(x: Tensor): Tensor {
+      return this.relu(this.inner(x) as Tensor);
+    }
+  }
+
+  test("is a child like any other: text, state, mode, call", () => {
+    const linear = new nn.Linear(2, 2);
+    const inner = scriptModule(linear);
+    const cell = new Cell(inner);
+    expect(inner).toBeInstanceOf(nn.Module);
+    expect([...cell.children()]).toEqual([inner, cell.relu]);
+    expect(String(cell)).toBe("Cell(\n  (inner): RecursiveScriptModule(original_name=Linear)\n  (relu): ReLU()\n)");
+    expect([...cell.stateDict().keys()]).toEqual(["inner.weight", "inner.bias"]);
+    expect([...cell.parameters()]).toEqual([linear.weight, linear.bias]);
+    cell.eval();
+    expect(inner.training).toBe(false);
+    expect(inner.object.getAttr("training")).toBe(false);
+    expect(numbers(cell(ones(1, 2)))).toEqual(numbers(new nn.ReLU()(linear(ones(1, 2)))));
+  });
+
+  test("loads state and changes dtype with the tree", () => {
+    const cell = new Cell(scriptModule(new nn.Linear(2, 2)));
+    cell.loadStateDict({ "inner.weight": torch.full([2, 2], 2), "inner.bias": torch.zeros([2]) });
+    expect(numbers(cell(ones(1, 2)))).toEqual([[4, 4]]);
+    cell.double();
+    expect((cell.inner.getattr("weight") as Tensor).dtype.name).toBe("float64");
+    expect(() => cell.loadStateDict({ "inner.weight": ones(3, 2) })).toThrow(/Missing key.*size mismatch/s);
+  });
+
+  test("stands in containers", () => {
+    const seq = new nn.Sequential(scriptModule(new nn.Linear(2, 3)), new nn.ReLU());
+    expect((seq(ones(1, 2)) as Tensor).sizes).toEqual([1, 3]);
+    expect(seq.at(0)).toBeInstanceOf(ScriptModule);
+  });
+
+  test("is copied by deepcopy", () => {
+    const cell = new Cell(scriptModule(new nn.Linear(2, 2)));
+    const copy = nn.deepcopy(cell);
+    cell.loadStateDict({ "inner.weight": torch.zeros([2, 2]), "inner.bias": torch.zeros([2]) });
+    expect(numbers(cell(ones(1, 2)))).toEqual([[0, 0]]);
+    expect(numbers(copy.inner.getattr("weight"))).not.toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
+    expect([...copy.parameters()].every((p) => p.requiresGrad)).toBe(true);
+  });
+
+  test("stays what it is when the module around it is scripted", () => {
+    const inner = scriptModule(new nn.Linear(2, 2));
+    const outer = scriptModule(new nn.Sequential(inner, new nn.ReLU()));
+    expect(outer.children()[0]).toBe(inner);
+    expect(String(outer)).toContain("(0): RecursiveScriptModule(original_name=Linear)");
+    const again = jit.load(outer.saveToBuffer());
+    expect(numbers(again(ones(1, 2)))).toEqual(numbers(outer(ones(1, 2))));
+  });
+
+  test("stays what it is when it was loaded", () => {
+    const loaded = jit.load(scriptModule(new nn.Linear(2, 2)).saveToBuffer());
+    const outer = scriptModule(new nn.Sequential(loaded, new nn.Linear(2, 2)));
+    expect(outer.children()[0]).toBe(loaded);
+    const again = jit.load(outer.saveToBuffer());
+    expect(numbers(again(ones(1, 2)))).toEqual(numbers(outer(ones(1, 2))));
+  });
+});
+
+describe("ScriptModule.define()", () => {
+  test("adds methods that see the module", () => {
+    const module = scriptModule(new nn.Linear(2, 2));
+    module.define("def twice(self, x, n: int = 2):\n    return self(x) * n + self.in_features\n");
+    const once = numbers(module(ones(2))) as number[];
+    expect(numbers(module.invoke("twice", [ones(2)]))).toEqual(once.map((v) => Math.fround(Math.fround(v * 2) + 2)));
+    // torch 2.13
+    expect(module.method("twice").code).toBe(`def twice(self,
+    x: Tensor,
+    n: int=2) -> Tensor:
+  _0 = torch.add(torch.mul((self).forward(x, ), n), 2)
+  return _0
+`);
+    expect(jit.load(module.saveToBuffer()).methodNames()).toEqual(["forward", "twice"]);
+  });
+
+  test("adds methods to loaded modules", () => {
+    const loaded = jit.load(scriptModule(new nn.Linear(2, 2)).saveToBuffer());
+    loaded.define("def size(self) -> int:\n    return self.in_features + self.out_features\n");
+    expect(loaded.invoke("size", [])).toBe(4);
+  });
+
+  test("adds nothing where the text cannot be compiled", () => {
+    const module = scriptModule(new nn.Linear(2, 2));
+    expect(() => module.define("def a(self):\n    return 1\ndef b(self):\n    return self.nope\n")).toThrow(
+      ScriptError,
+    );
+    expect(module.methodNames()).toEqual(["forward"]);
+    expect(() => module.define("def forward(self, x):\n    return x\n")).toThrow(
+      /Can't redefine method: forward on class/,
+    );
+  });
+});
