@@ -185,7 +185,9 @@ function runCall(module: ScriptModule, method: string, call: Call, tolerance: To
   const warningSink = setWarningSink((warning) => warned.push(warning.message));
   try {
     result =
-      method === "forward" && !call.direct ? module.callWithKeywords(inputs, kwargs) : module.invoke(method, inputs, kwargs);
+      method === "forward" && !call.direct
+        ? module.callWithKeywords(inputs, kwargs)
+        : module.invoke(method, inputs, kwargs);
   } catch (error) {
     if (call.raises === undefined) throw error;
     if (!(error instanceof TorchScriptError)) throw error;
