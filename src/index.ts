@@ -13,8 +13,26 @@ export const jit = { load, loadAsync, CompilationUnit };
 
 export { type ExecutionTier, setExecutionTier } from "./interpreter/tier.ts";
 export * as nn from "./nn/index.ts";
-export { torch, type TensorOptions } from "./torch/torch.ts";
-export { type NestedData, type TypedData } from "./torch/tensor_data.ts";
+export {
+  torch,
+  type MemoryFigures,
+  type OutOptions,
+  type PrintOptionsChange,
+  type RandomOptions,
+  type TensorOptions,
+  type Torch,
+} from "./torch/torch.ts";
+export {
+  type ConversionOptions,
+  type Index,
+  type NestedData,
+  type NormOptions,
+  type Slice,
+  type TypedData,
+  type UniqueOptions,
+} from "./tensor/tensor_api.ts";
+export { Layout, MemoryFormat, QScheme } from "./tensor/format_names.ts";
+export { Generator } from "./tensor/generator.ts";
 export { ScriptModule, type ScriptMethod } from "./jit/script_module.ts";
 export { type LoadInput, type LoadOptions } from "./jit/load.ts";
 export { CompilationUnit, type CompiledFunction } from "./jit/compilation_unit.ts";

@@ -27,6 +27,18 @@ export function dispatch(entry: OperatorEntry, args: unknown[]): unknown {
 }
 
 function through(entry: OperatorEntry, args: unknown[], level: number): unknown {
-  if (level < 0) return entry.kernel(...(args as never[]));
+  if (level < 0) return entry.kernel(...(saturated(entry, args) as never[]));
   return interceptors[level]!(entry, args, (next) => through(entry, next, level - 1));
+}
+
+/** Ints beyond 2^53 as numbers, for kernels that know no bigints; `x[1:]` ends at 2^63 - 1. */
+export function saturated(entry: OperatorEntry, args: unknown[]): unknown[] {
+  if (entry.exactInts) return args;
+  let copy: unknown[] | undefined;
+  for (let i = 0; i < args.length; i++) {
+    if (typeof args[i] !== "bigint" || entry.schema.args[i]?.type.kind === "Number") continue;
+    copy ??= args.slice();
+    copy[i] = Number(args[i]);
+  }
+  return copy ?? args;
 }

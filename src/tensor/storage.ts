@@ -70,8 +70,18 @@ const ALIGN = 16;
 let slab: Segment | undefined;
 let slabUsed = SLAB_BYTES;
 
+let allocatedStorages = 0;
+let allocatedBytes = 0;
+
+/** Storages made since the start, and their bytes. */
+export function allocationFigures(): { allocatedStorages: number; allocatedBytes: number } {
+  return { allocatedStorages, allocatedBytes };
+}
+
 /** Allocates zeroed bytes. The only place that storages come from. */
 export function allocateStorage(nbytes: number): Storage {
+  allocatedStorages++;
+  allocatedBytes += nbytes;
   if (nbytes <= SMALL_BYTES) {
     const need = (nbytes + ALIGN - 1) & -ALIGN;
     if (slab === undefined || slabUsed + need > SLAB_BYTES) {

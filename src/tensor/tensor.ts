@@ -2,6 +2,7 @@
 import { DTYPES, type DType } from "./dtype.ts";
 import { allocateStorage, type Storage } from "./storage.ts";
 import { contiguousStrides, numelOf } from "./strides.ts";
+import type { TensorApi } from "./tensor_api.ts";
 
 /** How the integers of a quantized tensor map to real values. */
 export type Quantizer =
@@ -51,6 +52,9 @@ export const CPU = new Device("cpu");
 /** Device of tensors without data. */
 export const META = new Device("meta");
 
+/** The methods of Tensor, which `src/torch` installs: every operator, and what speaks JavaScript. */
+export interface Tensor extends TensorApi {}
+
 /** A tensor: `sizes`, `strides` and `storageOffset` count elements. */
 export class Tensor {
   storage: Storage;
@@ -95,6 +99,7 @@ export class Tensor {
     return this.sizes;
   }
 
+  /** Whether the elements lie row-major without gaps. */
   isContiguous(): boolean {
     let expected = 1;
     if (this.numel === 0) return true;

@@ -2,15 +2,13 @@
 import { OperatorError } from "../base/errors.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { contiguousData, fromData } from "../tensor/data.ts";
+import { getDefaultDtype } from "../tensor/promotion.ts";
 import { Complex } from "../tensor/scalar.ts";
 import { numelOf } from "../tensor/strides.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
+import type { NestedData, TypedData } from "../tensor/tensor_api.ts";
 
-/** Numbers, booleans or complex numbers, nested to any depth. */
-export type NestedData = number | bigint | boolean | Complex | readonly NestedData[];
-
-/** Typed arrays that have a dtype. */
-export type TypedData = Float32Array | Float64Array | Int8Array | Int16Array | Int32Array | Uint8Array | BigInt64Array;
+export type { NestedData, TypedData };
 
 function dtypeOfTyped(data: TypedData): DType {
   if (data instanceof Float32Array) return DTYPES.float32;
@@ -19,7 +17,13 @@ function dtypeOfTyped(data: TypedData): DType {
   if (data instanceof Int16Array) return DTYPES.int16;
   if (data instanceof Int32Array) return DTYPES.int32;
   if (data instanceof Uint8Array) return DTYPES.uint8;
-  return DTYPES.int64;
+  if (data instanceof Uint16Array) return DTYPES.uint16;
+  if (data instanceof Uint32Array) return DTYPES.uint32;
+  if (data instanceof BigInt64Array) return DTYPES.int64;
+  if (data instanceof BigUint64Array) return DTYPES.uint64;
+  throw new OperatorError(
+    `Cannot make a tensor of ${Object.prototype.toString.call(data).slice(8, -1)}: expected a typed array such as Float32Array or BigInt64Array`,
+  );
 }
 
 /** A tensor of little-endian bytes, copied. Throws OperatorError where the length does not fit. */
@@ -74,7 +78,7 @@ export function tensorFromNested(data: NestedData, dtype?: DType): Tensor {
         ? DTYPES.bool
         : flat.length > 0 && flat.every((v) => typeof v === "bigint" || typeof v === "boolean" || Number.isInteger(v))
           ? DTYPES.int64
-          : DTYPES.float32);
+          : getDefaultDtype());
   const values =
     inferred.category === "complex"
       ? flat.flatMap((v) => (v instanceof Complex ? [v.re, v.im] : [Number(v), 0]))

@@ -1,41 +1,172 @@
-/** @file Tensor methods: every operator with a `self`, from the operator registry, and the few that speak JavaScript. Upstream: torch/csrc/autograd/python_variable_methods.cpp (generated). Spec: none. */
+/** @file Tensor methods: every operator with a `self`, from the operator registry, and those that speak JavaScript. Upstream: torch/csrc/autograd/python_variable_methods.cpp (generated), torch/_tensor.py. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
-import { operatorNames, schemasFor } from "../core/operator_registry.ts";
 import { contiguousData } from "../tensor/data.ts";
+import { DTYPES, type DType } from "../tensor/dtype.ts";
+import { LAYOUTS } from "../tensor/format_names.ts";
 import { tensorText } from "../tensor/print.ts";
+import { disposeStorage, isDisposed } from "../tensor/release.ts";
+import { Complex, type Int, type Scalar } from "../tensor/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { callByName } from "./eager_call.ts";
-import { toNested, type NestedData } from "./tensor_data.ts";
+import type { Index, NestedData, NormOptions, UniqueOptions } from "../tensor/tensor_api.ts";
+import { callByName, overloadsOf, type OverloadSet } from "./eager_call.ts";
+import { norm, unique, uniqueConsecutive } from "./functions.ts";
+import { METHOD_NAMES } from "./generated/names.ts";
+import { assignTensor, indexTensor } from "./indexing.ts";
+import { tensorFromNested, toNested } from "./tensor_data.ts";
 
-declare module "../tensor/tensor.ts" {
-  interface Tensor {
-    /** PyTorch's text, `tensor([[1., 2.]])`. */
-    toString(): string;
-    /** Nested arrays; a plain value for a zero-dim tensor. */
-    tolist(): NestedData;
-    /** The one element. Throws OperatorError where there is not exactly one. */
-    item(): NestedData;
-    /** The elements, row-major, in a typed array (float16 and bfloat16 as float32, complex as pairs). A view where the tensor is contiguous. */
-    data(): ReturnType<typeof contiguousData>;
-  }
-}
+type Method = (this: Tensor, ...args: never[]) => unknown;
 
-function define(name: string, value: (this: Tensor, ...args: never[]) => unknown): void {
+function define(name: string | symbol, value: Method): void {
   Object.defineProperty(Tensor.prototype, name, { value, configurable: true, writable: true, enumerable: false });
 }
 
-/** Puts the methods on Tensor. Operators that the class has as a property keep the property. */
-export function installTensorMethods(): void {
-  for (const qualified of operatorNames()) {
-    const [namespace, name] = qualified.split("::");
-    if (namespace !== "aten" || name === undefined || name in Tensor.prototype || FIELDS.has(name)) continue;
-    if (!schemasFor(qualified).some((s) => s.args[0]?.name === "self" && s.args[0].type.kind === "Tensor")) continue;
+function getter(name: string, get: (this: Tensor) => unknown, set?: (this: Tensor, value: never) => void): void {
+  Object.defineProperty(Tensor.prototype, name, {
+    get,
+    configurable: true,
+    enumerable: false,
+    ...(set ? { set } : {}),
+  });
+}
+
+function installOperators(): void {
+  for (const name of METHOD_NAMES.split(/\s+/)) {
+    if (name === "") continue;
+    let overloads: OverloadSet | undefined;
     define(name, function (...args: unknown[]) {
-      return callByName(name, [this, ...args]);
+      return (overloads ??= overloadsOf(name)).call([this, ...args]);
     });
   }
+}
+
+const CONVERSIONS: Readonly<Record<string, DType>> = {
+  float: DTYPES.float32,
+  double: DTYPES.float64,
+  half: DTYPES.float16,
+  bfloat16: DTYPES.bfloat16,
+  long: DTYPES.int64,
+  int: DTYPES.int32,
+  short: DTYPES.int16,
+  char: DTYPES.int8,
+  byte: DTYPES.uint8,
+  bool: DTYPES.bool,
+  cfloat: DTYPES.complex64,
+  cdouble: DTYPES.complex128,
+};
+
+function typeText(tensor: Tensor): string {
+  const sparse = tensor.sparse ? "sparse." : "";
+  return `torch.${sparse}${tensor.dtype.cppName}Tensor`;
+}
+
+function installConversions(): void {
+  for (const [name, dtype] of Object.entries(CONVERSIONS)) {
+    define(name, function (options?: Record<string, unknown>) {
+      return callByName("to", options ? [this, dtype, options] : [this, dtype]);
+    });
+  }
+  define("type", function (dtype?: DType) {
+    return dtype ? callByName("to", [this, dtype]) : typeText(this);
+  });
+  define("new_tensor", function (data: NestedData, options: { dtype?: DType; requires_grad?: boolean } = {}) {
+    const tensor = tensorFromNested(data, options.dtype ?? this.dtype);
+    tensor.requiresGrad = options.requires_grad ?? false;
+    return tensor;
+  });
+}
+
+function matrixOnly(tensor: Tensor, name: string): Tensor {
+  if (tensor.ndim !== 2 && tensor.ndim !== 0)
+    throw new OperatorError(
+      `tensor.${name} is only supported on matrices (2-D tensors). Got ${tensor.ndim}-D tensor.${
+        tensor.ndim > 2 ? ` For batches of matrices, consider using tensor.m${name}` : ""
+      }`,
+    );
+  return tensor;
+}
+
+function installProperties(): void {
+  const attribute = (name: string, operator: string): void =>
+    getter(name, function () {
+      return callByName(operator, [this]);
+    });
+  attribute("T", "numpy_T");
+  attribute("mT", "mT");
+  attribute("mH", "mH");
+  attribute("imag", "imag");
+  getter("H", function () {
+    return callByName("matrix_H", [matrixOnly(this, "H")]);
+  });
+  getter("real", function () {
+    return callByName("real", [this]);
+  });
+  getter(
+    "requires_grad",
+    function () {
+      return this.requiresGrad;
+    },
+    function (value: boolean) {
+      callByName("requires_grad_", [this, value]);
+    },
+  );
+  getter("grad", function () {
+    return this.autograd?.grad ?? null;
+  });
+  getter("is_leaf", function () {
+    return !this.autograd?.gradFn;
+  });
+  getter("output_nr", function () {
+    return this.autograd?.outputNr ?? 0;
+  });
+  getter("retains_grad", () => false);
+  getter("_version", function () {
+    return this.storage.version;
+  });
+  getter("layout", function () {
+    return LAYOUTS[this.sparse?.layout ?? "strided"];
+  });
+  getter("itemsize", function () {
+    return this.dtype.itemsize;
+  });
+  getter("nbytes", function () {
+    return this.numel * this.dtype.itemsize;
+  });
+  getter("is_cpu", function () {
+    return this.device.type === "cpu";
+  });
+  getter("is_cuda", function () {
+    return this.device.type === "cuda";
+  });
+  getter("is_meta", function () {
+    return this.device.type === "meta";
+  });
+  getter("is_sparse", function () {
+    return this.sparse?.layout === "sparse_coo";
+  });
+  getter("is_quantized", function () {
+    return this.dtype.category === "quantized";
+  });
+  getter("isDisposed", function () {
+    return isDisposed(this.storage);
+  });
+}
+
+/** Nested data as JSON can hold it. */
+function jsonOf(value: NestedData): unknown {
+  if (typeof value === "bigint") return String(value);
+  if (value instanceof Complex) return [value.re, value.im];
+  return Array.isArray(value) ? value.map((item) => jsonOf(item as NestedData)) : value;
+}
+
+function installJavaScript(): void {
   define("toString", function () {
     return tensorText(this);
+  });
+  define(Symbol.for("nodejs.util.inspect.custom"), function () {
+    return isDisposed(this.storage) ? "tensor(<disposed>)" : this.toString();
+  });
+  define("toJSON", function () {
+    return jsonOf(toNested(this));
   });
   define("tolist", function () {
     return toNested(this);
@@ -49,6 +180,73 @@ export function installTensorMethods(): void {
     while (Array.isArray(value)) value = value[0] as NestedData;
     return value;
   });
+  define("at", function (...index: Index[]) {
+    return indexTensor(this, index);
+  });
+  define("get", function (...index: Int[]) {
+    return indexTensor(this, index);
+  });
+  define("set", function (index: readonly Index[] | Index, value: Tensor | Scalar | readonly NestedData[]) {
+    assignTensor(this, Array.isArray(index) ? (index as Index[]) : [index as Index], value);
+    return this;
+  });
+  define(Symbol.iterator, function () {
+    if (this.ndim === 0) throw new OperatorError("iteration over a 0-d tensor");
+    return (callByName("unbind", [this, 0]) as Tensor[])[Symbol.iterator]();
+  });
+  define("dispose", function () {
+    disposeStorage(this.storage);
+  });
+  define(Symbol.dispose, function () {
+    disposeStorage(this.storage);
+  });
+  define(Symbol.toPrimitive, function (hint: string) {
+    if (hint === "string") return this.toString();
+    throw new TypeError(
+      "Cannot use a Tensor with an operator such as + or <: JavaScript has no operators for tensors. Call a method: " +
+        "x.add(y), x.sub(y), x.mul(y), x.div(y), x.neg(), x.eq(y), x.lt(y), x.gt(y); x.item() is the number of a one-element tensor",
+    );
+  });
+  define("valueOf", function () {
+    return this;
+  });
 }
 
-const FIELDS = new Set(["storage", "dtype", "sizes", "strides", "numel", "device", "data", "item"]);
+function installPythonMethods(): void {
+  define("where", function (condition: Tensor, other: Tensor | Scalar) {
+    return callByName("where", [condition, this, other]);
+  });
+  define("polygamma", function (n: Int) {
+    return callByName("polygamma", [n, this]);
+  });
+  define("nelement", function () {
+    return this.numel;
+  });
+  define("ndimension", function () {
+    return this.ndim;
+  });
+  define("unique", function (options?: UniqueOptions) {
+    return unique(this, options);
+  });
+  define("unique_consecutive", function (options?: UniqueOptions) {
+    return uniqueConsecutive(this, options);
+  });
+  define("norm", function (p?: NormOptions["p"], dim?: NormOptions["dim"], keepdim?: boolean, dtype?: DType) {
+    return norm(this, p, dim, keepdim, dtype);
+  });
+}
+
+let isInstalled = false;
+
+/** Puts the methods on Tensor. Operators that the class has as a property keep the property. Idempotent. */
+export function installTensorMethods(): void {
+  if (isInstalled) return;
+  isInstalled = true;
+  // platforms before `using`: a compiled `using` looks the symbol up at run time
+  if (!Reflect.has(Symbol, "dispose")) Object.defineProperty(Symbol, "dispose", { value: Symbol("Symbol.dispose") });
+  installJavaScript();
+  installPythonMethods();
+  installConversions();
+  installProperties();
+  installOperators();
+}

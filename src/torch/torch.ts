@@ -1,42 +1,79 @@
-/** @file The `torch` namespace: creation, random seed, dtypes, and every operator by name. Upstream: torch/functional.py, torch/_C/_VariableFunctions. Spec: none. */
+/** @file The `torch` namespace: every operator as a function, creation, dtypes, settings. Upstream: torch/__init__.py, torch/_C/_VariableFunctions. Spec: none. */
+import { OperatorError } from "../base/errors.ts";
+import { isGradEnabled, setGradEnabled } from "../core/grad_mode.ts";
 import { findOperatorByKey } from "../core/operator_registry.ts";
+import { parseDevice } from "../core/device_text.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
-import { Float } from "../tensor/scalar.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { callByName } from "./eager_call.ts";
-import {
-  flatValues,
-  tensorFromBytes,
-  tensorFromNested,
-  tensorFromTyped,
-  type NestedData,
-  type TypedData,
-} from "./tensor_data.ts";
+import { LAYOUTS, MEMORY_FORMATS, QSCHEMES } from "../tensor/format_names.ts";
+import { Generator, defaultGenerator } from "../tensor/generator.ts";
+import { canCast, getDefaultDtype, promoteTypes, setDefaultDtype } from "../tensor/promotion.ts";
+import { Float, type Int, type Scalar } from "../tensor/scalar.ts";
+import { Device, Tensor } from "../tensor/tensor.ts";
+import type { NestedData, Slice, TypedData, UniqueOptions } from "../tensor/tensor_api.ts";
+import { callByName, overloadsOf, type OverloadSet } from "./eager_call.ts";
+import * as functions from "./functions.ts";
+import { sizesAndOptions, type OutOptions, type RandomOptions, type TensorOptions } from "./functions.ts";
+import { FUNCTION_NAMES, NAMESPACE_NAMES } from "./generated/names.ts";
+import type { FftFunctions, LinalgFunctions, SpecialFunctions, TorchFunctions } from "./generated/torch_functions.ts";
+import { makeSlice } from "./indexing.ts";
+import { keep, memoryFigures, tidy, type MemoryFigures } from "./memory.ts";
+import { printOptions, setPrintoptions } from "./print_options.ts";
+import { flatValues, tensorFromBytes, tensorFromNested, tensorFromTyped } from "./tensor_data.ts";
 
-/** Options of the creation functions. */
-export interface TensorOptions {
-  readonly dtype?: DType;
-  readonly device?: string;
+export type { OutOptions, RandomOptions, TensorOptions } from "./functions.ts";
+export type { MemoryFigures } from "./memory.ts";
+export type { PrintOptionsChange } from "./print_options.ts";
+
+type Sizes = [size: readonly Int[], options?: OutOptions] | [...size: Int[]] | [...size: Int[], options: OutOptions];
+type RandomSizes =
+  | [size: readonly Int[], options?: RandomOptions]
+  | [...size: Int[]]
+  | [...size: Int[], options: RandomOptions];
+
+function create(name: string, args: readonly unknown[]): Tensor {
+  const [sizes, options] = sizesAndOptions(args);
+  return callByName(name, [sizes, options]) as Tensor;
 }
 
-function create(name: string, args: readonly unknown[], options: TensorOptions): Tensor {
-  return callByName(name, [...args, { ...options }]) as Tensor;
+function tensorOf(data: NestedData | TypedData | Tensor, options: TensorOptions = {}): Tensor {
+  let tensor: Tensor;
+  if (data instanceof Tensor) {
+    tensor = callByName("clone", [data]) as Tensor;
+    if (options.dtype && options.dtype !== tensor.dtype) tensor = callByName("to", [tensor, options.dtype]) as Tensor;
+  } else if (ArrayBuffer.isView(data)) {
+    tensor = tensorFromTyped(data);
+    if (options.dtype && options.dtype !== tensor.dtype) tensor = callByName("to", [tensor, options.dtype]) as Tensor;
+  } else tensor = tensorFromNested(data as NestedData, options.dtype ?? undefined);
+  tensor.requiresGrad = options.requires_grad ?? false;
+  return tensor;
 }
 
-/** PyTorch's functions under their own names. `torch.call(name, ...)` reaches every operator. */
-export const torch = {
-  ...DTYPES,
-  float: DTYPES.float32,
-  double: DTYPES.float64,
-  half: DTYPES.float16,
-  long: DTYPES.int64,
-  int: DTYPES.int32,
-  short: DTYPES.int16,
-  /** A tensor of nested arrays or numbers, copied. Mirrors `torch.tensor`; whole numbers make int64. */
-  tensor(data: NestedData, options: TensorOptions = {}): Tensor {
-    return tensorFromNested(data, options.dtype);
+function seedDefault(seed: Int): Generator {
+  findOperatorByKey("aten::manual_seed")!.kernel(...([seed] as never[]));
+  return defaultGenerator;
+}
+
+/** Runs `body` (at once) with the gradient mode `mode`. */
+function withGradMode<R>(mode: boolean, body: () => R): R {
+  const before = setGradEnabled(mode);
+  try {
+    return body();
+  } finally {
+    setGradEnabled(before);
+  }
+}
+
+/** The functions that are written by hand. */
+const own = {
+  // creation
+
+  /** A tensor of nested arrays, numbers or a typed array, copied. Mirrors `torch.tensor`; whole numbers make int64. */
+  tensor: tensorOf,
+  /** A tensor of data; a tensor is given back as it is, unless the dtype differs. Mirrors `torch.as_tensor`. */
+  as_tensor(data: NestedData | TypedData | Tensor, options: TensorOptions = {}): Tensor {
+    return data instanceof Tensor && (!options.dtype || options.dtype === data.dtype) ? data : tensorOf(data, options);
   },
-  /** A tensor with a copy of a typed array; shape (N,) where none is given. */
+  /** A tensor with a copy of a typed array, of the array's dtype; shape (N,) where none is given. */
   from(data: TypedData, shape?: readonly number[]): Tensor {
     return tensorFromTyped(data, shape);
   },
@@ -44,45 +81,274 @@ export const torch = {
   fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: DType): Tensor {
     return tensorFromBytes(bytes, shape, dtype);
   },
+  /** Zeros: `torch.zeros([2, 3])` or `torch.zeros(2, 3)`. Mirrors `torch.zeros`. */
+  zeros(...args: Sizes): Tensor {
+    return create("zeros", args);
+  },
+  /** Ones. Mirrors `torch.ones`. */
+  ones(...args: Sizes): Tensor {
+    return create("ones", args);
+  },
+  /** Memory as it comes, here zeros. Mirrors `torch.empty`. */
+  empty(...args: Sizes): Tensor {
+    return create("empty", args);
+  },
+  /** One value everywhere; its dtype where none is given. Mirrors `torch.full`. */
+  full(size: readonly Int[], value: Scalar, options: OutOptions = {}): Tensor {
+    return callByName("full", [size, value, options]) as Tensor;
+  },
+  /** Ones on the diagonal of an (n, m) matrix; m is n where left out. Mirrors `torch.eye`. */
+  eye(n: Int, m?: Int | OutOptions, options: OutOptions = {}): Tensor {
+    if (typeof m === "object") return callByName("eye", [n, m]) as Tensor;
+    return callByName("eye", m === undefined ? [n, options] : [n, m, options]) as Tensor;
+  },
+  /**
+   * `arange(end)`, `arange(start, end)`, `arange(start, end, step)`: from `start` (0) to before `end`. int64, unless a bound has a
+   * fraction. Mirrors `torch.arange`.
+   */
+  arange(
+    ...args: (Scalar | undefined)[] | [...bounds: (Scalar | undefined)[], options: OutOptions | undefined]
+  ): Tensor {
+    return callByName(
+      "arange",
+      args.filter((a) => a !== undefined),
+    ) as Tensor;
+  },
+  /** `steps` values from `start` to `end`, both included. Mirrors `torch.linspace`. */
+  linspace(start: Scalar | Tensor, end: Scalar | Tensor, steps: Int, options: OutOptions = {}): Tensor {
+    return callByName("linspace", [start, end, steps, options]) as Tensor;
+  },
+  /** `base` to the power of `steps` values from `start` to `end`. Mirrors `torch.logspace`. */
+  logspace(
+    start: Scalar | Tensor,
+    end: Scalar | Tensor,
+    steps: Int,
+    base: number | OutOptions = 10,
+    options: OutOptions = {},
+  ): Tensor {
+    if (typeof base === "object") return callByName("logspace", [start, end, steps, 10, base]) as Tensor;
+    return callByName("logspace", [start, end, steps, base, options]) as Tensor;
+  },
+  /**
+   * With one argument, or with bounds alone: the ints of a loop, as Python's `range`: `for (const i of torch.range(n))`. With an
+   * options object behind the bounds: a tensor from `start` to `end`, both included, as `torch.range`, which PyTorch deprecates.
+   */
+  range: rangeOf,
+  /** Uniform in [0, 1): PyTorch's numbers for the same seed. Mirrors `torch.rand`. */
+  rand(...args: RandomSizes): Tensor {
+    return create("rand", args);
+  },
+  /** Standard normal: PyTorch's numbers for the same seed. Mirrors `torch.randn`. */
+  randn(...args: RandomSizes): Tensor {
+    return create("randn", args);
+  },
+  /** Ints from `low` (0) to before `high`: `randint(high, size)` or `randint(low, high, size)`. Mirrors `torch.randint`. */
+  randint(
+    ...args:
+      | [high: Int, size: readonly Int[], options?: RandomOptions]
+      | [low: Int, high: Int, size: readonly Int[], options?: RandomOptions]
+  ): Tensor {
+    return callByName("randint", args) as Tensor;
+  },
+  /** The ints below n in random order. Mirrors `torch.randperm`. */
+  randperm(n: Int, options: RandomOptions = {}): Tensor {
+    return callByName("randperm", [n, options]) as Tensor;
+  },
+  /** Normal numbers: a mean and a deviation for each element, or for all with a size. Mirrors `torch.normal`. */
+  normal(
+    mean: Tensor | number,
+    std: Tensor | number = 1,
+    ...rest: [RandomOptions?] | [size: readonly Int[], options?: RandomOptions]
+  ): Tensor {
+    return callByName("normal", [mean, std, ...rest]) as Tensor;
+  },
+
+  // what Python writes over the operators
+
+  einsum: functions.einsum,
+  meshgrid: functions.meshgrid,
+  cartesian_prod: functions.cartesianProd,
+  block_diag: functions.blockDiag,
+  broadcast_tensors: functions.broadcastTensors,
+  broadcast_shapes: functions.broadcastShapes,
+  tensordot: functions.tensordot,
+  unique: functions.unique as {
+    /** The distinct elements, sorted. Mirrors `torch.unique`. */
+    (input: Tensor, options?: UniqueOptions & { return_inverse?: false; return_counts?: false }): Tensor;
+    /** The distinct elements, and what the options ask for. */
+    (input: Tensor, options: UniqueOptions): Tensor | Tensor[];
+  },
+  unique_consecutive: functions.uniqueConsecutive,
+  norm: functions.norm,
+
+  // random numbers
+
+  /** Seeds the default generator and gives it. Mirrors `torch.manual_seed`. */
+  manualSeed: seedDefault,
+  /** Seeds the default generator and gives it. Mirrors `torch.manual_seed`. */
+  manual_seed: seedDefault,
+  /** The seed of the default generator. Mirrors `torch.initial_seed`. */
+  initial_seed(): Int {
+    return callByName("initial_seed", [defaultGenerator]) as Int;
+  },
+  /** Seeds the default generator with a random number and gives that. Mirrors `torch.seed`. */
+  seed(): Int {
+    return callByName("seed", [defaultGenerator]) as Int;
+  },
+  /** A stream of random numbers: `new torch.Generator()`. */
+  Generator,
+
+  // settings and questions
+
+  /** Whether a value is a tensor. */
+  isTensor: functions.isTensor,
+  /** Whether a value is a tensor. Mirrors `torch.is_tensor`. */
+  is_tensor: functions.isTensor,
+  /** Sets the dtype of numbers with a fraction. Mirrors `torch.set_default_dtype`. */
+  setDefaultDtype,
+  /** The dtype of numbers with a fraction. Mirrors `torch.get_default_dtype`. */
+  getDefaultDtype,
+  /** Sets the dtype of numbers with a fraction. Mirrors `torch.set_default_dtype`. */
+  set_default_dtype: setDefaultDtype,
+  /** The dtype of numbers with a fraction. Mirrors `torch.get_default_dtype`. */
+  get_default_dtype: getDefaultDtype,
+  /** The smallest dtype that both convert to. Mirrors `torch.promote_types`. */
+  promote_types: promoteTypes,
+  /** Whether a result of one dtype may be written to a tensor of another. Mirrors `torch.can_cast`. */
+  can_cast: canCast,
+  /** Sets how tensors print. Mirrors `torch.set_printoptions`. */
+  setPrintoptions,
+  /** Sets how tensors print. Mirrors `torch.set_printoptions`. */
+  set_printoptions: setPrintoptions,
+  /** How tensors print now. */
+  printOptions,
+  /** Runs a function without recording gradients and gives its result. Mirrors `with torch.no_grad():`. */
+  noGrad<R>(body: () => R): R {
+    return withGradMode(false, body);
+  },
+  /** Runs a function without recording gradients and gives its result. Mirrors `with torch.no_grad():`. */
+  no_grad<R>(body: () => R): R {
+    return withGradMode(false, body);
+  },
+  /** Runs a function with gradients on and gives its result. Mirrors `with torch.enable_grad():`. */
+  enable_grad<R>(body: () => R): R {
+    return withGradMode(true, body);
+  },
+  /** Runs a function for inference alone and gives its result. Mirrors `with torch.inference_mode():`. */
+  inference_mode<R>(body: () => R): R {
+    return withGradMode(false, body);
+  },
+  /** Whether gradients are recorded. Mirrors `torch.is_grad_enabled`. */
+  is_grad_enabled: isGradEnabled,
+  /** Says whether gradients are recorded from now on. Mirrors `torch.set_grad_enabled`. */
+  set_grad_enabled(mode: boolean): void {
+    setGradEnabled(mode);
+  },
+  /** A device: `torch.device("cpu")`, `torch.device("cuda", 1)`. Mirrors `torch.device`. */
+  device(type: string, index?: number): Device {
+    return index === undefined ? parseDevice(type) : new Device(type, index);
+  },
+
+  // indexing, numbers, memory
+
+  /**
+   * `start:stop:step` for `x.at` and `x.set`: `torch.slice(stop)`, `torch.slice(start, stop)`, `torch.slice(start, stop, step)`;
+   * null leaves a bound out. With a tensor in front: `aten::slice.Tensor(Tensor self, int dim=0, int? start=None, int? end=None, int step=1)`.
+   */
+  slice: sliceOf,
+  /** Says that a whole number is a float where the type is open: `torch.call("add", ints, torch.asFloat(1))`. */
+  asFloat(value: number): Float {
+    return new Float(value);
+  },
   /** The elements, row-major; complex ones as pairs, int64 beyond 2^53 as bigints. */
   flatValues(tensor: Tensor): ArrayLike<number | bigint> {
     return flatValues(tensor);
   },
-  zeros(size: readonly number[], options: TensorOptions = {}): Tensor {
-    return create("zeros", [size], options);
-  },
-  ones(size: readonly number[], options: TensorOptions = {}): Tensor {
-    return create("ones", [size], options);
-  },
-  full(size: readonly number[], value: number | bigint | boolean | Float, options: TensorOptions = {}): Tensor {
-    return create("full", [size, value], options);
-  },
-  /** Integers from `start` (0) to before `end`, by `step`; float32 where a bound has a fraction. */
-  arange(start: number, end?: number, step?: number, options: TensorOptions = {}): Tensor {
-    return create(
-      "arange",
-      end === undefined ? [start] : step === undefined ? [start, end] : [start, end, step],
-      options,
-    );
-  },
-  /** Uniform in [0, 1): PyTorch's numbers for the same seed. */
-  rand(size: readonly number[], options: TensorOptions = {}): Tensor {
-    return create("rand", [size], options);
-  },
-  /** Standard normal: PyTorch's numbers for the same seed. */
-  randn(size: readonly number[], options: TensorOptions = {}): Tensor {
-    return create("randn", [size], options);
-  },
-  /** Seeds the default generator. Mirrors `torch.manual_seed`. */
-  manualSeed(seed: number | bigint): void {
-    findOperatorByKey("aten::manual_seed")!.kernel(...([seed] as never[]));
+  /** Runs a function and gives back at once the memory of all tensors that it made and does not return. */
+  tidy,
+  /** Keeps a tensor beyond the `torch.tidy` that runs. */
+  keep,
+  /** What was allocated for tensors and given back, in storages and bytes. */
+  memory(): MemoryFigures {
+    return memoryFigures();
   },
   /** Calls any operator: `torch.call("softmax", x, -1)`. Positional arguments, then an object of keyword arguments. */
   call(name: string, ...args: unknown[]): unknown {
     return callByName(name, args);
   },
-  /** Says that a whole number is a float where the type is open: `torch.call("add", ints, torch.asFloat(1))`. */
-  asFloat(value: number): Float {
-    return new Float(value);
-  },
 };
+
+function rangeOf(end: number): Iterable<number>;
+function rangeOf(start: number, end: number, step?: number): Iterable<number>;
+function rangeOf(start: Scalar, end: Scalar, options: OutOptions): Tensor;
+function rangeOf(start: Scalar, end: Scalar, step: Scalar, options: OutOptions): Tensor;
+function rangeOf(...args: unknown[]): Iterable<number> | Tensor {
+  const last = args.at(-1);
+  if (typeof last === "object" && last !== null && !(last instanceof Float)) return callByName("range", args) as Tensor;
+  const [start, end, step] =
+    args.length === 1
+      ? [0, args[0] as number, 1]
+      : [args[0] as number, args[1] as number, (args[2] as number | undefined) ?? 1];
+  for (const bound of [start, end, step]) {
+    if (!Number.isSafeInteger(bound))
+      throw new OperatorError(`torch.range of a loop takes ints, found ${String(bound)}; torch.arange makes tensors`);
+  }
+  if (step === 0) throw new OperatorError("range() arg 3 must not be zero");
+  return {
+    *[Symbol.iterator]() {
+      for (let i = start; step > 0 ? i < end : i > end; i += step) yield i;
+    },
+  };
+}
+
+function sliceOf(...bounds: [stop: Int | null] | [start: Int | null, stop: Int | null, step?: Int | null]): Slice;
+function sliceOf(input: Tensor, dim?: Int, start?: Int | null, end?: Int | null, step?: Int): Tensor;
+function sliceOf(...args: unknown[]): Slice | Tensor {
+  if (args[0] instanceof Tensor) return callByName("slice", args) as Tensor;
+  return makeSlice(...(args as (Int | null)[]));
+}
+
+type Operator = (...args: unknown[]) => unknown;
+
+function operatorFunction(name: string): Operator {
+  let overloads: OverloadSet | undefined;
+  return (...args) => (overloads ??= overloadsOf(name)).call(args);
+}
+
+function operatorFunctions(words: string, prefix = ""): Record<string, Operator> {
+  const result: Record<string, Operator> = {};
+  for (const name of words.split(/\s+/)) if (name !== "") result[name] = operatorFunction(prefix + name);
+  return result;
+}
+
+const { linalg, fft, special } = NAMESPACE_NAMES;
+
+/** What `torch` is: dtypes and other names, the hand-written functions, every operator, and the namespaces. */
+export type Torch = typeof DTYPES &
+  typeof functions.DTYPE_ALIASES &
+  typeof MEMORY_FORMATS &
+  typeof LAYOUTS &
+  typeof QSCHEMES &
+  typeof own &
+  TorchFunctions & {
+    /** Linear algebra. Mirrors `torch.linalg`. */
+    readonly linalg: LinalgFunctions;
+    /** Fourier transforms. Mirrors `torch.fft`. */
+    readonly fft: FftFunctions;
+    /** Special functions. Mirrors `torch.special`. */
+    readonly special: SpecialFunctions;
+  };
+
+/** PyTorch's functions under their own names. `torch.call(name, ...)` reaches every operator. */
+export const torch = {
+  ...operatorFunctions(FUNCTION_NAMES),
+  ...DTYPES,
+  ...functions.DTYPE_ALIASES,
+  ...MEMORY_FORMATS,
+  ...LAYOUTS,
+  ...QSCHEMES,
+  ...own,
+  linalg: operatorFunctions(linalg, "linalg_"),
+  fft: operatorFunctions(fft, "fft_"),
+  special: operatorFunctions(special, "special_"),
+} as unknown as Torch;

@@ -1,0 +1,73 @@
+/** @file Names that are written by hand, so that the generated declarations leave them out. Upstream: none. Spec: none. */
+
+/** Functions of `torch` that speak JavaScript or whose Python form is no plain operator; see torch.ts and functions.ts. */
+export const HAND_FUNCTIONS: ReadonlySet<string> = new Set([
+  "Generator",
+  "arange",
+  "as_tensor",
+  "block_diag",
+  "broadcast_tensors",
+  "cartesian_prod",
+  "chalf",
+  "einsum",
+  "empty",
+  "eye",
+  "full",
+  "initial_seed",
+  "linspace",
+  "logspace",
+  "manual_seed",
+  "meshgrid",
+  "norm",
+  "normal",
+  "ones",
+  "rand",
+  "randint",
+  "randn",
+  "randperm",
+  "range",
+  "seed",
+  "slice",
+  "tensor",
+  "tensordot",
+  "unique_consecutive",
+  "zeros",
+]);
+
+/** Methods of Tensor that speak JavaScript or take `self` elsewhere than first; see tensor_methods.ts. */
+export const HAND_METHODS: ReadonlySet<string> = new Set([
+  "data",
+  "item",
+  "norm",
+  "polygamma",
+  "set",
+  "tolist",
+  "unique_consecutive",
+  "where",
+]);
+
+/** What Python has as properties, not as methods: tensor_methods.ts makes getters of them, or the class has them as fields. */
+export const PROPERTIES: ReadonlySet<string> = new Set([
+  "H",
+  "T",
+  "_version",
+  "base",
+  "device",
+  "dtype",
+  "grad",
+  "imag",
+  "is_leaf",
+  "layout",
+  "mH",
+  "mT",
+  "names",
+  "numel",
+  "output_nr",
+  "real",
+  "retains_grad",
+  "shape",
+  "sizes",
+  "sparse",
+  "storage",
+  "strides",
+]);
