@@ -1,11 +1,6 @@
 /** @file Bounds the nesting of an unpickled value and refuses values that contain themselves. Upstream: none. Spec: spec/pickle.md. */
 import { type LimitOverrides, checkLimit } from "../base/limits.ts";
-import { PickleFloat, PickleGlobal, type PickleValue, pickleChildren, pickleTypeName } from "./pickle_value.ts";
-
-/** Objects that hold no others: they make a nesting no deeper than limits are meant for. */
-function isLeaf(value: object): boolean {
-  return value instanceof PickleGlobal || value instanceof PickleFloat || value instanceof Uint8Array;
-}
+import { type PickleValue, pickleChildren, pickleTypeName } from "./pickle_value.ts";
 
 /**
  * Walks a value without recursion. Returns what is wrong, or undefined; throws `LimitError` above `maxPickleDepth`.
@@ -26,7 +21,7 @@ export function checkNesting(root: PickleValue, limits?: LimitOverrides): string
     const frame = path[path.length - 1]!;
     if (frame.next < frame.children.length) {
       const child = frame.children[frame.next++]!;
-      if (typeof child !== "object" || child === null || isLeaf(child)) continue;
+      if (typeof child !== "object" || child === null) continue;
       const known = heights.get(child);
       if (known === 0) return `${pickleTypeName(child)} contains itself, expected a tree of values`;
       if (known === undefined) enter(child);

@@ -56,12 +56,11 @@ const AFTER_TUPLE = new Set<TokenKind>([
 /** Parses expressions; the base of `Parser`. */
 export class ExpressionParser {
   readonly lexer: Lexer;
-  protected readonly limits: LimitOverrides | undefined;
+  private readonly limits: LimitOverrides | undefined;
   private depth = 0;
 
-  /** @param start see Lexer. */
-  constructor(source: Source, limits?: LimitOverrides, start = 0, end = source.text.length) {
-    this.lexer = new Lexer(source, start, end);
+  constructor(source: Source, limits?: LimitOverrides) {
+    this.lexer = new Lexer(source);
     this.limits = limits;
   }
 
