@@ -4,6 +4,7 @@ import { schemaText } from "../core/schema.ts";
 import { defineSource } from "../frontend/emit/compile.ts";
 import { checkAndConvertInputs, toUser } from "../interpreter/convert.ts";
 import { runFunction } from "../interpreter/run.ts";
+import { installDefaultEvaluator } from "../loader/evaluate_defaults.ts";
 import { CompilationUnit as Functions } from "../ir/compilation_unit.ts";
 import type { ScriptFunction } from "../ir/function.ts";
 import type { Graph } from "../ir/graph.ts";
@@ -11,6 +12,7 @@ import { graphText } from "../ir/printer.ts";
 import { inlinedGraph } from "../passes/inliner.ts";
 import { finishEmission } from "../passes/pipeline.ts";
 import { functionCode } from "../saver/function_code.ts";
+import { libraryResolver } from "./scripting/library.ts";
 
 /** A compiled function: call it; `code`, `graph` and `schema` print PyTorch's text. */
 export interface CompiledFunction {
@@ -74,7 +76,9 @@ export class CompilationUnit {
 
   /** Adds functions. */
   define(text: string): void {
-    for (const fn of defineSource(text, finishEmission, this.functions)) fn.ensureDefined();
+    installDefaultEvaluator();
+    for (const fn of defineSource(text, finishEmission, this.functions, "<string>", libraryResolver))
+      fn.ensureDefined();
   }
 
   /** Names of the functions, in order. */

@@ -90,14 +90,26 @@ export function nativeResolver(cu?: CompilationUnit): Resolver {
   };
 }
 
-/** Functions of a text, which may call each other; compiled when first asked for. */
+/** A resolver that knows the functions of a unit, and then what another one knows. */
+function within(cu: CompilationUnit, around: Resolver): Resolver {
+  return {
+    resolveValue(name, fn, range) {
+      const own = cu.findFunction(name);
+      return own ? new FunctionValue(own) : around.resolveValue(name, fn, range);
+    },
+    resolveType: (name, range) => around.resolveType(name, range),
+  };
+}
+
+/** Functions of a text, which may call each other; compiled when first asked for. `around`: what other names mean. */
 export function defineSource(
   text: string,
   cleanup: (graph: Graph) => void,
   cu = new CompilationUnit(),
   filename = "<string>",
+  around?: Resolver,
 ): ScriptFunction[] {
-  const resolver = nativeResolver(cu);
+  const resolver = around ? within(cu, around) : nativeResolver(cu);
   const options: CompileOptions = { cu, cleanup };
   return parseDefinitions(new Source(text, filename, 1), false).map((def) =>
     cu.addFunction(
