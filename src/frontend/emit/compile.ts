@@ -35,6 +35,12 @@ export interface CompileOptions {
 
 // Builtin functions and upgraders are compiled with the passes of the first function that needs one.
 let builtinCleanup: ((graph: Graph) => void) | undefined;
+const cleanBuiltin = (graph: Graph): void => builtinCleanup?.(graph);
+
+/** What cleans up the functions that stand behind operators, where nothing was compiled before them. */
+export function setBuiltinCleanup(cleanup: (graph: Graph) => void): void {
+  builtinCleanup = cleanup;
+}
 
 /** Compiles `def` into `fn.graph` and sets the schema. Throws ScriptError with the range at fault. */
 export function defineFunction(
@@ -44,7 +50,7 @@ export function defineFunction(
   self: Self | undefined,
   options: CompileOptions,
 ): void {
-  builtinCleanup ??= options.cleanup;
+  if (options.cleanup !== cleanBuiltin) builtinCleanup ??= options.cleanup;
   const atoms = fn.qualname.atoms;
   const name = self ? atoms.slice(-2).join(".") : fn.name;
   whileCompiling(name, def.range, () => {
@@ -119,4 +125,4 @@ export function defineSource(
     ),
   );
 }
-setSourceCompiler((source) => defineSource(source, (graph) => builtinCleanup?.(graph)));
+setSourceCompiler((source) => defineSource(source, cleanBuiltin));
