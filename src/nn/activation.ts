@@ -9,6 +9,7 @@ import { constant_ } from "./init.ts";
 import { Module } from "./module.ts";
 import type { ModuleScript } from "./module_script.ts";
 import { Parameter } from "./parameter.ts";
+import { callScript, moduleScript } from "./scripts/module_text.ts";
 
 /** Options of activations that can write over their input. */
 export interface InplaceOptions {
@@ -18,7 +19,6 @@ export interface InplaceOptions {
 
 /** An activation that can write over its input. */
 abstract class InplaceActivation extends Module {
-  static readonly constants: readonly string[] = ["inplace"];
   inplace: boolean;
   constructor(options: InplaceOptions = {}) {
     super();
@@ -35,12 +35,12 @@ abstract class InplaceActivation extends Module {
 
 /** max(x, 0). */
 export class ReLU extends InplaceActivation {
-  static readonly torchscript: ModuleScript = {
-    name: "torch.nn.modules.activation.ReLU",
-    constants: ["inplace"],
-    attributes: { inplace: "bool" },
-    source: "def forward(self, input: Tensor) -> Tensor:\n    return F.relu(input, inplace=self.inplace)\n",
-  };
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.ReLU",
+    "input: Tensor",
+    "F.relu(input, inplace=self.inplace)",
+    { constants: ["inplace"], attributes: { inplace: "bool" } },
+  );
   forward(input: Tensor): Tensor {
     return F.relu(input, this.inplace);
   }
@@ -48,6 +48,12 @@ export class ReLU extends InplaceActivation {
 
 /** x * sigmoid(x). */
 export class SiLU extends InplaceActivation {
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.SiLU",
+    "input: Tensor",
+    "F.silu(input, inplace=self.inplace)",
+    { constants: ["inplace"], attributes: { inplace: "bool" } },
+  );
   forward(input: Tensor): Tensor {
     return F.silu(input, this.inplace);
   }
@@ -55,6 +61,12 @@ export class SiLU extends InplaceActivation {
 
 /** x * tanh(softplus(x)). */
 export class Mish extends InplaceActivation {
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.Mish",
+    "input: Tensor",
+    "F.mish(input, inplace=self.inplace)",
+    { constants: ["inplace"], attributes: { inplace: "bool" } },
+  );
   forward(input: Tensor): Tensor {
     return F.mish(input, this.inplace);
   }
@@ -62,6 +74,12 @@ export class Mish extends InplaceActivation {
 
 /** Scaled exponential linear unit. */
 export class SELU extends InplaceActivation {
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.SELU",
+    "input: Tensor",
+    "F.selu(input, self.inplace)",
+    { constants: ["inplace"], attributes: { inplace: "bool" } },
+  );
   forward(input: Tensor): Tensor {
     return F.selu(input, this.inplace);
   }
@@ -69,6 +87,12 @@ export class SELU extends InplaceActivation {
 
 /** x * relu6(x + 3) / 6. */
 export class Hardswish extends InplaceActivation {
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.Hardswish",
+    "input: Tensor",
+    "F.hardswish(input, self.inplace)",
+    { constants: ["inplace"], attributes: { inplace: "bool" } },
+  );
   forward(input: Tensor): Tensor {
     return F.hardswish(input, this.inplace);
   }
@@ -79,6 +103,12 @@ export class Hardswish extends InplaceActivation {
 
 /** Piecewise linear sigmoid. */
 export class Hardsigmoid extends InplaceActivation {
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.Hardsigmoid",
+    "input: Tensor",
+    "F.hardsigmoid(input, self.inplace)",
+    { constants: ["inplace"], attributes: { inplace: "bool" } },
+  );
   forward(input: Tensor): Tensor {
     return F.hardsigmoid(input, this.inplace);
   }
@@ -89,6 +119,7 @@ export class Hardsigmoid extends InplaceActivation {
 
 /** 1 / (1 + exp(-x)). */
 export class Sigmoid extends Module {
+  static readonly torchscript: ModuleScript = callScript("activation.Sigmoid", "input: Tensor", "torch.sigmoid(input)");
   forward(input: Tensor): Tensor {
     return F.sigmoid(input);
   }
@@ -96,6 +127,7 @@ export class Sigmoid extends Module {
 
 /** Hyperbolic tangent. */
 export class Tanh extends Module {
+  static readonly torchscript: ModuleScript = callScript("activation.Tanh", "input: Tensor", "torch.tanh(input)");
   forward(input: Tensor): Tensor {
     return F.tanh(input);
   }
@@ -103,6 +135,11 @@ export class Tanh extends Module {
 
 /** log(sigmoid(x)). */
 export class LogSigmoid extends Module {
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.LogSigmoid",
+    "input: Tensor",
+    "F.logsigmoid(input)",
+  );
   forward(input: Tensor): Tensor {
     return F.logsigmoid(input);
   }
@@ -110,6 +147,7 @@ export class LogSigmoid extends Module {
 
 /** x / (1 + |x|). */
 export class Softsign extends Module {
+  static readonly torchscript: ModuleScript = callScript("activation.Softsign", "input: Tensor", "F.softsign(input)");
   forward(input: Tensor): Tensor {
     return F.softsign(input);
   }
@@ -117,6 +155,11 @@ export class Softsign extends Module {
 
 /** x - tanh(x). */
 export class Tanhshrink extends Module {
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.Tanhshrink",
+    "input: Tensor",
+    "F.tanhshrink(input)",
+  );
   forward(input: Tensor): Tensor {
     return F.tanhshrink(input);
   }
@@ -124,7 +167,15 @@ export class Tanhshrink extends Module {
 
 /** `x` where above a threshold, else `value`. */
 export class Threshold extends InplaceActivation {
-  static override readonly constants: readonly string[] = ["threshold", "value", "inplace"];
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.Threshold",
+    "input: Tensor",
+    "F.threshold(input, self.threshold, self.value, self.inplace)",
+    {
+      constants: ["threshold", "value", "inplace"],
+      attributes: { threshold: "float", value: "float", inplace: "bool" },
+    },
+  );
   readonly threshold: number;
   readonly value: number;
   constructor(threshold: number, value: number, options: InplaceOptions = {}) {
@@ -142,7 +193,12 @@ export class Threshold extends InplaceActivation {
 
 /** Leaky relu with random slopes while training. */
 export class RReLU extends InplaceActivation {
-  static override readonly constants: readonly string[] = ["lower", "upper", "inplace"];
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.RReLU",
+    "input: Tensor",
+    "F.rrelu(input, self.lower, self.upper, self.training, self.inplace)",
+    { constants: ["lower", "upper", "inplace"], attributes: { lower: "float", upper: "float", inplace: "bool" } },
+  );
   readonly lower: number;
   readonly upper: number;
   constructor(lower = 1 / 8, upper = 1 / 3, options: InplaceOptions = {}) {
@@ -160,7 +216,15 @@ export class RReLU extends InplaceActivation {
 
 /** Limited to [minVal, maxVal]. */
 export class Hardtanh extends InplaceActivation {
-  static override readonly constants: readonly string[] = ["min_val", "max_val", "inplace"];
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.Hardtanh",
+    "input: Tensor",
+    "F.hardtanh(input, self.min_val, self.max_val, self.inplace)",
+    {
+      constants: ["min_val", "max_val", "inplace"],
+      attributes: { min_val: "float", max_val: "float", inplace: "bool" },
+    },
+  );
   readonly min_val: number;
   readonly max_val: number;
   constructor(minVal = -1, maxVal = 1, options: InplaceOptions = {}) {
@@ -179,6 +243,15 @@ export class Hardtanh extends InplaceActivation {
 
 /** min(max(x, 0), 6). */
 export class ReLU6 extends Hardtanh {
+  static override readonly torchscript: ModuleScript = callScript(
+    "activation.ReLU6",
+    "input: Tensor",
+    "F.hardtanh(input, self.min_val, self.max_val, self.inplace)",
+    {
+      constants: ["min_val", "max_val", "inplace"],
+      attributes: { min_val: "float", max_val: "float", inplace: "bool" },
+    },
+  );
   constructor(options: InplaceOptions = {}) {
     super(0, 6, options);
   }
@@ -189,7 +262,12 @@ export class ReLU6 extends Hardtanh {
 
 /** Exponential linear unit. */
 export class ELU extends InplaceActivation {
-  static override readonly constants: readonly string[] = ["alpha", "inplace"];
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.ELU",
+    "input: Tensor",
+    "F.elu(input, self.alpha, self.inplace)",
+    { constants: ["alpha", "inplace"], attributes: { alpha: "float", inplace: "bool" } },
+  );
   readonly alpha: number;
   constructor(alpha = 1, options: InplaceOptions = {}) {
     super(options);
@@ -205,7 +283,12 @@ export class ELU extends InplaceActivation {
 
 /** Continuously differentiable exponential linear unit. */
 export class CELU extends InplaceActivation {
-  static override readonly constants: readonly string[] = ["alpha", "inplace"];
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.CELU",
+    "input: Tensor",
+    "F.celu(input, self.alpha, self.inplace)",
+    { constants: ["alpha", "inplace"], attributes: { alpha: "float", inplace: "bool" } },
+  );
   readonly alpha: number;
   constructor(alpha = 1, options: InplaceOptions = {}) {
     super(options);
@@ -221,7 +304,12 @@ export class CELU extends InplaceActivation {
 
 /** max(x, 0) + slope * min(x, 0). */
 export class LeakyReLU extends InplaceActivation {
-  static override readonly constants: readonly string[] = ["inplace", "negative_slope"];
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.LeakyReLU",
+    "input: Tensor",
+    "F.leaky_relu(input, self.negative_slope, self.inplace)",
+    { constants: ["inplace", "negative_slope"], attributes: { inplace: "bool", negative_slope: "float" } },
+  );
   readonly negative_slope: number;
   constructor(negativeSlope = 0.01, options: InplaceOptions = {}) {
     super(options);
@@ -237,7 +325,10 @@ export class LeakyReLU extends InplaceActivation {
 
 /** The first half of a dimension, gated by the second. */
 export class GLU extends Module {
-  static readonly constants: readonly string[] = ["dim"];
+  static readonly torchscript: ModuleScript = callScript("activation.GLU", "input: Tensor", "F.glu(input, self.dim)", {
+    constants: ["dim"],
+    attributes: { dim: "int" },
+  });
   readonly dim: number;
   constructor(dim = -1) {
     super();
@@ -253,7 +344,12 @@ export class GLU extends Module {
 
 /** Gaussian error linear unit. */
 export class GELU extends Module {
-  static readonly constants: readonly string[] = ["approximate"];
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.GELU",
+    "input: Tensor",
+    "F.gelu(input, approximate=self.approximate)",
+    { constants: ["approximate"], attributes: { approximate: "str" } },
+  );
   readonly approximate: "none" | "tanh";
   constructor(options: { readonly approximate?: "none" | "tanh" } = {}) {
     super();
@@ -269,7 +365,12 @@ export class GELU extends Module {
 
 /** x where |x| is above lambd, else 0. */
 export class Hardshrink extends Module {
-  static readonly constants: readonly string[] = ["lambd"];
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.Hardshrink",
+    "input: Tensor",
+    "F.hardshrink(input, self.lambd)",
+    { constants: ["lambd"], attributes: { lambd: "float" } },
+  );
   readonly lambd: number;
   constructor(lambd = 0.5) {
     super();
@@ -285,7 +386,12 @@ export class Hardshrink extends Module {
 
 /** x moved towards 0 by lambd. */
 export class Softshrink extends Module {
-  static readonly constants: readonly string[] = ["lambd"];
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.Softshrink",
+    "input: Tensor",
+    "F.softshrink(input, self.lambd)",
+    { constants: ["lambd"], attributes: { lambd: "float" } },
+  );
   readonly lambd: number;
   constructor(lambd = 0.5) {
     super();
@@ -301,7 +407,12 @@ export class Softshrink extends Module {
 
 /** Smooth relu. */
 export class Softplus extends Module {
-  static readonly constants: readonly string[] = ["beta", "threshold"];
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.Softplus",
+    "input: Tensor",
+    "F.softplus(input, self.beta, self.threshold)",
+    { constants: ["beta", "threshold"], attributes: { beta: "float", threshold: "float" } },
+  );
   readonly beta: number;
   readonly threshold: number;
   constructor(beta = 1, threshold = 20) {
@@ -328,7 +439,12 @@ export interface PReLUOptions {
 
 /** Leaky relu with learned slopes. */
 export class PReLU extends Module {
-  static readonly constants: readonly string[] = ["num_parameters"];
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.PReLU",
+    "input: Tensor",
+    "F.prelu(input, self.weight)",
+    { constants: ["num_parameters"], attributes: { num_parameters: "int" } },
+  );
   readonly num_parameters: number;
   readonly init: number;
   weight: Parameter;
@@ -353,7 +469,6 @@ export class PReLU extends Module {
 
 /** What the softmax family shares. */
 abstract class SoftmaxBase extends Module {
-  static readonly constants: readonly string[] = ["dim"];
   readonly dim: number | null;
   constructor(dim: number | null = null) {
     super();
@@ -366,6 +481,12 @@ abstract class SoftmaxBase extends Module {
 
 /** Softmax of -x. */
 export class Softmin extends SoftmaxBase {
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.Softmin",
+    "input: Tensor",
+    "F.softmin(input, self.dim, _stacklevel=5)",
+    { constants: ["dim"], attributes: { dim: "Optional[int]" } },
+  );
   forward(input: Tensor): Tensor {
     return F.softmin(input, this.dim);
   }
@@ -373,6 +494,12 @@ export class Softmin extends SoftmaxBase {
 
 /** Softmax over a dimension. */
 export class Softmax extends SoftmaxBase {
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.Softmax",
+    "input: Tensor",
+    "F.softmax(input, self.dim, _stacklevel=5)",
+    { constants: ["dim"], attributes: { dim: "Optional[int]" } },
+  );
   forward(input: Tensor): Tensor {
     return F.softmax(input, this.dim);
   }
@@ -380,6 +507,12 @@ export class Softmax extends SoftmaxBase {
 
 /** log(softmax(x)). */
 export class LogSoftmax extends SoftmaxBase {
+  static readonly torchscript: ModuleScript = callScript(
+    "activation.LogSoftmax",
+    "input: Tensor",
+    "F.log_softmax(input, self.dim, _stacklevel=5)",
+    { constants: ["dim"], attributes: { dim: "Optional[int]" } },
+  );
   forward(input: Tensor): Tensor {
     return F.log_softmax(input, this.dim);
   }
@@ -387,6 +520,15 @@ export class LogSoftmax extends SoftmaxBase {
 
 /** Softmax over the channels of (N, C, H, W) or (C, H, W). */
 export class Softmax2d extends Module {
+  static readonly torchscript: ModuleScript = moduleScript(
+    "activation.Softmax2d",
+    `def forward(self, input: Tensor) -> Tensor:
+    """Over the channels."""
+    if input.dim() not in (3, 4):
+        raise ValueError("Softmax2d: expected input to be 3D or 4D, got {}D instead".format(input.dim()))
+    return F.softmax(input, -3, _stacklevel=5)
+`,
+  );
   forward(input: Tensor): Tensor {
     if (input.ndim !== 3 && input.ndim !== 4)
       throw new OperatorError(`Softmax2d: expected input to be 3D or 4D, got ${input.ndim}D instead`);

@@ -5,6 +5,8 @@ import { aten, emptyParameter, repeatSize, tupleText, valueText, type FactoryOpt
 import { calculateFanInAndFanOut, kaiming_uniform_, uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
+import type { ModuleScript } from "./module_script.ts";
+import { convScript, convTransposeScript } from "./scripts/conv_modules.ts";
 
 /** What stands in the padding of a convolution. */
 export type ConvPaddingMode = "zeros" | "reflect" | "replicate" | "circular";
@@ -35,17 +37,6 @@ const same = (values: readonly number[], value: number): boolean => values.every
 
 /** What all convolutions share. */
 export abstract class ConvNd extends Module {
-  static readonly constants: readonly string[] = [
-    "stride",
-    "padding",
-    "dilation",
-    "groups",
-    "padding_mode",
-    "output_padding",
-    "in_channels",
-    "out_channels",
-    "kernel_size",
-  ];
   readonly in_channels: number;
   readonly out_channels: number;
   readonly kernel_size: readonly number[];
@@ -161,6 +152,7 @@ export abstract class ConvNd extends Module {
 
 /** Convolution over (N, C, L). */
 export class Conv1d extends ConvNd {
+  static readonly torchscript: ModuleScript = convScript(1);
   constructor(inChannels: number, outChannels: number, kernelSize: Size, options: ConvOptions = {}) {
     super(1, inChannels, outChannels, kernelSize, false, options);
   }
@@ -171,6 +163,7 @@ export class Conv1d extends ConvNd {
 
 /** Convolution over (N, C, H, W). */
 export class Conv2d extends ConvNd {
+  static readonly torchscript: ModuleScript = convScript(2);
   constructor(inChannels: number, outChannels: number, kernelSize: Size, options: ConvOptions = {}) {
     super(2, inChannels, outChannels, kernelSize, false, options);
   }
@@ -181,6 +174,7 @@ export class Conv2d extends ConvNd {
 
 /** Convolution over (N, C, D, H, W). */
 export class Conv3d extends ConvNd {
+  static readonly torchscript: ModuleScript = convScript(3);
   constructor(inChannels: number, outChannels: number, kernelSize: Size, options: ConvOptions = {}) {
     super(3, inChannels, outChannels, kernelSize, false, options);
   }
@@ -250,6 +244,7 @@ export abstract class ConvTransposeNd extends ConvNd {
 
 /** Transposed convolution over (N, C, L). */
 export class ConvTranspose1d extends ConvTransposeNd {
+  static readonly torchscript: ModuleScript = convTransposeScript(1);
   constructor(inChannels: number, outChannels: number, kernelSize: Size, options: ConvTransposeOptions = {}) {
     super(1, inChannels, outChannels, kernelSize, options);
   }
@@ -257,6 +252,7 @@ export class ConvTranspose1d extends ConvTransposeNd {
 
 /** Transposed convolution over (N, C, H, W). */
 export class ConvTranspose2d extends ConvTransposeNd {
+  static readonly torchscript: ModuleScript = convTransposeScript(2);
   constructor(inChannels: number, outChannels: number, kernelSize: Size, options: ConvTransposeOptions = {}) {
     super(2, inChannels, outChannels, kernelSize, options);
   }
@@ -264,6 +260,7 @@ export class ConvTranspose2d extends ConvTransposeNd {
 
 /** Transposed convolution over (N, C, D, H, W). */
 export class ConvTranspose3d extends ConvTransposeNd {
+  static readonly torchscript: ModuleScript = convTransposeScript(3);
   constructor(inChannels: number, outChannels: number, kernelSize: Size, options: ConvTransposeOptions = {}) {
     super(3, inChannels, outChannels, kernelSize, options);
   }

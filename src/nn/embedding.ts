@@ -7,6 +7,8 @@ import type { BagMode } from "./functional_layers.ts";
 import { normal_, zeros_ } from "./init.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
+import type { ModuleScript } from "./module_script.ts";
+import { callScript, moduleScript } from "./scripts/module_text.ts";
 
 /** Options of Embedding. */
 export interface EmbeddingOptions extends FactoryOptions {
@@ -86,15 +88,31 @@ function checkPretrained(weight: Tensor): [number, number] {
 
 /** Rows of a learned table. */
 export class Embedding extends EmbeddingBase {
-  static readonly constants: readonly string[] = [
-    "num_embeddings",
-    "embedding_dim",
-    "padding_idx",
-    "max_norm",
-    "norm_type",
-    "scale_grad_by_freq",
-    "sparse",
-  ];
+  static readonly torchscript: ModuleScript = moduleScript(
+    "sparse.Embedding",
+    "def forward(self, input: Tensor) -> Tensor:\n    return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq, self.sparse)\n",
+    {
+      constants: [
+        "num_embeddings",
+        "embedding_dim",
+        "padding_idx",
+        "max_norm",
+        "norm_type",
+        "scale_grad_by_freq",
+        "sparse",
+      ],
+      attributes: {
+        num_embeddings: "int",
+        embedding_dim: "int",
+        padding_idx: "Optional[int]",
+        max_norm: "Optional[float]",
+        norm_type: "float",
+        scale_grad_by_freq: "bool",
+        weight: "Tensor",
+        sparse: "bool",
+      },
+    },
+  );
 
   constructor(
     numEmbeddings: number,
@@ -133,17 +151,36 @@ export class Embedding extends EmbeddingBase {
 
 /** Sums, means or maxima of bags of rows. */
 export class EmbeddingBag extends EmbeddingBase {
-  static readonly constants: readonly string[] = [
-    "num_embeddings",
-    "embedding_dim",
-    "max_norm",
-    "norm_type",
-    "scale_grad_by_freq",
-    "mode",
-    "sparse",
-    "include_last_offset",
-    "padding_idx",
-  ];
+  static readonly torchscript: ModuleScript = callScript(
+    "sparse.EmbeddingBag",
+    "input: Tensor, offsets: Optional[Tensor] = None, per_sample_weights: Optional[Tensor] = None",
+    "F.embedding_bag(input, self.weight, offsets, self.max_norm, self.norm_type, self.scale_grad_by_freq, self.mode, self.sparse, per_sample_weights, self.include_last_offset, self.padding_idx)",
+    {
+      constants: [
+        "num_embeddings",
+        "embedding_dim",
+        "max_norm",
+        "norm_type",
+        "scale_grad_by_freq",
+        "mode",
+        "sparse",
+        "include_last_offset",
+        "padding_idx",
+      ],
+      attributes: {
+        num_embeddings: "int",
+        embedding_dim: "int",
+        max_norm: "Optional[float]",
+        norm_type: "float",
+        scale_grad_by_freq: "bool",
+        weight: "Tensor",
+        mode: "str",
+        sparse: "bool",
+        include_last_offset: "bool",
+        padding_idx: "Optional[int]",
+      },
+    },
+  );
   readonly mode: BagMode;
   readonly include_last_offset: boolean;
 

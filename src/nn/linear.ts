@@ -7,13 +7,11 @@ import { calculateFanInAndFanOut, kaiming_uniform_, uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
 import type { ModuleScript } from "./module_script.ts";
 import type { Parameter } from "./parameter.ts";
+import { callScript } from "./scripts/module_text.ts";
 
 /** Gives its input back. */
 export class Identity extends Module {
-  static readonly torchscript: ModuleScript = {
-    name: "torch.nn.modules.linear.Identity",
-    source: "def forward(self, input: Tensor) -> Tensor:\n    return input\n",
-  };
+  static readonly torchscript: ModuleScript = callScript("linear.Identity", "input: Tensor", "input");
   /** Arguments are taken and left unused, as in PyTorch. */
   constructor(..._args: unknown[]) {
     super();
@@ -31,12 +29,15 @@ export interface LinearOptions extends FactoryOptions {
 
 /** `x @ weight.T + bias`. */
 export class Linear extends Module {
-  static readonly torchscript: ModuleScript = {
-    name: "torch.nn.modules.linear.Linear",
-    constants: ["in_features", "out_features"],
-    attributes: { in_features: "int", out_features: "int", weight: "Tensor" },
-    source: "def forward(self, input: Tensor) -> Tensor:\n    return F.linear(input, self.weight, self.bias)\n",
-  };
+  static readonly torchscript: ModuleScript = callScript(
+    "linear.Linear",
+    "input: Tensor",
+    "F.linear(input, self.weight, self.bias)",
+    {
+      constants: ["in_features", "out_features"],
+      attributes: { in_features: "int", out_features: "int", weight: "Tensor" },
+    },
+  );
   readonly in_features: number;
   readonly out_features: number;
   weight: Parameter;
@@ -70,11 +71,29 @@ export class Linear extends Module {
 }
 
 /** The output projection of attention: a Linear under the name that PyTorch prints there. */
-export class NonDynamicallyQuantizableLinear extends Linear {}
+export class NonDynamicallyQuantizableLinear extends Linear {
+  static override readonly torchscript: ModuleScript = callScript(
+    "linear.NonDynamicallyQuantizableLinear",
+    "input: Tensor",
+    "F.linear(input, self.weight, self.bias)",
+    {
+      constants: ["in_features", "out_features"],
+      attributes: { in_features: "int", out_features: "int", weight: "Tensor" },
+    },
+  );
+}
 
 /** `x1 @ weight[k] @ x2 + bias[k]`. */
 export class Bilinear extends Module {
-  static readonly constants: readonly string[] = ["in1_features", "in2_features", "out_features"];
+  static readonly torchscript: ModuleScript = callScript(
+    "linear.Bilinear",
+    "input1: Tensor, input2: Tensor",
+    "F.bilinear(input1, input2, self.weight, self.bias)",
+    {
+      constants: ["in1_features", "in2_features", "out_features"],
+      attributes: { in1_features: "int", in2_features: "int", out_features: "int", weight: "Tensor" },
+    },
+  );
   readonly in1_features: number;
   readonly in2_features: number;
   readonly out_features: number;

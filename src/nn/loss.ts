@@ -10,10 +10,11 @@ import type {
   WeightedOptions,
 } from "./functional_loss.ts";
 import { Module } from "./module.ts";
+import type { ModuleScript } from "./module_script.ts";
+import { callScript } from "./scripts/module_text.ts";
 
 /** What all losses share. */
 abstract class Loss extends Module {
-  static readonly constants: readonly string[] = ["reduction"];
   readonly reduction: Reduction;
   constructor(options: ReductionOptions = {}) {
     super();
@@ -32,6 +33,12 @@ abstract class WeightedLoss extends Loss {
 
 /** |input - target|. */
 export class L1Loss extends Loss {
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.L1Loss",
+    "input: Tensor, target: Tensor",
+    "F.l1_loss(input, target, reduction=self.reduction)",
+    { constants: ["reduction"], attributes: { reduction: "str" } },
+  );
   forward(input: Tensor, target: Tensor): Tensor {
     return F.l1_loss(input, target, { reduction: this.reduction });
   }
@@ -39,6 +46,12 @@ export class L1Loss extends Loss {
 
 /** (input - target)^2. */
 export class MSELoss extends Loss {
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.MSELoss",
+    "input: Tensor, target: Tensor",
+    "F.mse_loss(input, target, reduction=self.reduction)",
+    { constants: ["reduction"], attributes: { reduction: "str" } },
+  );
   forward(input: Tensor, target: Tensor): Tensor {
     return F.mse_loss(input, target, { reduction: this.reduction });
   }
@@ -46,7 +59,12 @@ export class MSELoss extends Loss {
 
 /** Squares near 0, absolute values beyond `beta`. */
 export class SmoothL1Loss extends Loss {
-  static override readonly constants: readonly string[] = ["beta", "reduction"];
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.SmoothL1Loss",
+    "input: Tensor, target: Tensor",
+    "F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)",
+    { constants: ["reduction"], attributes: { reduction: "str" } },
+  );
   readonly beta: number;
   constructor(options: ReductionOptions & { readonly beta?: number } = {}) {
     super(options);
@@ -59,7 +77,12 @@ export class SmoothL1Loss extends Loss {
 
 /** Squares near 0, absolute values times `delta` beyond. */
 export class HuberLoss extends Loss {
-  static override readonly constants: readonly string[] = ["delta", "reduction"];
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.HuberLoss",
+    "input: Tensor, target: Tensor",
+    "F.huber_loss(input, target, reduction=self.reduction, delta=self.delta)",
+    { constants: ["reduction", "delta"], attributes: { reduction: "str" } },
+  );
   readonly delta: number;
   constructor(options: ReductionOptions & { readonly delta?: number } = {}) {
     super(options);
@@ -72,7 +95,12 @@ export class HuberLoss extends Loss {
 
 /** Negative log likelihood of log-probabilities. */
 export class NLLLoss extends WeightedLoss {
-  static override readonly constants: readonly string[] = ["ignore_index", "reduction"];
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.NLLLoss",
+    "input: Tensor, target: Tensor",
+    "F.nll_loss(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction)",
+    { constants: ["ignore_index", "reduction"], attributes: { ignore_index: "int" } },
+  );
   readonly ignore_index: number;
   constructor(options: ClassLossOptions = {}) {
     super(options);
@@ -89,7 +117,15 @@ export class NLLLoss extends WeightedLoss {
 
 /** Cross entropy of logits with classes or probabilities. */
 export class CrossEntropyLoss extends WeightedLoss {
-  static override readonly constants: readonly string[] = ["ignore_index", "label_smoothing", "reduction"];
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.CrossEntropyLoss",
+    "input: Tensor, target: Tensor",
+    "F.cross_entropy(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction, label_smoothing=self.label_smoothing)",
+    {
+      constants: ["ignore_index", "reduction", "label_smoothing"],
+      attributes: { ignore_index: "int", label_smoothing: "float" },
+    },
+  );
   readonly ignore_index: number;
   readonly label_smoothing: number;
   constructor(options: ClassLossOptions & { readonly labelSmoothing?: number } = {}) {
@@ -109,6 +145,12 @@ export class CrossEntropyLoss extends WeightedLoss {
 
 /** Binary cross entropy of probabilities. */
 export class BCELoss extends WeightedLoss {
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.BCELoss",
+    "input: Tensor, target: Tensor",
+    "F.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)",
+    { constants: ["reduction"], attributes: { reduction: "str" } },
+  );
   forward(input: Tensor, target: Tensor): Tensor {
     return F.binary_cross_entropy(input, target, { weight: this.weight, reduction: this.reduction });
   }
@@ -116,6 +158,12 @@ export class BCELoss extends WeightedLoss {
 
 /** Binary cross entropy of logits. */
 export class BCEWithLogitsLoss extends WeightedLoss {
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.BCEWithLogitsLoss",
+    "input: Tensor, target: Tensor",
+    "F.binary_cross_entropy_with_logits(input, target, self.weight, pos_weight=self.pos_weight, reduction=self.reduction)",
+    { attributes: { reduction: "str" } },
+  );
   declare pos_weight: Tensor | null;
   constructor(options: WeightedOptions & { readonly posWeight?: Tensor | null } = {}) {
     super(options);
@@ -132,7 +180,12 @@ export class BCEWithLogitsLoss extends WeightedLoss {
 
 /** Kullback-Leibler divergence of log-probabilities from targets. */
 export class KLDivLoss extends Module {
-  static readonly constants: readonly string[] = ["reduction"];
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.KLDivLoss",
+    "input: Tensor, target: Tensor",
+    "F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)",
+    { constants: ["reduction"], attributes: { reduction: "str" } },
+  );
   readonly reduction: Reduction | "batchmean";
   readonly log_target: boolean;
   constructor(options: { readonly reduction?: Reduction | "batchmean"; readonly logTarget?: boolean } = {}) {
@@ -147,7 +200,12 @@ export class KLDivLoss extends Module {
 
 /** Connectionist temporal classification. */
 export class CTCLoss extends Loss {
-  static override readonly constants: readonly string[] = ["blank", "reduction"];
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.CTCLoss",
+    "log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor",
+    "F.ctc_loss(log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity)",
+    { constants: ["blank", "reduction"], attributes: { blank: "int", zero_infinity: "bool" } },
+  );
   readonly blank: number;
   readonly zero_infinity: boolean;
   constructor(options: ReductionOptions & { readonly blank?: number; readonly zeroInfinity?: boolean } = {}) {
@@ -171,7 +229,12 @@ export class CTCLoss extends Loss {
 
 /** TripletMarginLoss with another distance. */
 export class TripletMarginWithDistanceLoss extends Loss {
-  static override readonly constants: readonly string[] = ["margin", "swap", "reduction"];
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.TripletMarginWithDistanceLoss",
+    "anchor: Tensor, positive: Tensor, negative: Tensor",
+    "F.triplet_margin_with_distance_loss(anchor, positive, negative, distance_function=self.distance_function, margin=self.margin, swap=self.swap, reduction=self.reduction)",
+    { constants: ["margin", "swap", "reduction"], attributes: { margin: "float", swap: "bool" } },
+  );
   readonly distance_function: DistanceFunction | null;
   readonly margin: number;
   readonly swap: boolean;
@@ -199,7 +262,15 @@ export class TripletMarginWithDistanceLoss extends Loss {
 
 /** Negative log likelihood of a Poisson distribution. */
 export class PoissonNLLLoss extends Loss {
-  static override readonly constants: readonly string[] = ["log_input", "full", "eps", "reduction"];
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.PoissonNLLLoss",
+    "log_input: Tensor, target: Tensor",
+    "F.poisson_nll_loss(log_input, target, log_input=self.log_input, full=self.full, eps=self.eps, reduction=self.reduction)",
+    {
+      constants: ["log_input", "full", "eps", "reduction"],
+      attributes: { log_input: "bool", full: "bool", eps: "float" },
+    },
+  );
   readonly log_input: boolean;
   readonly full: boolean;
   readonly eps: number;
@@ -223,7 +294,12 @@ export class PoissonNLLLoss extends Loss {
 
 /** Negative log likelihood of a Gaussian with the given variance. */
 export class GaussianNLLLoss extends Loss {
-  static override readonly constants: readonly string[] = ["full", "eps", "reduction"];
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.GaussianNLLLoss",
+    "input: Tensor, target: Tensor, var: Union[Tensor, float]",
+    "F.gaussian_nll_loss(input, target, var, full=self.full, eps=self.eps, reduction=self.reduction)",
+    { constants: ["full", "eps", "reduction"], attributes: { full: "bool", eps: "float" } },
+  );
   readonly full: boolean;
   readonly eps: number;
   constructor(options: ReductionOptions & { readonly full?: boolean; readonly eps?: number } = {}) {
@@ -238,7 +314,12 @@ export class GaussianNLLLoss extends Loss {
 
 /** Distance for target 1, margin minus distance for -1. */
 export class HingeEmbeddingLoss extends Loss {
-  static override readonly constants: readonly string[] = ["margin", "reduction"];
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.HingeEmbeddingLoss",
+    "input: Tensor, target: Tensor",
+    "F.hinge_embedding_loss(input, target, margin=self.margin, reduction=self.reduction)",
+    { constants: ["margin", "reduction"], attributes: { margin: "float" } },
+  );
   readonly margin: number;
   constructor(options: ReductionOptions & { readonly margin?: number } = {}) {
     super(options);
@@ -251,6 +332,12 @@ export class HingeEmbeddingLoss extends Loss {
 
 /** Hinge loss between all pairs of a true and a false class. */
 export class MultiLabelMarginLoss extends Loss {
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.MultiLabelMarginLoss",
+    "input: Tensor, target: Tensor",
+    "F.multilabel_margin_loss(input, target, reduction=self.reduction)",
+    { constants: ["reduction"], attributes: { reduction: "str" } },
+  );
   forward(input: Tensor, target: Tensor): Tensor {
     return F.multilabel_margin_loss(input, target, { reduction: this.reduction });
   }
@@ -258,6 +345,12 @@ export class MultiLabelMarginLoss extends Loss {
 
 /** log(1 + exp(-target * input)). */
 export class SoftMarginLoss extends Loss {
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.SoftMarginLoss",
+    "input: Tensor, target: Tensor",
+    "F.soft_margin_loss(input, target, reduction=self.reduction)",
+    { constants: ["reduction"], attributes: { reduction: "str" } },
+  );
   forward(input: Tensor, target: Tensor): Tensor {
     return F.soft_margin_loss(input, target, { reduction: this.reduction });
   }
@@ -265,6 +358,12 @@ export class SoftMarginLoss extends Loss {
 
 /** Mean binary cross entropy of logits over classes. */
 export class MultiLabelSoftMarginLoss extends WeightedLoss {
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.MultiLabelSoftMarginLoss",
+    "input: Tensor, target: Tensor",
+    "F.multilabel_soft_margin_loss(input, target, weight=self.weight, reduction=self.reduction)",
+    { constants: ["reduction"], attributes: { reduction: "str" } },
+  );
   forward(input: Tensor, target: Tensor): Tensor {
     return F.multilabel_soft_margin_loss(input, target, { weight: this.weight, reduction: this.reduction });
   }
@@ -272,7 +371,12 @@ export class MultiLabelSoftMarginLoss extends WeightedLoss {
 
 /** 1 - cos for target 1, cos beyond the margin for -1. */
 export class CosineEmbeddingLoss extends Loss {
-  static override readonly constants: readonly string[] = ["margin", "reduction"];
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.CosineEmbeddingLoss",
+    "input1: Tensor, input2: Tensor, target: Tensor",
+    "F.cosine_embedding_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)",
+    { constants: ["margin", "reduction"], attributes: { margin: "float" } },
+  );
   readonly margin: number;
   constructor(options: ReductionOptions & { readonly margin?: number } = {}) {
     super(options);
@@ -285,7 +389,12 @@ export class CosineEmbeddingLoss extends Loss {
 
 /** How far the wrong one of two inputs ranks higher. */
 export class MarginRankingLoss extends Loss {
-  static override readonly constants: readonly string[] = ["margin", "reduction"];
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.MarginRankingLoss",
+    "input1: Tensor, input2: Tensor, target: Tensor",
+    "F.margin_ranking_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)",
+    { constants: ["margin", "reduction"], attributes: { margin: "float" } },
+  );
   readonly margin: number;
   constructor(options: ReductionOptions & { readonly margin?: number } = {}) {
     super(options);
@@ -298,7 +407,12 @@ export class MarginRankingLoss extends Loss {
 
 /** Hinge loss of one true class against all others. */
 export class MultiMarginLoss extends WeightedLoss {
-  static override readonly constants: readonly string[] = ["p", "margin", "reduction"];
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.MultiMarginLoss",
+    "input: Tensor, target: Tensor",
+    "F.multi_margin_loss(input, target, p=self.p, margin=self.margin, weight=self.weight, reduction=self.reduction)",
+    { constants: ["p", "margin", "reduction"], attributes: { margin: "float", p: "int" } },
+  );
   readonly p: number;
   readonly margin: number;
   constructor(options: WeightedOptions & { readonly p?: number; readonly margin?: number } = {}) {
@@ -318,7 +432,15 @@ export class MultiMarginLoss extends WeightedLoss {
 
 /** How much nearer the anchor is to the negative than to the positive. */
 export class TripletMarginLoss extends Loss {
-  static override readonly constants: readonly string[] = ["margin", "p", "eps", "swap", "reduction"];
+  static readonly torchscript: ModuleScript = callScript(
+    "loss.TripletMarginLoss",
+    "anchor: Tensor, positive: Tensor, negative: Tensor",
+    "F.triplet_margin_loss(anchor, positive, negative, margin=self.margin, p=self.p, eps=self.eps, swap=self.swap, reduction=self.reduction)",
+    {
+      constants: ["margin", "p", "eps", "swap", "reduction"],
+      attributes: { margin: "float", p: "float", eps: "float", swap: "bool" },
+    },
+  );
   readonly margin: number;
   readonly p: number;
   readonly eps: number;

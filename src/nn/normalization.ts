@@ -1,4 +1,5 @@
 /** @file Normalisation. Upstream: torch/nn/modules/batchnorm.py, instancenorm.py, normalization.py. Spec: none. */
+import { batchNormScript, instanceNormScript } from "./scripts/norm_modules.ts";
 import { OperatorError } from "../base/errors.ts";
 import { emitWarning } from "../base/sinks.ts";
 import { scalarTensor, toNumbers } from "../tensor/data.ts";
@@ -20,6 +21,8 @@ import { ones_, zeros_ } from "./init.ts";
 import { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
 import type { StateLoad } from "./state_dict.ts";
+import type { ModuleScript } from "./module_script.ts";
+import { callScript, moduleScript } from "./scripts/module_text.ts";
 
 /** Options of batch and instance normalisation. */
 export interface NormOptions extends FactoryOptions {
@@ -35,7 +38,6 @@ export interface NormOptions extends FactoryOptions {
 
 /** What batch and instance normalisation share. */
 abstract class NormBase extends Module {
-  static readonly constants: readonly string[] = ["track_running_stats", "momentum", "eps", "num_features", "affine"];
   readonly num_features: number;
   readonly eps: number;
   readonly momentum: number | null;
@@ -141,6 +143,7 @@ abstract class BatchNorm extends NormBase {
 
 /** Batch normalisation of (N, C) or (N, C, L). */
 export class BatchNorm1d extends BatchNorm {
+  static readonly torchscript: ModuleScript = batchNormScript(1);
   protected dims(): readonly number[] {
     return [2, 3];
   }
@@ -148,6 +151,7 @@ export class BatchNorm1d extends BatchNorm {
 
 /** Batch normalisation of (N, C, H, W). */
 export class BatchNorm2d extends BatchNorm {
+  static readonly torchscript: ModuleScript = batchNormScript(2);
   protected dims(): readonly number[] {
     return [4];
   }
@@ -155,6 +159,7 @@ export class BatchNorm2d extends BatchNorm {
 
 /** Batch normalisation of (N, C, D, H, W). */
 export class BatchNorm3d extends BatchNorm {
+  static readonly torchscript: ModuleScript = batchNormScript(3);
   protected dims(): readonly number[] {
     return [5];
   }
@@ -211,6 +216,7 @@ abstract class InstanceNorm extends NormBase {
 
 /** Instance normalisation of (N, C, L) or (C, L). */
 export class InstanceNorm1d extends InstanceNorm {
+  static readonly torchscript: ModuleScript = instanceNormScript(1);
   protected dims(): readonly number[] {
     return [2, 3];
   }
@@ -218,6 +224,7 @@ export class InstanceNorm1d extends InstanceNorm {
 
 /** Instance normalisation of (N, C, H, W) or (C, H, W). */
 export class InstanceNorm2d extends InstanceNorm {
+  static readonly torchscript: ModuleScript = instanceNormScript(2);
   protected dims(): readonly number[] {
     return [3, 4];
   }
@@ -225,6 +232,7 @@ export class InstanceNorm2d extends InstanceNorm {
 
 /** Instance normalisation of (N, C, D, H, W) or (C, D, H, W). */
 export class InstanceNorm3d extends InstanceNorm {
+  static readonly torchscript: ModuleScript = instanceNormScript(3);
   protected dims(): readonly number[] {
     return [4, 5];
   }
@@ -239,7 +247,14 @@ export interface LayerNormOptions extends FactoryOptions {
 
 /** Normalises the last dimensions. */
 export class LayerNorm extends Module {
-  static readonly constants: readonly string[] = ["normalized_shape", "eps", "elementwise_affine"];
+  static readonly torchscript: ModuleScript = moduleScript(
+    "normalization.LayerNorm",
+    "def forward(self, input: Tensor) -> Tensor:\n    return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)\n",
+    {
+      constants: ["normalized_shape", "eps", "elementwise_affine"],
+      attributes: { eps: "float", elementwise_affine: "bool" },
+    },
+  );
   readonly normalized_shape: readonly number[];
   readonly eps: number;
   readonly elementwise_affine: boolean;
@@ -288,7 +303,15 @@ export interface RMSNormOptions extends FactoryOptions {
 
 /** Divides by the root mean square of the last dimensions. */
 export class RMSNorm extends Module {
-  static readonly constants: readonly string[] = ["normalized_shape", "eps", "elementwise_affine"];
+  static readonly torchscript: ModuleScript = callScript(
+    "normalization.RMSNorm",
+    "x: Tensor",
+    "F.rms_norm(x, self.normalized_shape, self.weight, self.eps)",
+    {
+      constants: ["normalized_shape", "eps", "elementwise_affine"],
+      attributes: { eps: "Optional[float]", elementwise_affine: "bool" },
+    },
+  );
   readonly normalized_shape: readonly number[];
   readonly eps: number | null;
   readonly elementwise_affine: boolean;
@@ -327,7 +350,14 @@ export interface GroupNormOptions extends FactoryOptions {
 
 /** Normalises groups of channels. */
 export class GroupNorm extends Module {
-  static readonly constants: readonly string[] = ["num_groups", "num_channels", "eps", "affine"];
+  static readonly torchscript: ModuleScript = moduleScript(
+    "normalization.GroupNorm",
+    "def forward(self, input: Tensor) -> Tensor:\n    return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)\n",
+    {
+      constants: ["num_groups", "num_channels", "eps", "affine"],
+      attributes: { num_groups: "int", num_channels: "int", eps: "float", affine: "bool" },
+    },
+  );
   readonly num_groups: number;
   readonly num_channels: number;
   readonly eps: number;
@@ -375,7 +405,15 @@ export interface LocalResponseNormOptions {
 
 /** Divides by the energy of neighbouring channels. */
 export class LocalResponseNorm extends Module {
-  static readonly constants: readonly string[] = ["size", "alpha", "beta", "k"];
+  static readonly torchscript: ModuleScript = callScript(
+    "normalization.LocalResponseNorm",
+    "input: Tensor",
+    "F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)",
+    {
+      constants: ["size", "alpha", "beta", "k"],
+      attributes: { size: "int", alpha: "float", beta: "float", k: "float" },
+    },
+  );
   readonly size: number;
   readonly alpha: number;
   readonly beta: number;

@@ -3,10 +3,27 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { repeatSize, tupleText, valueText, type Size } from "./aten.ts";
 import { pad, type PadMode } from "./functional_vision.ts";
 import { Module } from "./module.ts";
+import type { ModuleScript } from "./module_script.ts";
+import { moduleScript } from "./scripts/module_text.ts";
+
+/** The script of a class that pads around and first looks at the rank. */
+function circularScript(dims: number, [one, other]: readonly [number, number]): ModuleScript {
+  return moduleScript(
+    `padding.CircularPad${dims}d`,
+    `def _check_input_dim(self, input) -> None:
+    if input.dim() != ${one} and input.dim() != ${other}:
+        raise ValueError("expected ${one}D or ${other}D input (got {}D input)".format(input.dim()))
+
+def forward(self, input: Tensor) -> Tensor:
+    self._check_input_dim(input)
+    return F.pad(input, self.padding, "circular")
+`,
+    { constants: ["padding"], attributes: {} },
+  );
+}
 
 /** What all paddings share: one number for every side, or `[left, right, top, bottom, front, back]` up to the dimensions. */
 abstract class PadNd extends Module {
-  static readonly constants: readonly string[] = ["padding"];
   readonly padding: readonly number[];
   constructor(padding: readonly number[]) {
     super();
@@ -23,7 +40,6 @@ abstract class PadNd extends Module {
 
 /** Padding with one value. */
 abstract class ConstantPadNd extends PadNd {
-  static override readonly constants: readonly string[] = ["padding", "value"];
   readonly value: number;
   constructor(padding: readonly number[], value: number) {
     super(padding);
@@ -42,6 +58,11 @@ abstract class ConstantPadNd extends PadNd {
 
 /** Pads (N, C, L) with the reflection of the input. */
 export class ReflectionPad1d extends PadNd {
+  static readonly torchscript: ModuleScript = moduleScript(
+    "padding.ReflectionPad1d",
+    "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'reflect')\n",
+    { constants: ["padding"], attributes: {} },
+  );
   constructor(padding: Size) {
     super(repeatSize(padding, 2));
   }
@@ -52,6 +73,11 @@ export class ReflectionPad1d extends PadNd {
 
 /** Pads (N, C, H, W) with the reflection of the input. */
 export class ReflectionPad2d extends PadNd {
+  static readonly torchscript: ModuleScript = moduleScript(
+    "padding.ReflectionPad2d",
+    "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'reflect')\n",
+    { constants: ["padding"], attributes: {} },
+  );
   constructor(padding: Size) {
     super(repeatSize(padding, 4));
   }
@@ -62,6 +88,11 @@ export class ReflectionPad2d extends PadNd {
 
 /** Pads (N, C, D, H, W) with the reflection of the input. */
 export class ReflectionPad3d extends PadNd {
+  static readonly torchscript: ModuleScript = moduleScript(
+    "padding.ReflectionPad3d",
+    "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'reflect')\n",
+    { constants: ["padding"], attributes: {} },
+  );
   constructor(padding: Size) {
     super(repeatSize(padding, 6));
   }
@@ -72,6 +103,11 @@ export class ReflectionPad3d extends PadNd {
 
 /** Pads (N, C, L) with the nearest elements. */
 export class ReplicationPad1d extends PadNd {
+  static readonly torchscript: ModuleScript = moduleScript(
+    "padding.ReplicationPad1d",
+    "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'replicate')\n",
+    { constants: ["padding"], attributes: {} },
+  );
   constructor(padding: Size) {
     super(repeatSize(padding, 2));
   }
@@ -82,6 +118,11 @@ export class ReplicationPad1d extends PadNd {
 
 /** Pads (N, C, H, W) with the nearest elements. */
 export class ReplicationPad2d extends PadNd {
+  static readonly torchscript: ModuleScript = moduleScript(
+    "padding.ReplicationPad2d",
+    "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'replicate')\n",
+    { constants: ["padding"], attributes: {} },
+  );
   constructor(padding: Size) {
     super(repeatSize(padding, 4));
   }
@@ -92,6 +133,11 @@ export class ReplicationPad2d extends PadNd {
 
 /** Pads (N, C, D, H, W) with the nearest elements. */
 export class ReplicationPad3d extends PadNd {
+  static readonly torchscript: ModuleScript = moduleScript(
+    "padding.ReplicationPad3d",
+    "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'replicate')\n",
+    { constants: ["padding"], attributes: {} },
+  );
   constructor(padding: Size) {
     super(repeatSize(padding, 6));
   }
@@ -102,6 +148,7 @@ export class ReplicationPad3d extends PadNd {
 
 /** Pads (N, C, L) with the other end of the input. */
 export class CircularPad1d extends PadNd {
+  static readonly torchscript: ModuleScript = circularScript(1, [2, 3]);
   constructor(padding: Size) {
     super(repeatSize(padding, 2));
   }
@@ -112,6 +159,7 @@ export class CircularPad1d extends PadNd {
 
 /** Pads (N, C, H, W) with the other end of the input. */
 export class CircularPad2d extends PadNd {
+  static readonly torchscript: ModuleScript = circularScript(2, [3, 4]);
   constructor(padding: Size) {
     super(repeatSize(padding, 4));
   }
@@ -122,6 +170,7 @@ export class CircularPad2d extends PadNd {
 
 /** Pads (N, C, D, H, W) with the other end of the input. */
 export class CircularPad3d extends PadNd {
+  static readonly torchscript: ModuleScript = circularScript(3, [4, 5]);
   constructor(padding: Size) {
     super(repeatSize(padding, 6));
   }
@@ -132,6 +181,11 @@ export class CircularPad3d extends PadNd {
 
 /** Pads (N, C, L) with a value. */
 export class ConstantPad1d extends ConstantPadNd {
+  static readonly torchscript: ModuleScript = moduleScript(
+    "padding.ConstantPad1d",
+    "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'constant', self.value)\n",
+    { constants: ["padding", "value"], attributes: {} },
+  );
   constructor(padding: Size, value: number) {
     super(repeatSize(padding, 2), value);
   }
@@ -139,6 +193,11 @@ export class ConstantPad1d extends ConstantPadNd {
 
 /** Pads (N, C, L) with zeros. */
 export class ZeroPad1d extends ConstantPad1d {
+  static override readonly torchscript: ModuleScript = moduleScript(
+    "padding.ZeroPad1d",
+    "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'constant', self.value)\n",
+    { constants: ["padding", "value"], attributes: {} },
+  );
   constructor(padding: Size) {
     super(padding, 0);
   }
@@ -149,6 +208,11 @@ export class ZeroPad1d extends ConstantPad1d {
 
 /** Pads (N, C, H, W) with a value. */
 export class ConstantPad2d extends ConstantPadNd {
+  static readonly torchscript: ModuleScript = moduleScript(
+    "padding.ConstantPad2d",
+    "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'constant', self.value)\n",
+    { constants: ["padding", "value"], attributes: {} },
+  );
   constructor(padding: Size, value: number) {
     super(repeatSize(padding, 4), value);
   }
@@ -156,6 +220,11 @@ export class ConstantPad2d extends ConstantPadNd {
 
 /** Pads (N, C, H, W) with zeros. */
 export class ZeroPad2d extends ConstantPad2d {
+  static override readonly torchscript: ModuleScript = moduleScript(
+    "padding.ZeroPad2d",
+    "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'constant', self.value)\n",
+    { constants: ["padding", "value"], attributes: {} },
+  );
   constructor(padding: Size) {
     super(padding, 0);
   }
@@ -166,6 +235,11 @@ export class ZeroPad2d extends ConstantPad2d {
 
 /** Pads (N, C, D, H, W) with a value. */
 export class ConstantPad3d extends ConstantPadNd {
+  static readonly torchscript: ModuleScript = moduleScript(
+    "padding.ConstantPad3d",
+    "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'constant', self.value)\n",
+    { constants: ["padding", "value"], attributes: {} },
+  );
   constructor(padding: Size, value: number) {
     super(repeatSize(padding, 6), value);
   }
@@ -173,6 +247,11 @@ export class ConstantPad3d extends ConstantPadNd {
 
 /** Pads (N, C, D, H, W) with zeros. */
 export class ZeroPad3d extends ConstantPad3d {
+  static override readonly torchscript: ModuleScript = moduleScript(
+    "padding.ZeroPad3d",
+    "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'constant', self.value)\n",
+    { constants: ["padding", "value"], attributes: {} },
+  );
   constructor(padding: Size) {
     super(padding, 0);
   }

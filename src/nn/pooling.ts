@@ -9,6 +9,8 @@ import type {
   MaxPoolFunctionOptions,
 } from "./functional_pooling.ts";
 import { Module } from "./module.ts";
+import type { ModuleScript } from "./module_script.ts";
+import { callScript, forwardText, moduleScript } from "./scripts/module_text.ts";
 
 /** Options of MaxPool1d, MaxPool2d and MaxPool3d. */
 export interface MaxPoolOptions<I extends boolean = boolean> extends MaxPoolFunctionOptions {
@@ -21,14 +23,6 @@ export type MaxPoolResult<I extends boolean> = I extends true ? [values: Tensor,
 
 /** What max pooling shares. */
 abstract class MaxPoolNd<I extends boolean> extends Module {
-  static readonly constants: readonly string[] = [
-    "kernel_size",
-    "stride",
-    "padding",
-    "dilation",
-    "return_indices",
-    "ceil_mode",
-  ];
   readonly kernel_size: Size;
   readonly stride: Size;
   readonly padding: Size;
@@ -80,7 +74,6 @@ abstract class MaxUnpoolNd extends Module {
 
 /** What average pooling shares. */
 abstract class AvgPoolNd extends Module {
-  static readonly constants: readonly string[] = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"];
   readonly kernel_size: Size;
   readonly stride: Size;
   readonly padding: Size;
@@ -113,7 +106,6 @@ abstract class AvgPoolNd extends Module {
 
 /** What power-average pooling shares. */
 abstract class LPPoolNd extends Module {
-  static readonly constants: readonly string[] = ["norm_type", "kernel_size", "stride", "ceil_mode"];
   readonly norm_type: number;
   readonly kernel_size: Size;
   readonly stride: Size | null;
@@ -140,7 +132,6 @@ abstract class LPPoolNd extends Module {
 
 /** What adaptive pooling shares. */
 abstract class AdaptivePoolNd extends Module {
-  static readonly constants: readonly string[] = ["output_size"];
   readonly output_size: AdaptiveSize;
   constructor(outputSize: AdaptiveSize) {
     super();
@@ -153,6 +144,15 @@ abstract class AdaptivePoolNd extends Module {
 
 /** Maxima over windows of (N, C, L). */
 export class MaxPool1d<I extends boolean = false> extends MaxPoolNd<I> {
+  static readonly torchscript: ModuleScript = moduleScript(
+    "pooling.MaxPool1d",
+    forwardText(
+      "input: Tensor",
+      "F.max_pool1d(input, self.kernel_size, self.stride, self.padding, self.dilation, ceil_mode=self.ceil_mode, return_indices=self.return_indices)",
+      "",
+    ),
+    { constants: ["kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"], attributes: {} },
+  );
   forward(input: Tensor): MaxPoolResult<I> {
     const pool = this.return_indices ? F.max_pool1d_with_indices : F.max_pool1d;
     return pool(input, this.kernel_size, this.options()) as MaxPoolResult<I>;
@@ -161,6 +161,12 @@ export class MaxPool1d<I extends boolean = false> extends MaxPoolNd<I> {
 
 /** Puts maxima of (N, C, L) back where they were. */
 export class MaxUnpool1d extends MaxUnpoolNd {
+  static readonly torchscript: ModuleScript = callScript(
+    "pooling.MaxUnpool1d",
+    "input: Tensor, indices: Tensor, output_size: Optional[List[int]] = None",
+    "F.max_unpool1d(input, indices, self.kernel_size, self.stride, self.padding, output_size)",
+    { attributes: {} },
+  );
   constructor(kernelSize: Size, options: { readonly stride?: Size | null; readonly padding?: Size } = {}) {
     super(1, kernelSize, options);
   }
@@ -171,6 +177,15 @@ export class MaxUnpool1d extends MaxUnpoolNd {
 
 /** Means over windows of (N, C, L). */
 export class AvgPool1d extends AvgPoolNd {
+  static readonly torchscript: ModuleScript = callScript(
+    "pooling.AvgPool1d",
+    "input: Tensor",
+    "F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)",
+    {
+      constants: ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"],
+      attributes: { ceil_mode: "bool", count_include_pad: "bool" },
+    },
+  );
   declare readonly kernel_size: readonly number[];
   declare readonly stride: readonly number[];
   declare readonly padding: readonly number[];
@@ -189,6 +204,12 @@ export class AvgPool1d extends AvgPoolNd {
 
 /** Power averages over windows of (N, C, L). */
 export class LPPool1d extends LPPoolNd {
+  static readonly torchscript: ModuleScript = callScript(
+    "pooling.LPPool1d",
+    "input: Tensor",
+    "F.lp_pool1d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)",
+    { constants: ["norm_type", "kernel_size", "stride", "ceil_mode"], attributes: {} },
+  );
   forward(input: Tensor): Tensor {
     return F.lp_pool1d(input, this.norm_type, this.kernel_size, this.options());
   }
@@ -196,6 +217,12 @@ export class LPPool1d extends LPPoolNd {
 
 /** Means over as many windows of (N, C, L) as asked for. */
 export class AdaptiveAvgPool1d extends AdaptivePoolNd {
+  static readonly torchscript: ModuleScript = callScript(
+    "pooling.AdaptiveAvgPool1d",
+    "input: Tensor",
+    "F.adaptive_avg_pool1d(input, self.output_size)",
+    { constants: ["output_size"], attributes: {} },
+  );
   forward(input: Tensor): Tensor {
     return F.adaptive_avg_pool1d(input, this.output_size);
   }
@@ -203,7 +230,11 @@ export class AdaptiveAvgPool1d extends AdaptivePoolNd {
 
 /** Maxima over as many windows of (N, C, L) as asked for. */
 export class AdaptiveMaxPool1d<I extends boolean = false> extends AdaptivePoolNd {
-  static override readonly constants: readonly string[] = ["output_size", "return_indices"];
+  static readonly torchscript: ModuleScript = moduleScript(
+    "pooling.AdaptiveMaxPool1d",
+    forwardText("input: Tensor", "F.adaptive_max_pool1d(input, self.output_size, self.return_indices)", ""),
+    { constants: ["output_size", "return_indices"], attributes: {} },
+  );
   readonly return_indices: boolean;
   constructor(outputSize: AdaptiveSize, options: { readonly returnIndices?: I } = {}) {
     super(outputSize);
@@ -217,6 +248,15 @@ export class AdaptiveMaxPool1d<I extends boolean = false> extends AdaptivePoolNd
 
 /** Maxima over windows of (N, C, H, W). */
 export class MaxPool2d<I extends boolean = false> extends MaxPoolNd<I> {
+  static readonly torchscript: ModuleScript = moduleScript(
+    "pooling.MaxPool2d",
+    forwardText(
+      "input: Tensor",
+      "F.max_pool2d(input, self.kernel_size, self.stride, self.padding, self.dilation, ceil_mode=self.ceil_mode, return_indices=self.return_indices)",
+      "",
+    ),
+    { constants: ["kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"], attributes: {} },
+  );
   forward(input: Tensor): MaxPoolResult<I> {
     const pool = this.return_indices ? F.max_pool2d_with_indices : F.max_pool2d;
     return pool(input, this.kernel_size, this.options()) as MaxPoolResult<I>;
@@ -225,6 +265,12 @@ export class MaxPool2d<I extends boolean = false> extends MaxPoolNd<I> {
 
 /** Puts maxima of (N, C, H, W) back where they were. */
 export class MaxUnpool2d extends MaxUnpoolNd {
+  static readonly torchscript: ModuleScript = callScript(
+    "pooling.MaxUnpool2d",
+    "input: Tensor, indices: Tensor, output_size: Optional[List[int]] = None",
+    "F.max_unpool2d(input, indices, self.kernel_size, self.stride, self.padding, output_size)",
+    { attributes: {} },
+  );
   constructor(kernelSize: Size, options: { readonly stride?: Size | null; readonly padding?: Size } = {}) {
     super(2, kernelSize, options);
   }
@@ -235,14 +281,15 @@ export class MaxUnpool2d extends MaxUnpoolNd {
 
 /** Means over windows of (N, C, H, W). */
 export class AvgPool2d extends AvgPoolNd {
-  static override readonly constants: readonly string[] = [
-    "kernel_size",
-    "stride",
-    "padding",
-    "ceil_mode",
-    "count_include_pad",
-    "divisor_override",
-  ];
+  static readonly torchscript: ModuleScript = callScript(
+    "pooling.AvgPool2d",
+    "input: Tensor",
+    "F.avg_pool2d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad, self.divisor_override)",
+    {
+      constants: ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"],
+      attributes: { ceil_mode: "bool", count_include_pad: "bool" },
+    },
+  );
   readonly divisor_override: number | null;
   constructor(kernelSize: Size, options: AvgPoolFunctionOptions = {}) {
     super(kernelSize, options);
@@ -255,6 +302,12 @@ export class AvgPool2d extends AvgPoolNd {
 
 /** Power averages over windows of (N, C, H, W). */
 export class LPPool2d extends LPPoolNd {
+  static readonly torchscript: ModuleScript = callScript(
+    "pooling.LPPool2d",
+    "input: Tensor",
+    "F.lp_pool2d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)",
+    { constants: ["norm_type", "kernel_size", "stride", "ceil_mode"], attributes: {} },
+  );
   forward(input: Tensor): Tensor {
     return F.lp_pool2d(input, this.norm_type, this.kernel_size, this.options());
   }
@@ -262,6 +315,12 @@ export class LPPool2d extends LPPoolNd {
 
 /** Means over as many windows of (N, C, H, W) as asked for. */
 export class AdaptiveAvgPool2d extends AdaptivePoolNd {
+  static readonly torchscript: ModuleScript = callScript(
+    "pooling.AdaptiveAvgPool2d",
+    "input: Tensor",
+    "F.adaptive_avg_pool2d(input, self.output_size)",
+    { constants: ["output_size"], attributes: {} },
+  );
   forward(input: Tensor): Tensor {
     return F.adaptive_avg_pool2d(input, this.output_size);
   }
@@ -269,7 +328,11 @@ export class AdaptiveAvgPool2d extends AdaptivePoolNd {
 
 /** Maxima over as many windows of (N, C, H, W) as asked for. */
 export class AdaptiveMaxPool2d<I extends boolean = false> extends AdaptivePoolNd {
-  static override readonly constants: readonly string[] = ["output_size", "return_indices"];
+  static readonly torchscript: ModuleScript = moduleScript(
+    "pooling.AdaptiveMaxPool2d",
+    forwardText("input: Tensor", "F.adaptive_max_pool2d(input, self.output_size, self.return_indices)", ""),
+    { constants: ["output_size", "return_indices"], attributes: {} },
+  );
   readonly return_indices: boolean;
   constructor(outputSize: AdaptiveSize, options: { readonly returnIndices?: I } = {}) {
     super(outputSize);
@@ -283,6 +346,15 @@ export class AdaptiveMaxPool2d<I extends boolean = false> extends AdaptivePoolNd
 
 /** Maxima over windows of (N, C, D, H, W). */
 export class MaxPool3d<I extends boolean = false> extends MaxPoolNd<I> {
+  static readonly torchscript: ModuleScript = moduleScript(
+    "pooling.MaxPool3d",
+    forwardText(
+      "input: Tensor",
+      "F.max_pool3d(input, self.kernel_size, self.stride, self.padding, self.dilation, ceil_mode=self.ceil_mode, return_indices=self.return_indices)",
+      "",
+    ),
+    { constants: ["kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"], attributes: {} },
+  );
   forward(input: Tensor): MaxPoolResult<I> {
     const pool = this.return_indices ? F.max_pool3d_with_indices : F.max_pool3d;
     return pool(input, this.kernel_size, this.options()) as MaxPoolResult<I>;
@@ -291,6 +363,12 @@ export class MaxPool3d<I extends boolean = false> extends MaxPoolNd<I> {
 
 /** Puts maxima of (N, C, D, H, W) back where they were. */
 export class MaxUnpool3d extends MaxUnpoolNd {
+  static readonly torchscript: ModuleScript = callScript(
+    "pooling.MaxUnpool3d",
+    "input: Tensor, indices: Tensor, output_size: Optional[List[int]] = None",
+    "F.max_unpool3d(input, indices, self.kernel_size, self.stride, self.padding, output_size)",
+    { attributes: {} },
+  );
   constructor(kernelSize: Size, options: { readonly stride?: Size | null; readonly padding?: Size } = {}) {
     super(3, kernelSize, options);
   }
@@ -301,14 +379,15 @@ export class MaxUnpool3d extends MaxUnpoolNd {
 
 /** Means over windows of (N, C, D, H, W). */
 export class AvgPool3d extends AvgPoolNd {
-  static override readonly constants: readonly string[] = [
-    "kernel_size",
-    "stride",
-    "padding",
-    "ceil_mode",
-    "count_include_pad",
-    "divisor_override",
-  ];
+  static readonly torchscript: ModuleScript = callScript(
+    "pooling.AvgPool3d",
+    "input: Tensor",
+    "F.avg_pool3d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad, self.divisor_override)",
+    {
+      constants: ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"],
+      attributes: { ceil_mode: "bool", count_include_pad: "bool" },
+    },
+  );
   readonly divisor_override: number | null;
   constructor(kernelSize: Size, options: AvgPoolFunctionOptions = {}) {
     super(kernelSize, options);
@@ -321,6 +400,12 @@ export class AvgPool3d extends AvgPoolNd {
 
 /** Power averages over windows of (N, C, D, H, W). */
 export class LPPool3d extends LPPoolNd {
+  static readonly torchscript: ModuleScript = callScript(
+    "pooling.LPPool3d",
+    "input: Tensor",
+    "F.lp_pool3d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)",
+    { constants: ["norm_type", "kernel_size", "stride", "ceil_mode"], attributes: {} },
+  );
   forward(input: Tensor): Tensor {
     return F.lp_pool3d(input, this.norm_type, this.kernel_size, this.options());
   }
@@ -328,6 +413,12 @@ export class LPPool3d extends LPPoolNd {
 
 /** Means over as many windows of (N, C, D, H, W) as asked for. */
 export class AdaptiveAvgPool3d extends AdaptivePoolNd {
+  static readonly torchscript: ModuleScript = callScript(
+    "pooling.AdaptiveAvgPool3d",
+    "input: Tensor",
+    "F.adaptive_avg_pool3d(input, self.output_size)",
+    { constants: ["output_size"], attributes: {} },
+  );
   forward(input: Tensor): Tensor {
     return F.adaptive_avg_pool3d(input, this.output_size);
   }
@@ -335,7 +426,11 @@ export class AdaptiveAvgPool3d extends AdaptivePoolNd {
 
 /** Maxima over as many windows of (N, C, D, H, W) as asked for. */
 export class AdaptiveMaxPool3d<I extends boolean = false> extends AdaptivePoolNd {
-  static override readonly constants: readonly string[] = ["output_size", "return_indices"];
+  static readonly torchscript: ModuleScript = moduleScript(
+    "pooling.AdaptiveMaxPool3d",
+    forwardText("input: Tensor", "F.adaptive_max_pool3d(input, self.output_size, self.return_indices)", ""),
+    { constants: ["output_size", "return_indices"], attributes: {} },
+  );
   readonly return_indices: boolean;
   constructor(outputSize: AdaptiveSize, options: { readonly returnIndices?: I } = {}) {
     super(outputSize);

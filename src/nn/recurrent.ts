@@ -6,6 +6,15 @@ import { aten, atenMany, emptyParameter, floatText, type FactoryOptions } from "
 import { uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
+import type { ModuleScript } from "./module_script.ts";
+import {
+  GRU_CELL_SCRIPT,
+  GRU_SCRIPT,
+  LSTM_CELL_SCRIPT,
+  LSTM_SCRIPT,
+  RNN_CELL_SCRIPT,
+  RNN_SCRIPT,
+} from "./scripts/recurrent_modules.ts";
 
 /** Options of RNN, LSTM and GRU. */
 export interface RecurrentOptions extends FactoryOptions {
@@ -36,17 +45,6 @@ const GATES: Readonly<Record<RecurrentMode, number>> = { RNN_TANH: 1, RNN_RELU: 
 
 /** What all recurrent networks share. */
 export abstract class RNNBase extends Module {
-  static readonly constants: readonly string[] = [
-    "mode",
-    "input_size",
-    "hidden_size",
-    "num_layers",
-    "bias",
-    "batch_first",
-    "dropout",
-    "bidirectional",
-    "proj_size",
-  ];
   readonly mode: RecurrentMode;
   readonly input_size: number;
   readonly hidden_size: number;
@@ -57,6 +55,7 @@ export abstract class RNNBase extends Module {
   readonly bidirectional: boolean;
   readonly proj_size: number;
   readonly _flat_weights_names: readonly string[];
+  readonly _all_weights: readonly (readonly string[])[];
 
   protected constructor(mode: RecurrentMode, inputSize: number, hiddenSize: number, options: LSTMOptions) {
     super();
@@ -95,12 +94,16 @@ export abstract class RNNBase extends Module {
     const state = projSize > 0 ? projSize : hiddenSize;
     const directions = bidirectional ? 2 : 1;
     const names: string[] = [];
+    const layers: string[][] = [];
     for (let layer = 0; layer < numLayers; layer++) {
       for (let direction = 0; direction < directions; direction++) {
+        const layerNames: string[] = [];
+        layers.push(layerNames);
         const suffix = `_l${layer}${direction === 1 ? "_reverse" : ""}`;
         const add = (name: string, sizes: readonly number[]): void => {
           this.registerParameter(name + suffix, emptyParameter(sizes, options));
           names.push(name + suffix);
+          layerNames.push(name + suffix);
         };
         add("weight_ih", [gates, layer === 0 ? inputSize : state * directions]);
         add("weight_hh", [gates, state]);
@@ -112,6 +115,14 @@ export abstract class RNNBase extends Module {
       }
     }
     this._flat_weights_names = names;
+    this._all_weights = layers;
+    // what scripts read; always the parameters of today
+    Object.defineProperty(this, "_flat_weights", {
+      get: () => this.weights(),
+      set: () => {},
+      enumerable: true,
+      configurable: true,
+    });
     this.resetParameters();
   }
 
@@ -206,6 +217,7 @@ export abstract class RNNBase extends Module {
 
 /** Elman network. */
 export class RNN extends RNNBase {
+  static readonly torchscript: ModuleScript = RNN_SCRIPT;
   readonly nonlinearity: "tanh" | "relu";
   constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}) {
     const { nonlinearity = "tanh" } = options;
@@ -221,6 +233,7 @@ export class RNN extends RNNBase {
 
 /** Gated recurrent units. */
 export class GRU extends RNNBase {
+  static readonly torchscript: ModuleScript = GRU_SCRIPT;
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
     super("GRU", inputSize, hiddenSize, { ...options, projSize: 0 });
   }
@@ -231,6 +244,7 @@ export class GRU extends RNNBase {
 
 /** Long short-term memory. */
 export class LSTM extends RNNBase {
+  static readonly torchscript: ModuleScript = LSTM_SCRIPT;
   constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}) {
     super("LSTM", inputSize, hiddenSize, options);
   }
@@ -274,7 +288,6 @@ export interface CellOptions extends FactoryOptions {
 
 /** What all cells share. */
 export abstract class RNNCellBase extends Module {
-  static readonly constants: readonly string[] = ["input_size", "hidden_size", "bias"];
   readonly input_size: number;
   readonly hidden_size: number;
   readonly bias: boolean;
@@ -325,7 +338,7 @@ export abstract class RNNCellBase extends Module {
 
 /** One step of an Elman network. */
 export class RNNCell extends RNNCellBase {
-  static override readonly constants: readonly string[] = ["input_size", "hidden_size", "bias", "nonlinearity"];
+  static readonly torchscript: ModuleScript = RNN_CELL_SCRIPT;
   readonly nonlinearity: "tanh" | "relu";
   constructor(
     inputSize: number,
@@ -347,6 +360,7 @@ export class RNNCell extends RNNCellBase {
 
 /** One step of gated recurrent units. */
 export class GRUCell extends RNNCellBase {
+  static readonly torchscript: ModuleScript = GRU_CELL_SCRIPT;
   constructor(inputSize: number, hiddenSize: number, options: CellOptions = {}) {
     super(inputSize, hiddenSize, 3, options);
   }
@@ -357,6 +371,7 @@ export class GRUCell extends RNNCellBase {
 
 /** One step of long short-term memory. */
 export class LSTMCell extends RNNCellBase {
+  static readonly torchscript: ModuleScript = LSTM_CELL_SCRIPT;
   constructor(inputSize: number, hiddenSize: number, options: CellOptions = {}) {
     super(inputSize, hiddenSize, 4, options);
   }

@@ -3,10 +3,17 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { aten, pairsText, sizeText, tupleText, type Size } from "./aten.ts";
 import { cosine_similarity, fold, pairwise_distance, unfold, type FoldFunctionOptions } from "./functional_vision.ts";
 import { Module } from "./module.ts";
+import type { ModuleScript } from "./module_script.ts";
+import { callScript } from "./scripts/module_text.ts";
 
 /** Makes a range of dimensions one. */
 export class Flatten extends Module {
-  static readonly constants: readonly string[] = ["start_dim", "end_dim"];
+  static readonly torchscript: ModuleScript = callScript(
+    "flatten.Flatten",
+    "input: Tensor",
+    "input.flatten(self.start_dim, self.end_dim)",
+    { constants: ["start_dim", "end_dim"], attributes: { start_dim: "int", end_dim: "int" } },
+  );
   readonly start_dim: number;
   readonly end_dim: number;
   constructor(startDim = 1, endDim = -1) {
@@ -24,7 +31,12 @@ export class Flatten extends Module {
 
 /** Makes one dimension several. */
 export class Unflatten extends Module {
-  static readonly constants: readonly string[] = ["dim", "unflattened_size"];
+  static readonly torchscript: ModuleScript = callScript(
+    "flatten.Unflatten",
+    "input: Tensor",
+    "input.unflatten(self.dim, self.unflattened_size)",
+    { constants: ["dim", "unflattened_size"], attributes: { dim: "int" } },
+  );
   readonly dim: number;
   readonly unflattened_size: readonly number[];
   constructor(dim: number, unflattenedSize: readonly number[]) {
@@ -42,7 +54,12 @@ export class Unflatten extends Module {
 
 /** Sliding blocks as columns. */
 export class Unfold extends Module {
-  static readonly constants: readonly string[] = ["kernel_size", "dilation", "padding", "stride"];
+  static readonly torchscript: ModuleScript = callScript(
+    "fold.Unfold",
+    "input: Tensor",
+    "F.unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)",
+    { constants: ["kernel_size", "dilation", "padding", "stride"], attributes: {} },
+  );
   readonly kernel_size: Size;
   readonly dilation: Size;
   readonly padding: Size;
@@ -69,13 +86,12 @@ export class Unfold extends Module {
 
 /** Sums columns back into sliding blocks. */
 export class Fold extends Unfold {
-  static override readonly constants: readonly string[] = [
-    "output_size",
-    "kernel_size",
-    "dilation",
-    "padding",
-    "stride",
-  ];
+  static override readonly torchscript: ModuleScript = callScript(
+    "fold.Fold",
+    "input: Tensor",
+    "F.fold(input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride)",
+    { constants: ["output_size", "kernel_size", "dilation", "padding", "stride"], attributes: {} },
+  );
   readonly output_size: Size;
   constructor(outputSize: Size, kernelSize: Size, options: FoldFunctionOptions = {}) {
     super(kernelSize, options);
@@ -95,7 +111,12 @@ export class Fold extends Unfold {
 
 /** Norm of the difference of rows. */
 export class PairwiseDistance extends Module {
-  static readonly constants: readonly string[] = ["norm", "eps", "keepdim"];
+  static readonly torchscript: ModuleScript = callScript(
+    "distance.PairwiseDistance",
+    "x1: Tensor, x2: Tensor",
+    "F.pairwise_distance(x1, x2, self.norm, self.eps, self.keepdim)",
+    { constants: ["norm", "eps", "keepdim"], attributes: { norm: "float", eps: "float", keepdim: "bool" } },
+  );
   readonly norm: number;
   readonly eps: number;
   readonly keepdim: boolean;
@@ -112,7 +133,12 @@ export class PairwiseDistance extends Module {
 
 /** Cosine of the angle between vectors along a dimension. */
 export class CosineSimilarity extends Module {
-  static readonly constants: readonly string[] = ["dim", "eps"];
+  static readonly torchscript: ModuleScript = callScript(
+    "distance.CosineSimilarity",
+    "x1: Tensor, x2: Tensor",
+    "F.cosine_similarity(x1, x2, self.dim, self.eps)",
+    { constants: ["dim", "eps"], attributes: { dim: "int", eps: "float" } },
+  );
   readonly dim: number;
   readonly eps: number;
   constructor(options: { readonly dim?: number; readonly eps?: number } = {}) {

@@ -9,6 +9,8 @@ import {
   type InterpolateMode,
 } from "./functional_vision.ts";
 import { Module } from "./module.ts";
+import type { ModuleScript } from "./module_script.ts";
+import { callScript } from "./scripts/module_text.ts";
 
 /** Options of Upsample: one of `size` and `scaleFactor`. */
 export interface UpsampleOptions {
@@ -21,14 +23,20 @@ export interface UpsampleOptions {
 
 /** Resizes the spatial dimensions. */
 export class Upsample extends Module {
-  static readonly constants: readonly string[] = [
-    "size",
-    "scale_factor",
-    "mode",
-    "align_corners",
-    "name",
-    "recompute_scale_factor",
-  ];
+  static readonly torchscript: ModuleScript = callScript(
+    "upsampling.Upsample",
+    "input: Tensor",
+    "F.interpolate(input, self.size, self.scale_factor, self.mode, self.align_corners, recompute_scale_factor=self.recompute_scale_factor)",
+    {
+      constants: ["size", "scale_factor", "mode", "align_corners", "name", "recompute_scale_factor"],
+      attributes: {
+        name: "str",
+        mode: "str",
+        align_corners: "Optional[bool]",
+        recompute_scale_factor: "Optional[bool]",
+      },
+    },
+  );
   override readonly name: string;
   readonly size: Size | null;
   readonly scale_factor: Size | null;
@@ -68,6 +76,20 @@ export class Upsample extends Module {
 
 /** `Upsample` with mode `nearest`. */
 export class UpsamplingNearest2d extends Upsample {
+  static override readonly torchscript: ModuleScript = callScript(
+    "upsampling.UpsamplingNearest2d",
+    "input: Tensor",
+    "F.interpolate(input, self.size, self.scale_factor, self.mode, self.align_corners, recompute_scale_factor=self.recompute_scale_factor)",
+    {
+      constants: ["size", "scale_factor", "mode", "align_corners", "name", "recompute_scale_factor"],
+      attributes: {
+        name: "str",
+        mode: "str",
+        align_corners: "Optional[bool]",
+        recompute_scale_factor: "Optional[bool]",
+      },
+    },
+  );
   constructor(options: Pick<UpsampleOptions, "size" | "scaleFactor"> = {}) {
     super({ ...options, mode: "nearest" });
   }
@@ -75,6 +97,20 @@ export class UpsamplingNearest2d extends Upsample {
 
 /** `Upsample` with mode `bilinear` and aligned corners. */
 export class UpsamplingBilinear2d extends Upsample {
+  static override readonly torchscript: ModuleScript = callScript(
+    "upsampling.UpsamplingBilinear2d",
+    "input: Tensor",
+    "F.interpolate(input, self.size, self.scale_factor, self.mode, self.align_corners, recompute_scale_factor=self.recompute_scale_factor)",
+    {
+      constants: ["size", "scale_factor", "mode", "align_corners", "name", "recompute_scale_factor"],
+      attributes: {
+        name: "str",
+        mode: "str",
+        align_corners: "Optional[bool]",
+        recompute_scale_factor: "Optional[bool]",
+      },
+    },
+  );
   constructor(options: Pick<UpsampleOptions, "size" | "scaleFactor"> = {}) {
     super({ ...options, mode: "bilinear", alignCorners: true });
   }
@@ -82,7 +118,12 @@ export class UpsamplingBilinear2d extends Upsample {
 
 /** (N, C*r*r, H, W) to (N, C, H*r, W*r). */
 export class PixelShuffle extends Module {
-  static readonly constants: readonly string[] = ["upscale_factor"];
+  static readonly torchscript: ModuleScript = callScript(
+    "pixelshuffle.PixelShuffle",
+    "input: Tensor",
+    "F.pixel_shuffle(input, self.upscale_factor)",
+    { constants: ["upscale_factor"], attributes: { upscale_factor: "int" } },
+  );
   readonly upscale_factor: number;
   constructor(upscaleFactor: number) {
     super();
@@ -98,7 +139,12 @@ export class PixelShuffle extends Module {
 
 /** The inverse of PixelShuffle. */
 export class PixelUnshuffle extends Module {
-  static readonly constants: readonly string[] = ["downscale_factor"];
+  static readonly torchscript: ModuleScript = callScript(
+    "pixelshuffle.PixelUnshuffle",
+    "input: Tensor",
+    "F.pixel_unshuffle(input, self.downscale_factor)",
+    { constants: ["downscale_factor"], attributes: { downscale_factor: "int" } },
+  );
   readonly downscale_factor: number;
   constructor(downscaleFactor: number) {
     super();
@@ -114,7 +160,12 @@ export class PixelUnshuffle extends Module {
 
 /** Interleaves groups of channels. */
 export class ChannelShuffle extends Module {
-  static readonly constants: readonly string[] = ["groups"];
+  static readonly torchscript: ModuleScript = callScript(
+    "channelshuffle.ChannelShuffle",
+    "input: Tensor",
+    "F.channel_shuffle(input, self.groups)",
+    { constants: ["groups"], attributes: { groups: "int" } },
+  );
   readonly groups: number;
   constructor(groups: number) {
     super();

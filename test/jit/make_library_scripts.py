@@ -4,12 +4,15 @@ Run with PyTorch 2.13: python test/jit/make_library_scripts.py
 Writes test/jit/library/functionals.json and modules.json, which library_scripts.test.ts compares with.
 """
 import importlib.util
+import io
 import json
+import multiprocessing
 import os
 import re
 import sys
 import tempfile
 import warnings
+import zipfile
 
 import torch
 
@@ -57,6 +60,55 @@ def functionals():
     return {"torch": torch.__version__, "cases": cases, "functions": functions}
 
 
+def archived(module):
+    """The code that an archive of the module holds, by file."""
+    buffer = io.BytesIO()
+    torch.jit.save(module, buffer)
+    with zipfile.ZipFile(buffer) as archive:
+        code = {n.split("/code/", 1)[1]: archive.read(n).decode() for n in archive.namelist() if n.endswith(".py")}
+    return dict(sorted(code.items()))
+
+
+def modules():
+    """Each module in a process of its own: names start anew."""
+    from modules import CASES
+
+    cases = {}
+    fork = multiprocessing.get_context("fork")
+    for name in CASES:
+        reader, writer = multiprocessing.Pipe(duplex=False)
+        process = fork.Process(target=one_module, args=(name, writer))
+        process.start()
+        cases[name] = reader.recv()
+        process.join()
+        if "error" in cases[name]:
+            print(name, "cannot be compiled:", cases[name]["error"], file=sys.stderr)
+    # the same files again and again: each text once
+    texts = sorted({text for case in cases.values() for text in case.get("code", {}).values()})
+    number = {text: i for i, text in enumerate(texts)}
+    for case in cases.values():
+        if "code" in case:
+            case["code"] = {name: number[text] for name, text in case["code"].items()}
+    return {"torch": torch.__version__, "texts": texts, "cases": cases}
+
+
+def one_module(name, writer):
+    from modules import CASES
+
+    torch.manual_seed(0)
+    try:
+        module = torch.jit.script(CASES[name]())
+        found = {"graphs": {m: strip(module._c._get_method(m).graph) for m in sorted(module._c._method_names())}}
+    except Exception as error:
+        writer.send({"error": str(error).strip().splitlines()[0]})
+        return
+    try:
+        found["code"] = archived(module)
+    except Exception as error:
+        print(name, "cannot be saved:", str(error).strip().splitlines()[0], file=sys.stderr)
+    writer.send(found)
+
+
 def write(name, data):
     with open(os.path.join(HERE, "library", name), "w") as out:
         json.dump(data, out, indent=1)
@@ -65,4 +117,6 @@ def write(name, data):
 
 if __name__ == "__main__":
     with torch.no_grad():
+        # first, while nothing is compiled yet
+        write("modules.json", modules())
         write("functionals.json", functionals())
