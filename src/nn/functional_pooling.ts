@@ -220,3 +220,44 @@ export const adaptive_max_pool2d = (input: Tensor, outputSize: AdaptiveSize): Te
 /** Maxima over as many windows of (N, C, D, H, W) as asked for. */
 export const adaptive_max_pool3d = (input: Tensor, outputSize: AdaptiveSize): Tensor =>
   adaptive_max_pool3d_with_indices(input, outputSize)[0];
+
+/** Options of fractional max pooling: one of the sizes or ratios of the output. */
+export interface FractionalPoolFunctionOptions {
+  readonly outputSize?: Size | null;
+  readonly outputRatio?: Size | null;
+  /** Where the windows lie; drawn where left out. */
+  readonly randomSamples?: Tensor | null;
+}
+
+const fractionalMaxPool =
+  (n: 2 | 3) =>
+  (input: Tensor, kernelSize: Size, options: FractionalPoolFunctionOptions = {}): [values: Tensor, indices: Tensor] => {
+    const { outputSize = null, outputRatio = null } = options;
+    if (outputSize === null && outputRatio === null)
+      throw new OperatorError(`fractional_max_pool${n}d requires specifying either an output_size or an output_ratio`);
+    const spatial = input.sizes.slice(-n);
+    const ratios = outputRatio === null ? [] : repeatSize(outputRatio, n);
+    const size =
+      outputSize === null ? spatial.map((extent, d) => Math.trunc(extent * ratios[d]!)) : repeatSize(outputSize, n);
+    const batch = input.ndim === n + 1 ? 1 : input.sizes[0]!;
+    const samples =
+      options.randomSamples ?? aten("rand", [batch, input.sizes[input.ndim - n - 1]!, n], { dtype: input.dtype });
+    return atenMany(`fractional_max_pool${n}d`, input, repeatSize(kernelSize, n), size, samples) as [Tensor, Tensor];
+  };
+
+/** Maxima over windows of (N, C, H, W) at random places, and where they are. */
+export const fractional_max_pool2d_with_indices = fractionalMaxPool(2);
+/** Maxima over windows of (N, C, D, H, W) at random places, and where they are. */
+export const fractional_max_pool3d_with_indices = fractionalMaxPool(3);
+/** Maxima over windows of (N, C, H, W) at random places. */
+export const fractional_max_pool2d = (
+  input: Tensor,
+  kernelSize: Size,
+  options: FractionalPoolFunctionOptions = {},
+): Tensor => fractional_max_pool2d_with_indices(input, kernelSize, options)[0];
+/** Maxima over windows of (N, C, D, H, W) at random places. */
+export const fractional_max_pool3d = (
+  input: Tensor,
+  kernelSize: Size,
+  options: FractionalPoolFunctionOptions = {},
+): Tensor => fractional_max_pool3d_with_indices(input, kernelSize, options)[0];

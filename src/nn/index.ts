@@ -10,6 +10,7 @@ export * from "./conv.ts";
 export { deepcopy } from "./copy.ts";
 export * from "./dropout.ts";
 export * from "./embedding.ts";
+export * from "./fractional_pooling.ts";
 export * from "./linear.ts";
 export * from "./loss.ts";
 export { Module, type MembersOptions } from "./module.ts";

@@ -63,7 +63,7 @@ export class SmoothL1Loss extends Loss {
     "loss.SmoothL1Loss",
     "input: Tensor, target: Tensor",
     "F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)",
-    { constants: ["reduction"], attributes: { reduction: "str" } },
+    { constants: ["reduction"], attributes: { reduction: "str", beta: "float" } },
   );
   readonly beta: number;
   constructor(options: ReductionOptions & { readonly beta?: number } = {}) {
@@ -81,7 +81,7 @@ export class HuberLoss extends Loss {
     "loss.HuberLoss",
     "input: Tensor, target: Tensor",
     "F.huber_loss(input, target, reduction=self.reduction, delta=self.delta)",
-    { constants: ["reduction", "delta"], attributes: { reduction: "str" } },
+    { constants: ["reduction", "delta"], attributes: { reduction: "str", delta: "float" } },
   );
   readonly delta: number;
   constructor(options: ReductionOptions & { readonly delta?: number } = {}) {

@@ -184,7 +184,7 @@ export class ConstantPad1d extends ConstantPadNd {
   static readonly torchscript: ModuleScript = moduleScript(
     "padding.ConstantPad1d",
     "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'constant', self.value)\n",
-    { constants: ["padding", "value"], attributes: {} },
+    { constants: ["padding", "value"], attributes: { value: "float" } },
   );
   constructor(padding: Size, value: number) {
     super(repeatSize(padding, 2), value);
@@ -196,7 +196,7 @@ export class ZeroPad1d extends ConstantPad1d {
   static override readonly torchscript: ModuleScript = moduleScript(
     "padding.ZeroPad1d",
     "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'constant', self.value)\n",
-    { constants: ["padding", "value"], attributes: {} },
+    { constants: ["padding", "value"], attributes: { value: "float" } },
   );
   constructor(padding: Size) {
     super(padding, 0);
@@ -211,7 +211,7 @@ export class ConstantPad2d extends ConstantPadNd {
   static readonly torchscript: ModuleScript = moduleScript(
     "padding.ConstantPad2d",
     "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'constant', self.value)\n",
-    { constants: ["padding", "value"], attributes: {} },
+    { constants: ["padding", "value"], attributes: { value: "float" } },
   );
   constructor(padding: Size, value: number) {
     super(repeatSize(padding, 4), value);
@@ -223,7 +223,7 @@ export class ZeroPad2d extends ConstantPad2d {
   static override readonly torchscript: ModuleScript = moduleScript(
     "padding.ZeroPad2d",
     "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'constant', self.value)\n",
-    { constants: ["padding", "value"], attributes: {} },
+    { constants: ["padding", "value"], attributes: { value: "float" } },
   );
   constructor(padding: Size) {
     super(padding, 0);
@@ -238,7 +238,7 @@ export class ConstantPad3d extends ConstantPadNd {
   static readonly torchscript: ModuleScript = moduleScript(
     "padding.ConstantPad3d",
     "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'constant', self.value)\n",
-    { constants: ["padding", "value"], attributes: {} },
+    { constants: ["padding", "value"], attributes: { value: "float" } },
   );
   constructor(padding: Size, value: number) {
     super(repeatSize(padding, 6), value);
@@ -250,7 +250,7 @@ export class ZeroPad3d extends ConstantPad3d {
   static override readonly torchscript: ModuleScript = moduleScript(
     "padding.ZeroPad3d",
     "def forward(self, input: Tensor) -> Tensor:\n    return F.pad(input, self.padding, 'constant', self.value)\n",
-    { constants: ["padding", "value"], attributes: {} },
+    { constants: ["padding", "value"], attributes: { value: "float" } },
   );
   constructor(padding: Size) {
     super(padding, 0);

@@ -54,11 +54,22 @@ export abstract class RNNBase extends Module {
   readonly dropout: number;
   readonly bidirectional: boolean;
   readonly proj_size: number;
-  readonly _flat_weights_names: readonly string[];
-  readonly _all_weights: readonly (readonly string[])[];
+  declare readonly _flat_weights_names: readonly string[];
+  declare readonly _all_weights: readonly (readonly string[])[];
 
-  protected constructor(mode: RecurrentMode, inputSize: number, hiddenSize: number, options: LSTMOptions) {
+  /** `leading`: what PyTorch sets before all else; archives list attributes in the order in which they were set. */
+  protected constructor(
+    mode: RecurrentMode,
+    inputSize: number,
+    hiddenSize: number,
+    options: LSTMOptions,
+    leading?: Readonly<Record<string, unknown>>,
+  ) {
     super();
+    if (leading) {
+      Reflect.deleteProperty(this, "training");
+      Object.assign(this, leading, { training: true });
+    }
     const {
       numLayers = 1,
       bias = true,
@@ -223,7 +234,13 @@ export class RNN extends RNNBase {
     const { nonlinearity = "tanh" } = options;
     if (nonlinearity !== "tanh" && nonlinearity !== "relu")
       throw new OperatorError(`Unknown nonlinearity '${String(nonlinearity)}'. Select from 'tanh' or 'relu'.`);
-    super(nonlinearity === "tanh" ? "RNN_TANH" : "RNN_RELU", inputSize, hiddenSize, { ...options, projSize: 0 });
+    super(
+      nonlinearity === "tanh" ? "RNN_TANH" : "RNN_RELU",
+      inputSize,
+      hiddenSize,
+      { ...options, projSize: 0 },
+      { nonlinearity },
+    );
     this.nonlinearity = nonlinearity;
   }
   forward(input: Tensor, hx: Tensor | null = null): [output: Tensor, state: Tensor] {

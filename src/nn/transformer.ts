@@ -1,8 +1,10 @@
 /** @file Attention and transformers. Upstream: torch/nn/modules/activation.py MultiheadAttention, torch/nn/modules/transformer.py. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
+import { emitWarning } from "../base/sinks.ts";
 import { toNumbers } from "../tensor/data.ts";
 import type { DType } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { GELU, ReLU } from "./activation.ts";
 import { aten, emptyParameter, float, type FactoryOptions } from "./aten.ts";
 import { ModuleList } from "./containers.ts";
 import { deepcopy } from "./copy.ts";
@@ -14,6 +16,15 @@ import { Linear, NonDynamicallyQuantizableLinear } from "./linear.ts";
 import { Module } from "./module.ts";
 import { LayerNorm } from "./normalization.ts";
 import type { Parameter } from "./parameter.ts";
+import type { ModuleScript } from "./module_script.ts";
+import {
+  ATTENTION_SCRIPT,
+  DECODER_LAYER_SCRIPT,
+  DECODER_SCRIPT,
+  ENCODER_LAYER_SCRIPT,
+  ENCODER_SCRIPT,
+  TRANSFORMER_SCRIPT,
+} from "./scripts/transformer_modules.ts";
 
 /** Options of MultiheadAttention. */
 export interface MultiheadAttentionOptions extends FactoryOptions {
@@ -31,7 +42,7 @@ export interface MultiheadAttentionOptions extends FactoryOptions {
 
 /** Attention of several heads. */
 export class MultiheadAttention extends Module {
-  static readonly constants: readonly string[] = ["batch_first"];
+  static readonly torchscript: ModuleScript = ATTENTION_SCRIPT;
   readonly embed_dim: number;
   readonly kdim: number;
   readonly vdim: number;
@@ -167,7 +178,7 @@ export interface TransformerLayerOptions extends FactoryOptions {
 
 /** Self-attention and feed-forward. */
 export class TransformerEncoderLayer extends Module {
-  static readonly constants: readonly string[] = ["norm_first"];
+  static readonly torchscript: ModuleScript = ENCODER_LAYER_SCRIPT;
   self_attn: MultiheadAttention;
   linear1: Linear;
   dropout: Dropout;
@@ -177,6 +188,8 @@ export class TransformerEncoderLayer extends Module {
   norm2: LayerNorm;
   dropout1: Dropout;
   dropout2: Dropout;
+  /** Which activation the fused operator would use: 1 is relu, 2 is gelu, 0 any other. */
+  readonly activation_relu_or_gelu: number;
   // in PyTorch an activation that is a module is one of the children
   activation: (input: Tensor) => Tensor;
 
@@ -193,7 +206,11 @@ export class TransformerEncoderLayer extends Module {
     this.norm2 = new LayerNorm(dModel, { ...factory, eps });
     this.dropout1 = new Dropout(dropout);
     this.dropout2 = new Dropout(dropout);
-    this.activation = activationOf(options.activation ?? "relu");
+    const activation = activationOf(options.activation ?? "relu");
+    const isKind = (fn: unknown, kind: typeof ReLU | typeof GELU): boolean =>
+      activation === fn || (activation as unknown) instanceof kind;
+    this.activation_relu_or_gelu = isKind(relu, ReLU) ? 1 : isKind(gelu, GELU) ? 2 : 0;
+    this.activation = activation;
   }
 
   forward(
@@ -221,7 +238,7 @@ export class TransformerEncoderLayer extends Module {
 
 /** Self-attention, attention to a memory, and feed-forward. */
 export class TransformerDecoderLayer extends Module {
-  static readonly constants: readonly string[] = ["norm_first"];
+  static readonly torchscript: ModuleScript = DECODER_LAYER_SCRIPT;
   self_attn: MultiheadAttention;
   multihead_attn: MultiheadAttention;
   linear1: Linear;
@@ -300,18 +317,53 @@ function isCausalMask(
   return mask.sizes.join() === causal.sizes.join() && toNumbers(aten("all", aten("eq", mask, causal)))[0] !== 0;
 }
 
+/** Options of TransformerEncoder. They decide what scripts of it do in PyTorch; nothing here is nested. */
+export interface TransformerEncoderOptions {
+  readonly enableNestedTensor?: boolean;
+  readonly maskCheck?: boolean;
+}
+
+/** What keeps PyTorch from running a stack of the layer on nested tensors. */
+function whyNotNested(layer: TransformerEncoderLayer): string | undefined {
+  if (!(layer instanceof TransformerEncoderLayer)) return " was not TransformerEncoderLayer";
+  const { self_attn: attention } = layer;
+  if (layer.norm_first) return ".norm_first was True";
+  if (!attention.batch_first)
+    return ".self_attn.batch_first was not True(use batch_first for better inference performance)";
+  if (!attention._qkv_same_embed_dim) return ".self_attn._qkv_same_embed_dim was not True";
+  if (attention.in_proj_bias === null) return ".self_attn was passed bias=False";
+  if (layer.activation_relu_or_gelu === 0) return ".activation_relu_or_gelu was not True";
+  if (layer.norm1.eps !== layer.norm2.eps) return ".norm1.eps was not equal to encoder_layer.norm2.eps";
+  return attention.num_heads % 2 === 1 ? ".self_attn.num_heads is odd" : undefined;
+}
+
 /** A stack of encoder layers. */
 export class TransformerEncoder extends Module {
-  static readonly constants: readonly string[] = ["norm"];
+  static readonly torchscript: ModuleScript = ENCODER_SCRIPT;
   layers: ModuleList<TransformerEncoderLayer>;
   readonly num_layers: number;
   norm: LayerNorm | null;
+  readonly enable_nested_tensor: boolean;
+  readonly use_nested_tensor: boolean;
+  readonly mask_check: boolean;
 
-  constructor(layer: TransformerEncoderLayer, numLayers: number, norm: LayerNorm | null = null) {
+  constructor(
+    layer: TransformerEncoderLayer,
+    numLayers: number,
+    norm: LayerNorm | null = null,
+    options: TransformerEncoderOptions = {},
+  ) {
     super();
     this.layers = clones(layer, numLayers);
     this.num_layers = numLayers;
     this.norm = norm;
+    this.enable_nested_tensor = options.enableNestedTensor ?? true;
+    const reason = whyNotNested(layer);
+    this.use_nested_tensor = this.enable_nested_tensor && reason === undefined;
+    this.mask_check = options.maskCheck ?? true;
+    if (this.enable_nested_tensor && reason !== undefined) {
+      emitWarning(`enable_nested_tensor is True, but self.use_nested_tensor is False because encoder_layer${reason}`);
+    }
   }
 
   forward(
@@ -334,7 +386,7 @@ export class TransformerEncoder extends Module {
 
 /** A stack of decoder layers. */
 export class TransformerDecoder extends Module {
-  static readonly constants: readonly string[] = ["norm"];
+  static readonly torchscript: ModuleScript = DECODER_SCRIPT;
   layers: ModuleList<TransformerDecoderLayer>;
   readonly num_layers: number;
   norm: LayerNorm | null;
@@ -383,6 +435,7 @@ export interface TransformerOptions extends TransformerLayerOptions {
 
 /** Encoder and decoder. */
 export class Transformer extends Module {
+  static readonly torchscript: ModuleScript = TRANSFORMER_SCRIPT;
   encoder: TransformerEncoder;
   decoder: TransformerDecoder;
   readonly d_model: number;

@@ -31,6 +31,7 @@ export class Upsample extends Module {
       constants: ["size", "scale_factor", "mode", "align_corners", "name", "recompute_scale_factor"],
       attributes: {
         name: "str",
+        scale_factor: "List[float]",
         mode: "str",
         align_corners: "Optional[bool]",
         recompute_scale_factor: "Optional[bool]",
@@ -84,6 +85,7 @@ export class UpsamplingNearest2d extends Upsample {
       constants: ["size", "scale_factor", "mode", "align_corners", "name", "recompute_scale_factor"],
       attributes: {
         name: "str",
+        scale_factor: "List[float]",
         mode: "str",
         align_corners: "Optional[bool]",
         recompute_scale_factor: "Optional[bool]",
@@ -105,6 +107,7 @@ export class UpsamplingBilinear2d extends Upsample {
       constants: ["size", "scale_factor", "mode", "align_corners", "name", "recompute_scale_factor"],
       attributes: {
         name: "str",
+        scale_factor: "List[float]",
         mode: "str",
         align_corners: "Optional[bool]",
         recompute_scale_factor: "Optional[bool]",

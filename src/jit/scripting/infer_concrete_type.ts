@@ -94,7 +94,9 @@ function constantOf(name: string, value: unknown, declared: Type | undefined, ow
     const items = value.map((item, i) => constantOf(name, item, hints[i] ?? element, owner));
     return { value: items.map((i) => i.value), type: T.tupleOf(items.map((i) => i.type)) };
   }
-  const wanted = declared?.kind === "Optional" && value !== null ? declared.element : declared;
+  // one value may stand for a list of them
+  const wanted =
+    (declared?.kind === "Optional" || declared?.kind === "List") && value !== null ? declared.element : declared;
   // an annotation decides between int and float; for the rest the value speaks
   const found = inferType(value, typeof value === "number" && wanted?.kind === "Float" ? T.FloatT : undefined);
   if (found.type === undefined || !VALID_CONSTANTS.has(found.type.kind)) {

@@ -12,6 +12,8 @@ import { BuiltinFunction, SpecialFormValue, type SugaredValue } from "../../fron
 import { parsePythonDefinitions } from "../../frontend/python_syntax.ts";
 import type { Resolver } from "../../frontend/resolver.ts";
 import { ScriptFunction } from "../../ir/function.ts";
+import * as functional from "../../nn/functional.ts";
+import * as init from "../../nn/init.ts";
 import { FUNCTION_SCRIPTS } from "../../nn/scripts/index.ts";
 import type { FunctionScripts } from "../../nn/scripts/script_text.ts";
 import { finishEmission } from "../../passes/pipeline.ts";
@@ -251,7 +253,7 @@ const MODULES = new Set([
   ...Object.keys(OPERATOR_MODULES),
   ...["torch.nn", NN, "torch.nn._reduction", "torch.nn.utils", "torch.nn.utils.rnn", "torch.jit", "torch.jit._trace"],
   ...["torch.backends", "torch.backends.cudnn", "torch.backends.mha", "torch.autograd", "torch.sparse"],
-  ...["torch.nested", "torch.ops", "torch.utils", "torch.utils.backend_registration", "warnings"],
+  ...["torch.nested", "torch.compiler", "torch.ops", "torch.utils", "torch.utils.backend_registration", "warnings"],
 ]);
 
 /** Functions that PyTorch cannot compile either, with its reasons. */
@@ -303,10 +305,10 @@ export function libraryValue(given: string): SugaredValue | undefined {
   return prefix !== undefined && isOperator(prefix + name) ? op(prefix + name) : undefined;
 }
 
-/** Names that library texts see without a module, whichever module they are written in. */
+/** What the library texts of a Python module see: its own names, those of Python, and helpers that many modules import. */
 function resolverOf(module: string): Resolver {
   return {
-    resolveValue: (name) => libraryValue(`${module}.${name}`) ?? libraryValue(name),
+    resolveValue: (name) => libraryValue(`${module}.${name}`) ?? libraryValue(name) ?? libraryValue(`${NN}.${name}`),
     resolveType: libraryType,
   };
 }
@@ -314,8 +316,41 @@ function resolverOf(module: string): Resolver {
 /** The type that a library name means in an annotation. */
 export function libraryType(name: string): Type | undefined {
   // sizes are plain numbers here
-  return name === "torch.SymInt" ? T.IntT : undefined;
+  if (name === "torch.SymInt") return T.IntT;
+  return name === "PackedSequence" || name === "torch.nn.utils.rnn.PackedSequence" ? packedSequence() : undefined;
 }
 
-/** What the texts of library classes see: the names of `torch.nn.modules`. */
-export const libraryResolver: Resolver = resolverOf(NN);
+const PACKED = Symbol("PackedSequence");
+/** The type of packed sequences: a named tuple of the unit. */
+function packedSequence(): Type {
+  return unitStore(PACKED, () => {
+    const optional = T.optionalOf(T.TensorT);
+    const type: T.TupleType = {
+      kind: "Tuple",
+      name: qualifiedNameOf("torch.nn.utils.rnn.PackedSequence"),
+      elements: [T.TensorT, T.TensorT, optional, optional],
+      fieldNames: ["data", "batch_sizes", "sorted_indices", "unsorted_indices"],
+    };
+    pythonCu().registerType(type);
+    return type;
+  });
+}
+
+/** What the texts of a library class see, by the class's dotted name. */
+export function libraryResolverOf(className: string): Resolver {
+  return resolverOf(className.slice(0, className.lastIndexOf(".")));
+}
+
+/** What a user's text sees of the library: `torch`, `nn`, `F`, `math`, `warnings`. */
+export const libraryResolver: Resolver = { resolveValue: libraryValue, resolveType: libraryType };
+
+let functionNames: ReadonlyMap<unknown, string> | undefined;
+/** What a function of `nn.functional` or `nn.init` means in a script; undefined for any other. */
+export function libraryFunctionValue(fn: unknown): SugaredValue | undefined {
+  functionNames ??= new Map<unknown, string>([
+    ...Object.entries(functional).map(([name, value]): [unknown, string] => [value, `${NN}.${name}`]),
+    ...Object.entries(init).map(([name, value]): [unknown, string] => [value, `torch.nn.init.${name}`]),
+  ]);
+  const name = functionNames.get(fn);
+  return name === undefined ? undefined : libraryValue(name);
+}

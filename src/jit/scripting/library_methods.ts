@@ -3,7 +3,7 @@ import { Source } from "../../base/source_range.ts";
 import type { Def } from "../../frontend/ast.ts";
 import { parsePythonDefinitions } from "../../frontend/python_syntax.ts";
 import type { ModuleScript } from "../../nn/module_script.ts";
-import { libraryResolver } from "./library.ts";
+import { libraryFunctionValue, libraryResolverOf } from "./library.ts";
 import type { MethodSource } from "./method_source.ts";
 import { baseClasses, ownScript } from "./module_class.ts";
 
@@ -32,10 +32,11 @@ export const libraryMethods: MethodSource = {
       }
       if (script.ignored?.includes(name)) return "ignored";
       const def = definitionsOf(script).get(name);
-      if (def) return { def, resolver: libraryResolver };
+      if (def) return { def, resolver: libraryResolverOf(script.name) };
     }
     return undefined;
   },
+  functionValue: (value) => libraryFunctionValue(value),
   overloads(cls) {
     for (const base of baseClasses(cls)) {
       const overloads = ownScript(base)?.overloads;

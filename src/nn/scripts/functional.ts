@@ -14,6 +14,17 @@ def is_tracing():
 `,
   },
   {
+    module: "torch.compiler",
+    source: `
+def is_compiling() -> bool:
+    """Never, in a script."""
+    if torch.jit.is_scripting():
+        return False
+    else:
+        pass
+`,
+  },
+  {
     module: "torch.backends.mha",
     source: `
 def get_fastpath_enabled() -> bool:

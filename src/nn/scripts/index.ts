@@ -7,6 +7,7 @@ import { LOSS_SCRIPTS, REDUCTION_SCRIPTS } from "./loss.ts";
 import { NORMALIZATION_SCRIPTS } from "./normalization.ts";
 import { POOLING_SCRIPTS } from "./pooling.ts";
 import type { FunctionScripts } from "./script_text.ts";
+import { TRANSFORMER_FUNCTIONS } from "./transformer_modules.ts";
 import { VISION_SCRIPTS } from "./vision.ts";
 
 /** Texts of the functions that PyTorch writes in Python. */
@@ -22,4 +23,5 @@ export const FUNCTION_SCRIPTS: readonly FunctionScripts[] = [
   TORCH_SCRIPTS,
   INIT_SCRIPTS,
   ...STATE_SCRIPTS,
+  ...TRANSFORMER_FUNCTIONS,
 ];
