@@ -2,16 +2,42 @@
 import "./ops/index.ts";
 import { CompilationUnit } from "./jit/compilation_unit.ts";
 import { load, loadAsync } from "./jit/load.ts";
+import {
+  annotate,
+  assert,
+  exportMethod,
+  ignore,
+  isScripting,
+  isinstance,
+  mod,
+  script,
+  toFloat,
+  toInt,
+  unused,
+} from "./jit/script.ts";
 import { installExecutionGraph } from "./jit/execution.ts";
-import { trace, traceModule } from "./jit/trace.ts";
-import { isTracing } from "./jit/tracing/tracer.ts";
 import { installTensorMethods } from "./torch/tensor_methods.ts";
 
 installTensorMethods();
 installExecutionGraph();
 
-/** Loading and saving of TorchScript archives. Mirrors `torch.jit`. */
-export const jit = { load, loadAsync, CompilationUnit, trace, traceModule, isTracing };
+/** Compiling, loading and saving of TorchScript. Mirrors `torch.jit`. */
+export const jit = {
+  load,
+  loadAsync,
+  CompilationUnit,
+  script,
+  annotate,
+  assert,
+  export: exportMethod,
+  float: toFloat,
+  ignore,
+  int: toInt,
+  isScripting,
+  isinstance,
+  mod,
+  unused,
+};
 
 export { type ExecutionTier, setExecutionTier } from "./interpreter/tier.ts";
 export * as nn from "./nn/index.ts";
@@ -38,8 +64,7 @@ export { Generator } from "./tensor/generator.ts";
 export { ScriptModule, type ScriptMethod } from "./jit/script_module.ts";
 export { type LoadInput, type LoadOptions } from "./jit/load.ts";
 export { CompilationUnit, type CompiledFunction } from "./jit/compilation_unit.ts";
-export { type TraceOptions, type TraceableFunction } from "./jit/trace.ts";
-export { TracingCheckError } from "./jit/tracing/check_trace.ts";
+export { type ScriptOptions, type ScriptedFunction, type float, type int } from "./jit/script.ts";
 export { type SaveOptions } from "./jit/save.ts";
 export { type Platform, type SourcePosition, type SourceText, setPlatform } from "./jit/platform.ts";
 export * from "./archive/index.ts";

@@ -231,6 +231,8 @@ function simple<K extends SimpleKind>(kind: K): { readonly kind: K } {
 
 /** The singletons. */
 export const TensorT: TensorType = simple("Tensor");
+/** The type of parameters without annotation: a Tensor like any other, but another object, as in PyTorch, which numbers values by it. */
+export const InferredTensorT: TensorType = simple("Tensor");
 export const IntT = simple("Int");
 export const FloatT = simple("Float");
 export const ComplexT = simple("Complex");

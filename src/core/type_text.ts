@@ -1,5 +1,5 @@
 /** @file The text of types: in graphs, in annotations, in messages. Upstream: aten/src/ATen/core/type.cpp. Spec: spec/types.md. */
-import { SIMPLE, type Type, type TensorDetail } from "./type_kinds.ts";
+import { InferredTensorT, SIMPLE, type Type, type TensorDetail } from "./type_kinds.ts";
 
 /** Text as in graphs and messages: `int[]`, `Dict(str, Tensor)`, `Tensor?`. Mirrors `Type::str()`. */
 export function typeStr(type: Type): string {
@@ -113,6 +113,7 @@ export function annotationStr(type: Type, printer?: TypePrinter): string {
 
 /** Text in error messages. Mirrors `Type::repr_str()`. */
 export function typeReprStr(type: Type): string {
+  if (type === InferredTensorT) return "Tensor (inferred)";
   if (type.kind === "Tensor" && type.detail) return "Tensor";
   if (type.kind === "Optional" || type.kind === "Union" || type.kind === "List" || type.kind === "Dict")
     return annotationStr(type);

@@ -268,7 +268,7 @@ export class ScriptTypeParser {
     let next = 0;
     return params.map((param) => {
       const broadcast = param.type && this.parseBroadcastList(param.type);
-      const type = broadcast?.type ?? (param.type ? this.parseTypeFromExpr(param.type) : T.TensorT);
+      const type = broadcast?.type ?? (param.type ? this.parseTypeFromExpr(param.type) : T.InferredTensorT);
       return argument(param.name.name, type, {
         kwargOnly: param.kwargOnly,
         ...(broadcast ? { fixedLength: broadcast.length } : {}),

@@ -16,6 +16,7 @@ import type { Expr } from "../ast.ts";
 import { emitArguments, emitDeferred, emitKeywords } from "./calls.ts";
 import { emitDictCall, emitListCall } from "./constructors.ts";
 import { bracketRange, type EmitContext } from "./emit_context.ts";
+import { FormValue } from "./form_value.ts";
 import { IterableTree, RangeValue } from "./iterables.ts";
 import { MAX_TRIP_COUNT } from "./loops.ts";
 import { toValues } from "./named_value.ts";
@@ -228,6 +229,7 @@ export function emitSpecialForm(
   tree: Apply,
   hint: Type | undefined,
 ): SugaredValue {
+  if (value instanceof FormValue) return value.emit(e, tree, hint);
   const form = FORMS.get(value.form);
   if (!form) throw new ScriptError(`unknown special form: ${value.form}`, tree.range);
   return form(e, tree, hint);

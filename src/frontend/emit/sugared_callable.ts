@@ -3,7 +3,7 @@ import { ScriptError, internalAssert } from "../../base/errors.ts";
 import type { SourceRange } from "../../base/source_range.ts";
 import { enumValue } from "../../core/ivalue.ts";
 import type { FunctionSchema } from "../../core/schema.ts";
-import { argument } from "../../core/schema.ts";
+import { argument, type Argument } from "../../core/schema.ts";
 import * as T from "../../core/type.ts";
 import type { ClassType, EnumType, TupleType, Type } from "../../core/type.ts";
 import { createObject, createTuple, insertFunctionCall, insertMethodCall } from "../../ir/build_nodes.ts";
@@ -57,6 +57,10 @@ export class FunctionValue extends SugaredValue {
   kind(): string {
     return "function";
   }
+  override formals(range: SourceRange): readonly Argument[] {
+    defineCallee(this.callee, "function", range);
+    return this.callee.schema.args;
+  }
   override call(
     range: SourceRange,
     fn: ScriptFunction,
@@ -98,6 +102,10 @@ export class MethodValue extends SugaredValue {
   }
   kind(): string {
     return "method";
+  }
+  override formals(range: SourceRange): readonly Argument[] | undefined {
+    const [only, ...others] = this.names;
+    return only === undefined || others.length > 0 ? undefined : this.schema(only, range).args.slice(1);
   }
   private schema(name: string, range: SourceRange): FunctionSchema {
     const { type } = this.self;

@@ -2,6 +2,7 @@
 import { ScriptError } from "../../base/errors.ts";
 import type { SourceRange } from "../../base/source_range.ts";
 import { schemasFor } from "../../core/operator_registry.ts";
+import type { Argument } from "../../core/schema.ts";
 import * as T from "../../core/type.ts";
 import type { Type } from "../../core/type.ts";
 import {
@@ -58,6 +59,10 @@ export abstract class SugaredValue {
     _binders: number,
   ): SugaredValue {
     throw new ScriptError(`cannot call a ${this.kind()}`, range);
+  }
+  /** The parameters of a call, where they are known before it: without `self`. */
+  formals(_range: SourceRange, _fn: ScriptFunction): readonly Argument[] | undefined {
+    return undefined;
   }
   /** What a loop over it runs over. */
   iter(range: SourceRange, _fn: ScriptFunction): SugaredValue {

@@ -5,7 +5,6 @@ import { ScriptObject } from "../../core/ivalue.ts";
 import { typeStr } from "../../core/type.ts";
 import { fromUser } from "../../interpreter/convert.ts";
 import type { Module } from "../../nn/module.ts";
-import { holdTensors } from "../../saver/reference_counts.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { pythonCu } from "../python_cu.ts";
 import { saver } from "../save.ts";
@@ -70,11 +69,8 @@ function slotValue(concrete: ConcreteModuleType, name: string, value: unknown): 
 /** The object of a module, with its slots filled but for submodules. */
 function createObject(parts: ModuleParts, concrete: ConcreteModuleType): ScriptObject {
   const object = new ScriptObject(concrete.classType, new Array<unknown>(concrete.classType.attributes.length));
-  for (const name of concrete.attributes.keys()) {
-    const value = slotValue(concrete, name, attributeValue(parts, name));
-    holdTensors(value);
-    object.setAttr(name, value);
-  }
+  for (const name of concrete.attributes.keys())
+    object.setAttr(name, slotValue(concrete, name, attributeValue(parts, name)));
   setConcreteType(object, concrete);
   return object;
 }

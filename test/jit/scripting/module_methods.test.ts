@@ -75,10 +75,7 @@ test.each(Object.entries(cases))("%s", (_name, expected) => {
       thrown = error;
     }
     expect(thrown).toBeInstanceOf(ScriptError);
-    expect((thrown as ScriptError).message.trim().split(":\n  File")[0]).toBe(
-      // here a Tensor is a Tensor, annotated or not
-      expected.error.replace(" (inferred)", ""),
-    );
+    expect((thrown as ScriptError).message.trim().split(":\n  File")[0]).toBe(expected.error);
     return;
   }
   const scripted = scriptModule(module);
