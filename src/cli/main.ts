@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** @file `tsarchive COMMAND`: the command line. Upstream: none. Spec: docs/cli.md. */
+import * as nodeModule from "node:module";
 import { Command, CommanderError } from "commander";
 import { TorchScriptError } from "../base/errors.ts";
 import { EXIT, UsageError, type CliCommand } from "./command.ts";
@@ -30,6 +31,9 @@ function exitCodeOf(error: unknown): number {
   }
   throw error;
 }
+
+// Node 22 keeps what it has compiled for the next start
+(nodeModule as { enableCompileCache?: () => unknown }).enableCompileCache?.();
 
 const program = new Command("tsarchive")
   .description("Open, run, inspect and check TorchScript archives, without Python")

@@ -22,8 +22,8 @@ const MAX_FRAMES = 200;
 const FRAME =
   /^\s*at (?:async )?(?:(.*?) \()?(?:.*? at )?((?:file:\/\/|[a-z]+:\/\/|\/|[A-Za-z]:[\\/]).*?):(\d+):(\d+)\)?$/;
 
-/** Folder of this library's own code, with the slash at its end. */
-const ROOT = pathOf(import.meta.url).replace(/jit\/[^/]*$/, "");
+/** Folder of this library's own code, with the slash at its end; in bundles this file has become part of one that lies in it. */
+const ROOT = pathOf(import.meta.url).replace(/(?:jit\/)?[^/]*$/, "");
 
 /** A file URL as a path; other names as they are. */
 function pathOf(file: string): string {

@@ -1,0 +1,70 @@
+/** @file The bundles that package.json points at: complete, in working order, with names that people see. Made by `npm run build`. */
+import { execFileSync } from "node:child_process";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import * as source from "../../src/node/index.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+
+/** Whether the bundles are there and no source is newer: tests may run without a build before them. */
+function isBuilt(): boolean {
+  const made = statSync(join(ROOT, "dist/bundle/node/index.js"), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return readdirSync(join(ROOT, "src"), { recursive: true, withFileTypes: true }).every(
+    (entry) => !entry.isFile() || statSync(join(entry.parentPath, entry.name)).mtimeMs <= made,
+  );
+}
+const built = isBuilt();
+
+/** Runs a module in a process of its own and parses what it prints. */
+function run(code: string): unknown {
+  return JSON.parse(
+    execFileSync(process.execPath, ["--input-type=module", "-e", code], { cwd: ROOT, encoding: "utf8" }),
+  );
+}
+
+test.runIf(built)('import "tsarchive" gives the names of the source, and they work', () => {
+  const model = join(ROOT, "test/fixtures/models/gru_loop/model.pt");
+  const found = run(`
+    import * as api from "tsarchive";
+    const { jit, nn, torch, Tensor } = api;
+    const model = jit.load(${JSON.stringify(model)});
+    let message = "";
+    try { jit.load("absent.pt"); } catch (error) { message = error.constructor.name; }
+    console.log(JSON.stringify({
+      names: Object.keys(api).sort(),
+      hierarchy: String(model),
+      layer: String(new nn.Linear(2, 3)),
+      sum: torch.ones([2, 3]).sum().item(),
+      message,
+      tensor: Tensor.name,
+    }));
+  `);
+  expect(found).toEqual({
+    names: Object.keys(source).toSorted(),
+    hierarchy: String(source.jit.load(model)),
+    layer: "Linear(in_features=2, out_features=3, bias=True)",
+    sum: 6,
+    message: "ArchiveError",
+    tensor: "Tensor",
+  });
+});
+
+test.runIf(built)("the bundle for browsers imports nothing of Node", () => {
+  expect(
+    run(`
+    import { readdirSync, readFileSync } from "node:fs";
+    const files = readdirSync("dist/browser", { recursive: true }).filter((name) => name.endsWith(".js"));
+    const text = files.map((name) => readFileSync("dist/browser/" + name, "utf8")).join("");
+    const { torch } = await import(process.cwd() + "/dist/browser/index.js");
+    console.log(JSON.stringify([/from\\s*"(node:|[a-z@])/.test(text), torch.ones([4]).sum().item()]));
+  `),
+  ).toEqual([false, 4]);
+});
+
+test.runIf(built)("the command line starts from its bundle", () => {
+  const out = execFileSync(process.execPath, [join(ROOT, "dist/bundle/cli/main.js"), "ops", "--help"], {
+    encoding: "utf8",
+  });
+  expect(out).toContain("Usage: tsarchive ops");
+});
