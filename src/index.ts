@@ -16,6 +16,8 @@ import {
   unused,
 } from "./jit/script.ts";
 import { installExecutionGraph } from "./jit/execution.ts";
+import { trace, traceModule } from "./jit/trace.ts";
+import { isTracing } from "./jit/tracing/tracer.ts";
 import { installTensorMethods } from "./torch/tensor_methods.ts";
 
 installTensorMethods();
@@ -27,6 +29,9 @@ export const jit = {
   loadAsync,
   CompilationUnit,
   script,
+  trace,
+  traceModule,
+  isTracing,
   annotate,
   assert,
   export: exportMethod,
@@ -64,6 +69,8 @@ export { Generator } from "./tensor/generator.ts";
 export { ScriptModule, type ScriptMethod } from "./jit/script_module.ts";
 export { type LoadInput, type LoadOptions } from "./jit/load.ts";
 export { CompilationUnit, type CompiledFunction } from "./jit/compilation_unit.ts";
+export { type TraceOptions, type TraceableFunction } from "./jit/trace.ts";
+export { TracingCheckError } from "./jit/tracing/check_trace.ts";
 export { type ScriptOptions, type ScriptedFunction, type float, type int } from "./jit/script.ts";
 export { type SaveOptions } from "./jit/save.ts";
 export { type Platform, type SourcePosition, type SourceText, setPlatform } from "./jit/platform.ts";

@@ -1,7 +1,7 @@
 /** @file FunctionSchema: names, types, defaults and aliasing of a function's arguments and returns; its text both ways. Upstream: aten/src/ATen/core/function_schema.h, torch/csrc/jit/frontend/function_schema_parser.cpp. Spec: spec/types.md. */
 import { ScriptError } from "../base/errors.ts";
-import { floatLiteral, quotedString } from "../base/float_text.ts";
-import { Float, boxFloat } from "../tensor/scalar.ts";
+import { complexText, floatLiteral, quotedString } from "../base/float_text.ts";
+import { Complex, Float, boxFloat } from "../tensor/scalar.ts";
 import { annotationStr, isSubtypeOf, setSchemaSubtype, typeStr, typesEqual, type Type, type WhyNot } from "./type.ts";
 import * as T from "./type.ts";
 
@@ -375,18 +375,29 @@ function typeText(arg: Argument): string {
   return `${arg.realType ?? typeStr(inner)}${aliasText(arg.aliasInfo)}${optional ? "?" : ""}`;
 }
 
-function defaultText(value: unknown, arg: Argument, type = arg.type): string {
+/** A default; only a string of its own has quotes, not one in a container. */
+function defaultText(value: unknown, arg: Argument, type = arg.type, inside = false): string {
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
-  if (typeof value === "string") return quotedString(value);
+  if (typeof value === "string") return inside ? value : quotedString(value);
+  if (type.kind === "Optional") return defaultText(value, arg, type.element, inside);
+  const part = (item: unknown, itemType: Type = T.AnyT): string => defaultText(item, arg, itemType, true);
   if (Array.isArray(value)) {
+    if (type.kind === "Tuple") {
+      const items = value.map((v, i) => part(v, type.elements[i]));
+      return items.length === 1 ? `(${items[0]!},)` : `(${items.join(", ")})`;
+    }
     const element = type.kind === "List" ? type.element : T.IntT;
     // int[2] stride=1 stays as it was written, SymInt[2] does not
     if (element.kind === "Int" && arg.realType === undefined && value.length > 1 && value.every((v) => v === value[0]))
       return String(value[0]);
-    return `[${value.map((v) => defaultText(v, arg, element)).join(", ")}]`;
+    return `[${value.map((v) => part(v, element)).join(", ")}]`;
   }
-  if (type.kind === "Optional") return defaultText(value, arg, type.element);
+  if (value instanceof Map) {
+    const [key, element] = type.kind === "Dict" ? [type.key, type.value] : [];
+    return `{${Array.from(value, ([k, v]) => `${part(k, key)}: ${part(v, element)}`).join(", ")}}`;
+  }
+  if (value instanceof Complex) return complexText(value.re, value.im);
   if (value instanceof Float) return floatLiteral(value.value);
   if (typeof value === "number" && (type.kind === "Float" || !Number.isInteger(value))) return floatLiteral(value);
   return String(value);

@@ -9,6 +9,7 @@ import { blockClosure } from "./closures.ts";
 import { NODE_COMPILERS, compileOperator } from "./compile_nodes.ts";
 import { converterFor, type Converter } from "./forms.ts";
 import { Code, type CodeRef, type Instruction, type NativeCall } from "./instructions.ts";
+import { compileInternal, hasInternalKernel } from "./internal_kernels.ts";
 import { BlockOrder, isReleased } from "./liveness.ts";
 
 /** The graph that runs for a function; a layer above may put another in its place (what passes make of it). */
@@ -215,7 +216,8 @@ export class Compiler {
     let position = 0;
     for (const node of block.nodes()) {
       this.at = node;
-      (NODE_COMPILERS[node.kind] ?? compileOperator)(this, node);
+      if (hasInternalKernel(node.kind)) compileInternal(this, node);
+      else (NODE_COMPILERS[node.kind] ?? compileOperator)(this, node);
       if (node.kind !== "prim::Constant") for (const output of node.outputs) watch(output, position);
       this.release(dying.get(position));
       position++;

@@ -216,6 +216,9 @@ export function calleeCode(ref: CodeRef | NativeCall): Code {
   return ref.code;
 }
 
+/** Called when an outermost run fails: what kernels keep for later instructions of the run is of no use any more. */
+export const afterFailedRun: (() => void)[] = [];
+
 /**
  * Runs code as a run of its own, as a fork does: errors leave with their full text.
  * @throws ScriptRuntimeError.
@@ -229,6 +232,7 @@ export function runIsolated(code: Code, args: readonly unknown[]): unknown {
     return invoke(code, args);
   } catch (error) {
     closeEntered();
+    if (depth[0] === 0) for (const forget of afterFailedRun) forget();
     throw finish(error);
   } finally {
     entered = outerEntered;

@@ -1,7 +1,7 @@
 /** @file ScriptFunction: name + schema + graph, compiled when first asked for. Upstream: torch/csrc/jit/api/function_impl.h. Spec: none. */
 import type { FunctionSchema, Argument } from "../core/schema.ts";
 import type { QualifiedName } from "../core/qualified_name.ts";
-import type { FunctionLike } from "../core/type.ts";
+import { unshapedType, type FunctionLike } from "../core/type.ts";
 import { ScriptError, internalAssert } from "../base/errors.ts";
 import { Graph } from "./graph.ts";
 
@@ -73,13 +73,13 @@ export function defaultSchemaFor(fn: ScriptFunction): FunctionSchema {
   internalAssert(fn.isDefined(), "schema of an undefined function");
   const args: Argument[] = fn.graph.inputs.map((v, i) => ({
     name: v.hasDebugName() ? v.debugNameBase() : `argument_${i}`,
-    type: v.type,
+    type: unshapedType(v.type),
     hasDefault: false,
     kwargOnly: false,
   }));
   const returns: Argument[] = fn.graph.outputs.map((v) => ({
     name: "",
-    type: v.type,
+    type: unshapedType(v.type),
     hasDefault: false,
     kwargOnly: false,
   }));

@@ -25,6 +25,9 @@ const FRAME =
 /** Folder of this library's own code, with the slash at its end; in bundles this file has become part of one that lies in it. */
 const ROOT = pathOf(import.meta.url).replace(/(?:jit\/)?[^/]*$/, "");
 
+/** Files of `nn` that only pass calls on. */
+const HELPERS = /\/nn\/(aten|module)\.[jt]s$/;
+
 /** A file URL as a path; other names as they are. */
 function pathOf(file: string): string {
   if (!file.startsWith("file://")) return file;
@@ -92,7 +95,7 @@ function parseFrame(line: string): CallSite | null {
   if (!match) return null;
   const raw = pathOf(match[2]!);
   const isOwn = raw.startsWith(ROOT);
-  if (isOwn && !raw.startsWith(`${ROOT}nn/`)) return null;
+  if (isOwn && (!raw.startsWith(`${ROOT}nn/`) || HELPERS.test(raw))) return null;
   const position = originalPosition(raw, Number(match[3]), Number(match[4]));
   const functionName = match[1] === undefined || match[1] === "Object.<anonymous>" ? undefined : match[1];
   return { functionName, ...position, isLibrary: isOwn };

@@ -1,67 +1,13 @@
 /** @file CompilationUnit: functions of TorchScript's own language, compiled from text. Upstream: torch/jit/_script.py CompilationUnit. Spec: spec/grammar.md. */
 import { ScriptError } from "../base/errors.ts";
-import { schemaText } from "../core/schema.ts";
 import { defineSource } from "../frontend/emit/compile.ts";
-import { checkAndConvertInputs, toUser } from "../interpreter/convert.ts";
-import { runFunction } from "../interpreter/run.ts";
 import { CompilationUnit as Functions } from "../ir/compilation_unit.ts";
-import type { ScriptFunction } from "../ir/function.ts";
-import type { Graph } from "../ir/graph.ts";
-import { graphText } from "../ir/printer.ts";
-import { inlinedGraph } from "../passes/inliner.ts";
+import { installDefaultEvaluator } from "../loader/evaluate_defaults.ts";
 import { finishEmission } from "../passes/pipeline.ts";
-import { functionCode } from "../saver/function_code.ts";
+import { compiledFunction, type CompiledFunction } from "./compiled_function.ts";
+import { libraryResolver } from "./scripting/library.ts";
 
-/** A compiled function: call it; `code`, `graph` and `schema` print PyTorch's text. */
-export interface CompiledFunction {
-  /** Calls with positional arguments. */
-  (...args: unknown[]): unknown;
-  readonly functionName: string;
-  /** The schema, e.g. `f(Tensor x, int n=2) -> Tensor`. */
-  readonly schema: string;
-  readonly code: string;
-  readonly graph: Graph;
-  readonly inlinedGraph: Graph;
-  /** Calls with keyword arguments. */
-  callWith(args: readonly unknown[], kwargs?: Readonly<Record<string, unknown>>): unknown;
-}
-
-/** `String(graph)` prints PyTorch's text. */
-export function printableGraph(graph: Graph): Graph {
-  if (!Object.hasOwn(graph, "toString")) {
-    Object.defineProperty(graph, "toString", { value: () => graphText(graph), enumerable: false });
-  }
-  return graph;
-}
-
-function graphOf(fn: ScriptFunction): Graph {
-  fn.ensureDefined();
-  return printableGraph(fn.graph);
-}
-
-/** Takes keyword arguments off the end of a call's arguments. */
-export type SplitArguments = (
-  args: readonly unknown[],
-) => readonly [args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>];
-
-/** A compiled function as something to call. */
-export function makeCallable(fn: ScriptFunction, split: SplitArguments = (args) => [args, {}]): CompiledFunction {
-  const callWith = (args: readonly unknown[], kwargs: Readonly<Record<string, unknown>> = {}): unknown => {
-    const { schema } = fn;
-    const result = runFunction(fn, checkAndConvertInputs(schema, args, kwargs));
-    const returned = schema.returns[0];
-    return returned ? toUser(result, returned.type) : undefined;
-  };
-  const callable = (...args: unknown[]): unknown => callWith(...split(args));
-  return Object.defineProperties(callable, {
-    callWith: { value: callWith },
-    functionName: { value: fn.name },
-    schema: { get: () => schemaText(fn.schema) },
-    code: { get: () => functionCode(fn, { isMethod: false }).code },
-    graph: { get: () => graphOf(fn) },
-    inlinedGraph: { get: () => printableGraph(inlinedGraph(graphOf(fn))) },
-  }) as unknown as CompiledFunction;
-}
+export { printableGraph, type CompiledFunction } from "./compiled_function.ts";
 
 /**
  * Compiles functions written in TorchScript's own language, which may call each other. Mirrors `torch.jit.CompilationUnit`.
@@ -80,7 +26,9 @@ export class CompilationUnit {
 
   /** Adds functions. */
   define(text: string): void {
-    for (const fn of defineSource(text, finishEmission, this.functions)) fn.ensureDefined();
+    installDefaultEvaluator();
+    for (const fn of defineSource(text, finishEmission, this.functions, "<string>", libraryResolver))
+      fn.ensureDefined();
   }
 
   /** Names of the functions, in order. */
@@ -95,6 +43,6 @@ export class CompilationUnit {
       throw new ScriptError(
         `'CompilationUnit' object has no attribute '${name}'; it has: ${this.functionNames().join(", ") || "none"}`,
       );
-    return makeCallable(fn);
+    return compiledFunction(fn);
   }
 }

@@ -1,6 +1,12 @@
-/** @file Which graph runs: the function's own, or what the executor's passes make of it where running needs them. Upstream: torch/csrc/jit/runtime/graph_executor.cpp. Spec: none. */
+/** @file Which graph runs: the function's own, or what the executor's passes make of it where running needs them or gains by them. Upstream: torch/csrc/jit/runtime/graph_executor.cpp. Spec: none. */
+import { LimitError } from "../base/errors.ts";
 import { setExecutionGraph } from "../interpreter/compile.ts";
+import { installInternalKernel } from "../interpreter/internal_kernels.ts";
+import { afterFailedRun } from "../interpreter/runtime.ts";
+import type { ScriptFunction } from "../ir/function.ts";
 import { allNodes, type Graph } from "../ir/graph.ts";
+import { DEFERRED_KERNELS, DEFERRED_NUMBERS, forgetDeferred } from "../ops/deferred_convolution.ts";
+import { deferConvolutions } from "../passes/defer_convolutions.ts";
 import { optimizedGraph } from "../passes/inliner.ts";
 
 const AUTOCAST = /\.autocast_mode\.autocast$/;
@@ -15,7 +21,39 @@ function usesAutocast(graph: Graph): boolean {
   return false;
 }
 
+/** Operators for whose sake calls are inlined: what is around them is computed with them, in whichever module it stands. */
+const HEAVY: ReadonlySet<string> = new Set(["aten::conv2d", "aten::_convolution"]);
+
+function isHeavy(graph: Graph): boolean {
+  for (const node of allNodes(graph.block)) if (HEAVY.has(node.kind)) return true;
+  return false;
+}
+
+/** A function's graph with its calls inlined, where it has fewer values than the limit. */
+function inlined(fn: ScriptFunction): Graph | undefined {
+  try {
+    return optimizedGraph(fn);
+  } catch (error) {
+    if (!(error instanceof LimitError)) throw error;
+    return undefined;
+  }
+}
+
+function executionGraph(fn: ScriptFunction): Graph {
+  if (usesAutocast(fn.graph)) return optimizedGraph(fn);
+  const whole = inlined(fn);
+  if (!whole || !isHeavy(whole)) return fn.graph;
+  // a copy: the inlined graph is shown to users, too
+  const graph = whole.copy();
+  deferConvolutions(graph);
+  return graph;
+}
+
 /** Installs the choice. */
 export function installExecutionGraph(): void {
-  setExecutionGraph((fn) => (usesAutocast(fn.graph) ? optimizedGraph(fn) : fn.graph));
+  for (const [kind, kernel] of Object.entries(DEFERRED_KERNELS)) {
+    installInternalKernel(kind, kernel, DEFERRED_NUMBERS[kind]);
+  }
+  afterFailedRun.push(forgetDeferred);
+  setExecutionGraph(executionGraph);
 }

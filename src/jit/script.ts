@@ -7,10 +7,9 @@ import { ScriptTypeParser } from "../frontend/script_type_parser.ts";
 import type { ScriptFunction } from "../ir/function.ts";
 import { Module } from "../nn/module.ts";
 import { Device, Tensor } from "../tensor/tensor.ts";
-import { makeCallable, type CompiledFunction } from "./compilation_unit.ts";
+import { compiledFunction, functionOf, type CompiledFunction } from "./compiled_function.ts";
 import { ScriptModule } from "./script_module.ts";
 import {
-  COMPILED,
   compileFunctionValue,
   javascriptSource,
   markFunction,
@@ -54,11 +53,11 @@ function callableOf(fn: ScriptFunction): CompiledFunction {
     const last = args.at(-1);
     return isOptions(last) && fn.schema.args.some((a) => a.kwargOnly) ? [args.slice(0, -1), last] : [args, {}];
   };
-  return Object.defineProperty(makeCallable(fn, split), COMPILED, { value: fn });
+  return compiledFunction(fn, split);
 }
 
 function scriptFunction(fn: AnyFunction, options: ScriptOptions): CompiledFunction {
-  if ((fn as { readonly [COMPILED]?: unknown })[COMPILED]) return fn as unknown as CompiledFunction;
+  if (functionOf(fn)) return fn as unknown as CompiledFunction;
   const compiled = compileFunctionValue(fn, options.signature);
   compiled.ensureDefined();
   return callableOf(compiled);

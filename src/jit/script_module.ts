@@ -18,6 +18,7 @@ import { functionCode } from "../saver/function_code.ts";
 import { cloneTensor } from "../tensor/clone.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { SaveOptions, Saver } from "./save.ts";
+import { runTraced } from "./tracing/script_call.ts";
 
 /** What a module needs to know of the program it belongs to. */
 export interface ModuleOwner {
@@ -160,7 +161,7 @@ export class ScriptModule extends Module {
     const fn = this.findMethod(name);
     const schema = fn.schema;
     const values = checkAndConvertInputs(schema, [this.object, ...args], kwargs);
-    const result = runFunction(fn, values, this.owner.budget);
+    const result = runTraced(fn, values, true, () => runFunction(fn, values, this.owner.budget));
     const returned = schema.returns[0];
     return returned ? this.wrap(toUser(result, returned.type)) : undefined;
   }

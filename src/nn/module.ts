@@ -33,7 +33,7 @@ import {
   type StateLoad,
 } from "./state_dict.ts";
 
-/** Sees every call of a module: the tracer's scopes. Calls `next` to go on. */
+/** Sees every call of a module's `forward`: the tracer's scopes. Calls `next` to go on. */
 export type ModuleInterceptor = (
   module: Module,
   args: readonly unknown[],
@@ -42,7 +42,7 @@ export type ModuleInterceptor = (
 
 let interceptor: ModuleInterceptor | undefined;
 
-/** Runs `body` with `watch` in front of every module call, hooks included. */
+/** Runs `body` with `watch` around every `forward` that a module call runs; hooks run outside of it. */
 export function withModuleInterceptor<R>(watch: ModuleInterceptor, body: () => R): R {
   const before = interceptor;
   interceptor = watch;
@@ -100,8 +100,7 @@ export abstract class Module {
   declare readonly [STATE]: ModuleState;
 
   constructor() {
-    const callable = (...args: unknown[]): unknown =>
-      interceptor ? interceptor(module, args, (next) => module[CALL](next)) : module[CALL](args);
+    const callable = (...args: unknown[]): unknown => module[CALL](args);
     // a field may be called so
     Reflect.deleteProperty(callable, "name");
     Reflect.deleteProperty(callable, "length");
@@ -117,7 +116,8 @@ export abstract class Module {
 
   /** See CALL. @internal */
   [CALL](args: readonly unknown[]): unknown {
-    return runWithHooks(this, args, (given) => this.forward(...(given as never[])));
+    const forward = (given: readonly unknown[]): unknown => this.forward(...(given as never[]));
+    return runWithHooks(this, args, (given) => (interceptor ? interceptor(this, given, forward) : forward(given)));
   }
 
   /** Calls the module where its type says nothing of the arguments: children of containers. */

@@ -134,13 +134,19 @@ function supported(dtype: DType): boolean {
   return dtype.category === "float" || dtype.category === "complex" || dtype === DTYPES.int64;
 }
 
-function runConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, o: ConvOptions): Tensor {
+/** Sizes of the result. @throws OperatorError where the input is too small. */
+function checkedSizes(input: Tensor, weight: Tensor, o: ConvOptions): number[] {
   const sizes = outputSize(input, weight, o);
   if (sizes.some((s) => s < 0) || sizes.slice(2).some((s) => s === 0 && input.numel > 0 && o.transposed)) {
     throw new OperatorError(
       `Given input size per channel: (${input.sizes.slice(2).join(" x ")}). Calculated output size per channel: (${sizes.slice(2).join(" x ")}). Output size is too small`,
     );
   }
+  return sizes;
+}
+
+function runConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, o: ConvOptions): Tensor {
+  const sizes = checkedSizes(input, weight, o);
   const geometry = geometryOf(input, weight, sizes, o);
   if (input.dtype.category === "complex") return complexConvolution(input, weight, bias, geometry, sizes, o);
   const dtype = input.dtype.category === "float" ? computeDtype(input.dtype) : DTYPES.float64;
@@ -224,6 +230,23 @@ function complexParts(t: Tensor): [Float64Array, Float64Array] {
 }
 
 function convolutionTensor(input: Tensor, weight: Tensor, bias: Tensor | null, options: ConvOptions): Tensor {
+  return runConvolution(input, weight, bias, checkedOptions(input, weight, bias, options));
+}
+
+/** Sizes and geometry of a plain convolution of a batch. @throws OperatorError where something does not fit. */
+export function planConvolution(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  options: ConvOptions,
+): { sizes: number[]; geometry: ConvGeometry } {
+  const o = checkedOptions(input, weight, bias, options);
+  const sizes = checkedSizes(input, weight, o);
+  return { sizes, geometry: geometryOf(input, weight, sizes, o) };
+}
+
+/** Options with one entry a dimension. @throws OperatorError where something does not fit. */
+function checkedOptions(input: Tensor, weight: Tensor, bias: Tensor | null, options: ConvOptions): ConvOptions {
   const k = weight.ndim;
   const dims = k - 2;
   if (dims <= 0) throw new OperatorError("weight should have at least three dimensions");
@@ -247,7 +270,7 @@ function convolutionTensor(input: Tensor, weight: Tensor, bias: Tensor | null, o
   if (!supported(input.dtype) && dims !== 1) {
     throw new OperatorError(`"slow_conv${dims}d_cpu" not implemented for '${input.dtype.cppName}'`);
   }
-  return runConvolution(input, weight, bias, o);
+  return o;
 }
 
 function geometryOf(input: Tensor, weight: Tensor, output: readonly number[], o: ConvOptions): ConvGeometry {

@@ -96,17 +96,15 @@ op(
   layerNorm,
 );
 
-/** Statistics, scale and shift of a batch normalisation; updates the running statistics where training. */
-function batchNorm(
+/** The number of channels. @throws OperatorError where parameters and statistics do not fit it. */
+function checkedChannels(
   input: Tensor,
   weight: Tensor | null,
   bias: Tensor | null,
   runningMean: Tensor | null,
   runningVar: Tensor | null,
   training: boolean,
-  momentum: number,
-  eps: number,
-): [Tensor, Tensor, Tensor] {
+): number {
   const channels = input.sizes[1] ?? 0;
   for (const [name, t] of [
     ["running_mean", runningMean],
@@ -119,6 +117,51 @@ function batchNorm(
     if (!t && !training && name.startsWith("running"))
       throw new OperatorError(`${name} must be defined in evaluation mode`);
   }
+  return channels;
+}
+
+/** What a batch normalisation in evaluation mode does to a channel: x * scale + shift. */
+export function batchNormAffine(
+  input: Tensor,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  runningMean: Tensor | null,
+  runningVar: Tensor | null,
+  eps: number,
+): { scale: Float64Array; shift: Float64Array } {
+  checkedChannels(input, weight, bias, runningMean, runningVar, false);
+  return affineOf(
+    doublesOf(runningMean!),
+    doublesOf(runningVar!).map((v) => 1 / Math.sqrt(v + eps)),
+    weight,
+    bias,
+  );
+}
+
+function affineOf(
+  mean: Float64Array,
+  invstd: Float64Array,
+  weight: Tensor | null,
+  bias: Tensor | null,
+): { scale: Float64Array; shift: Float64Array } {
+  const gamma = weight ? doublesOf(weight) : undefined;
+  const beta = bias ? doublesOf(bias) : undefined;
+  const scale = invstd.map((s, c) => s * (gamma ? gamma[c]! : 1));
+  return { scale, shift: scale.map((s, c) => (beta ? beta[c]! : 0) - mean[c]! * s) };
+}
+
+/** Statistics, scale and shift of a batch normalisation; updates the running statistics where training. */
+function batchNorm(
+  input: Tensor,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  runningMean: Tensor | null,
+  runningVar: Tensor | null,
+  training: boolean,
+  momentum: number,
+  eps: number,
+): [Tensor, Tensor, Tensor] {
+  const channels = checkedChannels(input, weight, bias, runningMean, runningVar, training);
   requireFloat(input, "batch_norm");
   const dtype = computeDtype(input.dtype);
   const batch = input.sizes[0]!;
@@ -161,10 +204,7 @@ function batchNorm(
     mean = Float64Array.from(doublesOf(runningMean!));
     invstd = doublesOf(runningVar!).map((v) => 1 / Math.sqrt(v + eps));
   }
-  const gamma = weight ? doublesOf(weight) : undefined;
-  const beta = bias ? doublesOf(bias) : undefined;
-  const scale = invstd.map((s, c) => s * (gamma ? gamma[c]! : 1));
-  const shift = scale.map((s, c) => (beta ? beta[c]! : 0) - mean[c]! * s);
+  const { scale, shift } = affineOf(mean, invstd, weight, bias);
   const out = emptyTensor(input.sizes, dtype);
   scaleChannels(x, floatsOf(out), batch, channels, plane, scale, shift);
   return [convertTensor(out, input.dtype), ...saved];

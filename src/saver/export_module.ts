@@ -12,6 +12,7 @@ import { printNamedType } from "./print_types.ts";
 import { PythonPrint } from "./python_print.ts";
 import { SourceRangeTags, pickleSourceRanges } from "./source_range_serialization.ts";
 import type { PickledStorage } from "./tensor_pickler.ts";
+import { TRACED_INPUTS_TYPE, tracedInputsOf } from "./traced_inputs.ts";
 import { TypeNameUniquer } from "./type_name_uniquer.ts";
 import { ValuePickler, type MethodRunner, type PickledValue } from "./value_pickler.ts";
 
@@ -60,9 +61,19 @@ class ModuleSerializer {
       FOLDER.constants,
       this.pickler([]).pickleTuple(this.constants.entries, CONSTANT_OWNERS),
     );
+    this.writeTracedInputs(root);
     let version = PRODUCED_ARCHIVE_VERSION;
     for (const file of this.files.values()) version = Math.max(version, file.minVersion);
     return version;
+  }
+
+  /** The example inputs of a trace: their shapes only, the records of their storages stay empty. */
+  private writeTracedInputs(root: ScriptObject): void {
+    const inputs = tracedInputsOf(root);
+    if (!inputs) return;
+    const { bytes, storages } = this.pickler([]).pickle(inputs, TRACED_INPUTS_TYPE, 1);
+    storages.forEach((_, i) => this.writer.writeRecord(`${FOLDER.tracedInputs}${i}`, new Uint8Array(0)));
+    this.writer.writeRecord(RECORD.tracedInputs, bytes);
   }
 
   private pickler(classes: ClassType[]): ValuePickler {

@@ -2,12 +2,20 @@
  *
  * Note [Memo by use count]: PyTorch memoizes an object in a pickle when its reference count is above one at that moment. Counts are
  * not ours to see, so they are computed: one for every slot and container element that holds the object, one more for each module
- * (its Python wrapper holds it), and what the caller holds (a constant table, the stack of `__getstate__`). */
+ * (its Python wrapper holds it), one more for each tensor of an eager module (`holdTensors`), and what the caller holds (a constant table, the stack of `__getstate__`). */
 import { ScriptObject } from "../core/ivalue.ts";
 import { Complex } from "../tensor/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 const MODULE_WRAPPERS = 1;
+const heldTensors = new WeakSet<Tensor>();
+
+/** Remembers that an eager module holds the tensors in a value besides the object that it was put into. */
+export function holdTensors(value: unknown): void {
+  if (value instanceof Tensor) heldTensors.add(value);
+  else if (Array.isArray(value)) value.forEach(holdTensors);
+  else if (value instanceof Map) for (const [key, item] of value) [key, item].forEach(holdTensors);
+}
 
 /** Counts owners from the roots that are added. */
 export class ReferenceCounts {
@@ -45,6 +53,7 @@ function isCounted(value: unknown): value is object {
 }
 
 function firstCount(value: object): number {
+  if (value instanceof Tensor) return heldTensors.has(value) ? 1 : 0;
   return value instanceof ScriptObject && value.type.isModule ? MODULE_WRAPPERS : 0;
 }
 

@@ -94,8 +94,9 @@ export class Tensor {
     return this.sizes.length;
   }
 
-  /** Sizes, under the name that PyTorch users type. */
+  /** Sizes, under the name that PyTorch users type. A trace records that they were read. */
   get shape(): readonly number[] {
+    shapeReader?.(this);
     return this.sizes;
   }
 
@@ -116,6 +117,15 @@ export class Tensor {
   get base0(): number {
     return this.storage.byteOffset / this.dtype.itemsize + this.storageOffset;
   }
+}
+
+let shapeReader: ((tensor: Tensor) => void) | undefined;
+
+/** Tells a trace when a shape is read; gives back the old listener. */
+export function setShapeReader(reader: typeof shapeReader): typeof shapeReader {
+  const old = shapeReader;
+  shapeReader = reader;
+  return old;
 }
 
 /** A new zeroed contiguous tensor. */

@@ -16,6 +16,20 @@ import { NO_FIT, fitFor, fitNumbersAsTensors, isDType, isInt, type Fit } from ".
 /** Keyword arguments: a plain object behind the positional ones. */
 export type Kwargs = Readonly<Record<string, unknown>>;
 
+/** A call as it was written: the name and the arguments before an overload was chosen. */
+export interface EagerCall {
+  readonly name: string;
+  /** Positional arguments, `self` first for methods, and last the object of keyword arguments if one was given. */
+  readonly args: readonly unknown[];
+}
+
+let current: EagerCall | undefined;
+
+/** The call that an interceptor is asked about; undefined where an operator was called past its name. */
+export function currentEagerCall(): EagerCall | undefined {
+  return current;
+}
+
 function isKwargs(value: unknown): value is Kwargs {
   return (
     typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype && !isDType(value)
@@ -205,6 +219,17 @@ export class OverloadSet {
 
   /** Positional arguments, then an object of keyword arguments if the last is a plain object. */
   call(args: readonly unknown[]): unknown {
+    if (!isIntercepted()) return this.choose(args);
+    const outer = current;
+    current = { name: this.name, args };
+    try {
+      return this.choose(args);
+    } finally {
+      current = outer;
+    }
+  }
+
+  private choose(args: readonly unknown[]): unknown {
     const last = args.length > 0 ? args[args.length - 1] : undefined;
     if (isKwargs(last)) return this.callWithKwargs(args.slice(0, -1), last);
     // Python has no add.Scalar: `x + 2` is add.Tensor with a tensor of the number, and a trace shows it

@@ -39,7 +39,35 @@ test("code and graph are PyTorch's text", () => {
 test("text that cannot be compiled is refused with a caret", () => {
   expect(() => new jit.CompilationUnit("def f(x):\n  return torch.rellu(x)\n")).toThrow(ScriptError);
   expect(() => new jit.CompilationUnit("def f(x):\n  return torch.rellu(x)\n")).toThrow(
-    /Unknown builtin op: aten::rellu[\s\S]*~~~~~~~~~~~ <--- HERE/,
+    /object has no attribute rellu[\s\S]*~~~~~~~~~~~ <--- HERE/,
   );
   expect(() => new jit.CompilationUnit("def f(x:\n")).toThrow(ScriptError);
+});
+
+test("functions of the library, and defaults that are no literals", () => {
+  const cu = new jit.CompilationUnit(
+    "def f(x: torch.Tensor, d: torch.dtype = torch.float64, n: int = 2 + 3):\n  return F.relu(x).to(d) * n\n",
+  );
+  const f = cu.get("f");
+  // torch 2.13
+  expect(f.schema).toBe("f(Tensor x, int d=7, int n=5) -> Tensor");
+  expect(f.code).toBe(`def f(x: Tensor,
+    d: int=7,
+    n: int=5) -> Tensor:
+  _0 = __torch__.torch.nn.functional.relu(x, False, )
+  return torch.mul(torch.to(_0, d), n)
+`);
+  expect((f(torch.ones([1])) as Tensor).tolist()).toEqual([5]);
+});
+
+test("schemas print defaults as PyTorch", () => {
+  const schemaOf = (type: string, value: string): string =>
+    new jit.CompilationUnit(`def f(x: ${type} = ${value}):\n  return 1\n`).get("f").schema;
+  // torch 2.13
+  expect(schemaOf("Dict[str, int]", "{'a': 1}")).toBe("f(Dict(str, int) x={a: 1}) -> int");
+  expect(schemaOf("Tuple[int, str]", "(1, 'a')")).toBe("f((int, str) x=(1, a)) -> int");
+  expect(schemaOf("Tuple[int]", "(1,)")).toBe("f((int) x=(1,)) -> int");
+  expect(schemaOf("List[str]", "['a', 'b']")).toBe("f(str[] x=[a, b]) -> int");
+  expect(schemaOf("Optional[str]", "'q'")).toBe('f(str? x="q") -> int');
+  expect(schemaOf("complex", "1.5j")).toBe("f(complex x=0.+1.5j) -> int");
 });

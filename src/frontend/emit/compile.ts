@@ -35,6 +35,12 @@ export interface CompileOptions {
 
 // Builtin functions and upgraders are compiled with the passes of the first function that needs one.
 let builtinCleanup: ((graph: Graph) => void) | undefined;
+const cleanBuiltin = (graph: Graph): void => builtinCleanup?.(graph);
+
+/** What cleans up the functions that stand behind operators, where nothing was compiled before them. */
+export function setBuiltinCleanup(cleanup: (graph: Graph) => void): void {
+  builtinCleanup = cleanup;
+}
 
 /** Compiles `def` into `fn.graph` and sets the schema. Throws ScriptError with the range at fault. */
 export function defineFunction(
@@ -44,7 +50,7 @@ export function defineFunction(
   self: Self | undefined,
   options: CompileOptions,
 ): void {
-  builtinCleanup ??= options.cleanup;
+  if (options.cleanup !== cleanBuiltin) builtinCleanup ??= options.cleanup;
   const atoms = fn.qualname.atoms;
   const name = self ? atoms.slice(-2).join(".") : fn.name;
   whileCompiling(name, def.range, () => {
@@ -90,14 +96,26 @@ export function nativeResolver(cu?: CompilationUnit): Resolver {
   };
 }
 
-/** Functions of a text, which may call each other; compiled when first asked for. */
+/** A resolver that knows the functions of a unit, and then what another one knows. */
+function within(cu: CompilationUnit, around: Resolver): Resolver {
+  return {
+    resolveValue(name, fn, range) {
+      const own = cu.findFunction(name);
+      return own ? new FunctionValue(own) : around.resolveValue(name, fn, range);
+    },
+    resolveType: (name, range) => around.resolveType(name, range),
+  };
+}
+
+/** Functions of a text, which may call each other; compiled when first asked for. `around`: what other names mean. */
 export function defineSource(
   text: string,
   cleanup: (graph: Graph) => void,
   cu = new CompilationUnit(),
   filename = "<string>",
+  around?: Resolver,
 ): ScriptFunction[] {
-  const resolver = nativeResolver(cu);
+  const resolver = around ? within(cu, around) : nativeResolver(cu);
   const options: CompileOptions = { cu, cleanup };
   return parseDefinitions(new Source(text, filename, 1), false).map((def) =>
     cu.addFunction(
@@ -107,4 +125,4 @@ export function defineSource(
     ),
   );
 }
-setSourceCompiler((source) => defineSource(source, (graph) => builtinCleanup?.(graph)));
+setSourceCompiler((source) => defineSource(source, cleanBuiltin));

@@ -9,6 +9,7 @@ import type { Resolver } from "../../frontend/resolver.ts";
 import type { CompilationUnit } from "../../ir/compilation_unit.ts";
 import { ScriptFunction } from "../../ir/function.ts";
 import { finishEmission } from "../../passes/pipeline.ts";
+import { installDefaultEvaluator } from "../../loader/evaluate_defaults.ts";
 import { pythonCu } from "../python_cu.ts";
 import { concreteTypeOf, type ConcreteModuleType } from "./concrete_type.ts";
 import { libraryResolver } from "./library.ts";
@@ -32,6 +33,7 @@ function checkNew(type: ClassType, name: string): void {
  * @throws ScriptError for code that cannot be compiled: then none of them is there.
  */
 export function createMethods(concrete: ConcreteModuleType, stubs: readonly MethodStub[], cu?: CompilationUnit): void {
+  installDefaultEvaluator();
   const type = concrete.classType;
   const before = new Set(type.methods.keys());
   const functions: ScriptFunction[] = [];

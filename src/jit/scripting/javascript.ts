@@ -23,6 +23,7 @@ import * as nn from "../../nn/index.ts";
 import { Module } from "../../nn/module.ts";
 import { finishEmission } from "../../passes/pipeline.ts";
 import { torch } from "../../torch/torch.ts";
+import { functionOf } from "../compiled_function.ts";
 import { pythonCu, qualifiedNameOf, uniqueName, unitStore } from "../python_cu.ts";
 import { inferType } from "./infer_type.ts";
 import { importedFile, locateFunction, locateMethod, type LocatedFunction } from "./javascript_sources.ts";
@@ -36,9 +37,6 @@ export type AnyFunction = (...args: never[]) => unknown;
 
 /** Values that code may name, by name. */
 export type ScopeValues = Readonly<Record<string, unknown>>;
-
-/** The function behind what `jit.script` returned; set on the callable. */
-export const COMPILED = Symbol("compiled function");
 
 const exportedFunctions = new WeakSet<object>();
 const ignoredFunctions = new WeakMap<object, "ignored" | "unused">();
@@ -339,7 +337,7 @@ export const javascriptSource: MethodSource = {
   findMethod: methodStub,
   functionValue(value) {
     if (typeof value !== "function") return undefined;
-    const compiled = (value as { readonly [COMPILED]?: ScriptFunction })[COMPILED];
+    const compiled = functionOf(value);
     if (compiled) return new FunctionValue(compiled);
     if (value instanceof Module) return undefined;
     return new FunctionValue(compileFunctionValue(value as AnyFunction));

@@ -5,6 +5,7 @@ import { ScriptObject } from "../../core/ivalue.ts";
 import { typeStr } from "../../core/type.ts";
 import { fromUser } from "../../interpreter/convert.ts";
 import type { Module } from "../../nn/module.ts";
+import { holdTensors } from "../../saver/reference_counts.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { pythonCu } from "../python_cu.ts";
 import { saver } from "../save.ts";
@@ -69,8 +70,11 @@ function slotValue(concrete: ConcreteModuleType, name: string, value: unknown): 
 /** The object of a module, with its slots filled but for submodules. */
 function createObject(parts: ModuleParts, concrete: ConcreteModuleType): ScriptObject {
   const object = new ScriptObject(concrete.classType, new Array<unknown>(concrete.classType.attributes.length));
-  for (const name of concrete.attributes.keys())
-    object.setAttr(name, slotValue(concrete, name, attributeValue(parts, name)));
+  for (const name of concrete.attributes.keys()) {
+    const value = slotValue(concrete, name, attributeValue(parts, name));
+    holdTensors(value);
+    object.setAttr(name, value);
+  }
   setConcreteType(object, concrete);
   return object;
 }

@@ -1,0 +1,209 @@
+/** @file Kernels of convolutions that wait for what follows them. Upstream: none. Spec: none. See Note [Deferred convolutions] in passes/defer_convolutions.ts.
+ *
+ * They are no operators: only compiled graphs name them, never an archive. A tensor that waits has its sizes but no values. */
+import { isIntercepted } from "../core/dispatcher.ts";
+import { callOperator } from "../core/operator_registry.ts";
+import { DTYPES } from "../tensor/dtype.ts";
+import { convolve, type ConvGeometry } from "../tensor/kernels/convolution.ts";
+import { floatsOf } from "../tensor/kernels/data.ts";
+import { wasmKernels } from "../tensor/kernels/wasm/build.ts";
+import { wasmConvolve } from "../tensor/kernels/wasm/convolution.ts";
+import type { Finish } from "../tensor/kernels/wasm/finish.ts";
+import { scalarToNumber, type Scalar } from "../tensor/scalar.ts";
+import { numelOf } from "../tensor/strides.ts";
+import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
+import { planConvolution } from "./convolution.ts";
+import { batchNormAffine } from "./normalization.ts";
+
+/** What a waiting tensor is to become. */
+interface Note {
+  readonly input: Tensor;
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+  readonly geometry: ConvGeometry;
+  affine: { scale: Float64Array; shift: Float64Array } | undefined;
+  residual: Tensor | undefined;
+  low: number;
+  high: number;
+}
+
+const notes = new Map<Tensor, Note>();
+
+/** Computes a tensor that waits; nothing happens to others. */
+function settle(out: Tensor): null {
+  const note = notes.get(out);
+  if (note) {
+    notes.delete(out);
+    compute(out, note);
+  }
+  return null;
+}
+
+function settleAll(): void {
+  for (const out of notes.keys()) settle(out);
+}
+
+/** Forgets what waits: the run that made it has ended. */
+export function forgetDeferred(): void {
+  if (notes.size > 0) notes.clear();
+}
+
+function compute(out: Tensor, note: Note): void {
+  const { input, weight, bias, geometry, residual } = note;
+  const x = floatsOf(input) as Float32Array;
+  const w = floatsOf(weight) as Float32Array;
+  const values = floatsOf(out) as Float32Array;
+  const finish: Finish = {
+    ...channelMap(bias, note.affine),
+    residual: residual && (floatsOf(residual) as Float32Array),
+    low: note.low,
+    high: note.high,
+  };
+  if (wasmConvolve(x, w, values, geometry, finish, weight.storage)) return;
+  convolve(x, w, values, geometry);
+  const plane = numelOf(out.sizes.slice(2));
+  for (let at = 0, c = 0; at < values.length; c = (c + 1) % out.sizes[1]!) {
+    const scale = finish.scale ? finish.scale[c]! : 1;
+    const shift = finish.shift ? finish.shift[c]! : 0;
+    for (const end = at + plane; at < end; at++) {
+      const value = values[at]! * scale + shift + (finish.residual ? finish.residual[at]! : 0);
+      values[at] = value < note.low ? note.low : value > note.high ? note.high : value;
+    }
+  }
+}
+
+/** Bias and batch normalisation as one map. */
+function channelMap(bias: Tensor | null, affine: Note["affine"]): Pick<Finish, "scale" | "shift"> {
+  const b = bias ? floatsOf(bias) : undefined;
+  if (!affine) return { shift: b };
+  const { scale, shift } = affine;
+  return { scale, shift: b ? shift.map((s, c) => s + b[c]! * scale[c]!) : shift };
+}
+
+const isPlain = (t: Tensor | null): boolean =>
+  t === null ||
+  (t.dtype === DTYPES.float32 &&
+    t.isContiguous() &&
+    !t.isNeg &&
+    t.quantizer === undefined &&
+    t.sparse === undefined &&
+    t.device.type === "cpu");
+
+function deferred(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  stride: readonly number[],
+  padding: readonly number[],
+  dilation: readonly number[],
+  groups: number,
+): Tensor | undefined {
+  const canWait =
+    !isIntercepted() &&
+    input.ndim === 4 &&
+    weight.ndim === 4 &&
+    input.numel > 0 &&
+    weight.numel > 0 &&
+    [input, weight, bias].every(isPlain) &&
+    wasmKernels() !== undefined;
+  if (!canWait) return undefined;
+  const options = { stride, padding, dilation, transposed: false, outputPadding: [0, 0], groups };
+  const { sizes, geometry } = planConvolution(input, weight, bias, options);
+  if (numelOf(sizes) === 0) return undefined;
+  const out = emptyTensor(sizes);
+  notes.set(out, {
+    input,
+    weight,
+    bias,
+    geometry,
+    affine: undefined,
+    residual: undefined,
+    low: -Infinity,
+    high: Infinity,
+  });
+  return out;
+}
+
+/** The note of a tensor that waits. Where nothing more may be added it is settled, and undefined comes back. */
+function openNote(self: Tensor, mayAdd: (note: Note) => boolean): Note | undefined {
+  const note = notes.get(self);
+  if (note && !isIntercepted() && mayAdd(note)) return note;
+  settle(self);
+  return undefined;
+}
+
+const sameSizes = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((size, d) => size === b[d]);
+
+const isUnclamped = (note: Note): boolean => note.low === -Infinity && note.high === Infinity;
+
+function addResidual(key: string, self: Tensor, other: Tensor, alpha: unknown, isSecond: boolean): Tensor {
+  settle(other);
+  const note = openNote(
+    self,
+    (n) => n.residual === undefined && isUnclamped(n) && isPlain(other) && sameSizes(self.sizes, other.sizes),
+  );
+  if (!note) return callOperator(key, isSecond ? [other, self, alpha] : [self, other, alpha]) as Tensor;
+  note.residual = other;
+  return self;
+}
+
+function clamped(key: string, self: Tensor, low: number, high: number, ...rest: readonly unknown[]): Tensor {
+  const note = openNote(self, (n) => isUnclamped(n) && low <= high);
+  if (!note) return callOperator(key, [self, ...rest]) as Tensor;
+  note.low = low;
+  note.high = high;
+  return self;
+}
+
+/** Offsets of the arguments that are numbers of any type. */
+export const DEFERRED_NUMBERS: Readonly<Record<string, readonly number[]>> = {
+  "tsarchive::deferred_add": [2],
+  "tsarchive::deferred_add_": [2],
+  "tsarchive::deferred_add_to": [2],
+  "tsarchive::deferred_hardtanh": [1, 2],
+  "tsarchive::deferred_hardtanh_": [1, 2],
+};
+
+/** Kernels by the kind of node that runs them. */
+export const DEFERRED_KERNELS: Readonly<Record<string, (...args: never[]) => unknown>> = {
+  "tsarchive::settle": settle,
+  "tsarchive::deferred_conv2d": (...args: Parameters<typeof deferred>) =>
+    deferred(...args) ?? callOperator("aten::conv2d", args),
+  "tsarchive::deferred_convolution": (...args: Parameters<typeof deferred>) =>
+    deferred(...args) ?? callOperator("aten::convolution", [...args.slice(0, 6), false, [0, 0], args[6]]),
+  "tsarchive::deferred_batch_norm": (
+    input: Tensor,
+    weight: Tensor | null,
+    bias: Tensor | null,
+    mean: Tensor | null,
+    variance: Tensor | null,
+    training: boolean,
+    momentum: number,
+    eps: number,
+    cudnn: boolean,
+  ) => {
+    // training writes to the running statistics, which nobody knows not to be what a note holds
+    if (training) settleAll();
+    const isEvaluation = !training && [weight, bias, mean, variance].every(isPlain);
+    const note = openNote(input, (n) => isEvaluation && n.affine === undefined && !n.residual && isUnclamped(n));
+    if (!note)
+      return callOperator("aten::batch_norm", [input, weight, bias, mean, variance, training, momentum, eps, cudnn]);
+    note.affine = batchNormAffine(input, weight, bias, mean, variance, eps);
+    return input;
+  },
+  "tsarchive::deferred_add": (self: Tensor, other: Tensor, alpha: unknown) =>
+    addResidual("aten::add.Tensor", self, other, alpha, false),
+  "tsarchive::deferred_add_": (self: Tensor, other: Tensor, alpha: unknown) =>
+    addResidual("aten::add_.Tensor", self, other, alpha, false),
+  "tsarchive::deferred_add_to": (other: Tensor, self: Tensor, alpha: unknown) =>
+    addResidual("aten::add.Tensor", self, other, alpha, true),
+  "tsarchive::deferred_relu": (self: Tensor) => clamped("aten::relu", self, 0, Infinity),
+  "tsarchive::deferred_relu_": (self: Tensor) => clamped("aten::relu_", self, 0, Infinity),
+  "tsarchive::deferred_relu6": (self: Tensor) => clamped("aten::relu6", self, 0, 6),
+  "tsarchive::deferred_relu6_": (self: Tensor) => clamped("aten::relu6_", self, 0, 6),
+  "tsarchive::deferred_hardtanh": (self: Tensor, low: Scalar, high: Scalar) =>
+    clamped("aten::hardtanh", self, scalarToNumber(low), scalarToNumber(high), low, high),
+  "tsarchive::deferred_hardtanh_": (self: Tensor, low: Scalar, high: Scalar) =>
+    clamped("aten::hardtanh_", self, scalarToNumber(low), scalarToNumber(high), low, high),
+};
