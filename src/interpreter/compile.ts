@@ -5,12 +5,14 @@ import type { FunctionLike, Type } from "../core/type.ts";
 import { ScriptFunction } from "../ir/function.ts";
 import { toIValue } from "../ir/constants.ts";
 import type { Block, Graph, Node, Value } from "../ir/graph.ts";
+import { releaseTemporary, runForTemporary } from "../tensor/temporaries.ts";
 import { blockClosure } from "./closures.ts";
 import { NODE_COMPILERS, compileOperator } from "./compile_nodes.ts";
 import { converterFor, type Converter } from "./forms.ts";
 import { Code, type CodeRef, type Instruction, type NativeCall } from "./instructions.ts";
 import { compileInternal, hasInternalKernel } from "./internal_kernels.ts";
 import { BlockOrder, isReleased } from "./liveness.ts";
+import { planMemory, type MemoryPlan } from "./memory_plan.ts";
 
 /** The graph that runs for a function; a layer above may put another in its place (what passes make of it). */
 let executionGraph: (fn: ScriptFunction) => Graph = (fn) => fn.graph;
@@ -65,9 +67,14 @@ export class Compiler {
   /** Parameters of loops and values that live in another value's register: not theirs to release. */
   private readonly pinned = new Set<Value>();
   private at: Node;
+  private readonly plan: MemoryPlan;
+  /** Where the storage of a temporary ends. */
+  private readonly ends = new Map<Value, Node>();
 
   constructor(graph: Graph, name: string) {
     this.graph = graph;
+    this.plan = planMemory(graph);
+    for (const [node, values] of this.plan.ends) for (const value of values) this.ends.set(value, node);
     this.name = name;
     this.at = graph.returnNode;
   }
@@ -151,6 +158,8 @@ export class Compiler {
   }
 
   emit(instruction: Instruction): void {
+    if (instruction.op === "kernel" && this.plan.temporaries.has(this.at))
+      instruction = { ...instruction, kernel: runForTemporary(instruction.kernel) };
     this.target.push(instruction);
   }
 
@@ -205,7 +214,8 @@ export class Compiler {
     const dying = new Map<number, Value[]>();
     const watch = (value: Value, from: number): void => {
       if (!isReleased(value.type)) return;
-      const last = Math.max(order.lastUse(value), from);
+      const end = this.ends.get(value);
+      const last = Math.max(order.lastUse(value), from, end ? order.positionOf(end) : -1);
       // results of the function are read after the last instruction
       if (isRoot && last >= order.end) return;
       const list = dying.get(last);
@@ -219,6 +229,7 @@ export class Compiler {
       if (hasInternalKernel(node.kind)) compileInternal(this, node);
       else (NODE_COMPILERS[node.kind] ?? compileOperator)(this, node);
       if (node.kind !== "prim::Constant") for (const output of node.outputs) watch(output, position);
+      this.endTemporaries(node);
       this.release(dying.get(position));
       position++;
     }
@@ -227,6 +238,23 @@ export class Compiler {
     this.release(dying.get(order.end));
     this.target = outerTarget;
     this.at = outerAt;
+  }
+
+  /** Gives back the storages that end behind a node. */
+  private endTemporaries(node: Node): void {
+    for (const value of this.plan.ends.get(node) ?? []) {
+      const register = this.registers.get(value);
+      if (register === undefined) continue;
+      this.emit({
+        op: "kernel",
+        key: "tsarchive::release",
+        kernel: releaseTemporary,
+        entry: undefined,
+        args: [register],
+        outs: [],
+        at: this.at,
+      });
+    }
   }
 
   private release(values: readonly Value[] | undefined): void {

@@ -5,6 +5,7 @@ import type { Block, Node, Value } from "../ir/graph.ts";
 /** Position of every node in its block; the return node comes last. */
 export class BlockOrder {
   private readonly positions = new Map<Node, number>();
+  private readonly list: Node[] = [];
   readonly block: Block;
   /** Position of the return node. */
   readonly end: number;
@@ -12,9 +13,17 @@ export class BlockOrder {
   constructor(block: Block) {
     this.block = block;
     let position = 0;
-    for (const node of block.nodes()) this.positions.set(node, position++);
+    for (const node of block.nodes()) {
+      this.positions.set(node, position++);
+      this.list.push(node);
+    }
     this.end = position;
     this.positions.set(block.returnNode, position);
+  }
+
+  /** The node at a position. */
+  at(position: number): Node {
+    return this.list[position] ?? this.block.returnNode;
   }
 
   /** Position of a node of this block. */

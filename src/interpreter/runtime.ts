@@ -9,6 +9,7 @@ import {
 } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { isIntercepted } from "../core/dispatcher.ts";
+import { releaseAllTemporaries } from "../tensor/temporaries.ts";
 import type { Code, CodeRef, DirectCode, Frame, NativeCall, Origin } from "./instructions.ts";
 import { directCode } from "./tier.ts";
 import { stackTrace, type StackEntry } from "./traceback.ts";
@@ -235,6 +236,7 @@ export function runIsolated(code: Code, args: readonly unknown[]): unknown {
     if (depth[0] === 0) for (const forget of afterFailedRun) forget();
     throw finish(error);
   } finally {
+    if (depth[0] === 0) releaseAllTemporaries();
     entered = outerEntered;
     warned = outerWarned;
   }

@@ -6,12 +6,12 @@ import { callOperator } from "../core/operator_registry.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { convolve, type ConvGeometry } from "../tensor/kernels/convolution.ts";
 import { floatsOf } from "../tensor/kernels/data.ts";
-import { wasmKernels } from "../tensor/kernels/wasm/build.ts";
+import { kernelMemory, wasmKernels } from "../tensor/kernels/wasm/build.ts";
 import { wasmConvolve } from "../tensor/kernels/wasm/convolution.ts";
 import type { Finish } from "../tensor/kernels/wasm/finish.ts";
 import { scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { numelOf } from "../tensor/strides.ts";
-import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
+import { uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { planConvolution } from "./convolution.ts";
 import { batchNormAffine } from "./normalization.ts";
 
@@ -49,18 +49,34 @@ export function forgetDeferred(): void {
 }
 
 function compute(out: Tensor, note: Note): void {
-  const { input, weight, bias, geometry, residual } = note;
-  const x = floatsOf(input) as Float32Array;
-  const w = floatsOf(weight) as Float32Array;
-  const values = floatsOf(out) as Float32Array;
-  const finish: Finish = {
-    ...channelMap(bias, note.affine),
-    residual: residual && (floatsOf(residual) as Float32Array),
+  const run = (): boolean =>
+    wasmConvolve(
+      floatsOf(note.input) as Float32Array,
+      floatsOf(note.weight) as Float32Array,
+      floatsOf(out) as Float32Array,
+      note.geometry,
+      finishOf(note),
+      note.weight.storage,
+    );
+  if (run()) return;
+  // between two instructions nobody holds a view of the memory: it may grow
+  kernelMemory()?.satisfy();
+  if (!run()) computeStepByStep(out, note);
+}
+
+function finishOf(note: Note): Finish {
+  return {
+    ...channelMap(note.bias, note.affine),
+    residual: note.residual && (floatsOf(note.residual) as Float32Array),
     low: note.low,
     high: note.high,
   };
-  if (wasmConvolve(x, w, values, geometry, finish, weight.storage)) return;
-  convolve(x, w, values, geometry);
+}
+
+function computeStepByStep(out: Tensor, note: Note): void {
+  const values = floatsOf(out) as Float32Array;
+  const finish = finishOf(note);
+  convolve(floatsOf(note.input), floatsOf(note.weight), values, note.geometry);
   const plane = numelOf(out.sizes.slice(2));
   for (let at = 0, c = 0; at < values.length; c = (c + 1) % out.sizes[1]!) {
     const scale = finish.scale ? finish.scale[c]! : 1;
@@ -110,7 +126,7 @@ function deferred(
   const options = { stride, padding, dilation, transposed: false, outputPadding: [0, 0], groups };
   const { sizes, geometry } = planConvolution(input, weight, bias, options);
   if (numelOf(sizes) === 0) return undefined;
-  const out = emptyTensor(sizes);
+  const out = uninitializedTensor(sizes);
   notes.set(out, {
     input,
     weight,

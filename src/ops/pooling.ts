@@ -4,7 +4,7 @@ import { op } from "../core/operator_registry.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import type { Triple } from "../tensor/kernels/convolution.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
-import { doublesOf, floatsAs, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
+import { doublesOf, floatsAs, floatsOf, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
 import {
   adaptiveAverage,
   adaptiveMax,
@@ -14,7 +14,8 @@ import {
   type PoolGeometry,
 } from "../tensor/kernels/pooling.ts";
 import { numelOf } from "../tensor/strides.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { wasmMaxPool } from "../tensor/kernels/wasm/pooling.ts";
+import { uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
 import { list } from "./convolution.ts";
 
@@ -163,15 +164,24 @@ function maxPoolNd(
   padding: unknown,
   dilation: unknown,
   ceilMode: boolean,
+  { onlyValues = false } = {},
 ): [Tensor, Tensor] {
   const { geometry: g, sizes } = geometry(self, dims, { name, kernel, stride, padding, dilation, ceilMode });
   requireReal(self, name);
   const count = numelOf(sizes);
+  if (onlyValues && self.dtype === DTYPES.float32) {
+    const fast = uninitializedTensor(sizes);
+    const x = floatsAs(self, DTYPES.float32) as Float32Array;
+    if (wasmMaxPool(x, floatsOf(fast) as Float32Array, g)) return [fast, fast];
+  }
   const out = new Float64Array(count);
   const indices = new Float64Array(count);
   if (count > 0) maxPool(readReal(self), out, indices, g);
   return [fromDoubles(out, sizes, self.dtype), fromIndices(indices, sizes)];
 }
+
+/** Asks for no indices. */
+const VALUES = { onlyValues: true };
 
 function readReal(self: Tensor): ArrayLike<number> {
   return self.dtype === DTYPES.float32 ? floatsAs(self, DTYPES.float32) : doublesOf(self);
@@ -192,15 +202,15 @@ op(
 op(
   "aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor",
   (self, k, s, p, d, c) =>
-    maxPoolNd(1, self.requiresGrad ? "max_pool1d_with_indices" : "max_pool1d", self, k, s, p, d, c)[0],
+    maxPoolNd(1, self.requiresGrad ? "max_pool1d_with_indices" : "max_pool1d", self, k, s, p, d, c, VALUES)[0],
 );
 export const max_pool2d = op(
   "aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor",
-  (self, k, s, p, d, c) => maxPoolNd(2, "max_pool2d", self, k, s, p, d, c)[0],
+  (self, k, s, p, d, c) => maxPoolNd(2, "max_pool2d", self, k, s, p, d, c, VALUES)[0],
 );
 op(
   "aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor",
-  (self, k, s, p, d, c) => maxPoolNd(3, "max_pool3d", self, k, s, p, d, c)[0],
+  (self, k, s, p, d, c) => maxPoolNd(3, "max_pool3d", self, k, s, p, d, c, VALUES)[0],
 );
 
 function avgPoolNd(
@@ -491,7 +501,7 @@ op(
 
 op(
   "aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor",
-  (self, k, s, p, d, c) => maxPoolNd(2, "max_pool2d", self, k, s, p, d, c)[0],
+  (self, k, s, p, d, c) => maxPoolNd(2, "max_pool2d", self, k, s, p, d, c, VALUES)[0],
 );
 
 op(

@@ -78,8 +78,20 @@ export function allocationFigures(): { allocatedStorages: number; allocatedBytes
   return { allocatedStorages, allocatedBytes };
 }
 
-/** Allocates zeroed bytes. The only place that storages come from. */
-export function allocateStorage(nbytes: number): Storage {
+/** Another place for large storages: gives undefined where it has no room. */
+export type StorageSource = (nbytes: number, isZeroed: boolean) => Storage | undefined;
+
+let source: StorageSource | undefined;
+
+/** Takes large storages from `next` from now on; gives what they were taken from. */
+export function setStorageSource(next: StorageSource | undefined): StorageSource | undefined {
+  const before = source;
+  source = next;
+  return before;
+}
+
+/** Allocates bytes, zeroed unless the caller writes all of them. The only place that storages come from. */
+export function allocateStorage(nbytes: number, isZeroed = true): Storage {
   allocatedStorages++;
   allocatedBytes += nbytes;
   if (nbytes <= SMALL_BYTES) {
@@ -92,6 +104,8 @@ export function allocateStorage(nbytes: number): Storage {
     slabUsed += need;
     return storage;
   }
+  const other = source?.(nbytes, isZeroed);
+  if (other) return other;
   try {
     return new Storage(new Segment(new ArrayBuffer(Math.ceil(nbytes / 8) * 8)), 0, nbytes);
   } catch (cause) {

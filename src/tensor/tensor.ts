@@ -134,6 +134,12 @@ export function emptyTensor(sizes: readonly number[], dtype: DType = DTYPES.floa
   return new Tensor(allocateStorage(numel * dtype.itemsize), dtype, sizes, contiguousStrides(sizes), 0);
 }
 
+/** A new contiguous tensor of whatever its bytes held: for kernels that write every element. */
+export function uninitializedTensor(sizes: readonly number[], dtype: DType = DTYPES.float32): Tensor {
+  const numel = numelOf(sizes);
+  return new Tensor(allocateStorage(numel * dtype.itemsize, false), dtype, sizes, contiguousStrides(sizes), 0);
+}
+
 /** Another view of the same storage. Conj, neg and quantizer carry over. */
 export function viewOf(
   self: Tensor,

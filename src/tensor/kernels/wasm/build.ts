@@ -5,9 +5,17 @@
  * reference kernels run. */
 import { UnsupportedError } from "../../../base/errors.ts";
 import { encodeModule, FunctionBuilder, MEMORY_MODULE, MEMORY_NAME } from "./assembler.ts";
+import { setTemporaryHeap } from "../../temporaries.ts";
 import { KernelMemory } from "./memory.ts";
 import { finishProgram } from "./finish_programs.ts";
-import { copyRowsProgram, depthwiseProgram, dotsProgram, gemmProgram, interleaveProgram } from "./programs.ts";
+import {
+  copyRowsProgram,
+  depthwiseProgram,
+  dotsProgram,
+  gemmProgram,
+  interleaveProgram,
+  windowMaxProgram,
+} from "./programs.ts";
 import { winogradInputProgram, winogradOutputProgram } from "./winograd_programs.ts";
 
 /** `reference`: plain TypeScript, sums in double precision; `simd`: WebAssembly SIMD; `relaxed`: with fused multiply-add. */
@@ -41,6 +49,7 @@ export interface Kernels {
     step: number,
   ): void;
   interleave(to: number, step: number, from: number, stride: number, k: number): void;
+  windowMax(x: number, offsets: number, taps: number, steps: number, out: number): void;
   finish(
     to: number,
     ldto: number,
@@ -74,6 +83,7 @@ const FAMILIES = {
     copyRowsProgram(),
     interleaveProgram(),
     finishProgram(),
+    windowMaxProgram(),
   ],
   winograd2: () => [winogradInputProgram(2), winogradOutputProgram(2)],
   winograd4: () => [winogradInputProgram(4), winogradOutputProgram(4)],
@@ -163,6 +173,9 @@ export function setKernelBuild(build: KernelBuild): void {
   chosen = build;
   current = undefined;
 }
+
+// temporaries lie where the kernels can use them; without kernels there is no reason for the heap
+setTemporaryHeap(() => (wasmKernels() ? kernelMemory() : undefined));
 
 /** The WebAssembly kernels, or undefined where the reference ones are to run. */
 export function wasmKernels(): Kernels | undefined {

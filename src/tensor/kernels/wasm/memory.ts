@@ -6,6 +6,7 @@
  * tensor lives in it (`residents`); with residents, a request that does not fit is refused and noted in `wanted`, and the
  * interpreter grows the memory between two instructions, when nobody holds a view. */
 import { Segment, Storage } from "../../storage.ts";
+import type { TemporaryHeap } from "../../temporaries.ts";
 
 const PAGE_BYTES = 65536;
 const LINE_BYTES = 64;
@@ -15,6 +16,8 @@ const SLACK_BYTES = 256;
 const INITIAL_PAGES = 1024;
 const SMALLEST_PAGES = 16;
 const MAX_PAGES = 65536;
+/** Free bytes in one range that there should be before a kernel starts. */
+const HEADROOM_BYTES = 1 << 24;
 
 function makeMemory(): WebAssembly.Memory {
   try {
@@ -28,7 +31,7 @@ function makeMemory(): WebAssembly.Memory {
 const aligned = (bytes: number): number => Math.ceil((bytes + SLACK_BYTES) / LINE_BYTES) * LINE_BYTES;
 
 /** A growing WebAssembly memory with its typed arrays and an allocator. */
-export class KernelMemory {
+export class KernelMemory implements TemporaryHeap {
   readonly memory = makeMemory();
   /** The memory as a segment: storages of temporaries lie in it. */
   readonly segment = new Segment(this.memory.buffer);
@@ -145,11 +148,12 @@ export class KernelMemory {
     }
   }
 
-  /** Grows by what was refused. Only where nobody holds a view of the arrays. */
+  /** Grows by what was refused, and so that scratch finds room. Only where nobody holds a view of the arrays. */
   satisfy(): void {
-    if (this.wanted === 0) return;
-    this.grow(this.wanted);
-    this.wanted = 0;
+    if (this.wanted > 0) {
+      this.grow(this.wanted);
+      this.wanted = 0;
+    } else if (this.residents > 0 && this.fit(HEADROOM_BYTES) < 0) this.grow(HEADROOM_BYTES);
   }
 
   /** One block with areas for so many 4-byte elements each, each on its own cache line; undefined where there is no room. */
@@ -175,6 +179,11 @@ export class KernelMemory {
     if (address === 0) return undefined;
     this.residents++;
     return new Storage(this.segment, address, nbytes);
+  }
+
+  /** Whether the bytes of a storage are here. */
+  holds(storage: Storage): boolean {
+    return storage.segment === this.segment;
   }
 
   /** Takes the bytes of a storage that nobody will read again. */

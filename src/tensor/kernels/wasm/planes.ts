@@ -47,7 +47,7 @@ function phaseAxis(kernel: number, stride: number, padding: number, dilation: nu
 }
 
 /** The planes of a geometry. */
-export function phasePlan(g: ConvGeometry): PhasePlan {
+export function phasePlan(g: Pick<ConvGeometry, "kernel" | "stride" | "padding" | "dilation" | "output">): PhasePlan {
   const axis = (d: 0 | 1 | 2): PhaseAxis =>
     phaseAxis(g.kernel[d], g.stride[d], g.padding[d], g.dilation[d], g.output[d]);
   const axes = [axis(0), axis(1), axis(2)] as const;
@@ -74,7 +74,7 @@ export function isWhole(plan: PhasePlan, plane: number): boolean {
   );
 }
 
-/** Fills the phase planes of `channels` channels at byte address `to`; an input that lies elsewhere passes through `staging`. */
+/** Fills the phase planes, with `padding` around the input, of `channels` channels at byte address `to`; an input that lies elsewhere passes through `staging`. */
 export function fillPlanes(
   kernels: Kernels,
   plan: PhasePlan,
@@ -84,6 +84,7 @@ export function fillPlanes(
   source: number,
   channels: number,
   input: Triple,
+  padding = 0,
 ): void {
   const { f32 } = kernels.memory;
   const [az, ay, ax] = plan.axes;
@@ -93,7 +94,7 @@ export function fillPlanes(
     for (let c = 0; c < channels; c++) copyElements32(f32, to / 4 + c * plan.channel, x, source + c * plane, plane);
     return;
   }
-  f32.fill(0, to / 4, to / 4 + channels * plan.channel);
+  f32.fill(padding, to / 4, to / 4 + channels * plan.channel);
   const resident = kernels.memory.addressOf(x);
   if (resident === 0) copyElements32(f32, staging / 4, x, source, channels * plane);
   const origin = resident === 0 ? staging : resident + 4 * source;

@@ -223,6 +223,41 @@ export function depthwiseProgram(fused: boolean): FunctionBuilder {
   return f;
 }
 
+/** windowMax(x, offsets, taps, steps, out): out[p] = the largest x[offsets[t] / 4 + p] over taps t, NaN where one is, for
+ * DEPTHWISE_STEP * steps outputs. taps and steps are at least 1. */
+export function windowMaxProgram(): FunctionBuilder {
+  const f = new FunctionBuilder("windowMax", new Array<"i32">(5).fill("i32"));
+  const [x, offsets, taps, steps, out] = f.params.map((_, i) => i) as [number, number, number, number, number];
+  const [from, end, at] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  const acc = Array.from({ length: DEPTHWISE_STEP / 4 }, () => f.local("v128"));
+  f.get(offsets).get(taps).i32(2).op("i32.shl").op("i32.add").set(end);
+  f.loop(() => {
+    for (const r of acc) f.f32(-Infinity).op("f32x4.splat").set(r);
+    f.get(offsets).set(from);
+    f.loop(() => {
+      f.get(from).memory("i32.load").get(x).op("i32.add").set(at);
+      acc.forEach((r, i) =>
+        f
+          .get(r)
+          .get(at)
+          .memory("v128.load", 16 * i)
+          .op("f32x4.max")
+          .set(r),
+      );
+      f.increase(from, { by: 4 }).get(from).get(end).op("i32.ne");
+    });
+    acc.forEach((r, i) =>
+      f
+        .get(out)
+        .get(r)
+        .memory("v128.store", 16 * i),
+    );
+    f.increase(x, { by: 4 * DEPTHWISE_STEP }).increase(out, { by: 4 * DEPTHWISE_STEP });
+    f.get(steps).i32(1).op("i32.sub").set(steps).get(steps);
+  });
+  return f;
+}
+
 /** copyRows(to, toStride, from, fromStride, rows, bytes, step): `rows` rows of `bytes` bytes (a multiple of 4, at least 4), of
  * elements that lie `step` bytes apart where they come from and side by side where they go. */
 export function copyRowsProgram(): FunctionBuilder {
@@ -236,18 +271,31 @@ export function copyRowsProgram(): FunctionBuilder {
     number,
     number,
   ];
-  const [i, wide, source] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  // bytes that are copied by whole vectors: of neighbours, or of every second element
+  const [i, wide, pairs, source] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
   f.get(step)
     .i32(4)
     .op("i32.ne")
     .op("i32.eqz")
     .when(() => f.get(bytes).i32(-16).op("i32.and").set(wide));
+  f.get(step)
+    .i32(8)
+    .op("i32.ne")
+    .op("i32.eqz")
+    .when(() => f.get(bytes).i32(-16).op("i32.and").set(pairs));
   f.loop(() => {
     f.i32(0).set(i).get(from).set(source);
     f.get(wide).when(() => {
       f.loop(() => {
         f.get(to).get(i).op("i32.add").get(source).memory("v128.load").memory("v128.store");
         f.increase(source, { by: 16 }).increase(i, { by: 16 }).get(i).get(wide).op("i32.ne");
+      });
+    });
+    f.get(pairs).when(() => {
+      f.loop(() => {
+        f.get(to).get(i).op("i32.add");
+        f.get(source).memory("v128.load").get(source).memory("v128.load", 16).shuffle(0, 2, 4, 6).memory("v128.store");
+        f.increase(source, { by: 32 }).increase(i, { by: 16 }).get(i).get(pairs).op("i32.ne");
       });
     });
     f.get(i)

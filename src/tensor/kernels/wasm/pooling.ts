@@ -1,0 +1,47 @@
+/** @file float32 pooling on the WebAssembly kernels. Upstream: none. Spec: none. */
+import type { PoolGeometry } from "../pooling.ts";
+import { wasmKernels } from "./build.ts";
+import { PLAIN_FINISH, Target } from "./finish.ts";
+import { fillPlanes, phasePlan } from "./planes.ts";
+import { DEPTHWISE_STEP } from "./programs.ts";
+
+/** Comparisons from which the copies pay. */
+const MIN_WORK = 1 << 12;
+/** Elements of the planes that are in memory at a time. */
+const PLANE_ELEMENTS = 1 << 17;
+const MAX_AREA = 1 << 24;
+
+/** Maximum of each window, NaN where one is in it. Returns false where the reference kernel is to run. */
+export function wasmMaxPool(x: Float32Array, out: Float32Array, g: PoolGeometry): boolean {
+  const taps = g.kernel[0] * g.kernel[1] * g.kernel[2];
+  if (out.length * taps < MIN_WORK) return false;
+  const kernels = wasmKernels();
+  if (!kernels) return false;
+  const plan = phasePlan(g);
+  const [, ay, ax] = plan.axes;
+  const [od, oh, ow] = g.output;
+  const inPlane = g.input[0] * g.input[1] * g.input[2];
+  const steps = Math.ceil((((od - 1) * ay.length + oh - 1) * ax.length + ow) / DEPTHWISE_STEP);
+  const width = steps * DEPTHWISE_STEP;
+  if (Math.max(plan.channel, width, inPlane) > MAX_AREA) return false;
+  const some = Math.max(1, Math.min(g.planes, Math.floor(PLANE_ELEMENTS / plan.channel)));
+  const areas = kernels.memory.arena(taps, some * plan.channel + width, some * inPlane, width, oh * ow);
+  if (!areas) return false;
+  const [offsets, planes, staging, result, staged] = areas as [number, number, number, number, number];
+  const { i32 } = kernels.memory;
+  plan.taps.forEach((tap, t) => (i32[offsets / 4 + t] = tap));
+  const target = new Target(kernels, out, PLAIN_FINISH, staged, 0);
+  for (let p0 = 0; p0 < g.planes; p0 += some) {
+    const count = Math.min(some, g.planes - p0);
+    fillPlanes(kernels, plan, planes, staging, x, p0 * inPlane, count, g.input, -Infinity);
+    for (let p = 0; p < count; p++) {
+      kernels.windowMax(planes + 4 * p * plan.channel, offsets, taps, steps, result);
+      for (let z = 0; z < od; z++) {
+        const at = ((p0 + p) * od + z) * oh * ow;
+        target.put(at, 0, result + 4 * z * ay.length * ax.length, ax.length, oh, ow);
+      }
+    }
+  }
+  kernels.memory.free(offsets);
+  return true;
+}

@@ -1,0 +1,144 @@
+/** @file Temporaries: what is planned, that nothing is read behind its end, and that a second call allocates nothing large. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { planMemory } from "../../src/interpreter/memory_plan.ts";
+import { parseGraph } from "../../src/ir/parser.ts";
+import { jit, torch, type Tensor } from "../../src/node/index.ts";
+import { allocationFigures } from "../../src/tensor/storage.ts";
+import { liveTemporaries, poisonTemporaries, runForTemporary, releaseTemporary } from "../../src/tensor/temporaries.ts";
+import { wasmKernels } from "../../src/tensor/kernels/wasm/build.ts";
+
+beforeAll(() => poisonTemporaries(true));
+afterAll(() => poisonTemporaries(false));
+
+/** Temporaries of a graph, and what ends behind which node. */
+function planOf(text: string): { temporaries: string[]; ends: string[] } {
+  const plan = planMemory(parseGraph(text));
+  return {
+    temporaries: [...plan.temporaries].map((n) => n.output.debugName()).sort(),
+    ends: [...plan.ends]
+      .flatMap(([n, values]) => values.map((v) => `${v.debugName()} behind ${n.outputs[0]?.debugName() ?? n.kind}`))
+      .sort(),
+  };
+}
+
+describe("planMemory()", () => {
+  test("ends a value, and the views of it, behind the last use of any of them", () => {
+    expect(
+      planOf(`graph(%x : Tensor, %n : int):
+  %a : Tensor = aten::relu(%x)
+  %b : Tensor = aten::t(%a)
+  %c : Tensor = aten::tanh(%a)
+  %d : Tensor = aten::matmul(%b, %c)
+  return (%d)
+`),
+    ).toEqual({ temporaries: ["a", "c"], ends: ["a behind d", "b behind d", "c behind d"] });
+  });
+  test("leaves alone what is returned, kept, or may be an argument", () => {
+    expect(
+      planOf(`graph(%x : Tensor, %p : float, %t : bool, %l : Tensor[]):
+  %a : Tensor = aten::relu(%x)
+  %b : Tensor = aten::dropout(%a, %p, %t)
+  %c : Tensor = aten::tanh(%x)
+  %d : Tensor[] = aten::append(%l, %c)
+  %e : Tensor = aten::sigmoid(%x)
+  %f : (Tensor) = prim::TupleConstruct(%e)
+  return (%b, %f)
+`),
+    ).toEqual({ temporaries: [], ends: [] });
+  });
+  test("follows values through branches, but not out of loops", () => {
+    expect(
+      planOf(`graph(%x : Tensor, %t : bool, %n : int):
+  %a : Tensor = prim::If(%t)
+    block0():
+      %b : Tensor = aten::relu(%x)
+      -> (%b)
+    block1():
+      %c : Tensor = aten::tanh(%x)
+      -> (%c)
+  %d : Tensor = aten::sigmoid(%a)
+  %e : Tensor = prim::Loop(%n, %t, %d)
+    block0(%i : int, %f : Tensor):
+      %g : Tensor = aten::relu(%f)
+      %h : Tensor = aten::tanh(%g)
+      -> (%t, %h)
+  return (%e)
+`),
+    ).toEqual({ temporaries: ["b", "c", "g"], ends: ["a behind d", "g behind h"] });
+  });
+});
+
+const SOURCE = `
+def net(x, w1, w2, keep: bool):
+  y = torch.relu(torch.conv2d(x, w1, None, [1, 1], [1, 1], [1, 1], 1))
+  z = torch.tanh(y)
+  if keep:
+    z = z + y.transpose(2, 3)
+  parts = torch.chunk(z, 2, 1)
+  total = torch.cat([parts[1], parts[0]], 1)
+  for i in range(3):
+    total = torch.sigmoid(torch.conv2d(total, w2, None, [1, 1], [1, 1], [1, 1], 1))
+  return torch.dropout(total, 0.5, False), torch.flatten(y.sum(1), 1)
+
+def fails(x, w):
+  y = torch.relu(torch.conv2d(x, w, None, [1, 1], [1, 1], [1, 1], 1))
+  z = torch.tanh(y)
+  return torch.matmul(z, torch.ones([3, 5]))
+`;
+
+const hasHeap = (): boolean => wasmKernels() !== undefined;
+
+describe("temporaries", () => {
+  const cu = new jit.CompilationUnit(SOURCE);
+  const operands = (): Tensor[] => [torch.randn([1, 8, 24, 24]), torch.randn([8, 8, 3, 3]), torch.randn([8, 8, 3, 3])];
+
+  test("are not read behind their end: results are those of a run that is watched and has none", () => {
+    for (const keep of [false, true]) {
+      const a = operands();
+      const run = (): Tensor[] => cu.get("net")(...a, keep) as Tensor[];
+      const first = run();
+      const copies = first.map((t) => Array.from(torch.flatValues(t) as ArrayLike<number>));
+      const second = run();
+      second.forEach((t, i) => expect(Array.from(torch.flatValues(t) as ArrayLike<number>)).toEqual(copies[i]));
+      // results of an earlier call stay as they are
+      first.forEach((t, i) => expect(Array.from(torch.flatValues(t) as ArrayLike<number>)).toEqual(copies[i]));
+      expect(copies.flat().every(Number.isFinite)).toBe(true);
+    }
+    expect(liveTemporaries()).toBe(0);
+  });
+
+  test("are given back when a run fails", () => {
+    const [x, w] = operands();
+    expect(() => cu.get("fails")(x, w)).toThrow(/mat1 and mat2|must match/);
+    expect(liveTemporaries()).toBe(0);
+  });
+
+  test("a kernel that gives back its argument against its promise costs a copy, not the argument", () => {
+    if (!hasHeap()) return;
+    const make = runForTemporary((() => torch.ones([64, 64])) as (...args: never[]) => unknown);
+    const same = runForTemporary(((t: Tensor) => t) as (...args: never[]) => unknown);
+    const made = make() as Tensor;
+    expect(liveTemporaries()).toBe(1);
+    const other = same(made as never) as Tensor;
+    releaseTemporary(made);
+    expect((torch.flatValues(other) as ArrayLike<number>)[4095]).toBe(1);
+    expect((torch.flatValues(made) as ArrayLike<number>)[4095]).toBeUndefined();
+    expect(liveTemporaries()).toBe(0);
+  });
+});
+
+test("a second call allocates outside of the heap what it returns and nothing else that is large", () => {
+  if (!hasHeap()) return;
+  const f = new jit.CompilationUnit(`
+def f(x, w):
+  for i in range(10):
+    x = torch.relu(torch.conv2d(torch.tanh(x), w, None, [1, 1], [1, 1], [1, 1], 1))
+  y = torch.tanh(x)
+  return y.sum()
+`).get("f");
+  const [x, w] = [torch.randn([1, 8, 24, 24]), torch.randn([8, 8, 3, 3])];
+  f(x, w);
+  const before = allocationFigures().allocatedStorages;
+  f(x, w);
+  expect(allocationFigures().allocatedStorages - before).toBeLessThan(60);
+});
