@@ -15,6 +15,7 @@ import {
   toInt,
   unused,
 } from "./jit/script.ts";
+import { save } from "./jit/save.ts";
 import { installExecutionGraph } from "./jit/execution.ts";
 import { trace, traceModule } from "./jit/trace.ts";
 import { isTracing } from "./jit/tracing/tracer.ts";
@@ -27,6 +28,7 @@ installExecutionGraph();
 export const jit = {
   load,
   loadAsync,
+  save,
   CompilationUnit,
   script,
   trace,
@@ -66,13 +68,13 @@ export {
 } from "./tensor/tensor_api.ts";
 export { Layout, MemoryFormat, QScheme } from "./tensor/format_names.ts";
 export { Generator } from "./tensor/generator.ts";
-export { ScriptModule, type ScriptMethod } from "./jit/script_module.ts";
+export { ScriptModule, type ScriptMethod, type Scripted } from "./jit/script_module.ts";
 export { type LoadInput, type LoadOptions } from "./jit/load.ts";
 export { CompilationUnit, type CompiledFunction } from "./jit/compilation_unit.ts";
 export { type TraceOptions, type TraceableFunction } from "./jit/trace.ts";
 export { TracingCheckError } from "./jit/tracing/check_trace.ts";
 export { type ScriptOptions, type ScriptedFunction, type float, type int } from "./jit/script.ts";
-export { type SaveOptions } from "./jit/save.ts";
+export { type Savable, type SaveOptions } from "./jit/save.ts";
 export { type Platform, type SourcePosition, type SourceText, setPlatform } from "./jit/platform.ts";
 export * from "./archive/index.ts";
 export {

@@ -17,6 +17,19 @@ export interface Saver {
   saveToBuffer(root: ScriptObject, options: SaveOptions): Uint8Array;
 }
 
+/** A scripted, traced or loaded module, or a compiled function. */
+export interface Savable {
+  save(path: string, options?: SaveOptions): void;
+}
+
+/**
+ * Writes a module or function to a file, as `module.save(path)` does. Mirrors `torch.jit.save`.
+ * @throws ArchiveError where the file cannot be written.
+ */
+export function save(module: Savable, path: string, options: SaveOptions = {}): void {
+  module.save(path, options);
+}
+
 function writeTo(sink: ByteSink, rootName: string, root: ScriptObject, options: SaveOptions): void {
   try {
     const writer = new ArchiveWriter(sink, { rootName });

@@ -66,8 +66,8 @@ export interface ScriptModule {
 
 /**
  * A module with its code. Call it: `model(x)`. Mirrors `torch.jit.ScriptModule`: an `nn.Module` like any other, which can stand
- * in containers and as a member of eager modules. Every exported method is a property too: `model.encode(x)`;
- * `model.method("encode")` is the typed way to it. Made by `jit.load`, `jit.script` and `jit.trace`.
+ * in containers and as a member of eager modules. Attributes and exported methods are properties too (`model.fc.code`,
+ * `model.encode(x)`); `model.getattr("fc")` and `model.method("encode")` are the typed ways to them. Made by `jit.load`, `jit.script` and `jit.trace`.
  */
 export class ScriptModule extends Module {
   declare readonly object: ScriptObject;
@@ -95,18 +95,21 @@ export class ScriptModule extends Module {
       enumerable: false,
     });
     this[STATE].foreign = membersOf(this);
-    this.exposeMethods();
+    this.exposeMembers();
   }
 
-  /** Exported methods are called as in Python: model.encode(x); the module's own members come first. */
-  private exposeMethods(): void {
-    for (const name of this.object.type.methods.keys()) {
-      if (name in this) continue;
-      Object.defineProperty(this, name, {
-        value: (...args: unknown[]) => this.invoke(name, args),
-        configurable: true,
-      });
-    }
+  /** Attributes, constants and methods are properties as in Python: model.fc.weight, model.encode(x); what every module has comes first. */
+  private exposeMembers(): void {
+    const { type } = this.object;
+    const expose = (name: string, descriptor: PropertyDescriptor): void => {
+      if (!(name in this)) Object.defineProperty(this, name, { ...descriptor, configurable: true, enumerable: false });
+    };
+    for (const { name } of type.attributes)
+      expose(name, { get: () => this.getattr(name), set: (value) => this.setattr(name, value) });
+    for (const name of type.constants.keys()) expose(name, { get: () => this.getattr(name) });
+    for (const { name } of type.properties)
+      expose(name, { get: () => this.getattr(name), set: (value) => this.setattr(name, value) });
+    for (const name of type.methods.keys()) expose(name, { value: (...args: unknown[]) => this.invoke(name, args) });
   }
 
   /**
@@ -118,7 +121,7 @@ export class ScriptModule extends Module {
    */
   define(text: string): void {
     this.owner.define(this.object, text);
-    this.exposeMethods();
+    this.exposeMembers();
   }
 
   /** The last atom of the class name. */
@@ -338,6 +341,19 @@ export class ScriptModule extends Module {
     return this.owner.saver.saveToBuffer(this.object, options);
   }
 }
+
+/**
+ * The ScriptModule of an eager module of class M: called with the arguments of M's `forward`; submodules are ScriptModules, and
+ * other members keep their types.
+ */
+export type Scripted<M extends Module> = ((...args: Parameters<M["forward"]>) => ReturnType<M["forward"]>) &
+  ScriptModule & {
+    [K in Exclude<keyof M, keyof ScriptModule>]: M[K] extends ScriptModule
+      ? M[K]
+      : M[K] extends Module
+        ? Scripted<M[K]>
+        : M[K];
+  };
 
 /** The members of a module's object, as the methods of `nn.Module` see them. */
 function membersOf(module: ScriptModule): ForeignMembers {

@@ -16,6 +16,7 @@ import {
   ownBuffers,
   ownEntries,
   ownParameters,
+  wrapHook,
   type ForwardHook,
   type ForwardPreHook,
   type HookHandle,
@@ -401,7 +402,7 @@ export abstract class Module {
   /** Runs `hook` before every call; what it returns replaces the arguments. */
   registerForwardPreHook(hook: ForwardPreHook<this>, options: { readonly prepend?: boolean } = {}): HookHandle {
     const state = this[STATE];
-    const own: ForwardPreHook = (module, args) => hook(module as this, args);
+    const own = wrapHook<ForwardPreHook>(hook, (module, args) => hook(module as this, args));
     state.preHooks = options.prepend ? [own, ...state.preHooks] : [...state.preHooks, own];
     return { remove: () => void (state.preHooks = state.preHooks.filter((h) => h !== own)) };
   }
@@ -409,7 +410,7 @@ export abstract class Module {
   /** Runs `hook` after every call; what it returns replaces the result. */
   registerForwardHook(hook: ForwardHook<this>, options: { readonly prepend?: boolean } = {}): HookHandle {
     const state = this[STATE];
-    const own: ForwardHook = (module, args, output) => hook(module as this, args, output);
+    const own = wrapHook<ForwardHook>(hook, (module, args, output) => hook(module as this, args, output));
     state.hooks = options.prepend ? [own, ...state.hooks] : [...state.hooks, own];
     return { remove: () => void (state.hooks = state.hooks.filter((h) => h !== own)) };
   }

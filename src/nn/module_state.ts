@@ -9,6 +9,17 @@ export type ForwardPreHook<M = Module> = (module: M, args: readonly unknown[]) =
 /** Runs after `forward`; may return another result. */
 export type ForwardHook<M = Module> = (module: M, args: readonly unknown[], output: unknown) => unknown;
 
+const originals = new WeakMap<object, unknown>();
+/** Wraps a hook, so that one that is registered twice can be taken back once. */
+export function wrapHook<H extends object>(hook: unknown, wrapper: H): H {
+  originals.set(wrapper, hook);
+  return wrapper;
+}
+/** The function that was registered. */
+export function originalHook(wrapper: ForwardPreHook | ForwardHook): unknown {
+  return originals.get(wrapper) ?? wrapper;
+}
+
 /** What registering a hook gives: a way to take it back. */
 export interface HookHandle {
   remove(): void;

@@ -13,7 +13,7 @@ import { installDefaultEvaluator } from "../../loader/evaluate_defaults.ts";
 import { pythonCu } from "../python_cu.ts";
 import { concreteTypeOf, type ConcreteModuleType } from "./concrete_type.ts";
 import { libraryResolver } from "./library.ts";
-import { methodSources, type MethodStub } from "./method_source.ts";
+import { methodSources, type MethodStub, type PropertyStub } from "./method_source.ts";
 import { ModuleSelf, setMethodCompiler } from "./module_value.ts";
 
 function functionOf(concrete: ConcreteModuleType, { def, resolver }: MethodStub, cu = pythonCu()): ScriptFunction {
@@ -28,25 +28,43 @@ function checkNew(type: ClassType, name: string): void {
     throw new ScriptError(`Can't redefine method: ${name} on class: ${type.name.qualifiedName}`);
 }
 
+/** What `createMethods` may be told. */
+export interface CreateMethodsOptions {
+  /** The unit of the module's type; that of scripts where left out. */
+  readonly cu?: CompilationUnit;
+  /** Properties, compiled before the methods. */
+  readonly properties?: readonly PropertyStub[];
+}
+
 /**
  * Adds methods to a module's type and compiles them in order; a method may call those behind it.
  * @throws ScriptError for code that cannot be compiled: then none of them is there.
  */
-export function createMethods(concrete: ConcreteModuleType, stubs: readonly MethodStub[], cu?: CompilationUnit): void {
+export function createMethods(
+  concrete: ConcreteModuleType,
+  stubs: readonly MethodStub[],
+  { cu, properties = [] }: CreateMethodsOptions = {},
+): void {
   installDefaultEvaluator();
   const type = concrete.classType;
   const before = new Set(type.methods.keys());
   const functions: ScriptFunction[] = [];
-  for (const stub of stubs) {
+  const propertyCount = type.properties.length;
+  const add = (stub: MethodStub): ScriptFunction => {
     checkNew(type, stub.def.name.name);
     const fn = functionOf(concrete, stub, cu);
     type.methods.set(fn.name, fn);
     functions.push(fn);
-  }
+    return fn;
+  };
+  for (const { name, getter, setter } of properties)
+    type.properties.push({ name, getter: add(getter), setter: setter && add(setter) });
+  stubs.forEach(add);
   try {
     for (const fn of functions) fn.ensureDefined();
   } catch (error) {
     for (const name of [...type.methods.keys()]) if (!before.has(name)) type.methods.delete(name);
+    type.properties.length = propertyCount;
     throw error;
   }
 }
@@ -58,7 +76,7 @@ export function stubsOfText(text: string, resolver: Resolver = libraryResolver):
 
 /** Adds methods of a text to the type of an object: `ScriptModule.define`. */
 export function defineMethods(object: ScriptObject, text: string, cu: CompilationUnit): void {
-  createMethods(concreteTypeOf(object), stubsOfText(text), cu);
+  createMethods(concreteTypeOf(object), stubsOfText(text), { cu });
 }
 
 /** Adds hooks to a module's type. */

@@ -7,7 +7,7 @@ import type { Type } from "../../core/type.ts";
 import type { TypedConstant } from "../../frontend/default_value.ts";
 import { ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential } from "../../nn/containers.ts";
 import { Module } from "../../nn/module.ts";
-import { STATE, ownBuffers, ownEntries, ownParameters } from "../../nn/module_state.ts";
+import { STATE, originalHook, ownBuffers, ownEntries, ownParameters } from "../../nn/module_state.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { ScriptModule } from "../script_module.ts";
 import { ConcreteModuleType, concreteTypeOf, shareConcreteType, type IterableKind } from "./concrete_type.ts";
@@ -224,8 +224,8 @@ export function inferConcreteType(
   addConstants(concrete, parts);
   addAttributes(concrete, parts);
   if (module) {
-    concrete.hooks.push(...module[STATE].hooks);
-    concrete.preHooks.push(...module[STATE].preHooks);
+    concrete.hooks.push(...module[STATE].hooks.map(originalHook));
+    concrete.preHooks.push(...module[STATE].preHooks.map(originalHook));
   }
   return concrete;
 }

@@ -12,6 +12,13 @@ export interface MethodStub {
   readonly resolver: Resolver;
 }
 
+/** A property yet to be compiled: the definitions are methods of their own, named `__NAME_getter` and `__NAME_setter`. */
+export interface PropertyStub {
+  readonly name: string;
+  readonly getter: MethodStub;
+  readonly setter?: MethodStub | undefined;
+}
+
 /** Knows the methods of some classes. A source answers for the methods that are its own and leaves the others to the next. */
 export interface MethodSource {
   /** Methods besides `forward` that are compiled although nothing calls them. */
@@ -20,6 +27,8 @@ export interface MethodSource {
   findMethod(cls: ModuleClass, name: string): MethodStub | "ignored" | undefined;
   /** Methods with several signatures: name -> the methods that stand for it, which `findMethod` knows. */
   overloads?(cls: ModuleClass): ReadonlyMap<string, readonly string[]>;
+  /** Properties (getters and setters) of a class; all of them are compiled. */
+  properties?(cls: ModuleClass): readonly PropertyStub[];
   /** What a function that stands in an attribute or a static means in a script. */
   functionValue?(value: unknown, name: string): SugaredValue | undefined;
   /** A hook that was registered on a module, as `def name(self, input)` or `def name(self, input, output)`. */
@@ -38,6 +47,7 @@ export const methodSources: Required<Omit<MethodSource, "exportedNames">> & Meth
   exportedNames: (cls) => [...new Set(sources.flatMap((source) => source.exportedNames(cls)))].sort(),
   findMethod: (cls, name) => first((source) => source.findMethod(cls, name)),
   overloads: (cls) => new Map(sources.flatMap((source) => [...(source.overloads?.(cls) ?? [])])),
+  properties: (cls) => sources.flatMap((source) => [...(source.properties?.(cls) ?? [])]),
   functionValue: (value, name) => first((source) => source.functionValue?.(value, name)),
   hookStub: (module, hook) => first((source) => source.hookStub?.(module, hook)),
 };

@@ -96,7 +96,7 @@ function createFrom(module: Module, concrete: ConcreteModuleType, stubs: StubsOf
 /** Compiles the methods and hooks of a module's type, once for all modules of it. */
 function compile(module: Module, concrete: ConcreteModuleType, stubs: readonly MethodStub[]): void {
   if (concrete.methodsCompiled) return;
-  createMethods(concrete, stubs);
+  createMethods(concrete, stubs, { properties: methodSources.properties(classOf(module)) });
   createHooks(concrete, hookStubs(module, concrete.hooks), hookStubs(module, concrete.preHooks));
   const { iterableKind, classType } = concrete;
   const names = [...concrete.modules.keys()];
