@@ -17,9 +17,11 @@ import {
 } from "./jit/script.ts";
 import { save } from "./jit/save.ts";
 import { installExecutionGraph } from "./jit/execution.ts";
+import { serialization, type Serialization } from "./jit/serialization.ts";
 import { trace, traceModule } from "./jit/trace.ts";
 import { isTracing } from "./jit/tracing/tracer.ts";
 import { installTensorMethods } from "./torch/tensor_methods.ts";
+import { torch as eager, type Torch } from "./torch/torch.ts";
 
 installTensorMethods();
 installExecutionGraph();
@@ -46,10 +48,12 @@ export const jit = {
   unused,
 };
 
+/** Tensors: every operator, creation, dtypes, settings, saving and loading. Mirrors `torch`. */
+export const torch: Torch & Serialization = Object.assign(eager, serialization);
+
 export { type ExecutionTier, setExecutionTier } from "./interpreter/tier.ts";
 export * as nn from "./nn/index.ts";
 export {
-  torch,
   type MemoryFigures,
   type OutOptions,
   type PrintOptionsChange,
@@ -71,6 +75,7 @@ export { Generator } from "./tensor/generator.ts";
 export { ScriptModule, type ScriptMethod, type Scripted } from "./jit/script_module.ts";
 export { type LoadInput, type LoadOptions } from "./jit/load.ts";
 export { CompilationUnit, type CompiledFunction } from "./jit/compilation_unit.ts";
+export { type CheckpointOptions, type Serialization } from "./jit/serialization.ts";
 export { type TraceOptions, type TraceableFunction } from "./jit/trace.ts";
 export { TracingCheckError } from "./jit/tracing/check_trace.ts";
 export { type ScriptOptions, type ScriptedFunction, type float, type int } from "./jit/script.ts";

@@ -55,6 +55,13 @@ function describe(record: string | undefined): string {
   return record === undefined ? "pickle" : `"${record}"`;
 }
 
+/** torch.save before 1.6 names the classes of modules by persistent ids: ("module", class, file, source). */
+function classOf(value: PickleValue): PickleValue {
+  if (!(value instanceof PersistentId) || !(value.value instanceof PickleTuple)) return value;
+  const [word, cls] = value.value.items;
+  return word === "module" && cls instanceof PickleGlobal ? cls : value;
+}
+
 /** The machine that opcodes run on. */
 export class PickleMachine {
   private readonly reader: ByteReader;
@@ -299,7 +306,8 @@ export class PickleMachine {
   }
 
   newObject(): void {
-    const [cls, args] = this.popMany(2);
+    const [given, args] = this.popMany(2);
+    const cls = classOf(given!);
     if (!(cls instanceof PickleGlobal)) this.fail(`object is made of ${pickleTypeName(cls)}, expected a global`);
     this.push(new PickleObject(cls, args!, this.opcodeOffset));
   }

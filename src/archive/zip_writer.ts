@@ -31,6 +31,11 @@ export interface WrittenEntry {
 }
 
 const FLAGS = 0x0808; // data descriptor, UTF-8 names
+const FLAGS_OF_EMPTY = 0x0800; // miniz writes no data descriptor behind nothing
+
+function flagsOf(size: number): number {
+  return size === 0 ? FLAGS_OF_EMPTY : FLAGS;
+}
 const VERSION_DEFLATED = 20;
 const ZIP64_MADE_BY = 0x031e; // miniz states: made by Unix, 3.0
 const ZIP64_NEEDED = 45;
@@ -107,7 +112,7 @@ export class ZipWriter {
         record: name,
       });
     const compressedSize = this.position - dataOffset;
-    this.write(dataDescriptor(crc, compressedSize, size, wideSize || wideOffset));
+    if (size > 0) this.write(dataDescriptor(crc, compressedSize, size, wideSize || wideOffset));
     this.addToDirectory(nameBytes, method, crc, compressedSize, size, headerOffset);
     return { name, crc32: crc, size, headerOffset, dataOffset };
   }
@@ -137,7 +142,7 @@ export class ZipWriter {
     const header = new ByteWriter(NBYTES.localHeader + name.length + extra.length);
     header.u4(SIGNATURE.localHeader);
     header.u2(0); // version needed; miniz states 20 for deflated entries in the directory only
-    header.u2(FLAGS);
+    header.u2(flagsOf(size));
     header.u2(method);
     header.u4(0); // time and date
     header.fill(0, 12); // crc and sizes
@@ -161,7 +166,7 @@ export class ZipWriter {
     out.u4(SIGNATURE.centralHeader);
     out.u2(0); // made by
     out.u2(method === METHOD.deflated ? VERSION_DEFLATED : 0);
-    out.u2(FLAGS);
+    out.u2(flagsOf(size));
     out.u2(method);
     out.u4(0); // time and date
     out.u4(crc);

@@ -3,7 +3,7 @@ import type { ArchiveReader } from "../archive/archive_reader.ts";
 import { PersistentId, PickleGlobal, PickleTuple, pickleTypeName, type PickleValue } from "../archive/pickle_value.ts";
 import { ArchiveError, PickleError } from "../base/errors.ts";
 import { checkLimit, type LimitOverrides } from "../base/limits.ts";
-import { dtypeFromStorageName, type DType } from "../tensor/dtype.ts";
+import { DTYPES, dtypeFromStorageName, type DType } from "../tensor/dtype.ts";
 import { allocateStorage, Segment, Storage } from "../tensor/storage.ts";
 import { CPU, Device, META } from "../tensor/tensor.ts";
 
@@ -70,7 +70,10 @@ export class StorageImporter {
     const [word, type, key, where, numel] = parts;
     if (word !== "storage") fail(`persistent id begins with ${JSON.stringify(word ?? null)}, expected "storage"`);
     const typeName = type instanceof PickleGlobal && type.module === "torch" ? type.name : pickleTypeName(type);
-    const dtype = dtypeFromStorageName(typeName) ?? fail(`storage type ${typeName} is not known`);
+    const isUntyped = type instanceof PickleGlobal && type.is("torch.storage", "UntypedStorage");
+    const dtype = isUntyped
+      ? DTYPES.uint8
+      : (dtypeFromStorageName(typeName) ?? fail(`storage type ${typeName} is not known`));
     if (typeof key !== "string") return fail(`storage key is ${pickleTypeName(key)}, expected str`);
     if (typeof where !== "string") return fail(`storage device is ${pickleTypeName(where)}, expected str`);
     if (typeof numel !== "number" || numel < 0) return fail(`storage has ${String(numel)} elements, expected a count`);

@@ -10,10 +10,15 @@ import {
 } from "../archive/pickle_value.ts";
 import { ArchiveError, PickleError, UnsupportedError } from "../base/errors.ts";
 import { checkLimit, type LimitOverrides } from "../base/limits.ts";
-import type { DType } from "../tensor/dtype.ts";
+import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { allocateStorage } from "../tensor/storage.ts";
-import { Tensor, type Quantizer } from "../tensor/tensor.ts";
-import type { StorageImporter } from "./storage_import.ts";
+import { META, Tensor, type Quantizer } from "../tensor/tensor.ts";
+import type { StorageReference } from "./storage_import.ts";
+
+/** Finds the storage that a persistent id names. */
+export interface StorageResolver {
+  resolve(id: PickleValue | undefined): StorageReference;
+}
 
 /** Elements that share one byte of a packed dtype. */
 const PER_BYTE: Readonly<Record<string, number>> = { quint4x2: 2, quint2x4: 4 };
@@ -22,12 +27,12 @@ const LAYOUT_SPARSE_CSR = 2;
 
 /** Rebuilds the tensors of one pickle. A tensor that is referred to twice is made once. */
 export class TensorImporter {
-  private readonly storages: StorageImporter;
+  private readonly storages: StorageResolver;
   private readonly pickle: string;
   private readonly limits: LimitOverrides | undefined;
   private readonly tensors = new Map<PickleReduce, Tensor>();
 
-  constructor(storages: StorageImporter, pickle: string, limits?: LimitOverrides) {
+  constructor(storages: StorageResolver, pickle: string, limits?: LimitOverrides) {
     this.storages = storages;
     this.pickle = pickle;
     this.limits = limits;
@@ -47,6 +52,12 @@ export class TensorImporter {
     switch (callable.qualifiedName) {
       case "torch._utils._rebuild_tensor_v2":
         return this.strided(this.items(args, 6, at), at);
+      case "torch._utils._rebuild_tensor_v3":
+        return this.untyped(this.items(args, 7, at), at);
+      case "torch._utils._rebuild_tensor":
+        return this.view(this.items(args, 4, at), at);
+      case "torch._utils._rebuild_meta_tensor_no_storage":
+        return this.withoutData(this.items(args, 4, at), at);
       case "torch._utils._rebuild_qtensor":
         return this.quantized(this.items(args, 7, at), at);
       case "torch._utils._rebuild_sparse_tensor":
@@ -114,6 +125,36 @@ export class TensorImporter {
     return tensor;
   }
 
+  /** `(untyped storage, storage_offset, size, stride, requires_grad, hooks, dtype[, bits])`: dtypes without a storage class. */
+  private untyped(parts: readonly PickleValue[], at: number): Tensor {
+    const tensor = this.view(parts, at, this.dtype(parts[6], at));
+    tensor.requiresGrad = this.bool(parts[4], at);
+    const bits = parts[7];
+    if (bits instanceof PickleDict) {
+      tensor.isConj = bits.get("conj") === true;
+      tensor.isNeg = bits.get("neg") === true;
+    }
+    return tensor;
+  }
+
+  /** `(dtype, size, stride, requires_grad)`: a tensor of the meta device. */
+  private withoutData(parts: readonly PickleValue[], at: number): Tensor {
+    const dtype = this.dtype(parts[0], at);
+    const sizes = this.sizes(parts[1], at);
+    const tensor = new Tensor(allocateStorage(0), dtype, sizes, this.ints(parts[2], at), 0);
+    tensor.device = META;
+    tensor.requiresGrad = this.bool(parts[3], at);
+    return tensor;
+  }
+
+  private dtype(value: PickleValue | undefined, at: number): DType {
+    const dtype: DType | undefined =
+      value instanceof PickleGlobal && value.module === "torch" && Object.hasOwn(DTYPES, value.name)
+        ? DTYPES[value.name as keyof typeof DTYPES]
+        : undefined;
+    return dtype ?? this.fail(`dtype of a tensor is ${pickleTypeName(value)}, expected one of torch's`, at);
+  }
+
   /** `(storage, storage_offset, size, stride, quantizer, requires_grad, hooks)`. */
   private quantized(parts: readonly PickleValue[], at: number): Tensor {
     const tensor = this.view(parts, at);
@@ -140,8 +181,26 @@ export class TensorImporter {
     }
   }
 
+  /** Python's form `(layout, (indices..., values, size[, is_coalesced]))` in the order of TorchScript's. */
+  private flatSparse(layout: PickleReduce, rest: PickleValue | undefined, at: number): readonly PickleValue[] {
+    const name = layout.args instanceof PickleTuple ? layout.args.items[0] : undefined;
+    const parts = this.items(rest, 3, at);
+    const size = parts.find((part) => part instanceof PickleReduce && isSize(part));
+    const sizes = size instanceof PickleReduce && size.args instanceof PickleTuple ? size.args.items[0] : size;
+    const tensors = parts.filter((part) => part instanceof PickleReduce && !isSize(part));
+    const id = name === "torch.sparse_coo" ? LAYOUT_SPARSE : name === "torch.sparse_csr" ? LAYOUT_SPARSE_CSR : 0;
+    if (id === 0) {
+      throw new UnsupportedError(
+        "sparse layout",
+        `Cannot unpickle "${this.pickle}": layout ${String(name)} is not read`,
+      );
+    }
+    return [id, sizes ?? null, false, ...tensors, parts.at(-1) === true];
+  }
+
   /** `(layout, size, requires_grad, indices..., values, ...)`. */
-  private sparse(parts: readonly PickleValue[], at: number): Tensor {
+  private sparse(given: readonly PickleValue[], at: number): Tensor {
+    const parts = given[0] instanceof PickleReduce ? this.flatSparse(given[0], given[1], at) : given;
     const layout = this.int(parts[0], at);
     const sizes = this.sizes(parts[1], at);
     const requiresGrad = this.bool(parts[2], at);
@@ -151,7 +210,7 @@ export class TensorImporter {
       const [indices, values] = [this.tensor(inner[0], at), this.tensor(inner[1], at)];
       tensor = sparseShell(sizes, values.dtype);
       this.checkCoo(indices, values, sizes, at);
-      tensor.sparse = { layout: "sparse_coo", indices, values, coalesced: false };
+      tensor.sparse = { layout: "sparse_coo", indices, values, coalesced: inner[2] === true };
     } else if (layout === LAYOUT_SPARSE_CSR) {
       const [compressedIndices, plainIndices, values] = [
         this.tensor(inner[0], at),
@@ -193,8 +252,9 @@ export class TensorImporter {
   }
 
   /** The view `(storage, storage_offset, size, stride)`, all of whose elements lie inside the storage. */
-  private view(parts: readonly PickleValue[], at: number): Tensor {
-    const { storage, dtype, device } = this.storages.resolve(parts[0]);
+  private view(parts: readonly PickleValue[], at: number, given?: DType): Tensor {
+    const { storage, dtype: own, device } = this.storages.resolve(parts[0]);
+    const dtype = given ?? own;
     const offset = this.int(parts[1], at);
     const sizes = this.sizes(parts[2], at);
     const strides = this.ints(parts[3], at);
@@ -216,6 +276,10 @@ export class TensorImporter {
     tensor.device = device;
     return tensor;
   }
+}
+
+function isSize(call: PickleReduce): boolean {
+  return call.callable instanceof PickleGlobal && call.callable.is("torch", "Size");
 }
 
 function sparseShell(sizes: readonly number[], dtype: DType): Tensor {

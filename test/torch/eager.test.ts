@@ -7,6 +7,7 @@ interface Record {
   readonly cases: { readonly [name: string]: string | readonly string[] };
   readonly printed: readonly { options: PrintOptionsChange; text: readonly string[] }[];
   readonly random: readonly string[];
+  readonly uniform_bits: readonly number[];
 }
 const recorded = JSON.parse(readFileSync(new URL("eager.json", import.meta.url), "utf8")) as Record;
 
@@ -152,6 +153,9 @@ test("random functions draw PyTorch's numbers", () => {
     torch.bernoulli(torch.full([4], 0.5)),
   ];
   expect(drawn.map(String)).toEqual(recorded.random);
+  torch.manualSeed(1);
+  const bound = 0.19245008972987526;
+  expect(torch.empty(100).uniform_(-bound, bound).view(torch.int32).tolist()).toEqual(recorded.uniform_bits);
   const generator = new torch.Generator(7n);
   torch.manual_seed(7);
   expect(torch.rand(2, { generator }).tolist()).toEqual(torch.rand(2).tolist());

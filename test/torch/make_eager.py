@@ -138,11 +138,15 @@ RANDOM = [
     )
 ]
 
+torch.manual_seed(1)
+uniform_bits = torch.empty(100).uniform_(-0.19245008972987526, 0.19245008972987526).view(torch.int32).tolist()
+
 path = pathlib.Path(__file__).with_name("eager.json")
 record = {
     "torch": torch.__version__.split("+")[0],
     "cases": {name: text(run()) for name, run in CASES.items()},
     "printed": [{"options": o, "text": printed(o)} for o in PRINT_OPTIONS],
     "random": RANDOM,
+    "uniform_bits": uniform_bits,
 }
 path.write_text(json.dumps(record, indent=1) + "\n")
