@@ -31,7 +31,7 @@ function textOf(value: unknown): unknown {
     return { ordered: [...(value as Map<unknown, unknown>)].map(([k, v]) => [k, textOf(v)]) };
   if (value instanceof Map)
     return { dict: [...(value as Map<unknown, unknown>)].map(([k, v]) => [textOf(k), textOf(v)]) };
-  if (value instanceof Set) return { set: [...(value as Set<number>)].sort() };
+  if (value instanceof Set) return { set: [...(value as Set<number>)].sort((a, b) => a - b) };
   if (value instanceof Uint8Array) return { bytes: [...value] };
   if (Array.isArray(value)) return Object.isFrozen(value) ? { tuple: value.map(textOf) } : value.map(textOf);
   if (typeof value === "bigint") return { int: String(value) };
