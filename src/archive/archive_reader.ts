@@ -116,12 +116,20 @@ export class ArchiveReader {
 
   /** Whether tsarchive wrote the archive and nothing has changed since: the serialization id is the hash of the records. */
   isOwn(): boolean {
-    if (this.own === undefined) {
-      const id = new SerializationId();
-      for (const [name, { crc32 }] of this.records) if (name !== RECORD.serializationId) id.add(name, crc32);
-      this.own = this.has(RECORD.serializationId) && this.readText(RECORD.serializationId) === id.digits();
-    }
-    return this.own;
+    return this.detachIsOwn()();
+  }
+
+  /** `isOwn` to be asked later, when the source may be closed. */
+  detachIsOwn(): () => boolean {
+    const stated = this.has(RECORD.serializationId) ? this.detach(RECORD.serializationId) : undefined;
+    return () => {
+      if (this.own === undefined) {
+        const id = new SerializationId();
+        for (const [name, { crc32 }] of this.records) if (name !== RECORD.serializationId) id.add(name, crc32);
+        this.own = stated !== undefined && decodeUtf8(stated()) === id.digits();
+      }
+      return this.own;
+    };
   }
 
   /** Size of a record in bytes, uncompressed. */
@@ -148,6 +156,11 @@ export class ArchiveReader {
   /** All bytes of a record: possibly a view of the source, which must not be changed. */
   read(name: string): Uint8Array {
     return this.zip.read(this.entry(name));
+  }
+
+  /** A record whose stored bytes are read now and inflated and checked when the result is called. */
+  detach(name: string): () => Uint8Array {
+    return this.zip.detach(this.entry(name));
   }
 
   /** A record as UTF-8 text. */

@@ -1,6 +1,11 @@
 /** @file Bounds the nesting of an unpickled value and refuses values that contain themselves. Upstream: none. Spec: spec/pickle.md. */
 import { type LimitOverrides, checkLimit } from "../base/limits.ts";
-import { type PickleValue, pickleChildren, pickleTypeName } from "./pickle_value.ts";
+import { PickleFloat, PickleGlobal, type PickleValue, pickleChildren, pickleTypeName } from "./pickle_value.ts";
+
+/** Objects that hold no others: they make a nesting no deeper than limits are meant for. */
+function isLeaf(value: object): boolean {
+  return value instanceof PickleGlobal || value instanceof PickleFloat || value instanceof Uint8Array;
+}
 
 /**
  * Walks a value without recursion. Returns what is wrong, or undefined; throws `LimitError` above `maxPickleDepth`.
@@ -21,7 +26,7 @@ export function checkNesting(root: PickleValue, limits?: LimitOverrides): string
     const frame = path[path.length - 1]!;
     if (frame.next < frame.children.length) {
       const child = frame.children[frame.next++]!;
-      if (typeof child !== "object" || child === null) continue;
+      if (typeof child !== "object" || child === null || isLeaf(child)) continue;
       const known = heights.get(child);
       if (known === 0) return `${pickleTypeName(child)} contains itself, expected a tree of values`;
       if (known === undefined) enter(child);

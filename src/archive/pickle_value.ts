@@ -157,8 +157,10 @@ export function pickleTypeName(value: PickleValue | undefined): string {
 export function pickleChildren(value: PickleValue): readonly PickleValue[] {
   if (value instanceof PickleTuple || value instanceof PickleList || value instanceof PickleSet) return value.items;
   if (value instanceof PickleDict) return value.entries.flat();
-  if (value instanceof PickleReduce)
+  if (value instanceof PickleReduce) {
+    if (value.items === undefined && value.state === undefined) return [value.callable, value.args];
     return [value.callable, value.args, value.items, value.state].filter((child) => child !== undefined);
+  }
   if (value instanceof PickleObject)
     return value.state === undefined ? [value.cls, value.args] : [value.cls, value.args, value.state];
   if (value instanceof PersistentId) return [value.value];

@@ -90,7 +90,24 @@ export function readZipDirectory(source: ByteSource, limits?: LimitOverrides): Z
 
 /** Searches the end record backwards; bytes after it are allowed, as in PyTorch. */
 function findEnd(source: ByteSource): { endOffset: number; tail: Uint8Array; tailOffset: number } {
+  // An archive without a comment, which is every archive of PyTorch, ends with its end record: a short look is enough.
+  const short = searchEnd(source, Math.min(source.size, SHORT_SEARCH));
+  if (short) return short;
   const nbytes = Math.min(source.size, NBYTES.endSearch);
+  const found = searchEnd(source, nbytes);
+  if (found) return found;
+  throw new ArchiveError(
+    `Cannot read ${describeSource(source)}: failed finding central directory: no end record in the last ${nbytes} bytes (file has ${source.size} bytes)`,
+    { file: source.name, byteOffset: source.size - nbytes },
+  );
+}
+
+const SHORT_SEARCH = 1024;
+
+function searchEnd(
+  source: ByteSource,
+  nbytes: number,
+): { endOffset: number; tail: Uint8Array; tailOffset: number } | undefined {
   const tailOffset = source.size - nbytes;
   const tail = source.read(tailOffset, nbytes);
   for (let at = nbytes - NBYTES.end; at >= 0; at--) {
@@ -99,10 +116,7 @@ function findEnd(source: ByteSource): { endOffset: number; tail: Uint8Array; tai
     // The signature can occur by chance, in a comment for example: its own comment must then fit.
     if (at + NBYTES.end + commentLength <= nbytes) return { endOffset: tailOffset + at, tail, tailOffset };
   }
-  throw new ArchiveError(
-    `Cannot read ${describeSource(source)}: failed finding central directory: no end record in the last ${nbytes} bytes (file has ${source.size} bytes)`,
-    { file: source.name, byteOffset: tailOffset },
-  );
+  return undefined;
 }
 
 type MakeError = (message: string, byteOffset: number) => ArchiveError;
@@ -176,10 +190,10 @@ function readCentralHeaders(source: ByteSource, stated: EndRecord, gap: number, 
         at,
       );
     }
-    reader.bytes(4); // versions made by and needed
+    reader.skip(4); // versions made by and needed
     const flags = reader.u2();
     const method = reader.u2();
-    reader.bytes(4); // time and date
+    reader.skip(4); // time and date
     const crc32 = reader.u4();
     const compressed = reader.u4();
     const uncompressed = reader.u4();
@@ -187,12 +201,12 @@ function readCentralHeaders(source: ByteSource, stated: EndRecord, gap: number, 
     const extraLength = reader.u2();
     const commentLength = reader.u2();
     const disk = reader.u2();
-    reader.bytes(6); // attributes
+    reader.skip(6); // attributes
     const offset = reader.u4();
     // UTF-8 whatever flag 0x0800 says: PyTorch compares the bytes, and record names are ASCII anyway.
     const name = decodeUtf8(reader.bytes(nameLength));
     const extra = reader.bytes(extraLength);
-    reader.bytes(commentLength);
+    reader.skip(commentLength);
     if (disk !== 0 && disk !== U16_MAX) throw error(`directory entry "${name}" lies on disk ${disk}, expected 0`, at);
     const wide = readZip64Extra(extra, { uncompressed, compressed, offset }, name, at, error);
     entries.push({

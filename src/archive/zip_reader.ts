@@ -24,7 +24,7 @@ export interface LocalHeader {
   readonly dataOffset: number;
 }
 
-const READ_CHUNK = 1 << 20;
+const READ_CHUNK = 1 << 18; // a piece is still in the second-level cache when its CRC is taken
 const INFLATE_CHUNK = 1 << 16; // bounds what one step can inflate to (65 MB) before the size is checked
 
 /** Reads entries of a zip archive. Opening reads the directory and nothing else. */
@@ -61,6 +61,21 @@ export class ZipReader {
 
   /** Reads an entry's local header. */
   localHeader(entry: ZipEntry): LocalHeader {
+    const { flags, method, nameLength, extraLength, dataOffset } = this.localLengths(entry);
+    const rest = this.source.read(entry.headerOffset + NBYTES.localHeader, nameLength + extraLength);
+    return {
+      name: decodeUtf8(rest.subarray(0, nameLength)),
+      flags,
+      method,
+      extra: rest.subarray(nameLength),
+      dataOffset,
+    };
+  }
+
+  /** The fixed part of a local header; checks that the data it announces lies before the directory. */
+  private localLengths(
+    entry: ZipEntry,
+  ): Omit<LocalHeader, "name" | "extra"> & { nameLength: number; extraLength: number } {
     const at = entry.headerOffset;
     const fail = (message: string, byteOffset: number): never => {
       throw this.error(entry, `local header: ${message}`, at + byteOffset);
@@ -79,7 +94,7 @@ export class ZipReader {
     fixed.u2(); // version needed
     const flags = fixed.u2();
     const method = fixed.u2();
-    fixed.bytes(16); // time, date, crc and sizes: zero when a data descriptor follows, so the directory's are used
+    fixed.skip(16); // time, date, crc and sizes: zero when a data descriptor follows, so the directory's are used
     const nameLength = fixed.u2();
     const extraLength = fixed.u2();
     const dataOffset = at + NBYTES.localHeader + nameLength + extraLength;
@@ -91,20 +106,13 @@ export class ZipReader {
         dataOffset,
       );
     }
-    const rest = this.source.read(at + NBYTES.localHeader, nameLength + extraLength);
     this.dataOffsets.set(entry, dataOffset);
-    return {
-      name: decodeUtf8(rest.subarray(0, nameLength)),
-      flags,
-      method,
-      extra: rest.subarray(nameLength),
-      dataOffset,
-    };
+    return { flags, method, nameLength, extraLength, dataOffset };
   }
 
   /** Where an entry's data starts: the local header's own lengths decide, they differ from the directory's. */
   dataOffset(entry: ZipEntry): number {
-    return this.dataOffsets.get(entry) ?? this.localHeader(entry).dataOffset;
+    return this.dataOffsets.get(entry) ?? this.localLengths(entry).dataOffset;
   }
 
   /** Refuses encryption, unknown methods and impossible sizes, before anything is allocated. */
@@ -142,19 +150,35 @@ export class ZipReader {
   /** All bytes of an entry: a view of the source when it is stored. */
   read(entry: ZipEntry): Uint8Array {
     this.checkReadable(entry);
-    if (entry.method === METHOD.stored) {
-      const bytes = this.allocating(entry, () => this.source.read(this.dataOffset(entry), entry.size));
-      this.checkCrc(entry, () => crc32(bytes));
-      return bytes;
-    }
-    checkLimit("maxRecordBytes", entry.size, `record "${entry.name}"`, this.limits);
-    if (entry.compressedSize > INFLATE_CHUNK) {
+    if (entry.method === METHOD.deflated && entry.compressedSize > INFLATE_CHUNK) {
+      checkLimit("maxRecordBytes", entry.size, `record "${entry.name}"`, this.limits);
       const bytes = this.allocating(entry, () => new Uint8Array(entry.size));
       this.readInto(entry, bytes);
       return bytes;
     }
-    const compressed = this.source.read(this.dataOffset(entry), entry.compressedSize);
-    const bytes = this.inflating(entry, () => inflateExact(compressed, entry.size));
+    return this.decode(entry, this.rawBytes(entry));
+  }
+
+  /**
+   * An entry whose stored bytes are read now, so that the source may be closed, and inflated and checked when the result is called.
+   * For records that are looked at late or never, such as code.
+   */
+  detach(entry: ZipEntry): () => Uint8Array {
+    this.checkReadable(entry);
+    const raw = this.rawBytes(entry);
+    return () => this.decode(entry, raw);
+  }
+
+  /** The bytes of an entry as they lie in the archive. */
+  private rawBytes(entry: ZipEntry): Uint8Array {
+    if (entry.method === METHOD.stored)
+      return this.allocating(entry, () => this.source.read(this.dataOffset(entry), entry.size));
+    checkLimit("maxRecordBytes", entry.size, `record "${entry.name}"`, this.limits);
+    return this.source.read(this.dataOffset(entry), entry.compressedSize);
+  }
+
+  private decode(entry: ZipEntry, raw: Uint8Array): Uint8Array {
+    const bytes = entry.method === METHOD.stored ? raw : this.inflating(entry, () => inflateExact(raw, entry.size));
     this.checkCrc(entry, () => crc32(bytes));
     return bytes;
   }

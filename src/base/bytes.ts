@@ -150,6 +150,11 @@ export class ByteReader {
     return this.view.getFloat64(this.advance(8), false);
   }
 
+  /** Passes over bytes. */
+  skip(nbytes: number): void {
+    this.advance(nbytes);
+  }
+
   /** A view of the next bytes. */
   bytes(nbytes: number): Uint8Array {
     const at = this.advance(nbytes);

@@ -15,6 +15,8 @@ import type { ClassType, EnumType, Type } from "./type.ts";
 export class ScriptObject {
   type: ClassType;
   slots: unknown[];
+  /** What users see of a module; owned by `src/jit`. Not a WeakMap: its entries outlive every young garbage collection. */
+  wrapper: unknown = undefined;
   constructor(type: ClassType, slots: unknown[] = []) {
     this.type = type;
     this.slots = slots;

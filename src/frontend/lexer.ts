@@ -11,17 +11,29 @@ export interface Token {
 }
 
 const TYPE_COMMENT = "# type:";
-const IDENT = /[A-Za-z_][A-Za-z0-9_]*/y;
 // what strtod takes, without a sign, `inf` and `nan`
 const NUMBER =
   /(?:0[xX](?:[0-9a-fA-F]+(?:\.[0-9a-fA-F]*)?|\.[0-9a-fA-F]+)(?:[pP][+-]?\d+)?|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)j?/y;
-const IDENT_CHAR = /[A-Za-z0-9_]/;
+
+/** What a character can begin or continue, by its code. */
+const DIGIT = 1;
+const LETTER = 2; // letters and the underscore
+const CLASS_OF = new Uint8Array(128);
+for (let code = 0; code < 128; code++) {
+  const char = String.fromCharCode(code);
+  CLASS_OF[code] = /\d/.test(char) ? DIGIT : /[A-Za-z_]/.test(char) ? LETTER : 0;
+}
+/** Class of a character; 0 for all others and beyond the end (NaN). */
+function classOf(code: number): number {
+  return code < 128 ? CLASS_OF[code]! : 0;
+}
 
 /** Lexes lazily, so that an error in the grammar is reported before a bad token behind it. */
 export class Lexer {
   readonly source: Source;
   private readonly text: string;
-  private at = 0;
+  private readonly end: number;
+  private at: number;
   /** Open brackets: inside them line ends do not count. */
   private nesting = 0;
   private readonly indents: number[] = [];
@@ -29,12 +41,24 @@ export class Lexer {
   private readonly queue: Token[] = [];
   private head = 0;
 
-  constructor(source: Source) {
+  /** @param start where to begin, at the start of a line. @param end where the text ends for this lexer, likewise. */
+  constructor(source: Source, start = 0, end = source.text.length) {
     this.source = source;
     this.text = source.text;
+    this.at = start;
+    this.end = end;
     const first = this.lexRaw(true);
     this.indents.push(first.end - first.start);
     this.lex();
+  }
+
+  /** Goes on at `start`, the start of a line that is indented as the current block: what lies before it is passed over. */
+  jumpTo(start: number): void {
+    this.queue.length = 0;
+    this.head = 0;
+    this.at = start;
+    this.pushIndentation(this.lexRaw(true));
+    this.next(); // the line end
   }
 
   /** The current token. */
@@ -145,19 +169,26 @@ export class Lexer {
         whitespaceToken = !continuation;
       } else break;
     }
-    const isEnd = pos >= text.length;
+    const isEnd = pos >= this.end;
     if (whitespaceToken) return this.took(isEnd ? "whitespace_eof" : "whitespace", start, pos);
     if (isEnd) return this.took("eof", pos, pos);
     start = pos;
-    NUMBER.lastIndex = start;
-    if (NUMBER.test(text)) return this.took("number", start, NUMBER.lastIndex);
+    const code = text.charCodeAt(start);
+    const charClass = classOf(code);
+    if (charClass === LETTER) {
+      let end = start + 1;
+      while (classOf(text.charCodeAt(end)) !== 0) end++;
+      return this.word(start, end);
+    }
+    if (charClass === DIGIT || (code === DOT && classOf(text.charCodeAt(start + 1)) === DIGIT)) {
+      NUMBER.lastIndex = start;
+      if (NUMBER.test(text)) return this.took("number", start, NUMBER.lastIndex);
+    }
     const char = text[start]!;
     if (char === '"' || char === "'") {
       const end = stringEnd(text, start, char);
       if (end !== undefined) return this.took("string_literal", start, end);
     }
-    IDENT.lastIndex = start;
-    if (IDENT.test(text)) return this.word(start, IDENT.lastIndex);
     if (char === "#") return this.took(TYPE_COMMENT, start, start + TYPE_COMMENT.length);
     const symbol = symbolAt(text, start);
     if (symbol) return this.took(symbol, start, start + symbol.length);
@@ -169,7 +200,7 @@ export class Lexer {
     const word = this.text.slice(start, end);
     // torch also splits "not input" into "not in" and "put"; nobody can want that
     const pair = word === "is" ? "is not" : word === "not" ? "not in" : undefined;
-    if (pair && this.text.startsWith(pair, start) && !IDENT_CHAR.test(this.text[start + pair.length] ?? " ")) {
+    if (pair && this.text.startsWith(pair, start) && classOf(this.text.charCodeAt(start + pair.length)) === 0) {
       return this.took(pair, start, start + pair.length);
     }
     return this.took(wordKind(word), start, end);
@@ -179,6 +210,57 @@ export class Lexer {
     this.at = end;
     return { kind, start, end };
   }
+}
+
+const DOT = 46;
+const LINE_FEED = 10;
+
+/**
+ * Where the block ends whose lines are indented deeper than `indent` columns: the start of the first line after `from` that is not, as the
+ * lexer sees lines. Undefined where the text has something that only the lexer can judge.
+ */
+export function endOfBlock(text: string, from: number, indent: number): number | undefined {
+  let nesting = 0;
+  for (let at = from; at < text.length; at++) {
+    switch (text.charCodeAt(at)) {
+      case 40: // ( [ {
+      case 91:
+      case 123:
+        nesting++;
+        break;
+      case 41: // ) ] }
+      case 93:
+      case 125:
+        if (--nesting < 0) return undefined;
+        break;
+      case 34: // " '
+      case 39: {
+        const end = stringEnd(text, at, text[at]!);
+        if (end === undefined) return undefined;
+        at = end - 1;
+        break;
+      }
+      case 92: // backslash outside strings
+        return undefined;
+      case 35: {
+        // # up to the end of the line
+        const lineEnd = text.indexOf("\n", at);
+        at = (lineEnd < 0 ? text.length : lineEnd) - 1;
+        break;
+      }
+      case LINE_FEED: {
+        if (nesting > 0) break;
+        let pos = at + 1;
+        while (text.charCodeAt(pos) === 32) pos++;
+        const code = text.charCodeAt(pos);
+        if (pos - at - 1 > indent || code === LINE_FEED || code === 35) break;
+        return isBlank(code) ? undefined : at + 1;
+      }
+      default:
+        break;
+    }
+  }
+  return nesting === 0 ? text.length : undefined;
 }
 
 /** White space within a line: `isspace` without the line feed. */

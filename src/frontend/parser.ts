@@ -3,6 +3,9 @@ import { ScriptError } from "../base/errors.ts";
 import type { LimitOverrides } from "../base/limits.ts";
 import type { Source, SourceRange } from "../base/source_range.ts";
 import type { BinaryOperator, ClassDef, Def, Expr, Param, Stmt, WithItem } from "./ast.ts";
+import { plainClassLine } from "./class_line.ts";
+import { DeferredDef } from "./deferred_def.ts";
+import { endOfBlock } from "./lexer.ts";
 import { ExpressionParser, widen, widenAll, type Ranged, type RangedList } from "./parser_expression.ts";
 import { LHS_PRECEDENCE, tokenName, type TokenKind } from "./tokens.ts";
 
@@ -30,8 +33,13 @@ const AUGMENTED: Readonly<Partial<Record<TokenKind, BinaryOperator>>> = {
 
 /** Parses one source; the caller asks for what it expects next. */
 export class Parser extends ExpressionParser {
+  /** Of functions at the top and in classes only the name is read; see DeferredDef. */
+  defersBodies = false;
+
   /** A `def` with its body. `isMethod`: a type comment leaves out `self`. */
   parseFunction(isMethod: boolean): Def {
+    const deferred = this.defersBodies ? this.deferFunction(isMethod) : undefined;
+    if (deferred) return deferred;
     this.lexer.expect("def");
     const name = this.parseIdent();
     let decl = this.parseDecl();
@@ -51,6 +59,23 @@ export class Parser extends ExpressionParser {
     }
     const { params, returnType, range: declRange } = decl;
     return { name, params, returnType, body: body.items, declRange, range: widen(name.range, decl, body) };
+  }
+
+  /** Passes over a `def` with its body; undefined, and nothing is taken, where its text does not show plainly where it ends. */
+  private deferFunction(isMethod: boolean): Def | undefined {
+    const { lexer } = this;
+    const { text } = lexer.source;
+    const { start: at } = lexer.cur();
+    const name = lexer.lookahead();
+    const start = text.lastIndexOf("\n", at - 1) + 1;
+    if (lexer.cur().kind !== "def" || name.kind !== "ident" || text.slice(start, at).trim() !== "") return undefined;
+    const end = endOfBlock(text, at, at - start);
+    if (end === undefined) return undefined;
+    const ident = { name: lexer.textOf(name), range: lexer.rangeOf(name) };
+    lexer.jumpTo(end);
+    return new DeferredDef(ident, start, end, this.limits, (source, limits, from, to) =>
+      new Parser(source, limits, from, to).parseFunction(isMethod),
+    );
   }
 
   /** A `class` with its body. */
@@ -139,6 +164,13 @@ export class Parser extends ExpressionParser {
   private parseStatement(inClass: boolean): Stmt {
     const { lexer } = this;
     const token = lexer.cur();
+    if (inClass && this.defersBodies && token.kind === "ident") {
+      const line = plainClassLine(lexer.source, token.start, (end) => this.parseLine(token.start, end));
+      if (line) {
+        lexer.jumpTo(line.end);
+        return line.stmt;
+      }
+    }
     switch (token.kind) {
       case "if":
         return this.parseIf(true);
@@ -177,6 +209,11 @@ export class Parser extends ExpressionParser {
         return { kind: "ExprStmt", expr: left, range: left.range };
       }
     }
+  }
+
+  /** The statement in a part of the source. */
+  private parseLine(start: number, end: number): Stmt {
+    return new Parser(this.lexer.source, this.limits, start, end).parseStatement(true);
   }
 
   /** A statement of one line that begins with a keyword, up to its end. */

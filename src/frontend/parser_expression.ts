@@ -56,11 +56,12 @@ const AFTER_TUPLE = new Set<TokenKind>([
 /** Parses expressions; the base of `Parser`. */
 export class ExpressionParser {
   readonly lexer: Lexer;
-  private readonly limits: LimitOverrides | undefined;
+  protected readonly limits: LimitOverrides | undefined;
   private depth = 0;
 
-  constructor(source: Source, limits?: LimitOverrides) {
-    this.lexer = new Lexer(source);
+  /** @param start see Lexer. */
+  constructor(source: Source, limits?: LimitOverrides, start = 0, end = source.text.length) {
+    this.lexer = new Lexer(source, start, end);
     this.limits = limits;
   }
 

@@ -67,20 +67,26 @@ export function tokenName(kind: TokenKind): string {
 }
 
 const KEYWORD_SET = new Set<string>(Object.keys(KEYWORDS));
+const MAX_KEYWORD = Math.max(...Object.keys(KEYWORDS).map((word) => word.length));
 
 /** The kind of a word: itself if it is a keyword. */
 export function wordKind(word: string): TokenKind {
-  return KEYWORD_SET.has(word) ? (word as TokenKind) : "ident";
+  return word.length <= MAX_KEYWORD && KEYWORD_SET.has(word) ? (word as TokenKind) : "ident";
 }
 
-const MAX_SYMBOL = 3;
+/** Operators and delimiters by the code of their first character, the longest first. */
+const SYMBOLS_BY_FIRST: (readonly TokenKind[])[] = [];
+for (const symbol of (Object.keys(SYMBOLS) as (keyof typeof SYMBOLS)[]).toSorted((a, b) => b.length - a.length)) {
+  // a type comment is a comment that the lexer knows
+  if (symbol !== "# type:")
+    SYMBOLS_BY_FIRST[symbol.charCodeAt(0)] = [...(SYMBOLS_BY_FIRST[symbol.charCodeAt(0)] ?? []), symbol];
+}
 
 /** The longest operator or delimiter that starts at `at`, or undefined. */
 export function symbolAt(text: string, at: number): TokenKind | undefined {
-  for (let length = MAX_SYMBOL; length > 0; length--) {
-    const piece = text.substr(at, length);
-    if (piece.length === length && Object.hasOwn(SYMBOLS, piece)) return piece as TokenKind;
-  }
+  const candidates = SYMBOLS_BY_FIRST[text.charCodeAt(at)];
+  if (!candidates) return undefined;
+  for (const symbol of candidates) if (symbol.length === 1 || text.startsWith(symbol, at)) return symbol;
   return undefined;
 }
 

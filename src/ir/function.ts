@@ -8,7 +8,7 @@ import { Graph } from "./graph.ts";
 /** A function or method. `creator` fills the graph the first time somebody needs it. */
 export class ScriptFunction implements FunctionLike {
   readonly qualname: QualifiedName;
-  readonly graph: Graph;
+  private knownGraph: Graph | undefined;
   private creator: ((fn: ScriptFunction) => void) | undefined;
   private running = false;
   private failure: Error | undefined;
@@ -17,10 +17,14 @@ export class ScriptFunction implements FunctionLike {
   compiled: unknown;
   docString = "";
 
-  constructor(qualname: QualifiedName, graph = new Graph(), creator?: (fn: ScriptFunction) => void) {
+  constructor(qualname: QualifiedName, graph?: Graph, creator?: (fn: ScriptFunction) => void) {
     this.qualname = qualname;
-    this.graph = graph;
+    this.knownGraph = graph;
     this.creator = creator;
+  }
+
+  get graph(): Graph {
+    return (this.knownGraph ??= new Graph());
   }
 
   get name(): string {

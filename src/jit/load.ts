@@ -22,6 +22,11 @@ export interface LoadOptions {
   readonly extraFiles?: Map<string, Uint8Array | null>;
   /** Check the CRC of each record that is read (default true). */
   readonly verifyCrc?: boolean;
+  /**
+   * Read weights when they are first touched and parse methods when they are first needed (default false). The file stays open until
+   * the module is garbage; it must not change. Sizes and bounds are checked while loading all the same, damage shows when it is touched.
+   */
+  readonly lazy?: boolean;
   /** Overrides of the limits that untrusted files are held to. */
   readonly limits?: LimitOverrides;
   /** Instructions that one call of a method may run (default: no limit); beyond it the call throws LimitError. For untrusted files. */
@@ -44,6 +49,8 @@ export function openSource(input: LoadInput): ByteSource {
  */
 export function load(input: LoadInput, options: LoadOptions = {}): ScriptModule {
   const source = openSource(input);
+  const lazy = options.lazy ?? false;
+  let isLoaded = false;
   try {
     const limits = options.limits === undefined ? {} : { limits: options.limits };
     const reader = ArchiveReader.open(source, { verifyCrc: options.verifyCrc ?? true, ...limits });
@@ -51,14 +58,17 @@ export function load(input: LoadInput, options: LoadOptions = {}): ScriptModule 
     const { root, cu } = loadModuleArchive(reader, {
       runMethod: (fn, args) => runFunction(fn, args, budget),
       findNativeClass,
+      lazy,
+      staysOpen: lazy,
       ...limits,
     });
     for (const name of options.extraFiles?.keys() ?? []) {
       if (reader.extraFileNames().includes(name)) options.extraFiles!.set(name, reader.readExtraFile(name));
     }
+    isLoaded = true;
     return moduleOf(root, { cu, saver, budget, define: (object, text) => defineMethods(object, text, cu) });
   } finally {
-    if (typeof input === "string") source.close?.();
+    if (typeof input === "string" && !(lazy && isLoaded)) source.close?.();
   }
 }
 

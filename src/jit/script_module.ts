@@ -1,5 +1,6 @@
 /** @file ScriptModule: a loaded or scripted module, callable like a function. Upstream: torch/jit/_script.py RecursiveScriptModule, torch/csrc/jit/api/module.h. Spec: none. */
 import { ScriptError } from "../base/errors.ts";
+import { moduleText } from "../base/module_text.ts";
 import { printableGraph } from "./compilation_unit.ts";
 import { ScriptObject, dynamicTypeTag, tagDynamicType } from "../core/ivalue.ts";
 import type { FunctionLike } from "../core/type.ts";
@@ -31,8 +32,6 @@ export interface ModuleOwner {
   define(object: ScriptObject, text: string): void;
 }
 
-const wrappers = new WeakMap<ScriptObject, ScriptModule>();
-
 /** How a module shows itself. */
 export interface ModuleAppearance {
   /** The name that is printed before the parentheses: the eager class for traced modules. */
@@ -41,11 +40,8 @@ export interface ModuleAppearance {
 
 /** The module of an object; the same module for the same object. */
 export function moduleOf(object: ScriptObject, owner: ModuleOwner, appearance: ModuleAppearance = {}): ScriptModule {
-  let module = wrappers.get(object);
-  if (!module) {
-    module = new ScriptModule(object, owner, appearance);
-    wrappers.set(object, module);
-  }
+  let module = object.wrapper as ScriptModule | undefined;
+  if (!module) object.wrapper = module = new ScriptModule(object, owner, appearance);
   return module;
 }
 
@@ -231,6 +227,10 @@ export class ScriptModule extends Module {
     return `original_name=${this.originalName}`;
   }
 
+  override toString(): string {
+    return hierarchyText(this.object);
+  }
+
   /** Submodules by attribute name, in order. */
   override *namedChildren(
     options: { readonly removeDuplicate?: boolean } = {},
@@ -371,13 +371,7 @@ function membersOf(module: ScriptModule): ForeignMembers {
   }
   return {
     *modules() {
-      const { attributes } = object.type;
-      for (let i = 0; i < attributes.length; i++) {
-        const { name, type } = attributes[i]!;
-        const value = object.slots[i];
-        const isModule = (type.kind === "Class" || type.kind === "Interface") && type.isModule;
-        if (isModule && value instanceof ScriptObject) yield [name, moduleOf(value, owner)];
-      }
+      for (const [name, child] of childObjects(object)) yield [name, moduleOf(child, owner)];
     },
     parameters: () => tensors(true),
     buffers: () => tensors(false),
@@ -413,6 +407,25 @@ function copyObject(object: ScriptObject, seen: Map<unknown, unknown>): ScriptOb
   seen.set(object, copy);
   copy.slots = object.slots.map(copyValue);
   return copy;
+}
+
+/** Submodules of an object by attribute name, in order. */
+function childObjects({ type: { attributes }, slots }: ScriptObject): [string, ScriptObject][] {
+  const children: [string, ScriptObject][] = [];
+  for (let i = 0; i < attributes.length; i++) {
+    const { name, type } = attributes[i]!;
+    const value = slots[i];
+    const isModule = (type.kind === "Class" || type.kind === "Interface") && type.isModule;
+    if (isModule && value instanceof ScriptObject) children.push([name, value]);
+  }
+  return children;
+}
+
+/** The text of a hierarchy, without making a ScriptModule of every object in it. */
+function hierarchyText(object: ScriptObject): string {
+  const children = childObjects(object).map(([name, child]) => [name, hierarchyText(child)] as const);
+  const shown = (object.wrapper as ScriptModule | undefined)?.displayName ?? "RecursiveScriptModule";
+  return moduleText(shown, `original_name=${object.type.name.name}`, children);
 }
 
 function graphOf(fn: ScriptFunction): Graph {

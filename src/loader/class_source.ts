@@ -2,6 +2,7 @@
 import { ScriptError } from "../base/errors.ts";
 import { Source } from "../base/source_range.ts";
 import type { ClassDef, Def, Expr, Stmt } from "../frontend/ast.ts";
+import { DeferredConstant } from "../frontend/class_line.ts";
 import { parseExpression } from "../frontend/parser.ts";
 
 type Assign = Stmt & { kind: "Assign" };
@@ -88,6 +89,10 @@ function splitAssign(
   if (target.kind !== "Var" || stmt.targets.length !== 1)
     throw new ScriptError(`Unexpected statement kind in module metadata: ${target.kind}`, stmt.range);
   const name = target.name.name;
+  if (stmt instanceof DeferredConstant) {
+    constants.push(stmt);
+    return;
+  }
   const list = lists.get(name as ListName);
   if (list) {
     if (!isModule)

@@ -29,6 +29,8 @@ export interface LoadOptions extends StorageOptions {
   readonly findNativeClass?: NativeClassFinder | undefined;
   readonly cu?: CompilationUnit | undefined;
   readonly limits?: LimitOverrides | undefined;
+  /** The source is not closed after loading: code is read when it is asked for. */
+  readonly staysOpen?: boolean | undefined;
 }
 
 /** An archive whose objects are there and whose code compiles when it is called. */
@@ -73,12 +75,11 @@ function sourceFrom(records: CodeRecords, qualifier: string, limits: LimitOverri
   return new Source(decodeUtf8(records.read(path)), path, 1, debug);
 }
 
-/** Code is looked at long after loading; a source that will be closed is read now. */
-function codeRecords(reader: ArchiveReader): CodeRecords {
-  if (!reader.source.close) return reader;
-  const records = new Map(reader.recordNames(FOLDER.code).map((name) => [name, reader.read(name)]));
-  const isOwn = reader.isOwn();
-  return { has: (name) => records.has(name), read: (name) => records.get(name)!, isOwn: () => isOwn };
+/** Code is looked at long after loading; of a source that will be closed its bytes are read now, and inflated when they are asked for. */
+function codeRecords(reader: ArchiveReader, staysOpen: boolean): CodeRecords {
+  if (staysOpen || !reader.source.close) return reader;
+  const records = new Map(reader.recordNames(FOLDER.code).map((name) => [name, reader.detach(name)]));
+  return { has: (name) => records.has(name), read: (name) => records.get(name)!(), isOwn: reader.detachIsOwn() };
 }
 
 /** The code and the constants of an archive. */
@@ -94,9 +95,13 @@ function openCode(reader: ArchiveReader, options: Partial<LoadOptions>): LoadedP
   const version = reader.checkTorchScript();
   const { limits, findNativeClass = findBuiltinClass, cu = new CompilationUnit() } = options;
   const constants: TypedConstant[] = [];
-  const code = codeRecords(reader);
+  const code = codeRecords(reader, options.staysOpen ?? false);
   const loadSource = (qualifier: string): Source | undefined => sourceFrom(code, qualifier, limits);
-  const importer = new SourceImporter(cu, constants, loadSource, version, { findNativeClass, limits });
+  const importer = new SourceImporter(cu, constants, loadSource, version, {
+    findNativeClass,
+    limits,
+    defersBodies: options.lazy && options.staysOpen,
+  });
   const table = openPickle(reader, RECORD.constants, FOLDER.constants, importer, options);
   if (!(table.value instanceof PickleTuple)) {
     throw new PickleError(

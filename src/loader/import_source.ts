@@ -8,8 +8,10 @@ import { QualifiedName } from "../core/qualified_name.ts";
 import * as T from "../core/type.ts";
 import { enumValue } from "../core/ivalue.ts";
 import { ClassType, EnumType, InterfaceType, type Type } from "../core/type.ts";
-import type { ClassDef, Def } from "../frontend/ast.ts";
+import type { ClassDef, Def, Stmt } from "../frontend/ast.ts";
 import type { TypedConstant } from "../frontend/default_value.ts";
+import { DeferredConstant } from "../frontend/class_line.ts";
+import { DeferredDef } from "../frontend/deferred_def.ts";
 import { defineFunction, SimpleSelf } from "../frontend/emit/compile.ts";
 import { SimpleValue, type SugaredValue } from "../frontend/emit/sugared_value.ts";
 import { Parser } from "../frontend/parser.ts";
@@ -21,7 +23,6 @@ import { tokenName } from "../frontend/tokens.ts";
 import type { CompilationUnit, NamedType } from "../ir/compilation_unit.ts";
 import { insertConstant } from "../ir/constants.ts";
 import { ScriptFunction } from "../ir/function.ts";
-import { Graph } from "../ir/graph.ts";
 import { finishEmission } from "../passes/pipeline.ts";
 import { splitClass } from "./class_source.ts";
 import { constantAt, importerEnvironment, nonFiniteLiteral, type Definitions } from "./importer_values.ts";
@@ -36,6 +37,8 @@ export interface SourceImporterOptions {
   /** Classes that are implemented here and not in the archive. */
   readonly findNativeClass?: NativeClassFinder | undefined;
   readonly limits?: LimitOverrides | undefined;
+  /** Parse functions when they are compiled, not with their file (default false): errors of syntax in them show then. */
+  readonly defersBodies?: boolean | undefined;
 }
 
 /** Imports into one compilation unit. Files are parsed when a name in them is asked for, methods compiled when they are called. */
@@ -47,6 +50,7 @@ export class SourceImporter implements Resolver, Definitions {
   private readonly loadSource: SourceLoader;
   private readonly findNativeClass: NativeClassFinder | undefined;
   private readonly limits: LimitOverrides | undefined;
+  private readonly defersBodies: boolean;
   private readonly environment: ReadonlyMap<string, SugaredValue>;
   private readonly types: ScriptTypeParser;
   private readonly loaded = new Set<string>();
@@ -68,6 +72,7 @@ export class SourceImporter implements Resolver, Definitions {
     this.version = version;
     this.findNativeClass = options.findNativeClass;
     this.limits = options.limits;
+    this.defersBodies = options.defersBodies ?? false;
     this.environment = importerEnvironment(constants, this);
     this.types = new ScriptTypeParser(this, (name, range) => this.constantNamed(name, range));
   }
@@ -149,6 +154,7 @@ export class SourceImporter implements Resolver, Definitions {
     const source = this.loadSource(qualifier);
     if (!source) return;
     const parser = new Parser(source, this.limits);
+    parser.defersBodies = this.defersBodies;
     const { lexer } = parser;
     skipVersion(parser);
     for (;;) {
@@ -167,11 +173,12 @@ export class SourceImporter implements Resolver, Definitions {
 
   /** A function that is compiled when it is first needed. */
   private makeFunction(name: QualifiedName, def: Def, self: ClassType | undefined): ScriptFunction {
-    return new ScriptFunction(name, new Graph(), (fn) => {
+    return new ScriptFunction(name, undefined, (fn) => {
+      const full = def instanceof DeferredDef ? def.full : def;
       const { cu, version, types } = this;
       const options = { cu, version, types, cleanup: finishEmission };
       guardStack(`function ${name.qualifiedName}`, () =>
-        compileWithDotlessFloats(fn, def, (tree) =>
+        compileWithDotlessFloats(fn, full, (tree) =>
           defineFunction(fn, tree, this, self && new SimpleSelf(self), options),
         ),
       );
@@ -224,7 +231,7 @@ export class SourceImporter implements Resolver, Definitions {
     }
     for (const assign of parts.constants) {
       const target = assign.targets[0]!;
-      if (target.kind === "Var") cls.constants.set(target.name.name, this.types.parseClassConstant(assign));
+      if (target.kind === "Var") cls.constants.set(target.name.name, this.constantOf(assign));
     }
     this.cu.registerType(cls);
     for (const method of parts.methods) cls.methods.set(method.name.name, this.defineMethod(cls, method));
@@ -236,6 +243,22 @@ export class SourceImporter implements Resolver, Definitions {
     };
     cls.forwardHooks.push(...parts.forwardHooks.map(hook));
     cls.forwardPreHooks.push(...parts.forwardPreHooks.map(hook));
+  }
+
+  /** The constant that a statement of a class defines, computed now or, where its text is not parsed yet, when it is looked at. */
+  private constantOf(assign: Stmt & { kind: "Assign" }): TypedConstant {
+    const { types } = this;
+    if (!(assign instanceof DeferredConstant)) return types.parseClassConstant(assign);
+    let known: TypedConstant | undefined;
+    const constant = (): TypedConstant => (known ??= types.parseClassConstant(assign.full));
+    return {
+      get value() {
+        return constant().value;
+      },
+      get type() {
+        return constant().type;
+      },
+    };
   }
 
   private defineMethod(cls: ClassType, def: Def): ScriptFunction {

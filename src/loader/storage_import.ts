@@ -129,22 +129,53 @@ function swapBytes(bytes: Uint8Array, unit: number): void {
   for (let i = 0; i + unit <= bytes.length; i += unit) bytes.subarray(i, i + unit).reverse();
 }
 
-/** A storage whose segment is made and filled when somebody first asks for it. */
-function lazyStorage(nbytes: number, fill: (target: Uint8Array) => void): Storage {
-  const storage = new Storage(EMPTY.segment, 0, nbytes);
-  const define = (property: PropertyDescriptor): void => {
-    Object.defineProperty(storage, "segment", { configurable: true, enumerable: true, ...property });
-  };
-  define({
-    get(): Segment {
-      const made = new Segment(new ArrayBuffer(Math.ceil(nbytes / 8) * 8));
-      fill(made.u8.subarray(0, nbytes));
-      define({ value: made, writable: true });
-      return made;
-    },
-    set(segment: Segment) {
-      define({ value: segment, writable: true });
-    },
-  });
+/** Fills the bytes of a storage. */
+type Fill = (target: Uint8Array) => void;
+
+/** A storage that is allocated and filled when somebody first asks where its bytes are. */
+function lazyStorage(nbytes: number, fill: Fill): Storage {
+  const storage = Object.create(LAZY) as LazyStorage;
+  storage.nbytes = nbytes;
+  storage.version = 0;
+  storage.fill = fill;
   return storage;
 }
+
+type LazyStorage = Storage & { fill: Fill | undefined };
+
+/** Gives a storage its place as plain properties: once touched it is as fast as any. */
+function place(storage: LazyStorage, segment: Segment, byteOffset: number): void {
+  const plain = { writable: true, enumerable: true, configurable: true };
+  Object.defineProperties(storage, {
+    segment: { value: segment, ...plain },
+    byteOffset: { value: byteOffset, ...plain },
+  });
+  storage.fill = undefined; // lets the file go
+}
+
+function touch(storage: LazyStorage): LazyStorage {
+  const { segment, byteOffset } = allocateStorage(storage.nbytes);
+  storage.fill!(segment.u8.subarray(byteOffset, byteOffset + storage.nbytes));
+  place(storage, segment, byteOffset);
+  return storage;
+}
+
+/** What stands before `Storage.prototype` until then. */
+const LAZY: object = Object.create(Storage.prototype, {
+  segment: {
+    get(this: LazyStorage) {
+      return touch(this).segment;
+    },
+    set(this: LazyStorage, segment: Segment) {
+      place(this, segment, 0);
+    },
+  },
+  byteOffset: {
+    get(this: LazyStorage) {
+      return touch(this).byteOffset;
+    },
+    set(this: LazyStorage, byteOffset: number) {
+      place(this, touch(this).segment, byteOffset);
+    },
+  },
+});

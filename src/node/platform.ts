@@ -6,6 +6,9 @@ import { setKernelBuild, type KernelBuild } from "../tensor/kernels/wasm/build.t
 
 const MIN_PLATFORM_CRC = 64; // below this the call costs more than the loop
 
+const MIN_INFLATE_CHUNK = 64; // the least that zlib takes
+const MAX_INFLATE_CHUNK = 1 << 18;
+
 /** Uses zlib's crc32 (Node 20.15 and later) and inflate, and the kernel build that TSARCHIVE_KERNELS names. Idempotent. */
 export function installNodePlatform(): void {
   const build = process.env["TSARCHIVE_KERNELS"];
@@ -18,7 +21,9 @@ export function installNodePlatform(): void {
   }
   installInflate((compressed, maxBytes) => {
     // maxOutputLength must be positive; one more than allowed lets the caller see a stream that holds too much.
-    const out = zlib.inflateRawSync(compressed, { maxOutputLength: maxBytes + 1 });
+    // A chunk of the known size saves zlib's own buffers, which for small records cost more than inflating.
+    const chunkSize = Math.min(Math.max(maxBytes + 1, MIN_INFLATE_CHUNK), MAX_INFLATE_CHUNK);
+    const out = zlib.inflateRawSync(compressed, { maxOutputLength: maxBytes + 1, chunkSize });
     return new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
   });
 }

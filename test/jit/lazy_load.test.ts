@@ -1,0 +1,169 @@
+/** @file load with `lazy`: the same module, nothing read before it is touched, damage found where it can be. */
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { ArchiveReader, MemorySource, type ByteSource } from "../../src/archive/index.ts";
+import { Source } from "../../src/base/source_range.ts";
+import { DeferredDef } from "../../src/frontend/deferred_def.ts";
+import { endOfBlock } from "../../src/frontend/lexer.ts";
+import { Parser } from "../../src/frontend/parser.ts";
+import { ArchiveError, ScriptError, jit } from "../../src/node/index.ts";
+import { makeArchive, recordsOf } from "../support/archive.ts";
+
+const MODELS = join(import.meta.dirname, "../fixtures/models");
+const names = readdirSync(MODELS);
+const file = (name: string): string => join(MODELS, name, "model.pt");
+const folder = mkdtempSync(join(tmpdir(), "tsarchive-test-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** An archive with some records replaced. */
+function rewriteArchive(bytes: Uint8Array, replace: (name: string, data: Uint8Array) => Uint8Array): Uint8Array {
+  const records = [...recordsOf(bytes)].filter(
+    ([name]) => !["version", "byteorder", ".data/serialization_id"].includes(name),
+  );
+  return makeArchive(Object.fromEntries(records.map(([name, data]) => [name, replace(name, data)])));
+}
+
+/** A source in memory that counts the bytes which are read of it. */
+function counting(bytes: Uint8Array): ByteSource & { count: number } {
+  const source = new MemorySource(bytes);
+  return {
+    size: source.size,
+    count: 0,
+    read(byteOffset, nbytes) {
+      this.count += nbytes;
+      return source.read(byteOffset, nbytes);
+    },
+  };
+}
+
+test.each(names)("a lazily loaded %s is the same module", (name) => {
+  const [eager, lazy] = [jit.load(file(name)), jit.load(file(name), { lazy: true })];
+  expect(String(lazy)).toBe(String(eager));
+  expect(lazy.code).toBe(eager.code);
+  expect(String(lazy.graph)).toBe(String(eager.graph));
+  const values = (m: typeof eager): unknown[] => [...m.stateDict()].map(([k, t]) => [k, t.tolist()]);
+  expect(values(lazy)).toEqual(values(eager));
+  expect(jit.load(file(name), { lazy: true }).saveToBuffer()).toEqual(eager.saveToBuffer());
+});
+
+test("no weight is read before it is touched, and each one once", () => {
+  const bytes = readFileSync(file("gru_loop"));
+  const reader = ArchiveReader.open(bytes);
+  const weights = reader.recordNames("data/").reduce((sum, name) => sum + reader.sizeOf(name), 0);
+  const source = counting(bytes);
+  const model = jit.load(source, { lazy: true });
+  const opened = source.count;
+  expect(opened).toBeLessThan(bytes.length - weights + 2048);
+  for (const tensor of model.stateDict().values()) tensor.tolist();
+  const touched = source.count;
+  expect(touched - opened).toBeGreaterThanOrEqual(weights);
+  for (const tensor of model.stateDict().values()) tensor.tolist();
+  expect(source.count).toBe(touched);
+});
+
+test("a storage that is touched by its offset first lies where it says", () => {
+  const [eager, lazy] = [jit.load(file("gru_loop")), jit.load(file("gru_loop"), { lazy: true })];
+  for (const [name, tensor] of lazy.stateDict()) {
+    const { storage } = tensor;
+    const offset = tensor.base0;
+    expect(storage.segment.f32.slice(offset, offset + tensor.numel)).toEqual(
+      Float32Array.from([eager.stateDict().get(name)!.tolist()].flat(9) as number[]),
+    );
+  }
+});
+
+test("a model may be saved over the file that it is lazily loaded from", () => {
+  const path = join(folder, "own.pt");
+  copyFileSync(file("intro_wrapped_rnn"), path);
+  const lazy = jit.load(path, { lazy: true });
+  lazy.save(path);
+  expect(jit.load(path).saveToBuffer()).toEqual(jit.load(file("intro_wrapped_rnn")).saveToBuffer());
+  expect(String(lazy.graph)).toBe(String(jit.load(path).graph));
+});
+
+test("a storage that is too short is found while loading, damage inside one when it is touched", () => {
+  const bytes = readFileSync(file("gru_loop"));
+  const short = rewriteArchive(bytes, (name, data) => (name === "data/0" ? data.subarray(4) : data));
+  expect(() => jit.load(short, { lazy: true })).toThrow(/record has \d+ bytes, \d+ float32 elements need/);
+  const damaged = new Uint8Array(bytes);
+  const { dataOffset } = ArchiveReader.open(bytes).stat("data/0");
+  damaged[dataOffset] = damaged[dataOffset]! ^ 1;
+  const model = jit.load(damaged, { lazy: true });
+  expect(() => [...model.stateDict().values()].map((t) => t.tolist())).toThrow(ArchiveError);
+  expect(() => jit.load(damaged)).toThrow(/crc-32 check failed/);
+  expect(() => jit.load(damaged, { verifyCrc: false })).not.toThrow();
+});
+
+test("a file that is cut after opening gives an error at the touch", () => {
+  const path = join(folder, "cut.pt");
+  writeFileSync(path, readFileSync(file("gru_loop")));
+  const model = jit.load(path, { lazy: true });
+  truncateSync(path, 10);
+  expect(() => [...model.stateDict().values()].map((t) => t.tolist())).toThrow(/the file ends at byte/);
+});
+
+test("an error of syntax inside a method shows when the method is needed, and at once without lazy", () => {
+  const broken = rewriteArchive(readFileSync(file("gru_loop")), (name, data) =>
+    name.endsWith(".py")
+      ? new TextEncoder().encode(new TextDecoder().decode(data).replace("return", "return return"))
+      : data,
+  );
+  expect(() => jit.load(broken)).toThrow(ScriptError);
+  const model = jit.load(broken, { lazy: true });
+  expect(String(model)).toBe(String(jit.load(file("gru_loop"))));
+  expect(() => model.code).toThrow(ScriptError);
+});
+
+const CLASS = `class A(Module):
+  __parameters__ = ["weight", ]
+  __buffers__ = []
+  weight : Tensor
+  child : __torch__.pkg.B
+  bias : Optional[Tensor]
+  n : NoneType
+  mode : Final[str] = "zeros"
+  size : Final[Tuple[int, int]] = (1, -2)
+  rate : Final[float] = 1.0000000000000001e-05
+  def forward(self: __torch__.A,
+    input: Tensor) -> Tensor:
+    # def nothing():
+    text = "a(b\\"#"
+
+    if torch.eq(1, 2):
+      _0 = input
+    else:
+      pass
+    return ops.prim.add(input,
+  text)
+  def other(self: __torch__.A) -> NoneType:
+    return None
+`;
+
+test("deferred parsing gives the tree of the parser", () => {
+  const plain = new Parser(new Source(CLASS, "a.py", 1)).parseClass();
+  const parser = new Parser(new Source(CLASS, "a.py", 1));
+  parser.defersBodies = true;
+  const deferred = parser.parseClass();
+  const simple = (value: unknown): unknown =>
+    JSON.parse(
+      JSON.stringify(value, (key, v: unknown) => {
+        if (key === "range" || key === "declRange") return undefined;
+        if (v instanceof DeferredDef) return v.full;
+        return typeof v === "object" && v !== null && "full" in v ? v.full : v;
+      }),
+    );
+  expect(simple(deferred)).toEqual(simple(plain));
+  expect(deferred.body.filter((s) => s.kind === "Def").every((s) => s.def instanceof DeferredDef)).toBe(true);
+});
+
+test("endOfBlock() leaves to the lexer what only that can judge", () => {
+  const ends = (text: string): number | undefined => endOfBlock(text, 0, 0);
+  expect(ends("def f():\n  return 1\nclass A:\n")).toBe(20);
+  expect(ends("def f():\n  return '''\nx'''\n")).toBe(27);
+  expect(ends("def f():\n  return (\n1)\nx")).toBe(23);
+  expect(ends("def f():\n  return )\nx")).toBeUndefined();
+  expect(ends("def f():\n  return 'a\nx")).toBeUndefined();
+  expect(ends("def f():\n  a = 1 + \\\n1\nx")).toBeUndefined();
+});
