@@ -26,7 +26,7 @@ const FRAME =
 const ROOT = pathOf(import.meta.url).replace(/(?:jit\/)?[^/]*$/, "");
 
 /** Files of `nn` that only pass calls on. */
-const HELPERS = /\/nn\/(aten|module)\.[jt]s$/;
+const HELPERS = /\/nn\/(aten|module|sizes)\.[jt]s$/;
 
 /** A file URL as a path; other names as they are. */
 function pathOf(file: string): string {

@@ -3,7 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { getDefaultDtype } from "../tensor/promotion.ts";
-import { floatText, valueText } from "./aten.ts";
+import { float, floatText, valueText } from "./aten.ts";
 import * as F from "./functional_activation.ts";
 import { constant_ } from "./init.ts";
 import { Module } from "./module.ts";
@@ -421,7 +421,7 @@ export class Softplus extends Module {
     this.threshold = threshold;
   }
   forward(input: Tensor): Tensor {
-    return F.softplus(input, this.beta, this.threshold);
+    return F.softplus(input, float(this.beta), float(this.threshold));
   }
   override extraRepr(): string {
     return `beta=${floatText(this.beta)}, threshold=${floatText(this.threshold)}`;

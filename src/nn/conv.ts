@@ -3,6 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { aten, emptyParameter, repeatSize, tupleText, valueText, type FactoryOptions, type Size } from "./aten.ts";
 import { calculateFanInAndFanOut, kaiming_uniform_, uniform_ } from "./init.ts";
+import { pad } from "./functional_vision.ts";
 import { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
 import type { ModuleScript } from "./module_script.ts";
@@ -133,20 +134,15 @@ export abstract class ConvNd extends Module {
 
   /** Pads by the mode, where it is not zeros, and convolves. */
   protected convolve(input: Tensor): Tensor {
+    return this.convForward(input, this.weight, this.bias);
+  }
+
+  private convForward(input: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+    const { padding_mode: mode, _reversed_padding_repeated_twice: around, stride, dilation, groups } = this;
     const name = `conv${this.kernel_size.length}d`;
-    if (this.padding_mode === "zeros")
-      return aten(name, input, this.weight, this.bias, this.stride, this.padding, this.dilation, this.groups);
-    const padded = aten("pad", input, this._reversed_padding_repeated_twice, this.padding_mode, null);
-    return aten(
-      name,
-      padded,
-      this.weight,
-      this.bias,
-      this.stride,
-      new Array<number>(this.kernel_size.length).fill(0),
-      this.dilation,
-      this.groups,
-    );
+    if (mode === "zeros") return aten(name, input, weight, bias, stride, this.padding, dilation, groups);
+    const none = new Array<number>(this.kernel_size.length).fill(0);
+    return aten(name, pad(input, around, mode), weight, bias, stride, none, dilation, groups);
   }
 }
 

@@ -3,6 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import { emitWarning } from "../base/sinks.ts";
 import { emptyLike } from "../tensor/clone.ts";
 import type { DType } from "../tensor/dtype.ts";
+import type { Float } from "../tensor/scalar.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { aten, atenInplace, float } from "./aten.ts";
 
@@ -89,8 +90,8 @@ export function softsign(input: Tensor): Tensor {
 }
 
 /** Smooth relu. */
-export function softplus(input: Tensor, beta = 1, limit = 20): Tensor {
-  return aten("softplus", input, float(beta), float(limit));
+export function softplus(input: Tensor, beta: number | Float = 1, limit: number | Float = 20): Tensor {
+  return aten("softplus", input, beta, limit);
 }
 
 /** x moved towards 0 by lambd. */
@@ -164,8 +165,9 @@ export function gumbel_softmax(logits: Tensor, tau = 1, hard = false, dim = -1):
 
 /** Divides by the p-norm over a dimension. */
 export function normalize(input: Tensor, p = 2, dim = 1, eps = 1e-12): Tensor {
-  const norm = aten("expand_as", aten("clamp_min", aten("norm", input, float(p), [dim], true), eps), input);
-  return aten("div", input, norm);
+  const norm = aten("linalg_vector_norm", input, float(p), [dim], true);
+  const denom = aten("expand_as", aten("clamp_min", norm, eps), input);
+  return aten("div", input, denom);
 }
 
 function checkProbability(p: number): void {
@@ -198,14 +200,11 @@ export function dropout1d(input: Tensor, p = 0.5, training = true, inplace = fal
       `dropout1d: Expected 2D or 3D input, but received a ${input.ndim}D input. Note that dropout1d exists to provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension (i.e. 2D or 3D inputs).`,
     );
   }
-  return withBatch(input, 3, inplace, (x) => atenInplace("feature_dropout", inplace, x, p, training));
-}
-
-/** Runs `body` on input with a batch dimension, which is added where it is missing. */
-function withBatch(input: Tensor, ndim: number, inplace: boolean, body: (x: Tensor) => Tensor): Tensor {
-  if (input.ndim === ndim) return body(input);
-  const suffix = inplace ? "_" : "";
-  return aten(`squeeze${suffix}`, body(aten(`unsqueeze${suffix}`, input, 0)), 0);
+  const isBatched = input.ndim === 3;
+  if (!isBatched) input = atenInplace("unsqueeze", inplace, input, 0);
+  let result = atenInplace("feature_dropout", inplace, input, p, training);
+  if (!isBatched) result = atenInplace("squeeze", inplace, result, 0);
+  return result;
 }
 
 /** Dropout of whole channels of (N, C, H, W). */
@@ -232,5 +231,9 @@ export function dropout3d(input: Tensor, p = 0.5, training = true, inplace = fal
       `dropout3d: Received a ${input.ndim}-D input to dropout3d, which is deprecated and will result in an error in a future release. To retain the behavior and silence this warning, please use dropout instead. Note that dropout3d exists to provide channel-wise dropout on inputs with 3 spatial dimensions, a channel dimension, and an optional batch dimension (i.e. 4D or 5D inputs).`,
     );
   }
-  return withBatch(input, 5, inplace, (x) => atenInplace("feature_dropout", inplace, x, p, training));
+  const isBatched = input.ndim === 5;
+  if (!isBatched) input = atenInplace("unsqueeze", inplace, input, 0);
+  let result = atenInplace("feature_dropout", inplace, input, p, training);
+  if (!isBatched) result = atenInplace("squeeze", inplace, result, 0);
+  return result;
 }

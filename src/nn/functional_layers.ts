@@ -2,6 +2,18 @@
 import { OperatorError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { aten, atenMany, float, repeatSize, type Size } from "./aten.ts";
+import { pad } from "./functional_vision.ts";
+import {
+  dimEquals,
+  dimNumber,
+  divideDims,
+  multiplyDims,
+  multiplyInto,
+  numelOf,
+  sizeOf,
+  sizesOf,
+  type Dim,
+} from "./sizes.ts";
 
 /** `input @ weight.T + bias`. */
 export function linear(input: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
@@ -137,12 +149,11 @@ export function embedding(input: Tensor, weight: Tensor, options: EmbeddingFunct
     if (padding >= rows || padding < -rows) throw new OperatorError("Padding_idx must be within num_embeddings");
     if (padding < 0) padding += rows;
   }
-  let indices = input;
   if (maxNorm !== null) {
-    indices = aten("contiguous", input);
-    aten("embedding_renorm_", weight, indices, maxNorm, normType);
+    input = aten("contiguous", input);
+    aten("embedding_renorm_", weight, input, maxNorm, normType);
   }
-  return aten("embedding", weight, indices, padding ?? -1, scaleGradByFreq, sparse);
+  return aten("embedding", weight, input, padding ?? -1, scaleGradByFreq, sparse);
 }
 
 /** How a bag's rows become one. */
@@ -220,12 +231,23 @@ export function embedding_bag(
   )[0]!;
 }
 
-function checkBatch(sizes: readonly number[]): void {
-  const values = sizes.slice(2).reduce((product, size) => product * size, sizes[0]!);
-  if (values === 1)
-    throw new OperatorError(
-      `Expected more than 1 value per channel when training, got input size torch.Size([${sizes.join(", ")}])`,
-    );
+function verifyBatchSize(size: readonly Dim[], kind = "torch.Size"): void {
+  let sizeProds = size[0]!;
+  for (const other of size.slice(2)) sizeProds = multiplyInto(sizeProds, other);
+  if (!dimEquals(sizeProds, 1)) return;
+  const list = `[${size.map(dimNumber).join(", ")}]`;
+  throw new OperatorError(
+    `Expected more than 1 value per channel when training, got input size ${kind ? `${kind}(${list})` : list}`,
+  );
+}
+
+function verifySpatialSize(size: readonly Dim[]): void {
+  let sizeProds: Dim = 1;
+  for (const other of size.slice(2)) sizeProds = multiplyInto(sizeProds, other);
+  if (!dimEquals(sizeProds, 1)) return;
+  throw new OperatorError(
+    `Expected more than 1 spatial element when training, got input size torch.Size([${size.map(dimNumber).join(", ")}])`,
+  );
 }
 
 /** Options of `batch_norm`. */
@@ -246,7 +268,7 @@ export function batch_norm(
   options: BatchNormFunctionOptions = {},
 ): Tensor {
   const { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 } = options;
-  if (training) checkBatch(input.sizes);
+  if (training) verifyBatchSize(sizesOf(input));
   if (training && eps <= 0) throw new OperatorError(`batch_norm eps must be positive during training, but got ${eps}`);
   if (eps < 0) throw new OperatorError(`batch_norm eps must be non-negative, but got ${eps}`);
   return aten("batch_norm", input, weight, bias, runningMean, runningVar, training, momentum, eps, true);
@@ -274,11 +296,7 @@ export function instance_norm(input: Tensor, options: InstanceNormFunctionOption
     momentum = 0.1,
     eps = 1e-5,
   } = options;
-  if (useInputStats && input.sizes.slice(2).every((size) => size === 1)) {
-    throw new OperatorError(
-      `Expected more than 1 spatial element when training, got input size torch.Size([${input.sizes.join(", ")}])`,
-    );
-  }
+  if (useInputStats) verifySpatialSize(sizesOf(input));
   return aten("instance_norm", input, weight, bias, runningMean, runningVar, useInputStats, momentum, eps, true);
 }
 
@@ -311,36 +329,34 @@ export function group_norm(
   bias: Tensor | null = null,
   eps = 1e-5,
 ): Tensor {
-  const { sizes } = input;
-  if (sizes.length < 2)
-    throw new OperatorError(`Expected at least 2 dimensions for input tensor but received ${sizes.length}`);
-  const perGroup = Math.floor((sizes[0]! * sizes[1]!) / numGroups);
-  const checked = [perGroup, numGroups, ...sizes.slice(2)];
-  if (checked.slice(2).reduce((product, size) => product * size, perGroup) === 1) {
-    throw new OperatorError(
-      `Expected more than 1 value per channel when training, got input size [${checked.join(", ")}]`,
-    );
-  }
+  if (input.ndim < 2)
+    throw new OperatorError(`Expected at least 2 dimensions for input tensor but received ${input.ndim}`);
+  const perGroup = divideDims(multiplyDims(sizeOf(input, 0), sizeOf(input, 1)), numGroups);
+  verifyBatchSize([perGroup, numGroups, ...sizesOf(input).slice(2)], "");
   return aten("group_norm", input, numGroups, weight, bias, eps, true);
 }
 
 /** Divides by the energy of neighbouring channels. */
 export function local_response_norm(input: Tensor, size: number, alpha = 1e-4, beta = 0.75, k = 1): Tensor {
-  const { sizes, ndim } = input;
+  const { ndim } = input;
   if (ndim < 3)
     throw new OperatorError(
       `Expected 3D or higher dimensionality                          input (got ${ndim} dimensions)`,
     );
-  if (input.numel === 0) return input;
+  if (dimEquals(numelOf(input), 0)) return input;
   const around = [Math.floor(size / 2), Math.floor((size - 1) / 2)];
-  let energy = aten("mul", input, input);
+  let div = aten("mul", input, input);
   if (ndim === 3) {
-    energy = aten("pad", aten("unsqueeze", energy, 1), [0, 0, ...around]);
-    energy = aten("squeeze", aten("avg_pool2d", energy, [size, 1], [1, 1]), 1);
+    div = aten("unsqueeze", div, 1);
+    div = pad(div, [0, 0, ...around]);
+    div = aten("squeeze", aten("avg_pool2d", div, [size, 1], [1, 1]), 1);
   } else {
-    energy = aten("view", energy, [sizes[0]!, 1, sizes[1]!, sizes[2]!, -1]);
-    energy = aten("pad", energy, [0, 0, 0, 0, ...around]);
-    energy = aten("view", aten("squeeze", aten("avg_pool3d", energy, [size, 1, 1], [1, 1, 1]), 1), sizes);
+    const sizes = sizesOf(input);
+    div = aten("view", div, [sizes[0]!, 1, sizes[1]!, sizes[2]!, -1]);
+    div = pad(div, [0, 0, 0, 0, ...around]);
+    div = aten("squeeze", aten("avg_pool3d", div, [size, 1, 1], [1, 1, 1]), 1);
+    div = aten("view", div, sizes);
   }
-  return aten("div", input, aten("pow", aten("add", aten("mul", energy, float(alpha)), float(k)), float(beta)));
+  div = aten("pow", aten("add", aten("mul", div, float(alpha)), float(k)), float(beta));
+  return aten("div", input, div);
 }

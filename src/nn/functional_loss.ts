@@ -4,6 +4,7 @@ import { emitWarning } from "../base/sinks.ts";
 import { toNumbers } from "../tensor/data.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { aten, atenMany, float } from "./aten.ts";
+import { sizeOf, sizesEqual, sizesOf } from "./sizes.ts";
 
 /** What becomes of the single losses. */
 export type Reduction = "none" | "mean" | "sum";
@@ -31,12 +32,12 @@ function reduce(loss: Tensor, options: ReductionOptions): Tensor {
   return kind === 0 ? loss : aten(kind === 1 ? "mean" : "sum", loss);
 }
 
-const sizeOf = (t: Tensor): string => `torch.Size([${t.sizes.join(", ")}])`;
+const sizeText = (t: Tensor): string => `torch.Size([${t.sizes.join(", ")}])`;
 
 function broadcastPair(input: Tensor, target: Tensor): [Tensor, Tensor] {
-  if (sizeOf(input) !== sizeOf(target)) {
+  if (!sizesEqual(sizesOf(target), sizesOf(input))) {
     emitWarning(
-      `Using a target size (${sizeOf(target)}) that is different to the input size (${sizeOf(input)}). This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.`,
+      `Using a target size (${sizeText(target)}) that is different to the input size (${sizeText(input)}). This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.`,
     );
   }
   return atenMany("broadcast_tensors", [input, target]) as [Tensor, Tensor];
@@ -44,12 +45,14 @@ function broadcastPair(input: Tensor, target: Tensor): [Tensor, Tensor] {
 
 /** |input - target|. */
 export function l1_loss(input: Tensor, target: Tensor, options: ReductionOptions = {}): Tensor {
-  return aten("l1_loss", ...broadcastPair(input, target), reductionOf(options));
+  [input, target] = broadcastPair(input, target);
+  return aten("l1_loss", input, target, reductionOf(options));
 }
 
 /** (input - target)^2. */
 export function mse_loss(input: Tensor, target: Tensor, options: ReductionOptions = {}): Tensor {
-  return aten("mse_loss", ...broadcastPair(input, target), reductionOf(options));
+  [input, target] = broadcastPair(input, target);
+  return aten("mse_loss", input, target, reductionOf(options));
 }
 
 /** Squares near 0, absolute values beyond `beta`. */
@@ -58,11 +61,11 @@ export function smooth_l1_loss(
   target: Tensor,
   options: ReductionOptions & { readonly beta?: number } = {},
 ): Tensor {
-  const [x, y] = broadcastPair(input, target);
+  [input, target] = broadcastPair(input, target);
   const { beta = 1 } = options;
   return beta === 0
-    ? aten("l1_loss", x, y, reductionOf(options))
-    : aten("smooth_l1_loss", x, y, reductionOf(options), beta);
+    ? aten("l1_loss", input, target, reductionOf(options))
+    : aten("smooth_l1_loss", input, target, reductionOf(options), beta);
 }
 
 /** Squares near 0, absolute values times `delta` beyond. */
@@ -71,7 +74,8 @@ export function huber_loss(
   target: Tensor,
   options: ReductionOptions & { readonly delta?: number } = {},
 ): Tensor {
-  return aten("huber_loss", ...broadcastPair(input, target), reductionOf(options), options.delta ?? 1);
+  [input, target] = broadcastPair(input, target);
+  return aten("huber_loss", input, target, reductionOf(options), options.delta ?? 1);
 }
 
 /** Options of losses with classes. */
@@ -104,9 +108,9 @@ export function cross_entropy(
 
 /** Binary cross entropy of probabilities. */
 export function binary_cross_entropy(input: Tensor, target: Tensor, options: WeightedOptions = {}): Tensor {
-  if (sizeOf(input) !== sizeOf(target)) {
+  if (!sizesEqual(sizesOf(target), sizesOf(input))) {
     throw new OperatorError(
-      `Using a target size (${sizeOf(target)}) that is different to the input size (${sizeOf(input)}) is deprecated. Please ensure they have the same size.`,
+      `Using a target size (${sizeText(target)}) that is different to the input size (${sizeText(input)}) is deprecated. Please ensure they have the same size.`,
     );
   }
   const weight = options.weight ? aten("mul", options.weight, aten("ones_like", target)) : null;
@@ -119,8 +123,8 @@ export function binary_cross_entropy_with_logits(
   target: Tensor,
   options: WeightedOptions & { readonly posWeight?: Tensor | null } = {},
 ): Tensor {
-  if (sizeOf(input) !== sizeOf(target))
-    throw new OperatorError(`Target size (${sizeOf(target)}) must be the same as input size (${sizeOf(input)})`);
+  if (!sizesEqual(sizesOf(target), sizesOf(input)))
+    throw new OperatorError(`Target size (${sizeText(target)}) must be the same as input size (${sizeText(input)})`);
   return aten(
     "binary_cross_entropy_with_logits",
     input,
@@ -143,14 +147,14 @@ export function kl_div(
       "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' divides only by the batch size, and aligns with the KL div math definition.'mean' will be changed to behave the same as 'batchmean' in the next major release.",
     );
   }
-  const loss = aten(
+  const reduced = aten(
     "kl_div",
     input,
     target,
     reductionOf({ reduction: reduction === "batchmean" ? "sum" : reduction }),
     { log_target: logTarget },
   );
-  return reduction === "batchmean" && input.ndim !== 0 ? aten("div", loss, input.sizes[0]!) : loss;
+  return reduction === "batchmean" && input.ndim !== 0 ? aten("div", reduced, sizesOf(input)[0]!) : reduced;
 }
 
 /** Negative log likelihood of a Poisson distribution. */
@@ -171,18 +175,21 @@ export function gaussian_nll_loss(
   options: ReductionOptions & { readonly full?: boolean; readonly eps?: number } = {},
 ): Tensor {
   const { full = false, eps = 1e-6 } = options;
-  let spread = typeof variance === "number" ? aten("mul", aten("ones_like", input), float(variance)) : variance;
-  if (toNumbers(spread).some((v) => v < 0)) throw new OperatorError("var has negative entry/entries");
-  if (sizeOf(spread) !== sizeOf(input)) {
+  if (typeof variance === "number") variance = aten("mul", aten("ones_like", input), float(variance));
+  if (toNumbers(aten("any", aten("lt", variance, 0)))[0] !== 0)
+    throw new OperatorError("var has negative entry/entries");
+  const spread = variance;
+  if (!sizesEqual(sizesOf(spread), sizesOf(input))) {
     const differing = input.sizes.map((size, d) => [size, spread.sizes[d]] as const).filter(([a, b]) => a !== b);
-    if (input.sizes.slice(0, -1).join() === spread.sizes.join() && input.ndim === spread.ndim + 1)
-      spread = aten("unsqueeze", spread, -1);
+    if (sizesEqual(sizesOf(input).slice(0, -1), sizesOf(spread))) variance = aten("unsqueeze", spread, -1);
     else if (!(input.ndim === spread.ndim && differing.length === 1 && differing[0]![1] === 1))
       throw new OperatorError("var is of incorrect size");
   }
-  spread = aten("clamp_min", spread, eps);
-  const squares = aten("div", aten("pow", aten("sub", input, target), 2), spread);
-  let loss = aten("mul", aten("add", aten("log", spread), squares), 0.5);
+  variance = aten("clone", variance);
+  aten("clamp_", variance, eps);
+  const log = aten("log", variance);
+  const squares = aten("div", aten("pow", aten("sub", input, target), 2), variance);
+  let loss = aten("mul", aten("add", log, squares), 0.5);
   if (full) loss = aten("add", loss, 0.5 * Math.log(2 * Math.PI));
   return reduce(loss, options);
 }
@@ -213,7 +220,9 @@ export function multilabel_soft_margin_loss(input: Tensor, target: Tensor, optio
   let loss = aten("neg", aten("add", yes, no));
   if (options.weight) loss = aten("mul", loss, options.weight);
   const last = input.ndim - 1;
-  return reduce(aten("div", aten("sum", loss, [last]), input.sizes[last]!), options);
+  const classes = sizeOf(input, last);
+  loss = aten("div", aten("sum", loss, [last]), classes);
+  return reduce(loss, options);
 }
 
 /** 1 - cos for target 1, cos beyond the margin for -1. */
@@ -235,7 +244,7 @@ export function margin_ranking_loss(
 ): Tensor {
   if (input1.ndim !== input2.ndim || input1.ndim !== target.ndim) {
     throw new OperatorError(
-      `margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: ${sizeOf(input1)}, input2: ${sizeOf(input2)}, target: ${sizeOf(target)} `,
+      `margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: ${sizeText(input1)}, input2: ${sizeText(input2)}, target: ${sizeText(target)} `,
     );
   }
   return aten("margin_ranking_loss", input1, input2, target, options.margin ?? 0, reductionOf(options));
@@ -288,17 +297,21 @@ export function triplet_margin_with_distance_loss(
   } = {},
 ): Tensor {
   const { margin = 1, swap = false } = options;
-  const distance = options.distanceFunction ?? ((x1, x2) => aten("pairwise_distance", x1, x2));
+  const { distanceFunction: distance } = options;
   if (margin <= 0) throw new OperatorError(`margin must be greater than 0, got ${margin}`);
   if (anchor.ndim !== positive.ndim || positive.ndim !== negative.ndim) {
     throw new OperatorError(
       `The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor ${anchor.ndim}D, positive ${positive.ndim}D, and negative ${negative.ndim}D inputs`,
     );
   }
-  const near = distance(anchor, positive);
-  let far = distance(anchor, negative);
-  if (swap) far = aten("minimum", far, distance(positive, negative));
-  return reduce(aten("clamp_min", aten("sub", aten("add", near, float(margin)), far), 0), options);
+  const distPos = distance ? distance(anchor, positive) : aten("pairwise_distance", anchor, positive);
+  let distNeg = distance ? distance(anchor, negative) : aten("pairwise_distance", anchor, negative);
+  if (swap) {
+    const distSwap = distance ? distance(positive, negative) : aten("pairwise_distance", positive, negative);
+    distNeg = aten("minimum", distNeg, distSwap);
+  }
+  const loss = aten("clamp_min", aten("sub", aten("add", distPos, float(margin)), distNeg), 0);
+  return reduce(loss, options);
 }
 
 /** Connectionist temporal classification. */

@@ -2,6 +2,8 @@
 import { OperatorError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { aten, atenMany, float, repeatSize, type Size } from "./aten.ts";
+import { relu } from "./functional_activation.ts";
+import { sizesOf, type Dim } from "./sizes.ts";
 
 /** Options of max pooling. */
 export interface MaxPoolFunctionOptions {
@@ -16,7 +18,8 @@ function poolArguments(n: number, kernelSize: Size, options: MaxPoolFunctionOpti
   const { stride = null, padding = 0, dilation = 1, ceilMode = false } = options;
   return [
     repeatSize(kernelSize, n),
-    repeatSize(stride ?? kernelSize, n),
+    // as PyTorch writes it: an empty list is the kernel's size
+    stride === null ? [] : repeatSize(stride, n),
     repeatSize(padding, n),
     repeatSize(dilation, n),
     ceilMode,
@@ -136,7 +139,7 @@ const avgPool =
     const { stride = null, padding = 0, ceilMode = false, countIncludePad = true, divisorOverride = null } = options;
     const args = [
       repeatSize(kernelSize, n),
-      repeatSize(stride ?? kernelSize, n),
+      stride === null ? [] : repeatSize(stride, n),
       repeatSize(padding, n),
       ceilMode,
       countIncludePad,
@@ -162,11 +165,11 @@ const lpPool =
   (input: Tensor, normType: number, kernelSize: Size, options: LPPoolFunctionOptions = {}): Tensor => {
     const kernel = repeatSize(kernelSize, n);
     const { stride = null, ceilMode = false } = options;
-    const pool = { stride: stride ?? kernel, ceilMode };
+    const pool = { stride, ceilMode };
     if (normType === Infinity) return maxPool(n)(aten("abs", input), kernel, pool);
     if (normType === -Infinity) return aten("neg", maxPool(n)(aten("neg", aten("abs", input)), kernel, pool));
-    const mean = avgPool(n)(aten("pow", input, float(normType)), kernel, pool);
-    const positive = aten("mul", aten("sign", mean), aten("relu", aten("abs", mean)));
+    const out = avgPool(n)(aten("pow", input, normType), kernel, pool);
+    const positive = aten("mul", aten("sign", out), relu(aten("abs", out)));
     const count = kernel.reduce((product, size) => product * size, 1);
     return aten("pow", aten("mul", positive, count), float(1 / normType));
   };
@@ -182,12 +185,14 @@ export const lp_pool3d = lpPool(3);
 export type AdaptiveSize = number | null | readonly (number | null)[];
 
 /** An adaptive size with the input's own sizes where null. */
-function fullSize(n: number, input: Tensor, size: AdaptiveSize): readonly number[] {
+function fullSize(n: number, input: Tensor, size: AdaptiveSize): readonly Dim[] {
+  // one dimension is built into PyTorch and reads nothing
+  const sizes = n === 1 ? input.sizes : sizesOf(input);
   const given = Array.isArray(size)
     ? (size as readonly (number | null)[])
     : new Array<number | null>(n).fill(size as number | null);
   if (given.length > input.ndim) throw new OperatorError(`Input dimension should be at least ${given.length + 1}`);
-  return given.map((value, d) => value ?? input.sizes[input.ndim - n + d]!);
+  return given.map((value, d) => value ?? sizes[input.ndim - n + d]!);
 }
 
 const adaptiveAvgPool =

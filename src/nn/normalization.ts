@@ -19,6 +19,7 @@ import {
 import * as F from "./functional_layers.ts";
 import { ones_, zeros_ } from "./init.ts";
 import { Module } from "./module.ts";
+import { dimDiffers, sizeOf } from "./sizes.ts";
 import type { Parameter } from "./parameter.ts";
 import type { StateLoad } from "./state_dict.ts";
 import type { ModuleScript } from "./module_script.ts";
@@ -191,7 +192,7 @@ abstract class InstanceNorm extends NormBase {
     this.checkInput(input);
     const withoutBatch = this.dims()[0]!;
     const at = input.ndim - withoutBatch;
-    if (input.sizes[at] !== this.num_features) {
+    if (dimDiffers(sizeOf(input, at), this.num_features)) {
       if (this.affine)
         throw new OperatorError(
           `expected input's size at dim=${at} to match num_features (${this.num_features}), but got: ${input.sizes[at]}.`,

@@ -5,6 +5,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { aten, atenMany, emptyParameter, floatText, type FactoryOptions } from "./aten.ts";
 import { uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
+import { dimDiffers, dimNumber, sizeOf, sizesEqual, sizesOf, type Dim } from "./sizes.ts";
 import type { Parameter } from "./parameter.ts";
 import type { ModuleScript } from "./module_script.ts";
 import {
@@ -153,13 +154,14 @@ export abstract class RNNBase extends Module {
     return this.batch_first ? 0 : 1;
   }
 
-  /** A state of zeros. */
-  protected zeros(input: Tensor, size: number): Tensor {
-    return aten("zeros", this.stateShape(input, size), { dtype: input.dtype });
+  /** How many states there are: one for each layer and direction. */
+  protected stateCount(): number {
+    return this.num_layers * (this.bidirectional ? 2 : 1);
   }
 
-  private stateShape(input: Tensor, size: number): number[] {
-    return [this.num_layers * (this.bidirectional ? 2 : 1), input.sizes[this.batchDim()]!, size];
+  private expectedSize(input: Tensor, size: number): readonly Dim[] {
+    const miniBatch = sizeOf(input, this.batchDim());
+    return [this.stateCount(), miniBatch, size];
   }
 
   protected checkInput(input: Tensor): void {
@@ -169,17 +171,22 @@ export abstract class RNNBase extends Module {
         `RNN input dtype (torch.${input.dtype.name}) does not match weight dtype (torch.${own}). Convert input: input.to(torch.${own}), or convert model: model.to(torch.${input.dtype.name})`,
       );
     }
-    if (input.sizes.at(-1) !== this.input_size) {
+    if (dimDiffers(this.input_size, sizeOf(input, -1))) {
       throw new OperatorError(
         `input.size(-1) must be equal to input_size. Expected ${this.input_size}, got ${input.sizes.at(-1)}`,
       );
     }
   }
 
-  protected checkState(state: Tensor, input: Tensor, size: number, name: string): void {
-    const expected = this.stateShape(input, size);
-    if (state.sizes.join() !== expected.join())
-      throw new OperatorError(`Expected ${name} size (${expected.join(", ")}), got [${state.sizes.join(", ")}]`);
+  protected checkState(hx: Tensor, input: Tensor, size: number, name: string): void {
+    this.checkHiddenSize(hx, this.expectedSize(input, size), name);
+  }
+
+  private checkHiddenSize(hx: Tensor, expected: readonly Dim[], name: string): void {
+    if (sizesEqual(sizesOf(hx), expected)) return;
+    throw new OperatorError(
+      `Expected ${name} size (${expected.map(dimNumber).join(", ")}), got [${hx.sizes.join(", ")}]`,
+    );
   }
 
   /** What the operators take behind input, state and weights. */
@@ -191,27 +198,32 @@ export abstract class RNNBase extends Module {
   protected runSimple(
     operator: string,
     name: string,
-    given: Tensor,
+    input: Tensor,
     hx: Tensor | null,
   ): [output: Tensor, state: Tensor] {
-    if (given.ndim !== 2 && given.ndim !== 3)
+    const { ndim } = input;
+    if (ndim !== 2 && ndim !== 3)
       throw new OperatorError(
-        `${name}: Expected input to be 2D or 3D, got ${given.ndim}D ${name === "RNN" ? "tensor " : ""}instead`,
+        `${name}: Expected input to be 2D or 3D, got ${ndim}D ${name === "RNN" ? "tensor " : ""}instead`,
       );
-    const batched = given.ndim === 3;
-    const input = batched ? given : aten("unsqueeze", given, this.batchDim());
-    let state = hx;
-    if (state && state.ndim !== given.ndim) {
+    const batched = ndim === 3;
+    if (!batched) input = aten("unsqueeze", input, this.batchDim());
+    if (hx && hx.ndim !== ndim) {
       throw new OperatorError(
-        `For ${batched ? "batched 3-D" : "unbatched 2-D"} input, hx should also be ${given.ndim}-D but got ${state.ndim}-D tensor`,
+        `For ${batched ? "batched 3-D" : "unbatched 2-D"} input, hx should also be ${ndim}-D but got ${hx.ndim}-D tensor`,
       );
     }
-    if (state && !batched) state = aten("unsqueeze", state, 1);
-    state ??= this.zeros(input, this.hidden_size);
+    if (hx && !batched) hx = aten("unsqueeze", hx, 1);
+    const maxBatchSize = sizeOf(input, this.batchDim());
+    hx ??= aten("zeros", [this.stateCount(), maxBatchSize, this.hidden_size], { dtype: input.dtype });
     this.checkInput(input);
-    this.checkState(state, input, this.hidden_size, "hidden");
-    const [output, last] = atenMany(operator, input, state, this.weights(), ...this.settings()) as [Tensor, Tensor];
-    return batched ? [output, last] : [aten("squeeze", output, this.batchDim()), aten("squeeze", last, 1)];
+    this.checkState(hx, input, this.hidden_size, "hidden");
+    let [output, hidden] = atenMany(operator, input, hx, this.weights(), ...this.settings()) as [Tensor, Tensor];
+    if (!batched) {
+      output = aten("squeeze", output, this.batchDim());
+      hidden = aten("squeeze", hidden, 1);
+    }
+    return [output, hidden];
   }
 
   override extraRepr(): string {
@@ -267,34 +279,42 @@ export class LSTM extends RNNBase {
   }
 
   forward(
-    given: Tensor,
+    input: Tensor,
     hx: readonly [Tensor, Tensor] | null = null,
   ): [output: Tensor, state: [hidden: Tensor, cell: Tensor]] {
-    if (given.ndim !== 2 && given.ndim !== 3)
-      throw new OperatorError(`LSTM: Expected input to be 2D or 3D, got ${given.ndim}D instead`);
-    const batched = given.ndim === 3;
-    const input = batched ? given : aten("unsqueeze", given, this.batchDim());
+    const { ndim } = input;
+    if (ndim !== 2 && ndim !== 3) throw new OperatorError(`LSTM: Expected input to be 2D or 3D, got ${ndim}D instead`);
+    const batched = ndim === 3;
+    if (!batched) input = aten("unsqueeze", input, this.batchDim());
+    const maxBatchSize = sizeOf(input, this.batchDim());
     const size = this.proj_size > 0 ? this.proj_size : this.hidden_size;
     let state: readonly Tensor[];
     if (hx) {
       const [h, c] = hx;
-      if (h.ndim !== given.ndim || c.ndim !== given.ndim) {
+      if (h.ndim !== ndim || c.ndim !== ndim) {
         throw new OperatorError(
-          `For ${batched ? "batched 3-D" : "unbatched 2-D"} input, hx and cx should also be ${given.ndim}-D but got (${h.ndim}-D, ${c.ndim}-D) tensors`,
+          `For ${batched ? "batched 3-D" : "unbatched 2-D"} input, hx and cx should also be ${ndim}-D but got (${h.ndim}-D, ${c.ndim}-D) tensors`,
         );
       }
       state = batched ? hx : hx.map((t) => aten("unsqueeze", t, 1));
-    } else state = [this.zeros(input, size), this.zeros(input, this.hidden_size)];
+    } else {
+      const zeros = (length: number): Tensor =>
+        aten("zeros", [this.stateCount(), maxBatchSize, length], { dtype: input.dtype });
+      state = [zeros(size), zeros(this.hidden_size)];
+    }
     this.checkInput(input);
     this.checkState(state[0]!, input, size, "hidden[0]");
     this.checkState(state[1]!, input, this.hidden_size, "hidden[1]");
-    const [output, hidden, cell] = atenMany("lstm", input, state, this.weights(), ...this.settings()) as [
+    let [output, hidden, cell] = atenMany("lstm", input, state, this.weights(), ...this.settings()) as [
       Tensor,
       Tensor,
       Tensor,
     ];
-    if (batched) return [output, [hidden, cell]];
-    return [aten("squeeze", output, this.batchDim()), [aten("squeeze", hidden, 1), aten("squeeze", cell, 1)]];
+    if (!batched) {
+      output = aten("squeeze", output, this.batchDim());
+      [hidden, cell] = [hidden, cell].map((state_) => aten("squeeze", state_, 1)) as [Tensor, Tensor];
+    }
+    return [output, [hidden, cell]];
   }
 }
 
@@ -337,15 +357,16 @@ export abstract class RNNCellBase extends Module {
   }
 
   /** Runs a cell with one state. */
-  protected runSimple(operator: string, given: Tensor, hx: Tensor | null): Tensor {
-    this.checkRank(given, "input");
+  protected runSimple(operator: string, input: Tensor, hx: Tensor | null): Tensor {
+    this.checkRank(input, "input");
     if (hx) this.checkRank(hx, "hidden");
-    const batched = given.ndim === 2;
-    const input = batched ? given : aten("unsqueeze", given, 0);
-    const lifted = hx && (batched ? hx : aten("unsqueeze", hx, 0));
-    const state = lifted ?? aten("zeros", [input.sizes[0]!, this.hidden_size], { dtype: input.dtype });
-    const next = aten(operator, input, state, this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh);
-    return batched ? next : aten("squeeze", next, 0);
+    const batched = input.ndim === 2;
+    if (!batched) input = aten("unsqueeze", input, 0);
+    if (!hx) hx = aten("zeros", [sizeOf(input, 0), this.hidden_size], { dtype: input.dtype });
+    else if (!batched) hx = aten("unsqueeze", hx, 0);
+    let ret = aten(operator, input, hx, this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh);
+    if (!batched) ret = aten("squeeze", ret, 0);
+    return ret;
   }
 
   override extraRepr(): string {
@@ -392,15 +413,15 @@ export class LSTMCell extends RNNCellBase {
   constructor(inputSize: number, hiddenSize: number, options: CellOptions = {}) {
     super(inputSize, hiddenSize, 4, options);
   }
-  forward(given: Tensor, hx: readonly [Tensor, Tensor] | null = null): [hidden: Tensor, cell: Tensor] {
-    this.checkRank(given, "input");
+  forward(input: Tensor, hx: readonly [Tensor, Tensor] | null = null): [hidden: Tensor, cell: Tensor] {
+    this.checkRank(input, "input");
     hx?.forEach((t, i) => this.checkRank(t, `hx[${i}]`));
-    const batched = given.ndim === 2;
-    const input = batched ? given : aten("unsqueeze", given, 0);
+    const batched = input.ndim === 2;
+    if (!batched) input = aten("unsqueeze", input, 0);
     let state: readonly Tensor[];
     if (hx) state = batched ? hx : hx.map((t) => aten("unsqueeze", t, 0));
     else {
-      const zeros = aten("zeros", [input.sizes[0]!, this.hidden_size], { dtype: input.dtype });
+      const zeros = aten("zeros", [sizeOf(input, 0), this.hidden_size], { dtype: input.dtype });
       state = [zeros, zeros];
     }
     const [hidden, cell] = atenMany(

@@ -147,7 +147,8 @@ op("aten::broadcast_tensors(Tensor[] tensors) -> Tensor[]", broadcastTensors);
 /** Expands tensors to their common shape. */
 export function broadcastTensors(tensors: readonly Tensor[]): Tensor[] {
   const shape = tensors.map((t) => t.sizes).reduce((a, b) => broadcastShapes(a, b), []);
-  return tensors.map((t) => expand(t, [...shape]));
+  // a tensor that has the shape is given back as it is
+  return tensors.map((t) => (t.sizes.join() === shape.join() ? t : expand(t, [...shape])));
 }
 
 export const permute = op("aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)", (self, dims) => {

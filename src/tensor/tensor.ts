@@ -1,4 +1,5 @@
 /** @file Tensor: a strided view of a storage. Arithmetic lives in the operator table. Upstream: c10/core/TensorImpl.h. Spec: none. */
+import { sizeReads } from "./size_reads.ts";
 import { DTYPES, type DType } from "./dtype.ts";
 import { allocateStorage, type Storage } from "./storage.ts";
 import { contiguousStrides, numelOf } from "./strides.ts";
@@ -96,7 +97,7 @@ export class Tensor {
 
   /** Sizes, under the name that PyTorch users type. A trace records that they were read. */
   get shape(): readonly number[] {
-    shapeReader?.(this);
+    sizeReads()?.readShape(this);
     return this.sizes;
   }
 
@@ -117,15 +118,6 @@ export class Tensor {
   get base0(): number {
     return this.storage.byteOffset / this.dtype.itemsize + this.storageOffset;
   }
-}
-
-let shapeReader: ((tensor: Tensor) => void) | undefined;
-
-/** Tells a trace when a shape is read; gives back the old listener. */
-export function setShapeReader(reader: typeof shapeReader): typeof shapeReader {
-  const old = shapeReader;
-  shapeReader = reader;
-  return old;
 }
 
 /** A new zeroed contiguous tensor. */

@@ -79,18 +79,13 @@ export class CallContext {
   }
 
   /** The frame that stands for the Python frame which calls the operator. */
-  private get frame(): { readonly site: CallSite; readonly isOuter: boolean } | undefined {
-    let isOuter = false;
-    for (const site of this.stack) {
-      if (!site.isLibrary || !BUILT_IN_FUNCTIONS.has(baseName(site.functionName))) return { site, isOuter };
-      isOuter = true;
-    }
-    return undefined;
+  private get frame(): CallSite | undefined {
+    return this.stack.find((site) => !site.isLibrary || !BUILT_IN_FUNCTIONS.has(baseName(site.functionName)));
   }
 
   /** Whether the call is written in the user's own code. */
   get isUserCode(): boolean {
-    return this.frame?.site.isLibrary === false;
+    return this.frame?.isLibrary === false;
   }
 
   get file(): SyntaxFile | undefined {
@@ -107,12 +102,11 @@ export class CallContext {
   private readArguments(): WrittenArgument[] {
     const { call, frame } = this;
     if (!call || !frame) return [];
-    const found = callAt(frame.site);
+    const found = callAt(frame);
     if (!found) return [];
     this.knownFile = found.file;
     this.knownCall = found.call;
-    const given = frame.isOuter ? Number.MAX_SAFE_INTEGER : call.args.length;
-    const expressions = argumentExpressions(found.call, given);
+    const expressions = argumentExpressions(found.call);
     const written: WrittenArgument[] = [];
     for (const [position, expression] of expressions.entries()) {
       if (!expression || expression.type === "SpreadElement") {
@@ -138,16 +132,23 @@ export class CallContext {
     if (inner) written.push({ value: rest, expression: bare(inner), keyword: undefined, position });
   }
 
-  /** The variable that holds a tensor; empty where none does. */
+  /**
+   * The variable that holds a tensor; empty where none does. Of several it is the first in Python's order: parameters, then the
+   * others as they are first set.
+   */
   nameOf(tensor: Tensor): string {
-    this.knownNames ??= this.readNames();
-    const name = this.knownNames.get(tensor);
-    if (name !== undefined) return name;
-    // an in-place operator gave back what a variable of the function holds
-    const frame = this.enclosing();
-    const seen = frame && this.variables.get(frame);
-    for (const [variable, held] of seen ?? []) if (held === tensor) return variable;
-    return "";
+    this.observe();
+    const enclosing = this.enclosing();
+    const seen = enclosing && this.variables.get(enclosing);
+    const holders = [...(seen ?? [])].filter(([, held]) => held === tensor).map(([name]) => name);
+    const [only] = holders;
+    if (only === undefined) return this.knownNames!.get(tensor) ?? "";
+    if (holders.length === 1) return only;
+    const parameters = childList(enclosing!, "params").map((p) => p && String(field(p, "name") ?? ""));
+    const first = parameters.find(
+      (name) => name !== undefined && holders.some((h) => h === name || h === snakeCase(name)),
+    );
+    return first === undefined ? only : this.frame?.isLibrary === true ? snakeCase(first) : first;
   }
 
   /** Adds the name of a tensor that stands for a number. */
@@ -173,12 +174,12 @@ export class CallContext {
   private readNames(): Map<Tensor, string> {
     const names = new Map<Tensor, string>();
     const { call, frame } = this;
-    if (!call || !frame || (!frame.site.isLibrary && FRAMELESS_OPERATORS.has(call.name))) return names;
+    if (!call || !frame || FRAMELESS_OPERATORS.has(call.name)) return names;
     const add = (value: unknown, expression: SyntaxNode): void => {
       if (value instanceof Tensor) {
         if (expression.type !== "Identifier" || names.has(value)) return;
         const name = String(field(expression, "name"));
-        names.set(value, frame.site.isLibrary ? snakeCase(name) : name);
+        names.set(value, frame.isLibrary ? snakeCase(name) : name);
       } else if (Array.isArray(value) && expression.type === "ArrayExpression") {
         childList(expression, "elements").forEach((element, i) => element && add(value[i], bare(element)));
       }

@@ -69,6 +69,9 @@ function namePosition(node: SyntaxNode): number | undefined {
     }
     case "NewExpression":
       return node.start;
+    case "MemberExpression":
+    case "OptionalMemberExpression":
+      return child(node, "property")!.start;
     default:
       return undefined;
   }
@@ -158,14 +161,16 @@ export function isNamespace(node: SyntaxNode): boolean {
   return isMember(object) && field(child(object, "property")!, "name") === "functional";
 }
 
-/**
- * The expressions that gave the arguments of a call, the object of a method call first. `given` is how many arguments arrived, which
- * tells leading ones of helpers (`aten("relu", x)`) apart.
- */
-export function argumentExpressions(call: SyntaxNode, given: number): readonly (SyntaxNode | undefined)[] {
+/** How many arguments of our own helpers come before those of the operator: `aten("relu", x)`. */
+const LEADING: Readonly<Record<string, number>> = { aten: 1, atenMany: 1, atenInplace: 2 };
+
+/** The expressions that gave the arguments of a call, the object of a method call first. */
+export function argumentExpressions(call: SyntaxNode): readonly (SyntaxNode | undefined)[] {
+  // a property was read: x.shape
+  if (isMember(call)) return [child(call, "object")];
   const callee = bare(child(call, "callee")!);
   const args = childList(call, "arguments");
-  if (!isMember(callee)) return args.length > given ? args.slice(args.length - given) : args;
+  if (!isMember(callee)) return args.slice(LEADING[String(field(callee, "name"))] ?? 0);
   const object = child(callee, "object")!;
   if (!isNamespace(object)) return [object, ...args];
   return field(child(callee, "property")!, "name") === "call" ? args.slice(1) : args;

@@ -13,7 +13,8 @@ import { normalizeOps } from "../../passes/normalize_ops.ts";
 import { finishEmission } from "../../passes/pipeline.ts";
 import { fromData } from "../../tensor/data.ts";
 import { DTYPES } from "../../tensor/dtype.ts";
-import { setShapeReader, type Tensor } from "../../tensor/tensor.ts";
+import { setSizeReads } from "../../tensor/size_reads.ts";
+import { Tensor } from "../../tensor/tensor.ts";
 import { currentEagerCall, type EagerCall } from "../../torch/eager_call.ts";
 import { callStack } from "../call_site.ts";
 import { CallContext, type SeenVariables } from "./call_context.ts";
@@ -23,7 +24,7 @@ import { pythonCall } from "./python_call.ts";
 import { MANUAL, isRecorded, recordCall, type TracedNumbers } from "./record.ts";
 import { SizeTracker, type TracedNumber } from "./sizes.ts";
 import { offsetOf, type SyntaxNode } from "./syntax.ts";
-import { TracingState, type RecordOptions } from "./tracing_state.ts";
+import { TracingState, dictEntries, type RecordOptions } from "./tracing_state.ts";
 import { DATAFLOW_ADVICE, warnTrace } from "./warnings.ts";
 
 setBuiltinCleanup(finishEmission);
@@ -58,7 +59,11 @@ export function trace(request: TraceRequest): { readonly graph: Graph; readonly 
   if (active) throw new ScriptError("Tracing can't be nested");
   const tracer = new Tracer(request.options);
   active = tracer;
-  const oldReader = setShapeReader((tensor) => activeTracer()?.readShape(tensor));
+  const oldReads = setSizeReads({
+    readShape: (tensor) => activeTracer()?.readShape(tensor),
+    sizeTensor: (tensor, dim) => activeTracer()?.readSizeTensor(tensor, dim),
+    numelTensor: (tensor) => activeTracer()?.readNumelTensor(tensor),
+  });
   try {
     return withInterceptor(
       (entry, args, next) => tracer.intercept(entry, args, next),
@@ -66,7 +71,7 @@ export function trace(request: TraceRequest): { readonly graph: Graph; readonly 
     );
   } finally {
     active = undefined;
-    setShapeReader(oldReader);
+    setSizeReads(oldReads);
   }
 }
 
@@ -221,7 +226,8 @@ export class Tracer {
   }
 
   private recordRead(tensor: Tensor, dims: readonly number[], isList: boolean): void {
-    const context = new CallContext(currentEagerCall(), this.variables);
+    const context = new CallContext(currentEagerCall() ?? { name: "shape", args: [tensor] }, this.variables);
+    context.observe();
     const site = callStack()[0];
     const offset = site && offsetOf(site);
     this.withContext(context, () => {
@@ -243,6 +249,26 @@ export class Tracer {
     this.recordRead(tensor, [...tensor.sizes.keys()], true);
   }
 
+  /** Reads a size for the library's own code, which computes with the tensor. */
+  readSizeTensor(tensor: Tensor, dim: number): Tensor {
+    const context = new CallContext({ name: "size", args: [tensor] }, this.variables);
+    context.observe();
+    return this.withContext(context, () => this.sizeTensor(tensor, dim));
+  }
+
+  /** Reads the number of elements for the library's own code. */
+  readNumelTensor(tensor: Tensor): Tensor {
+    const context = new CallContext({ name: "numel", args: [tensor] }, this.variables);
+    context.observe();
+    return this.withContext(context, () => {
+      const { state } = this;
+      const node = state.graph.insertNode(state.graph.create("aten::numel", [state.getValue(tensor)]));
+      node.setSourceRange(state.currentRange());
+      node.output.setType(T.IntT);
+      return this.numToTensor(node.output, tensor.numel);
+    });
+  }
+
   /** What arguments of a call come from sizes, and the arguments with tensors in the place of such numbers. */
   private tracedNumbers(
     context: CallContext,
@@ -250,6 +276,7 @@ export class Tracer {
     args: readonly unknown[],
   ): { readonly numbers: TracedNumbers; readonly values: readonly unknown[] } {
     const numbers = new Map<string, Value | readonly (Value | undefined)[]>();
+    if (!this.decomposedCall) this.tensorsForNumbers(context, schema, numbers);
     // parts of an operator, and what is recorded on the way, have other arguments than were written
     if (this.sizes.isEmpty || this.decomposedCall || this.fixedNames) return { numbers, values: args };
     const values = [...args];
@@ -278,6 +305,37 @@ export class Tracer {
       }
     }
     return { numbers, values };
+  }
+
+  /** Tensors that were given where an operator takes numbers. */
+  private tensorsForNumbers(
+    context: CallContext,
+    schema: FunctionSchema,
+    numbers: Map<string, Value | readonly (Value | undefined)[]>,
+  ): void {
+    const given = currentEagerCall()?.args;
+    if (!given) return;
+    const number = (value: unknown, kind: T.TypeKind): Value | undefined =>
+      value instanceof Tensor ? this.asNumber({ tensor: value, name: context.nameOf(value) }, kind) : undefined;
+    const last = given.at(-1);
+    const kwargs = dictEntries(last) ? (last as Readonly<Record<string, unknown>>) : undefined;
+    const positional = kwargs ? given.slice(0, -1) : given;
+    schema.args.forEach((argument, i) => {
+      const type = argument.type.kind === "Optional" ? argument.type.element : argument.type;
+      let value = i < positional.length && !argument.kwargOnly ? positional[i] : kwargs?.[argument.name];
+      if (type.kind === "List" && type.element.kind === "Int") {
+        // sizes may be given one by one
+        if (!Array.isArray(value) && i < positional.length) value = positional.slice(i);
+        if (Array.isArray(value) && value.some((item) => item instanceof Tensor))
+          numbers.set(
+            argument.name,
+            value.map((item) => number(item, "Int")),
+          );
+      } else if (type.kind === "Int" || type.kind === "Float" || type.kind === "Number") {
+        const traced = number(value, type.kind);
+        if (traced) numbers.set(argument.name, traced);
+      }
+    });
   }
 
   private listArgument(
