@@ -1,0 +1,731 @@
+/** @file Sixty modules, each also written in pairs.py under the same name: what tsarchive and PyTorch must make alike. Upstream: none. Spec: none. */
+import { nn, torch, type Tensor } from "tsarchive";
+
+const F = nn.functional;
+
+/** A module class (made without arguments) and the inputs of one call, drawn after a seed. */
+export interface Pair {
+  readonly name: string;
+  readonly make: () => nn.Module;
+  readonly inputs: () => readonly unknown[];
+  readonly trace: boolean;
+  readonly script: boolean;
+  readonly train: boolean;
+  readonly strict: boolean;
+}
+
+/** Every pair, in the order of pairs.py. */
+export const PAIRS: Pair[] = [];
+
+function pair(
+  name: string,
+  make: new () => nn.Module,
+  inputs: () => readonly unknown[],
+  options: Partial<Omit<Pair, "name" | "make" | "inputs">> = {},
+): void {
+  const { trace = true, script = true, train = false, strict = true } = options;
+  PAIRS.push({ name, make: () => new make(), inputs, trace, script, train, strict });
+}
+
+// containers ------------------------------------------------------------------------------------------------------
+
+class Mlp extends nn.Module {
+  fc1 = new nn.Linear(4, 8);
+  fc2 = new nn.Linear(8, 3);
+  forward(x: Tensor) {
+    return this.fc2(F.relu(this.fc1(x)));
+  }
+}
+pair("mlp", Mlp, () => [torch.randn([2, 4])]);
+
+class SequentialMlp extends nn.Module {
+  layers = new nn.Sequential(
+    new nn.Linear(4, 8),
+    new nn.ReLU(),
+    new nn.Dropout(0.5),
+    new nn.Linear(8, 2),
+    new nn.Tanh(),
+  );
+  forward(x: Tensor) {
+    return this.layers(x);
+  }
+}
+pair("sequential", SequentialMlp, () => [torch.randn([2, 4])]);
+
+class NamedSequential extends nn.Module {
+  body = new nn.Sequential({ fc: new nn.Linear(4, 6), act: new nn.GELU(), norm: new nn.LayerNorm(6) });
+  forward(x: Tensor) {
+    return this.body(x);
+  }
+}
+pair("named_sequential", NamedSequential, () => [torch.randn([3, 4])]);
+
+class ModuleListLoop extends nn.Module {
+  layers = new nn.ModuleList([new nn.Linear(5, 5), new nn.Linear(5, 5), new nn.Linear(5, 5)]);
+  forward(x: Tensor) {
+    for (const layer of this.layers) {
+      x = torch.tanh(layer.callWith(x) as Tensor);
+    }
+    return x;
+  }
+}
+pair("module_list", ModuleListLoop, () => [torch.randn([2, 5])]);
+
+class ModuleDictPick extends nn.Module {
+  heads = new nn.ModuleDict({ left: new nn.Linear(4, 2), right: new nn.Linear(4, 3) });
+  forward(x: Tensor) {
+    const a = this.heads.get("left").callWith(x) as Tensor;
+    const b = this.heads.get("right").callWith(x) as Tensor;
+    return torch.cat([a, b], 1);
+  }
+}
+pair("module_dict", ModuleDictPick, () => [torch.randn([2, 4])]);
+
+class Nested extends nn.Module {
+  first = new Mlp();
+  second = new nn.Sequential(new nn.Linear(3, 4), new Mlp());
+  forward(x: Tensor) {
+    return this.second(this.first(x));
+  }
+}
+pair("nested", Nested, () => [torch.randn([2, 4])]);
+
+class SharedLayer extends nn.Module {
+  fc = new nn.Linear(4, 4);
+  forward(x: Tensor) {
+    x = this.fc(x);
+    x = F.relu(x);
+    return this.fc(x);
+  }
+}
+pair("shared_layer", SharedLayer, () => [torch.randn([2, 4])]);
+
+class OwnParameter extends nn.Module {
+  weight = new nn.Parameter(torch.randn([3, 4]));
+  scale = new nn.Parameter(torch.ones([4]));
+  forward(x: Tensor) {
+    return torch.mm(x, this.weight).mul(this.scale);
+  }
+}
+pair("own_parameter", OwnParameter, () => [torch.randn([2, 3])]);
+
+class OwnBuffer extends nn.Module {
+  declare mean: Tensor;
+  declare std: Tensor;
+  constructor() {
+    super();
+    this.registerBuffer("mean", torch.tensor([0.5, 1.5, 2.5]));
+    this.registerBuffer("std", torch.tensor([1.0, 2.0, 4.0], { dtype: torch.float32 }));
+  }
+  forward(x: Tensor) {
+    return x.sub(this.mean).div(this.std);
+  }
+}
+pair("own_buffer", OwnBuffer, () => [torch.randn([2, 3])]);
+
+class Residual extends nn.Module {
+  norm = new nn.LayerNorm(6);
+  fc = new nn.Linear(6, 6);
+  skip = new nn.Identity();
+  forward(x: Tensor) {
+    return this.skip(x).add(this.fc(this.norm(x)));
+  }
+}
+pair("residual", Residual, () => [torch.randn([2, 6])]);
+
+// convolution -----------------------------------------------------------------------------------------------------
+
+class LeNet extends nn.Module {
+  conv1 = new nn.Conv2d(1, 4, 5);
+  conv2 = new nn.Conv2d(4, 8, 5);
+  fc1 = new nn.Linear(128, 20);
+  fc2 = new nn.Linear(20, 10);
+  forward(x: Tensor) {
+    x = F.max_pool2d(F.relu(this.conv1(x)), 2);
+    x = F.max_pool2d(F.relu(this.conv2(x)), 2);
+    x = torch.flatten(x, 1);
+    x = F.relu(this.fc1(x));
+    x = this.fc2(x);
+    return F.log_softmax(x, 1);
+  }
+}
+pair("lenet", LeNet, () => [torch.randn([1, 1, 28, 28])]);
+
+class BasicBlock extends nn.Module {
+  conv1 = new nn.Conv2d(4, 4, 3, { padding: 1, bias: false });
+  bn1 = new nn.BatchNorm2d(4);
+  relu = new nn.ReLU({ inplace: true });
+  conv2 = new nn.Conv2d(4, 4, 3, { padding: 1, bias: false });
+  bn2 = new nn.BatchNorm2d(4);
+  forward(x: Tensor) {
+    const identity = x;
+    let out = this.conv1(x);
+    out = this.bn1(out);
+    out = this.relu(out);
+    out = this.conv2(out);
+    out = this.bn2(out);
+    out = out.add(identity);
+    return this.relu(out);
+  }
+}
+pair("basic_block", BasicBlock, () => [torch.randn([1, 4, 8, 8])]);
+
+class BatchNormTrain extends nn.Module {
+  conv = new nn.Conv2d(3, 6, 3);
+  bn = new nn.BatchNorm2d(6);
+  forward(x: Tensor) {
+    return F.relu(this.bn(this.conv(x)));
+  }
+}
+pair("batch_norm_train", BatchNormTrain, () => [torch.randn([4, 3, 5, 5])], { train: true });
+
+class DepthwiseSeparable extends nn.Module {
+  depthwise = new nn.Conv2d(6, 6, 3, { stride: 2, padding: 1, groups: 6, bias: false });
+  pointwise = new nn.Conv2d(6, 10, 1);
+  act = new nn.ReLU6();
+  forward(x: Tensor) {
+    return this.act(this.pointwise(this.depthwise(x)));
+  }
+}
+pair("depthwise", DepthwiseSeparable, () => [torch.randn([1, 6, 9, 9])]);
+
+class SqueezeExcite extends nn.Module {
+  pool = new nn.AdaptiveAvgPool2d(1);
+  fc1 = new nn.Conv2d(8, 2, 1);
+  fc2 = new nn.Conv2d(2, 8, 1);
+  gate = new nn.Sigmoid();
+  forward(x: Tensor) {
+    let s = this.pool(x);
+    s = F.silu(this.fc1(s));
+    s = this.gate(this.fc2(s));
+    return x.mul(s);
+  }
+}
+pair("squeeze_excite", SqueezeExcite, () => [torch.randn([2, 8, 6, 6])]);
+
+class Conv1dStack extends nn.Module {
+  conv1 = new nn.Conv1d(3, 6, 3, { dilation: 2 });
+  pool = new nn.MaxPool1d(2);
+  conv2 = new nn.Conv1d(6, 4, 3, { padding: "same" });
+  forward(x: Tensor) {
+    x = this.pool(F.leaky_relu(this.conv1(x), 0.1));
+    return this.conv2(x).mean(2);
+  }
+}
+pair("conv1d", Conv1dStack, () => [torch.randn([2, 3, 20])]);
+
+class Conv3dBlock extends nn.Module {
+  conv = new nn.Conv3d(2, 3, [3, 3, 3], { padding: [1, 1, 1] });
+  norm = new nn.BatchNorm3d(3);
+  pool = new nn.AvgPool3d(2);
+  forward(x: Tensor) {
+    return this.pool(F.elu(this.norm(this.conv(x))));
+  }
+}
+pair("conv3d", Conv3dBlock, () => [torch.randn([1, 2, 5, 6, 7])]);
+
+class Decoder extends nn.Module {
+  up1 = new nn.ConvTranspose2d(4, 3, 4, { stride: 2, padding: 1 });
+  up2 = new nn.ConvTranspose2d(3, 1, 2, { stride: 2 });
+  forward(x: Tensor) {
+    x = F.relu(this.up1(x));
+    return torch.sigmoid(this.up2(x));
+  }
+}
+pair("conv_transpose", Decoder, () => [torch.randn([1, 4, 5, 5])]);
+
+class GroupNormBlock extends nn.Module {
+  conv = new nn.Conv2d(8, 8, 1);
+  norm = new nn.GroupNorm(2, 8);
+  act = new nn.Hardswish();
+  forward(x: Tensor) {
+    return this.act(this.norm(this.conv(x)));
+  }
+}
+pair("group_norm", GroupNormBlock, () => [torch.randn([2, 8, 4, 4])]);
+
+class InstanceNormBlock extends nn.Module {
+  pad = new nn.ReflectionPad2d(1);
+  conv = new nn.Conv2d(3, 4, 3);
+  norm = new nn.InstanceNorm2d(4, { affine: true });
+  forward(x: Tensor) {
+    return F.prelu(this.norm(this.conv(this.pad(x))), torch.full([1], 0.25));
+  }
+}
+pair("instance_norm", InstanceNormBlock, () => [torch.randn([2, 3, 6, 6])]);
+
+class TinyUnet extends nn.Module {
+  down = new nn.Conv2d(2, 4, 3, { padding: 1 });
+  mid = new nn.Conv2d(4, 4, 3, { padding: 1 });
+  up = new nn.Upsample({ scaleFactor: 2, mode: "nearest" });
+  out = new nn.Conv2d(8, 1, 1);
+  forward(x: Tensor) {
+    const d = F.relu(this.down(x));
+    const m = F.relu(this.mid(F.avg_pool2d(d, 2)));
+    const u = this.up(m);
+    return this.out(torch.cat([u, d], 1));
+  }
+}
+pair("unet", TinyUnet, () => [torch.randn([1, 2, 8, 8])]);
+
+class SuperResolution extends nn.Module {
+  conv = new nn.Conv2d(2, 12, 3, { padding: 1 });
+  shuffle = new nn.PixelShuffle(2);
+  forward(x: Tensor) {
+    return this.shuffle(torch.tanh(this.conv(x)));
+  }
+}
+pair("pixel_shuffle", SuperResolution, () => [torch.randn([1, 2, 4, 4])]);
+
+class Autoencoder extends nn.Module {
+  encoder = new nn.Sequential(new nn.Linear(12, 6), new nn.ReLU(), new nn.Linear(6, 2));
+  decoder = new nn.Sequential(new nn.Linear(2, 6), new nn.ReLU(), new nn.Linear(6, 12), new nn.Sigmoid());
+  encode(x: Tensor) {
+    return this.encoder(x) as Tensor;
+  }
+  forward(x: Tensor) {
+    const z = this.encode(x);
+    return this.decoder(z);
+  }
+}
+pair("autoencoder", Autoencoder, () => [torch.randn([2, 12])]);
+
+class ViewSize extends nn.Module {
+  fc = new nn.Linear(12, 5);
+  forward(x: Tensor) {
+    x = x.view(x.size(0), -1);
+    return this.fc(x);
+  }
+}
+pair("view_size", ViewSize, () => [torch.randn([2, 3, 4])]);
+
+// recurrent -------------------------------------------------------------------------------------------------------
+
+class RnnClassifier extends nn.Module {
+  rnn = new nn.RNN(3, 4);
+  fc = new nn.Linear(4, 2);
+  forward(x: Tensor) {
+    const [out, h] = this.rnn(x);
+    return this.fc(out.get(-1));
+  }
+}
+pair("rnn", RnnClassifier, () => [torch.randn([5, 2, 3])]);
+
+class LstmTagger extends nn.Module {
+  lstm = new nn.LSTM(3, 4, { batchFirst: true });
+  fc = new nn.Linear(4, 2);
+  forward(x: Tensor) {
+    const [out, state] = this.lstm(x);
+    return this.fc(out);
+  }
+}
+pair("lstm", LstmTagger, () => [torch.randn([2, 5, 3])]);
+
+class GruBidirectional extends nn.Module {
+  gru = new nn.GRU(3, 4, { numLayers: 2, bidirectional: true });
+  forward(x: Tensor) {
+    const [out, h] = this.gru(x);
+    return [out, h];
+  }
+}
+pair("gru_bidirectional", GruBidirectional, () => [torch.randn([6, 2, 3])]);
+
+class RnnCellLoop extends nn.Module {
+  cell = new nn.RNNCell(3, 5);
+  forward(xs: Tensor, h: Tensor) {
+    for (let i = 0; i < xs.size(0); i++) {
+      h = this.cell(xs.get(i), h);
+    }
+    return h;
+  }
+}
+pair("rnn_cell_loop", RnnCellLoop, () => [torch.randn([4, 2, 3]), torch.zeros([2, 5])]);
+
+class GruStep extends nn.Module {
+  cell = new nn.GRUCell(3, 4);
+  forward(x: Tensor, h: Tensor) {
+    return this.cell(x, h);
+  }
+}
+pair("gru_cell", GruStep, () => [torch.randn([2, 3]), torch.randn([2, 4])]);
+
+class LstmStep extends nn.Module {
+  cell = new nn.LSTMCell(3, 4);
+  forward(x: Tensor, h: Tensor, c: Tensor) {
+    [h, c] = this.cell(x, [h, c]);
+    return [h, c];
+  }
+}
+pair("lstm_cell", LstmStep, () => [torch.randn([2, 3]), torch.randn([2, 4]), torch.randn([2, 4])]);
+
+class OwnLstm extends nn.Module {
+  gates = new nn.Linear(7, 16);
+  forward(x: Tensor, h: Tensor, c: Tensor) {
+    const gates = this.gates(torch.cat([x, h], 1));
+    const [i, f, g, o] = gates.chunk(4, 1);
+    c = torch
+      .sigmoid(f!)
+      .mul(c)
+      .add(torch.sigmoid(i!).mul(torch.tanh(g!)));
+    h = torch.sigmoid(o!).mul(torch.tanh(c));
+    return [h, c];
+  }
+}
+pair("own_lstm", OwnLstm, () => [torch.randn([2, 3]), torch.randn([2, 4]), torch.randn([2, 4])]);
+
+class EmbeddingClassifier extends nn.Module {
+  embed = new nn.Embedding(10, 6, { paddingIdx: 0 });
+  fc = new nn.Linear(6, 2);
+  forward(tokens: Tensor) {
+    const x = this.embed(tokens);
+    return F.softmax(this.fc(x.mean(1)), -1);
+  }
+}
+pair("embedding_classifier", EmbeddingClassifier, () => [
+  torch.tensor([
+    [1, 2, 3],
+    [4, 5, 0],
+  ]),
+]);
+
+// attention -------------------------------------------------------------------------------------------------------
+
+class OwnAttention extends nn.Module {
+  qkv = new nn.Linear(8, 24);
+  proj = new nn.Linear(8, 8);
+  forward(x: Tensor) {
+    const [q, k, v] = this.qkv(x).chunk(3, -1);
+    const scores = torch.matmul(q!, k!.transpose(-2, -1)).mul(0.3535533905932738);
+    const weights = scores.softmax(-1);
+    return this.proj(torch.matmul(weights, v!));
+  }
+}
+pair("own_attention", OwnAttention, () => [torch.randn([2, 5, 8])]);
+
+class HeadAttention extends nn.Module {
+  query = new nn.Linear(8, 8);
+  key = new nn.Linear(8, 8);
+  value = new nn.Linear(8, 8);
+  split(x: Tensor) {
+    return x.reshape(x.size(0), x.size(1), 2, 4).transpose(1, 2);
+  }
+  forward(x: Tensor) {
+    const q = this.split(this.query(x));
+    const k = this.split(this.key(x));
+    const v = this.split(this.value(x));
+    const y = F.scaled_dot_product_attention(q, k, v);
+    return y.transpose(1, 2).flatten(2);
+  }
+}
+pair("head_attention", HeadAttention, () => [torch.randn([2, 5, 8])]);
+
+class Multihead extends nn.Module {
+  attn = new nn.MultiheadAttention(8, 2);
+  forward(x: Tensor) {
+    const [out, weights] = this.attn(x, x, x);
+    return [out, weights];
+  }
+}
+pair("multihead", Multihead, () => [torch.randn([5, 2, 8])]);
+
+class EncoderLayer extends nn.Module {
+  layer = new nn.TransformerEncoderLayer(8, 2, { dimFeedforward: 16, dropout: 0.0 });
+  forward(x: Tensor) {
+    return this.layer(x);
+  }
+}
+pair("encoder_layer", EncoderLayer, () => [torch.randn([5, 2, 8])], { train: true });
+
+class DecoderLayer extends nn.Module {
+  layer = new nn.TransformerDecoderLayer(8, 2, { dimFeedforward: 16 });
+  forward(x: Tensor, memory: Tensor) {
+    return this.layer(x, memory);
+  }
+}
+pair("decoder_layer", DecoderLayer, () => [torch.randn([4, 2, 8]), torch.randn([5, 2, 8])]);
+
+class Encoder extends nn.Module {
+  encoder = new nn.TransformerEncoder(new nn.TransformerEncoderLayer(8, 2, { dimFeedforward: 16, dropout: 0.0 }), 2);
+  forward(x: Tensor) {
+    return this.encoder(x);
+  }
+}
+pair("encoder", Encoder, () => [torch.randn([5, 2, 8])], { train: true });
+
+class Positions extends nn.Module {
+  position = new nn.Parameter(torch.randn([1, 16, 8]));
+  norm = new nn.LayerNorm(8);
+  forward(x: Tensor) {
+    return this.norm(x.add(this.position.get(torch.slice(), torch.slice(0, 5))));
+  }
+}
+pair("positions", Positions, () => [torch.randn([2, 5, 8])]);
+
+class Patches extends nn.Module {
+  proj = new nn.Conv2d(3, 6, 4, { stride: 4 });
+  token = new nn.Parameter(torch.zeros([1, 1, 6]));
+  forward(x: Tensor) {
+    x = this.proj(x).flatten(2).transpose(1, 2);
+    const t = this.token.expand(x.shape[0]!, -1, -1);
+    return torch.cat([t, x], 1);
+  }
+}
+pair("patches", Patches, () => [torch.randn([1, 3, 8, 8])]);
+
+// control flow ----------------------------------------------------------------------------------------------------
+
+class Gate extends nn.Module {
+  forward(x: Tensor) {
+    if (x.sum().item() > 0) {
+      return x;
+    } else {
+      return x.neg();
+    }
+  }
+}
+class Cell extends nn.Module {
+  dg = new Gate();
+  linear = new nn.Linear(4, 4);
+  forward(x: Tensor, h: Tensor) {
+    const new_h = torch.tanh(this.dg(this.linear(x)).add(h));
+    return [new_h, new_h];
+  }
+}
+pair("decision_gate", Cell, () => [torch.randn([3, 4]), torch.randn([3, 4])]);
+
+class EarlyReturn extends nn.Module {
+  forward(x: Tensor) {
+    if (x.size(0) > 8) return x.mean(0);
+    if (x.dim() === 2) return x.sum(0);
+    return x;
+  }
+}
+pair("early_return", EarlyReturn, () => [torch.randn([3, 4])], { trace: false });
+
+class CountedLoop extends nn.Module {
+  forward(x: Tensor, n = 3) {
+    for (let i = 0; i < n; i++) {
+      x = x.mul(2).add(i);
+    }
+    return x;
+  }
+}
+pair("counted_loop", CountedLoop, () => [torch.randn([3, 4]), 3], { trace: false });
+
+class WhileLoop extends nn.Module {
+  static signatures = { forward: "(Tensor x) -> (Tensor, int)" };
+  forward(x: Tensor) {
+    let n = 0;
+    while (n < 10) {
+      x = x.add(x);
+      n += 2;
+    }
+    return [x, n];
+  }
+}
+pair("while_loop", WhileLoop, () => [torch.ones([2])], { trace: false });
+
+class BreakContinue extends nn.Module {
+  forward(x: Tensor) {
+    let total = torch.zeros([2]);
+    for (let i = 0; i < x.size(0); i++) {
+      if (i === 1) continue;
+      if (i > 4) break;
+      total = total.add(x.get(i));
+    }
+    return total;
+  }
+}
+pair("break_continue", BreakContinue, () => [torch.randn([6, 2])], { trace: false });
+
+class NestedIf extends nn.Module {
+  static signatures = { forward: "(Tensor x, int k) -> Tensor" };
+  forward(x: Tensor, k: number) {
+    let y: Tensor;
+    if (k > 3) {
+      if (k === 5) y = x.add(1);
+      else y = x.sub(1);
+    } else if (k < 0) {
+      y = x.mul(2);
+    } else {
+      y = x;
+    }
+    return y;
+  }
+}
+pair("nested_if", NestedIf, () => [torch.randn([2, 2]), 5], { trace: false });
+
+class Ternary extends nn.Module {
+  static signatures = { forward: "(Tensor x, bool flip) -> Tensor" };
+  forward(x: Tensor, flip: boolean) {
+    const y = flip ? x.neg() : x;
+    return y.relu();
+  }
+}
+pair("ternary", Ternary, () => [torch.randn([2, 2]), true], { trace: false });
+
+class Logic extends nn.Module {
+  static signatures = { forward: "(Tensor x, int n, float p) -> Tensor" };
+  forward(x: Tensor, n: number, p: number) {
+    if (n > 3 && p < 1.0) {
+      x = x.mul(p);
+    }
+    if (n === 0 || !(p > 0.25)) {
+      x = x.add(n);
+    }
+    return x;
+  }
+}
+pair("logic", Logic, () => [torch.randn([2, 2]), 4, 0.5], { trace: false });
+
+class Arithmetic extends nn.Module {
+  static signatures = { forward: "(Tensor x, int a, int b) -> (Tensor, int, float)" };
+  forward(x: Tensor, a: number, b: number) {
+    const c = a * b - 3;
+    const d = a / b;
+    return [x.mul(c).add(d), c, d];
+  }
+}
+pair("arithmetic", Arithmetic, () => [torch.randn([2, 2]), 7, 2], { trace: false });
+
+class Raises extends nn.Module {
+  forward(x: Tensor) {
+    if (x.dim() !== 2) throw new Error("expected two dimensions");
+    return x.t();
+  }
+}
+pair("raises", Raises, () => [torch.randn([2, 2])], { trace: false });
+
+class ConstantBranch extends nn.Module {
+  fc = new nn.Linear(3, 3);
+  act = new nn.ReLU();
+  use_act = true;
+  forward(x: Tensor) {
+    x = this.fc(x);
+    if (this.use_act) {
+      x = this.act(x);
+    }
+    return x;
+  }
+}
+pair("constant_branch", ConstantBranch, () => [torch.randn([2, 3])]);
+
+class TrainingBranch extends nn.Module {
+  fc = new nn.Linear(3, 3);
+  forward(x: Tensor) {
+    let y = this.fc(x);
+    if (this.training) {
+      y = y.mul(2);
+    }
+    return y;
+  }
+}
+pair("training_branch", TrainingBranch, () => [torch.randn([2, 3])]);
+
+// data structures -------------------------------------------------------------------------------------------------
+
+class ListOut extends nn.Module {
+  forward(x: Tensor) {
+    const outs: Tensor[] = [];
+    for (let i = 0; i < x.size(0); i++) {
+      outs.push(x.get(i).mul(i));
+    }
+    return torch.stack(outs);
+  }
+}
+pair("list_out", ListOut, () => [torch.randn([4, 3])], { trace: false });
+
+class ListIn extends nn.Module {
+  static signatures = { forward: "(Tensor[] xs) -> Tensor" };
+  forward(xs: Tensor[]) {
+    let total = xs[0]!;
+    for (const x of xs) {
+      total = total.add(x);
+    }
+    return total;
+  }
+}
+pair("list_in", ListIn, () => [[torch.randn([2]), torch.randn([2])]], { trace: false });
+
+class DictIn extends nn.Module {
+  static signatures = { forward: "(Dict(str, Tensor) batch) -> Tensor" };
+  forward(batch: Map<string, Tensor>) {
+    return batch.get("a")!.add(batch.get("b")!);
+  }
+}
+pair(
+  "dict_in",
+  DictIn,
+  () => [
+    new Map([
+      ["a", torch.randn([2])],
+      ["b", torch.randn([2])],
+    ]),
+  ],
+  { trace: false },
+);
+
+class DictOut extends nn.Module {
+  fc = new nn.Linear(3, 2);
+  forward(x: Tensor) {
+    const y = this.fc(x);
+    return { logits: y, probs: y.softmax(1) };
+  }
+}
+pair("dict_out", DictOut, () => [torch.randn([2, 3])], { strict: false });
+
+class TupleIn extends nn.Module {
+  static signatures = { forward: "(Tensor x, (Tensor, Tensor) state) -> (Tensor, (Tensor, Tensor))" };
+  forward(x: Tensor, state: [Tensor, Tensor]) {
+    const [h, c] = state;
+    return [x.add(h), [h, c]];
+  }
+}
+pair("tuple_in", TupleIn, () => [torch.randn([2]), [torch.randn([2]), torch.randn([2])]]);
+
+class OptionalArg extends nn.Module {
+  static signatures = { forward: "(Tensor x, Tensor? mask=None) -> Tensor" };
+  forward(x: Tensor, mask: Tensor | null = null) {
+    if (mask !== null) {
+      x = x.mul(mask);
+    }
+    return x;
+  }
+}
+pair("optional_arg", OptionalArg, () => [torch.randn([2, 2]), null], { trace: false });
+
+class OptionalAttribute extends nn.Module {
+  fc = new nn.Linear(3, 3, { bias: false });
+  norm = null;
+  forward(x: Tensor) {
+    x = this.fc(x);
+    if (this.norm !== null) {
+      x = x.add(1);
+    }
+    return x;
+  }
+}
+pair("optional_attribute", OptionalAttribute, () => [torch.randn([2, 3])]);
+
+class Strings extends nn.Module {
+  static signatures = { forward: "(Tensor x, str mode) -> Tensor" };
+  forward(x: Tensor, mode: string) {
+    if (mode === "relu") {
+      return F.relu(x);
+    } else if (mode === "tanh") {
+      return torch.tanh(x);
+    } else {
+      return x;
+    }
+  }
+}
+pair("strings", Strings, () => [torch.randn([2, 2]), "relu"], { trace: false });
+
+class ListAttribute extends nn.Module {
+  sizes = [2, 3];
+  scale = 0.5;
+  forward(x: Tensor) {
+    return x.view(2, this.sizes[0]!, this.sizes[1]!).mul(this.scale);
+  }
+}
+pair("list_attribute", ListAttribute, () => [torch.randn([2, 6])]);
