@@ -456,7 +456,7 @@ class Positions extends nn.Module {
   position = new nn.Parameter(torch.randn([1, 16, 8]));
   norm = new nn.LayerNorm(8);
   forward(x: Tensor) {
-    return this.norm(x.add(this.position.get(torch.slice(), torch.slice(0, 5))));
+    return this.norm(x.add(this.position.at(torch.slice(null), torch.slice(5))));
   }
 }
 pair("positions", Positions, () => [torch.randn([2, 5, 8])]);
