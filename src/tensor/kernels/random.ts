@@ -1,6 +1,7 @@
 /** @file Filling tensors with random values in PyTorch's order, and the rejection samplers. Upstream: aten/src/ATen/native/cpu/DistributionTemplates.h, aten/src/ATen/native/Distributions.cpp. Spec: none. */
 import { copyInto } from "../copy.ts";
 import { fromData } from "../data.ts";
+import { logFloat, sinCosFloat } from "../math/cephes_float.ts";
 import { DTYPES, type DType } from "../dtype.ts";
 import type { Generator } from "../generator.ts";
 import { lgamma } from "../math/gamma.ts";
@@ -47,18 +48,12 @@ export function fillNormal(t: Tensor, mean: number, std: number, generator: Gene
     return;
   }
   const draw = uniformDraw(dtype, generator);
-  const round = dtype === DTYPES.float64 ? (x: number) => x : Math.fround;
   const values = new Float64Array(numel);
   for (let i = 0; i < numel; i++) values[i] = draw();
+  const pair = dtype === DTYPES.float32 ? boxMullerFloat : boxMuller;
+  const round = dtype === DTYPES.float64 ? (x: number) => x : Math.fround;
   const block = (at: number): void => {
-    for (let j = at; j < at + BLOCK / 2; j++) {
-      const u1 = round(1 - values[j]!); // [0, 1) to (0, 1] for the logarithm
-      const u2 = values[j + BLOCK / 2]!;
-      const radius = round(Math.sqrt(round(-2 * round(Math.log(u1)))));
-      const theta = round(2 * Math.PI * u2);
-      values[j] = round(round(radius * round(Math.cos(theta))) * std + mean);
-      values[j + BLOCK / 2] = round(round(radius * round(Math.sin(theta))) * std + mean);
-    }
+    for (let j = at; j < at + BLOCK / 2; j++) pair(values, j, j + BLOCK / 2, std, mean, round);
   };
   for (let i = 0; i + BLOCK <= numel; i += BLOCK) block(i);
   if (numel % BLOCK !== 0) {
@@ -68,6 +63,34 @@ export function fillNormal(t: Tensor, mean: number, std: number, generator: Gene
   }
   copyInto(t, fromData(values, t.sizes, dtype));
 }
+
+/** Two uniform values to two normal ones, in place. */
+type NormalPair = (
+  values: Float64Array,
+  first: number,
+  second: number,
+  std: number,
+  mean: number,
+  round: (x: number) => number,
+) => void;
+
+const boxMuller: NormalPair = (values, first, second, std, mean, round) => {
+  const u1 = round(1 - values[first]!); // [0, 1) to (0, 1] for the logarithm
+  const radius = round(Math.sqrt(round(-2 * round(Math.log(u1)))));
+  const theta = round(2 * Math.PI * values[second]!);
+  values[first] = round(round(radius * round(Math.cos(theta))) * std + mean);
+  values[second] = round(round(radius * round(Math.sin(theta))) * std + mean);
+};
+
+const TWO_PI = Math.fround(2 * Math.PI);
+
+/** As PyTorch's vector code does it, whose logarithm, sine and cosine are single-precision polynomials. */
+const boxMullerFloat: NormalPair = (values, first, second, std, mean, round) => {
+  const radius = round(Math.sqrt(round(-2 * logFloat(round(1 - values[first]!)))));
+  const { sin, cos } = sinCosFloat(round(TWO_PI * values[second]!));
+  values[first] = round(round(radius * cos) * round(std) + round(mean));
+  values[second] = round(round(radius * sin) * round(std) + round(mean));
+};
 
 /** Poisson variate: multiplication below 10, else Hörmann's transformed rejection (PTRS). */
 export function samplePoisson(lambda: number, g: Generator): number {
