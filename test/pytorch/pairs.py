@@ -342,7 +342,7 @@ class RnnClassifier(nn.Module):
         self.fc = nn.Linear(4, 2)
 
     def forward(self, x):
-        out, h = self.rnn(x)
+        out, _h = self.rnn(x)
         return self.fc(out[-1])
 
 
@@ -354,7 +354,7 @@ class LstmTagger(nn.Module):
         self.fc = nn.Linear(4, 2)
 
     def forward(self, x):
-        out, state = self.lstm(x)
+        out, _state = self.lstm(x)
         return self.fc(out)
 
 

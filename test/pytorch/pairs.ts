@@ -305,7 +305,7 @@ class RnnClassifier extends nn.Module {
   rnn = new nn.RNN(3, 4);
   fc = new nn.Linear(4, 2);
   forward(x: Tensor) {
-    const [out, h] = this.rnn(x);
+    const [out, _h] = this.rnn(x);
     return this.fc(out.get(-1));
   }
 }
@@ -315,7 +315,7 @@ class LstmTagger extends nn.Module {
   lstm = new nn.LSTM(3, 4, { batchFirst: true });
   fc = new nn.Linear(4, 2);
   forward(x: Tensor) {
-    const [out, state] = this.lstm(x);
+    const [out, _state] = this.lstm(x);
     return this.fc(out);
   }
 }
