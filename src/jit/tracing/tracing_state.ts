@@ -105,6 +105,9 @@ export class TracingState {
   setResult(result: unknown, value: Value): void {
     const { graph } = this;
     if (result instanceof Tensor || result instanceof ScriptObject) {
+      // a call says only that its result is a tensor
+      if (result instanceof Tensor && value.type.kind === "Tensor" && !value.type.detail?.sizes)
+        value.setType(tensorTypeOf(result));
       this.values.set(result, value);
       return;
     }

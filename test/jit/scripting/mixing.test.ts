@@ -1,6 +1,7 @@
 /** @file ScriptModules inside eager modules and the other way round; ScriptModule.define. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { ScriptError, ScriptModule, Tensor, jit, nn, torch } from "../../../src/index.ts";
+import type { ModuleScript } from "../../../src/nn/module_script.ts";
 import { resetPythonCu } from "../../../src/jit/python_cu.ts";
 import { scriptModule } from "../../../src/jit/scripting/recursive.ts";
 
@@ -80,6 +81,81 @@ describe("a ScriptModule in an eager module", () => {
     expect(outer.children()[0]).toBe(loaded);
     const again = jit.load(outer.saveToBuffer());
     expect(numbers(again(ones(1, 2)))).toEqual(numbers(outer(ones(1, 2))));
+  });
+});
+
+describe("scripts and traces in each other", () => {
+  class Gate extends nn.Module {
+    static readonly torchscript: ModuleScript = {
+      name: "MyDecisionGate",
+      source: "def forward(self, x):\n    if x.sum() > 0:\n        return x\n    else:\n        return -x\n",
+    };
+    forward(x: Tensor): Tensor {
+      return x;
+    }
+  }
+  class MyCell extends nn.Module {
+    dg: ScriptModule;
+    linear = new nn.Linear(4, 4);
+    constructor(dg: ScriptModule) {
+      super();
+      this.dg = dg;
+    }
+    forward(x: Tensor, h: Tensor): Tensor {
+      return torch.tanh((this.dg(this.linear(x)) as Tensor).add(h));
+    }
+  }
+  class Loop extends nn.Module {
+    static readonly torchscript: ModuleScript = {
+      name: "MyRNNLoop",
+      source:
+        "def forward(self, xs):\n    h = torch.zeros(3, 4)\n    for i in range(xs.size(0)):\n        h = self.cell(xs[i], h)\n    return h\n",
+    };
+    cell: nn.Module;
+    constructor(cell: nn.Module) {
+      super();
+      this.cell = cell;
+    }
+    forward(xs: Tensor): Tensor {
+      return xs;
+    }
+  }
+
+  test("a traced module keeps a scripted one, a script keeps a traced one", () => {
+    const gate = scriptModule(new Gate());
+    const cell = jit.trace(new MyCell(gate), [ones(3, 4), torch.zeros([3, 4])]) as unknown as ScriptModule;
+    // torch 2.13
+    expect(String(cell)).toBe(`MyCell(
+  original_name=MyCell
+  (dg): RecursiveScriptModule(original_name=MyDecisionGate)
+  (linear): Linear(original_name=Linear)
+)`);
+    expect(cell.code).toBe(`def forward(self,
+    x: Tensor,
+    h: Tensor) -> Tensor:
+  dg = self.dg
+  linear = self.linear
+  _0 = torch.add((dg).forward((linear).forward(x, ), ), h)
+  return torch.tanh(_0)
+`);
+    expect(String(cell.graph)).toContain(
+      'Float(3, 4, strides=[4, 1], requires_grad=0, device=cpu) = prim::CallMethod[name="forward"](%dg,',
+    );
+    const loop = scriptModule(new Loop(cell));
+    expect(loop.children()[0]).toBe(cell);
+    expect(loop.code).toBe(`def forward(self,
+    xs: Tensor) -> Tensor:
+  h = torch.zeros([3, 4])
+  h0 = h
+  for i in range(torch.size(xs, 0)):
+    cell = self.cell
+    h1 = (cell).forward(torch.select(xs, 0, i), h0, )
+    h0 = h1
+  return h0
+`);
+    const again = jit.load(loop.saveToBuffer());
+    const xs = torch.call("randn", [5, 3, 4]) as Tensor;
+    expect(numbers(again(xs))).toEqual(numbers(loop(xs)));
   });
 });
 
