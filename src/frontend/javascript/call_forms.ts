@@ -144,7 +144,10 @@ const member: FormEmitter = (e, tree) => {
   const meaning = e.parts.sugared(e, objectTree, 1);
   const { range } = tree;
   const value = asSimple(meaning);
-  if (!value) return name === "length" ? new SimpleValue(meaning.len(range, e.fn)) : meaning.attr(range, e.fn, name);
+  if (!value) {
+    const counts = name === "length" || (name === "size" && !meaning.hasAttr(range, e.fn, name));
+    return counts ? new SimpleValue(meaning.len(range, e.fn)) : meaning.attr(range, e.fn, name);
+  }
   const { type } = value;
   const length = (): SugaredValue => globalValue("len")!.call(range, e.fn, [NamedValue.of(value)], [], 0);
   switch (type.kind) {
@@ -210,6 +213,9 @@ function methodForm(twice: boolean): FormEmitter {
         if (refusal !== undefined) refuseAt(range, refusal);
       }
     }
+    // a module called where its type says nothing of the arguments
+    if (name === "callWith" && (!value || value.type.kind === "Class"))
+      return emitCall(e, meaning, tree, object, args, hint);
     const method = value && isTensor(value.type) ? (TENSOR_METHODS.get(name) ?? name) : name;
     const selected: Expr = { kind: "Select", value: object, selector: { name: method, range: nameTree.range }, range };
     return emitCall(e, meaning.attr(range, e.fn, method), tree, selected, args, hint);
@@ -241,16 +247,25 @@ const indexable: FormEmitter = (e, tree) => {
   return meaning;
 };
 
-/** The Map of `map.set(k, v)`. */
-const mapForm: FormEmitter = (e, tree) => {
-  const meaning = e.parts.sugared(e, tree.args[0]!, 1);
+/** The object of `at`, `get`, `set` and `delete`. */
+const subscripted: FormEmitter = (e, tree) => {
+  const [object, nameTree, containerTree] = tree.args as [Expr, Expr, Expr?];
+  const name = stringOf(nameTree);
+  const meaning = e.parts.sugared(e, object, 1);
   const type = asSimple(meaning)?.type;
-  if (type?.kind !== "Dict")
-    refuseAt(
-      tree.range,
-      `\`set\` and \`delete\` with a key are methods of Maps, found ${type ? T.typeReprStr(type) : meaning.kind()}`,
-    );
-  return meaning;
+  // containers of modules
+  if (!type && meaning.kind() === "module" && (name === "at" || name === "get")) return meaning;
+  if (type && isTensor(type) && name !== "delete") return meaning;
+  const text = shown(object, "x");
+  if (type?.kind === "Dict" && name !== "at") {
+    if (containerTree && stringOf(containerTree) === "record")
+      refuseAt(tree.range, `${text} is a record, which has no ${name}; write ${text}.key, or make a Map`);
+    return meaning;
+  }
+  if ((type?.kind === "List" || type?.kind === "Tuple") && name === "at") return meaning;
+  if (type?.kind === "Optional") refuseAt(tree.range, `${text} may be null; check \`${text} !== null\` before`);
+  const instead = type?.kind === "List" ? `; write ${text}[i]` : "";
+  return refuseAt(tree.range, `${name} is not compiled for ${type ? T.typeReprStr(type) : meaning.kind()}${instead}`);
 };
 
 /** What a `for` runs over. */
@@ -321,7 +336,7 @@ export function callForms(): [string, SugaredValue][] {
     ["method2", methodForm(true)],
     ["member", member],
     ["indexable", indexable],
-    ["map", mapForm],
+    ["subscripted", subscripted],
     ["elements", elements],
     ["enumerate", enumerate],
     ["entries", entriesForm],

@@ -1,7 +1,7 @@
 /** @file JavaScript calls: of functions, modules and methods, of what JavaScript itself has (Math, Object, Array), of jit. Upstream: none (torch/jit/frontend.py build_Call). Spec: docs/scripting.md. */
 import type * as B from "@babel/types";
 import type { Expr, KeywordArgument } from "../ast.ts";
-import { containerOf, lowerExpr, propertyKey, typeArgument } from "./expressions.ts";
+import { containerOf, isPackagePath, lowerExpr, propertyKey, typeArgument } from "./expressions.ts";
 import { dottedPath, type Lowering } from "./lowering.ts";
 
 /** Methods of containers that take an object as a value, not as keyword arguments. */
@@ -231,12 +231,45 @@ export function lowerCall(c: Lowering, node: B.CallExpression, twice: boolean): 
   return c.apply(form, [lowerExpr(c, object), c.string(name, property), container, ...args], node, kwargs);
 }
 
+/** An index of `x.at(...)`: `"..."`, null, `torch.slice(from, to)`, or a value. */
+function lowerIndex(c: Lowering, node: B.Node): Expr {
+  const range = c.range(node);
+  if (node.type === "StringLiteral" && node.value === "...") return { kind: "Dots", range };
+  if (node.type === "SpreadElement") c.refuse(node, "Give the indices one by one");
+  const path = node.type === "CallExpression" ? dottedPath(node.callee) : undefined;
+  if (node.type !== "CallExpression" || !path || !isPackagePath(c, path, "torch", ["slice"])) return c.parts.expr(c, node);
+  const parts = node.arguments.map((part) => (part.type === "NullLiteral" ? undefined : c.parts.expr(c, part)));
+  if (parts.length === 1) return { kind: "Slice", start: undefined, end: parts[0], step: undefined, range };
+  return { kind: "Slice", start: parts[0], end: parts[1], step: parts[2], range };
+}
+
+/** `x.at(i, torch.slice(1, null))`, `list.at(-1)`, `map.get(key)` as a subscript. */
+export function lowerSubscript(
+  c: Lowering,
+  node: B.Node,
+  object: B.Node,
+  method: string,
+  indices: readonly B.Node[],
+): Expr {
+  const value = c.form(
+    "subscripted",
+    [lowerExpr(c, object), c.string(method, object), ...containerOf(c, object)],
+    object,
+  );
+  return { kind: "Subscript", value, indices: indices.map((index) => lowerIndex(c, index)), range: c.range(node) };
+}
+
 /** Methods whose Python twin evaluates its parts in another order, or is an operator. */
 function lowerContainerCall(c: Lowering, node: B.CallExpression, object: B.Node, name: string): Expr | undefined {
   const args = node.arguments;
   const [only] = args;
-  if (name === "entries" && args.length === 0 && containerOf(c, object).length === 0)
-    return c.form("entries", [lowerExpr(c, object)], node);
+  if (name === "entries" && args.length === 0 && containerOf(c, object).length === 0) {
+    // [...list].entries(): the copy of an iterable is only there to be counted
+    const copied = object.type === "ArrayExpression" && object.elements.length === 1 ? object.elements[0] : undefined;
+    const over = copied?.type === "SpreadElement" ? copied.argument : object;
+    return c.form("entries", [lowerExpr(c, over)], node);
+  }
+  if ((name === "at" || name === "get") && args.length > 0) return lowerSubscript(c, node, object, name, args);
   if (args.length !== 1 || !only || only.type === "SpreadElement") return undefined;
   if (name === "has" || name === "includes")
     return c.form(

@@ -100,14 +100,6 @@ const LIST: ReadonlyMap<string, Method> = new Map<string, Method>([
     },
   ],
   [
-    "at",
-    (e, call) => {
-      expect(call, 1);
-      const index = e.parts.expr(e, call.args[0]!);
-      return new SimpleValue(insertOp(e.graph, "aten::__getitem__", [call.value, index], call.tree.range));
-    },
-  ],
-  [
     "keys",
     (e, call) => {
       expect(call, 0);
@@ -142,14 +134,6 @@ function map(method: Method): Method {
 }
 
 const DICT: ReadonlyMap<string, Method> = new Map<string, Method>([
-  [
-    "get",
-    map((e, call) => {
-      expect(call, 1);
-      const key = e.parts.expr(e, call.args[0]!);
-      return new SimpleValue(insertOp(e.graph, "aten::__getitem__", [call.value, key], call.tree.range));
-    }),
-  ],
   ["keys", map(same("aten::keys", 0))],
   ["values", map(same("aten::values", 0))],
   ["entries", map(same("aten::items", 0))],
@@ -192,6 +176,8 @@ export const containsForm: FormEmitter = (e, tree) => {
   const meaning = e.parts.sugared(e, object, 1);
   const value = asSimple(meaning);
   const kind = value?.type.kind;
+  if (!value && meaning.kind() === "module" && name === "has")
+    return meaning.attr(tree.range, e.fn, "__contains__").call(tree.range, e.fn, [key], [], 1);
   if (!value || (kind !== "List" && kind !== "Dict" && kind !== "String"))
     return meaning.attr(tree.range, e.fn, name).call(tree.range, e.fn, [key], [], 1);
   if ((kind === "Dict") !== (name === "has"))

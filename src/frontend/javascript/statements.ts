@@ -1,6 +1,7 @@
 /** @file JavaScript statements to TorchScript's. Upstream: none (torch/jit/frontend.py StmtBuilder). Spec: docs/scripting.md. */
 import type * as B from "@babel/types";
 import type { Expr, Stmt } from "../ast.ts";
+import { lowerSubscript } from "./calls.ts";
 import { isNull, isPackagePath, lowerCondition, lowerExpr, propertyKey } from "./expressions.ts";
 import { lowerDoWhile, lowerFor, lowerForOf, lowerWhile } from "./loops.ts";
 import { bare, dottedPath, someNode, type Lowering } from "./lowering.ts";
@@ -195,12 +196,13 @@ function lowerDelete(c: Lowering, node: B.CallExpression): Stmt[] | undefined {
   const [first, second] = node.arguments;
   const set = methodCall(node, "set");
   if (set && first && second && node.arguments.length === 2) {
-    const target = subscript(c, c.form("map", [lowerExpr(c, set)], set), c.parts.expr(c, first), node);
+    const indices = first.type === "ArrayExpression" ? first.elements.map((x) => x ?? first) : [first];
+    const target = lowerSubscript(c, node, set, "set", indices);
     return [{ kind: "Assign", targets: [target], value: c.parts.expr(c, second), annotation: undefined, range }];
   }
   const deleted = methodCall(node, "delete");
   if (deleted && first && node.arguments.length === 1) {
-    const target = subscript(c, c.form("map", [lowerExpr(c, deleted)], deleted), c.parts.expr(c, first), node);
+    const target = lowerSubscript(c, node, deleted, "delete", [first]);
     return [{ kind: "Delete", targets: [target], range }];
   }
   return undefined;
