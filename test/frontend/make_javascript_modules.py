@@ -119,8 +119,8 @@ class Recurrent(nn.Module):
         self.lstm = nn.LSTM(2, 3, batch_first=True)
 
     def forward(self, x):
-        h = torch.zeros([1, x.size(0), 3])
-        out, (h, c) = self.lstm(x, (h, h))
+        start = torch.zeros([1, x.size(0), 3])
+        out, (h, c) = self.lstm(x, (start, start))
         return out, h + c
 
 

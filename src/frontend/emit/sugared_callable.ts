@@ -104,8 +104,9 @@ export class MethodValue extends SugaredValue {
     return "method";
   }
   override formals(range: SourceRange): readonly Argument[] | undefined {
-    const [only, ...others] = this.names;
-    return only === undefined || others.length > 0 ? undefined : this.schema(only, range).args.slice(1);
+    // of several signatures the first stands for all
+    const [first] = this.names;
+    return first === undefined ? undefined : this.schema(first, range).args.slice(1);
   }
   private schema(name: string, range: SourceRange): FunctionSchema {
     const { type } = this.self;

@@ -24,8 +24,8 @@ function snakeCase(name: string): string {
 function formalsOf(meaning: SugaredValue, tree: FormCall, e: EmitContext): readonly Argument[] | undefined {
   const known = meaning.formals(tree.callee.range, e.fn);
   if (known) return known;
-  const value = asSimple(meaning);
-  if (value?.type.kind === "Class") return meaning.attr(tree.range, e.fn, "forward").formals(tree.range, e.fn);
+  if (meaning.kind() === "module" || asSimple(meaning)?.type.kind === "Class")
+    return meaning.attr(tree.range, e.fn, "forward").formals(tree.range, e.fn);
   return undefined;
 }
 

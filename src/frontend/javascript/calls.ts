@@ -237,7 +237,8 @@ function lowerIndex(c: Lowering, node: B.Node): Expr {
   if (node.type === "StringLiteral" && node.value === "...") return { kind: "Dots", range };
   if (node.type === "SpreadElement") c.refuse(node, "Give the indices one by one");
   const path = node.type === "CallExpression" ? dottedPath(node.callee) : undefined;
-  if (node.type !== "CallExpression" || !path || !isPackagePath(c, path, "torch", ["slice"])) return c.parts.expr(c, node);
+  if (node.type !== "CallExpression" || !path || !isPackagePath(c, path, "torch", ["slice"]))
+    return c.parts.expr(c, node);
   const parts = node.arguments.map((part) => (part.type === "NullLiteral" ? undefined : c.parts.expr(c, part)));
   if (parts.length === 1) return { kind: "Slice", start: undefined, end: parts[0], step: undefined, range };
   return { kind: "Slice", start: parts[0], end: parts[1], step: parts[2], range };

@@ -214,9 +214,7 @@ export function lowerForOf(c: Lowering, node: B.ForOfStatement): Stmt[] {
       left.type === "VariableDeclaration"
         ? declaredPattern(c, pattern, left.kind === "const")
         : c.parts.pattern(c, pattern);
-    // `for a, b in pairs` has two targets, not one tuple
-    const targets = target.kind === "Tuple" ? target.elements : [target];
-    return [{ kind: "For", targets, iters: [iter], body: loopBody(c, node.body), range: c.range(node) }];
+    return [{ kind: "For", targets: [target], iters: [iter], body: loopBody(c, node.body), range: c.range(node) }];
   });
 }
 

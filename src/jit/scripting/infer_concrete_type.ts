@@ -12,6 +12,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { ScriptModule } from "../script_module.ts";
 import { ConcreteModuleType, concreteTypeOf, shareConcreteType, type IterableKind } from "./concrete_type.ts";
 import { inferType, pythonTypeText } from "./infer_type.ts";
+import { methodSources } from "./method_source.ts";
 import {
   annotatedType,
   annotationsOf,
@@ -226,6 +227,7 @@ export function inferConcreteType(
   if (module) {
     concrete.hooks.push(...module[STATE].hooks.map(originalHook));
     concrete.preHooks.push(...module[STATE].preHooks.map(originalHook));
+    for (const [name, methods] of methodSources.overloads(parts.moduleClass)) concrete.overloads.set(name, methods);
   }
   return concrete;
 }
