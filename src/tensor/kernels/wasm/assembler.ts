@@ -34,6 +34,10 @@ const PLAIN = {
   "f32x4.max": [0xfd, 0xe9, 0x01],
   "f32x4.pmin": [0xfd, 0xea, 0x01],
   "f32x4.pmax": [0xfd, 0xeb, 0x01],
+  "f64x2.add": [0xfd, 0xf0, 0x01],
+  "f64x2.mul": [0xfd, 0xf2, 0x01],
+  "f64x2.promote_low_f32x4": [0xfd, 0x5f],
+  "f32x4.demote_f64x2_zero": [0xfd, 0x5e],
   "f32x4.relaxed_madd": [0xfd, 0x85, 0x02],
 } as const;
 
@@ -45,6 +49,8 @@ const MEMORY = {
   "f32.store": [0x38],
   "v128.load": [0xfd, 0x00],
   "v128.load32_splat": [0xfd, 0x09],
+  "v128.load64_splat": [0xfd, 0x0a],
+  "v128.load64_zero": [0xfd, 0x5d],
   "v128.store": [0xfd, 0x0b],
 } as const;
 const ALIGN_4_BYTES = 2;
@@ -101,6 +107,12 @@ export class FunctionBuilder {
   /** A load or store at the address on the stack plus `offset` bytes. */
   memory(name: keyof typeof MEMORY, offset = 0): this {
     this.code.push(...MEMORY[name], ALIGN_4_BYTES, ...unsigned(offset));
+    return this;
+  }
+
+  /** Stores the low two of four lanes of 32 bits. */
+  storeLow(offset = 0): this {
+    this.code.push(0xfd, 0x5b, ALIGN_4_BYTES, ...unsigned(offset), 0);
     return this;
   }
 

@@ -14,9 +14,10 @@ import {
   dotsProgram,
   gemmProgram,
   interleaveProgram,
+  panelRows,
   windowMaxProgram,
 } from "./programs.ts";
-import { winogradInputProgram, winogradOutputProgram } from "./winograd_programs.ts";
+import { winogradInputProgram, winogradOutputProgram, winogradWeightsProgram } from "./winograd_programs.ts";
 
 /** `reference`: plain TypeScript, sums in double precision; `simd`: WebAssembly SIMD; `relaxed`: with fused multiply-add. */
 export type KernelBuild = "reference" | "simd" | "relaxed";
@@ -24,6 +25,8 @@ export type KernelBuild = "reference" | "simd" | "relaxed";
 /** The compiled kernels and their memory. All arguments are addresses, byte strides or counts: see programs.ts. */
 export interface Kernels {
   readonly memory: KernelMemory;
+  /** Rows of a panel of a packed left operand. */
+  readonly rows: 4 | 6;
   gemm(
     a: number,
     b: number,
@@ -69,6 +72,7 @@ export interface Kernels {
 export interface WinogradKernels {
   input(x: number, ldx: number, v: number, stride: number, tiles: number, temp: number): void;
   output(y: number, stride: number, to: number, ldto: number, tiles: number, temp: number): void;
+  weights(from: number, to: number, stride: number, count: number, table: number, temp: number): void;
 }
 
 /** A build that is made of WebAssembly. */
@@ -85,8 +89,16 @@ const FAMILIES = {
     finishProgram(),
     windowMaxProgram(),
   ],
-  winograd2: () => [winogradInputProgram(2), winogradOutputProgram(2)],
-  winograd4: () => [winogradInputProgram(4), winogradOutputProgram(4)],
+  winograd2: (fused: boolean) => [
+    winogradInputProgram(2),
+    winogradOutputProgram(2),
+    winogradWeightsProgram(2, panelRows(fused)),
+  ],
+  winograd4: (fused: boolean) => [
+    winogradInputProgram(4),
+    winogradOutputProgram(4),
+    winogradWeightsProgram(4, panelRows(fused)),
+  ],
 } satisfies Record<string, (fused: boolean) => FunctionBuilder[]>;
 
 /** Name of a module of kernels. */
@@ -183,7 +195,11 @@ export function wasmKernels(): Kernels | undefined {
   if (!("product" in current)) {
     const build = kernelBuild();
     const exports = build === "reference" ? undefined : compile(build, "product");
-    current.product = exports && { memory: kernelMemory()!, ...(exports as unknown as Omit<Kernels, "memory">) };
+    current.product = exports && {
+      memory: kernelMemory()!,
+      rows: panelRows(build === "relaxed"),
+      ...(exports as unknown as Omit<Kernels, "memory" | "rows">),
+    };
   }
   return current.product;
 }
@@ -196,7 +212,11 @@ export function winogradKernels(m: 2 | 4): WinogradKernels | undefined {
     const exports = build === "reference" ? undefined : compile(build, `winograd${m}`);
     current.winograd.set(
       m,
-      exports && { input: exports[`winogradInput${m}`]!, output: exports[`winogradOutput${m}`]! },
+      exports && {
+        input: exports[`winogradInput${m}`]!,
+        output: exports[`winogradOutput${m}`]!,
+        weights: exports[`winogradWeights${m}`]!,
+      },
     );
   }
   return current.winograd.get(m);

@@ -9,7 +9,7 @@ import { PLAIN_FINISH, Target, type Finish } from "./finish.ts";
 import { packedWeights } from "./packed_weights.ts";
 import { fillPlanes, isWhole, phasePlan, type PhasePlan } from "./planes.ts";
 import { packedElements, packLeft, runPacked, stagingElements } from "./product.ts";
-import { COLUMNS, DEPTHWISE_STEP, ROWS } from "./programs.ts";
+import { COLUMNS, DEPTHWISE_STEP } from "./programs.ts";
 import { winogradConvolve } from "./winograd.ts";
 
 /** Multiplications of a whole convolution from which the copies pay. */
@@ -52,7 +52,7 @@ export function wasmConvolve(
   const inPlane = g.input[0] * g.input[1] * g.input[2];
   const resident = isWhole(plan, inPlane) ? kernels.memory.addressOf(x) : 0;
   const channel = resident === 0 ? plan.channel : inPlane;
-  const panelRows = Math.ceil(outPer / ROWS) * ROWS;
+  const panelRows = packedElements(kernels, outPer, 1);
   // a plane that is used as it is has no ends of rows to throw away
   const row = isWhole(plan, inPlane) ? g.output[1] * g.output[2] : ax.length;
   const [rows, columns] = row === ax.length ? [g.output[1], g.output[2]] : [1, row];
@@ -60,13 +60,13 @@ export function wasmConvolve(
   const columnsPerPass =
     rows > 1 ? columns : Math.min(columns, Math.max(COLUMNS, Math.floor(RESULT_ELEMENTS / panelRows) & -COLUMNS));
   const width = Math.ceil((rowsPerPass * Math.min(row, rows > 1 ? row : columnsPerPass)) / COLUMNS) * COLUMNS;
-  const packed = packedElements(outPer, k);
+  const packed = packedElements(kernels, outPer, k);
   const elements = [packed, inPer * channel, panelRows * width, k * COLUMNS];
   if (elements.some((n) => n > MAX_AREA)) return false;
   const kept = packedWeights(
     kernels.memory,
     owner,
-    `conv:${w.byteOffset}:${w.length}:${g.groups}:${k}`,
+    `conv:${kernels.rows}:${w.byteOffset}:${w.length}:${g.groups}:${k}`,
     g.groups * packed,
     (address) => packGroups(kernels, address, w, g.groups, outPer, k),
   );
@@ -153,7 +153,7 @@ function packGroups(
 ): boolean {
   const areas = kernels.memory.arena(stagingElements(k));
   if (!areas) return false;
-  const packed = packedElements(outPer, k);
+  const packed = packedElements(kernels, outPer, k);
   for (let group = 0; group < groups; group++) {
     packLeft(kernels, address + 4 * group * packed, areas[0]!, w, group * outPer * k, k, outPer, k);
   }

@@ -3,7 +3,7 @@
  * See Note [Packed product] and Note [Kernel heap]. */
 import { wasmKernels, type Kernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
-import { COLUMNS, ROWS } from "./programs.ts";
+import { COLUMNS } from "./programs.ts";
 
 /** Inner dimension of one pass: a tile of the right operand (16 KiB) and a panel of the left (12 KiB) stay in the L1 cache. */
 const INNER = 512;
@@ -23,9 +23,9 @@ export function innerStep(k: number): number {
   return Math.ceil(k / Math.ceil(k / INNER));
 }
 
-/** Interleaves rows: panels of `width` rows (6 or 8), in every panel one element of each row after the other, rows beyond the
+/** Interleaves rows: panels of `width` rows (4, 6 or 8), in every panel one element of each row after the other, rows beyond the
  * last zero. They pass through `staging`, STAGING_ELEMENTS or 8 rows large, on the way. `toAt` is a byte address. */
-function packPanels(
+export function packPanels(
   kernels: Kernels,
   toAt: number,
   staging: number,
@@ -48,7 +48,7 @@ function packPanels(
       const row = staging + 4 * r * k;
       // the second four rows overlap the first where the panel has six
       kernels.interleave(toAt, 4 * width, row, 4 * k, k);
-      kernels.interleave(toAt + 4 * (width - 4), 4 * width, row + 4 * (width - 4) * k, 4 * k, k);
+      if (width > 4) kernels.interleave(toAt + 4 * (width - 4), 4 * width, row + 4 * (width - 4) * k, 4 * k, k);
     }
   }
 }
@@ -59,8 +59,8 @@ export function stagingElements(k: number): number {
 }
 
 /** Elements of the packed left operand. */
-export function packedElements(m: number, k: number): number {
-  return Math.ceil(m / ROWS) * ROWS * k;
+export function packedElements(kernels: Kernels, m: number, k: number): number {
+  return Math.ceil(m / kernels.rows) * kernels.rows * k;
 }
 
 /** Packs the rows of the left operand to a byte address, pass by pass of the inner dimension. */
@@ -77,8 +77,8 @@ export function packLeft(
   const step = innerStep(k);
   for (let k0 = 0; k0 < k; k0 += step) {
     const count = Math.min(step, k - k0);
-    packPanels(kernels, to, staging, a, aAt + k0, lda, m, count, ROWS);
-    to += 4 * packedElements(m, count);
+    packPanels(kernels, to, staging, a, aAt + k0, lda, m, count, kernels.rows);
+    to += 4 * packedElements(kernels, m, count);
   }
 }
 
@@ -101,7 +101,8 @@ export interface PackedProduct {
 /** Runs a product whose operands are in place. */
 export function runPacked(kernels: Kernels, p: PackedProduct): void {
   const step = innerStep(p.k);
-  const panels = Math.ceil(p.m / ROWS);
+  const { rows } = kernels;
+  const panels = Math.ceil(p.m / rows);
   let a = p.a;
   for (let k0 = 0; k0 < p.k; k0 += step) {
     const count = Math.min(step, p.k - k0);
@@ -109,9 +110,9 @@ export function runPacked(kernels: Kernels, p: PackedProduct): void {
     const offsets = p.offsets === 0 ? 0 : p.offsets + 4 * k0;
     for (let panel = 0; panel < panels; panel += PASS_PANELS) {
       const some = Math.min(PASS_PANELS, panels - panel);
-      const c = p.c + 4 * panel * ROWS * p.ldc;
+      const c = p.c + 4 * panel * rows * p.ldc;
       kernels.gemm(
-        a + 4 * panel * ROWS * count,
+        a + 4 * panel * rows * count,
         b,
         p.tileStride,
         offsets,
@@ -124,7 +125,7 @@ export function runPacked(kernels: Kernels, p: PackedProduct): void {
         p.scratch,
       );
     }
-    a += 4 * panels * ROWS * count;
+    a += 4 * panels * rows * count;
   }
 }
 
@@ -159,7 +160,7 @@ export function wasmProduct(
       ? dotProducts(kernels, a, aAt, lda, b, bAt, ldb, c, cAt, ldc, 1, m, n, k)
       : dotProducts(kernels, b, bAt, ldb, a, aAt, lda, c, cAt, 1, ldc, n, m, k);
   }
-  const someRows = Math.min(m, Math.max(ROWS, Math.floor(AREA_ELEMENTS / k)));
+  const someRows = Math.min(m, Math.max(kernels.rows, Math.floor(AREA_ELEMENTS / k)));
   const someColumns = Math.min(n, Math.max(COLUMNS, Math.floor(AREA_ELEMENTS / Math.max(k, someRows)) & -COLUMNS));
   const tiles = Math.ceil(someColumns / COLUMNS);
   // an odd number of cache lines between rows, or they fall on the same few sets of the cache
@@ -168,9 +169,9 @@ export function wasmProduct(
     isTransposed ? 1 : k,
     isTransposed ? 1 : COLUMNS * k,
     stagingElements(k),
-    packedElements(someRows, k),
+    packedElements(kernels, someRows, k),
     isTransposed ? tiles * COLUMNS * k : rowElements * k,
-    Math.ceil(someRows / ROWS) * ROWS * tiles * COLUMNS,
+    Math.ceil(someRows / kernels.rows) * kernels.rows * tiles * COLUMNS,
   );
   if (!areas) return false;
   const [arena, area, staging, left, right, result] = areas as [number, number, number, number, number, number];

@@ -1,13 +1,14 @@
 /** @file The WebAssembly kernels as programs for the assembler. Upstream: none. Spec: none.
  *
  * Note [Packed product]: C (rows by columns) = A B. A is packed in panels of ROWS rows, one element of each row after the
- * other; B is read through tiles of COLUMNS columns. ROWS * COLUMNS / 4 = 12 accumulators, two vectors of B and one broadcast
- * element of A fill the 16 vector registers of x86-64; unrolling over the inner dimension costs 30 % on V8. Rows and columns
+ * other; B is read through tiles of COLUMNS columns. V8 has 15 of the 16 vector registers of x86-64 for a loop: with fused
+ * multiply-add 12 accumulators, two vectors of B and one broadcast element of A fill them; without, a product needs a register of
+ * its own, and six rows run at two thirds of the speed of four. Unrolling over the inner dimension costs 30 %. Rows and columns
  * beyond the edge are zeros in the panels and are never copied out. */
 import { FunctionBuilder } from "./assembler.ts";
 
 /** Rows of a panel of the left operand. */
-export const ROWS = 6;
+export const panelRows = (fused: boolean): 4 | 6 => (fused ? 6 : 4);
 /** Columns of a tile of the right operand. */
 export const COLUMNS = 8;
 /** Outputs that a step of the depthwise kernel makes. */
@@ -32,6 +33,7 @@ function accumulate(f: FunctionBuilder, fused: boolean, acc: number, x: () => vo
  * Where `adds` is not zero the product is added to C. k, panels and tiles are at least 1. */
 export function gemmProgram(fused: boolean): FunctionBuilder {
   const f = new FunctionBuilder("gemm", new Array<"i32">(11).fill("i32"));
+  const ROWS = panelRows(fused);
   const [a, b, tileStride, offsets, k, panels, tiles, c, ldc, adds, scratch] = f.params.map((_, i) => i) as [
     number,
     number,

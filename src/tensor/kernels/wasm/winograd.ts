@@ -1,12 +1,12 @@
 /** @file 3 by 3 convolutions with stride 1 by Winograd's algorithm. Upstream: none. Spec: none. See Note [Winograd] in winograd_programs.ts and docs/adr/0008-winograd.md. */
 import type { Storage } from "../../storage.ts";
 import type { ConvGeometry } from "../convolution.ts";
-import { winogradKernels, type Kernels } from "./build.ts";
+import { winogradKernels, type Kernels, type WinogradKernels } from "./build.ts";
 import { Target, type Finish } from "./finish.ts";
 import { packedWeights } from "./packed_weights.ts";
 import { fillPlanes, type PhasePlan } from "./planes.ts";
-import { innerStep, packedElements, runPacked } from "./product.ts";
-import { COLUMNS, ROWS } from "./programs.ts";
+import { innerStep, packedElements, packPanels, runPacked, stagingElements } from "./product.ts";
+import { COLUMNS } from "./programs.ts";
 import { WINOGRAD_POINTS, WINOGRAD_TEMP_BYTES, type TileSize } from "./winograd_programs.ts";
 
 /** Fewest channels on either side from which the transforms pay. */
@@ -77,18 +77,15 @@ export function winogradConvolve(
   const tiles = Math.ceil((blockRows * across) / COLUMNS);
   const ldv = tiles * COLUMNS + 8;
   const ldy = tiles * COLUMNS;
-  const padded = Math.ceil(outs / ROWS) * ROWS;
-  const packed = packedElements(outs, channels);
+  const padded = packedElements(kernels, outs, 1);
+  const packed = padded * channels;
   const plan = paddedPlane(g, down * m + 2, group * m + 4);
   const [partOfV, partOfY] = [channels * ldv + 16, padded * ldy + 16];
   const inPlane = g.input[1] * g.input[2];
   const elements = [parts * packed, parts * partOfV, parts * partOfY, channels * plan.channel];
   if (elements.some((count) => count > MAX_AREA)) return false;
-  const fill = (address: number): boolean => {
-    transformWeights(kernels.memory.f32, address / 4, w, outs, channels, m);
-    return true;
-  };
-  const key = `winograd${m}:${w.byteOffset}:${outs}:${channels}`;
+  const fill = (address: number): boolean => transformWeights(kernels, transforms, address, w, outs, channels, m);
+  const key = `winograd${m}:${kernels.rows}:${w.byteOffset}:${outs}:${channels}`;
   const kept = packedWeights(kernels.memory, owner, key, parts * packed, fill);
   const areas = kernels.memory.arena(
     channels,
@@ -117,7 +114,10 @@ export function winogradConvolve(
     number,
     number,
   ];
-  if (kept === 0) fill(own);
+  if (kept === 0 && !fill(own)) {
+    kernels.memory.free(offsets);
+    return false;
+  }
   const weights = kept === 0 ? own : kept;
   const { i32 } = kernels.memory;
   for (let c = 0; c < channels; c++) i32[offsets / 4 + c] = 4 * c * ldv;
@@ -190,47 +190,46 @@ function weightTransform(m: TileSize): number[][] {
   return [...rows, [0, 0, 1]];
 }
 
-/** G g G^T of every filter, in double precision, packed as the left operands of the products (see packLeft). */
+/** G g G^T of every filter, in double precision, packed as the left operands of the products (see packLeft); false where there is no room. */
 function transformWeights(
-  f32: Float32Array,
+  kernels: Kernels,
+  transforms: WinogradKernels,
   to: number,
   w: Float32Array,
   outs: number,
   channels: number,
   m: TileSize,
-): void {
-  const n = m + 2;
-  const G = Float64Array.from(weightTransform(m).flat());
-  const half = new Float64Array(3 * n);
+): boolean {
+  const { memory, rows } = kernels;
+  const areas = memory.arena(
+    2 * 3 * (m + 2),
+    WINOGRAD_TEMP_BYTES / 4,
+    stagingElements(9 * channels),
+    9 * channels * rows,
+  );
+  if (!areas) return false;
+  const [table, temp, staging, panel] = areas as [number, number, number, number];
+  memory.segment.f64.set(weightTransform(m).flat(), table / 8);
+  const padded = packedElements(kernels, outs, 1);
   const step = innerStep(channels);
-  const packed = packedElements(outs, channels);
-  const padded = Math.ceil(outs / ROWS) * ROWS;
-  if (padded > outs) f32.fill(0, to, to + n * n * packed);
-  // the rows of a panel lie side by side: they are written together
-  for (let panel = 0; panel < padded / ROWS; panel++) {
-    const lanes = Math.min(ROWS, outs - panel * ROWS);
+  for (let o = 0; o < outs; o += rows) {
+    packPanels(
+      kernels,
+      panel,
+      staging,
+      w,
+      o * 9 * channels,
+      9 * channels,
+      Math.min(rows, outs - o),
+      9 * channels,
+      rows,
+    );
     for (let c0 = 0; c0 < channels; c0 += step) {
       const count = Math.min(step, channels - c0);
-      const base = to + padded * c0 + panel * ROWS * count;
-      for (let c = 0; c < count; c++) {
-        for (let lane = 0; lane < lanes; lane++) {
-          const from = 9 * ((panel * ROWS + lane) * channels + c0 + c);
-          for (let column = 0; column < 3; column++) {
-            const a = w[from + column]!;
-            const b = w[from + 3 + column]!;
-            const d = w[from + 6 + column]!;
-            for (let i = 0, at = column; i < 3 * n; i += 3, at += 3)
-              half[at] = G[i]! * a + G[i + 1]! * b + G[i + 2]! * d;
-          }
-          let at = base + c * ROWS + lane;
-          for (let i = 0; i < 3 * n; i += 3) {
-            const a = half[i]!;
-            const b = half[i + 1]!;
-            const d = half[i + 2]!;
-            for (let j = 0; j < 3 * n; j += 3, at += packed) f32[at] = G[j]! * a + G[j + 1]! * b + G[j + 2]! * d;
-          }
-        }
-      }
+      const at = to + 4 * (padded * c0 + o * count);
+      transforms.weights(panel + 4 * 9 * rows * c0, at, 4 * padded * channels, count, table, temp);
     }
   }
+  memory.free(table);
+  return true;
 }

@@ -343,3 +343,72 @@ export function winogradOutputProgram(m: TileSize): FunctionBuilder {
   );
   return f;
 }
+
+/** winogradWeightsM(from, to, stride, count, table, temp): G g G^T of `count` channels of a panel of `rows` filters, in double
+ * precision. `from` holds 9 taps a channel, each of `rows` elements side by side; component k of a channel's `rows` elements goes to
+ * to + k * stride, channels side by side. `table` holds G, row by row. */
+export function winogradWeightsProgram(m: TileSize, rows: number): FunctionBuilder {
+  const n = m + 2;
+  const f = new FunctionBuilder(`winogradWeights${m}`, new Array<"i32">(6).fill("i32"));
+  const [from, to, stride, count, table, temp] = f.params.map((_, i) => i) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const [tap, at, out] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  const g = [f.local("v128"), f.local("v128"), f.local("v128")];
+  /** Leaves G[i] . g on the stack. */
+  const product = (i: number): void =>
+    g.forEach((x, j) => {
+      f.get(x)
+        .get(table)
+        .memory("v128.load64_splat", 8 * (3 * i + j))
+        .op("f64x2.mul");
+      if (j > 0) f.op("f64x2.add");
+    });
+  f.loop(() => {
+    // two filters at a time
+    times(f, rows / 2, () => {
+      f.get(from).set(tap).get(temp).set(at);
+      times(f, 3, () => {
+        g.forEach((x, j) =>
+          f
+            .get(tap)
+            .memory("v128.load64_zero", 12 * rows * j)
+            .op("f64x2.promote_low_f32x4")
+            .set(x),
+        );
+        for (let i = 0; i < n; i++) {
+          f.get(at);
+          product(i);
+          f.memory("v128.store", 48 * i);
+        }
+        f.increase(tap, { by: 4 * rows }).increase(at, { by: 16 });
+      });
+      f.get(temp).set(at).get(to).set(out);
+      times(f, n, () => {
+        g.forEach((x, j) =>
+          f
+            .get(at)
+            .memory("v128.load", 16 * j)
+            .set(x),
+        );
+        for (let j = 0; j < n; j++) {
+          f.get(out);
+          product(j);
+          f.op("f32x4.demote_f64x2_zero").storeLow();
+          f.increase(out, { byLocal: stride });
+        }
+        f.increase(at, { by: 48 });
+      });
+      f.increase(from, { by: 8 }).increase(to, { by: 8 });
+    });
+    // 9 taps of `rows` elements, of which the pairs passed one
+    f.increase(from, { by: 32 * rows });
+    f.get(count).i32(1).op("i32.sub").set(count).get(count);
+  });
+  return f;
+}
