@@ -13,6 +13,7 @@ import { Code, type CodeRef, type Instruction, type NativeCall } from "./instruc
 import { compileInternal, hasInternalKernel } from "./internal_kernels.ts";
 import { BlockOrder, isReleased } from "./liveness.ts";
 import { planMemory, type MemoryPlan } from "./memory_plan.ts";
+import { withShortWay } from "./short_ways.ts";
 
 /** The graph that runs for a function; a layer above may put another in its place (what passes make of it). */
 let executionGraph: (fn: ScriptFunction) => Graph = (fn) => fn.graph;
@@ -158,8 +159,14 @@ export class Compiler {
   }
 
   emit(instruction: Instruction): void {
-    if (instruction.op === "kernel" && this.plan.temporaries.has(this.at))
-      instruction = { ...instruction, kernel: runForTemporary(instruction.kernel) };
+    if (instruction.op === "kernel") {
+      const { key, entry } = instruction;
+      let { kernel } = instruction;
+      if (this.plan.temporaries.has(this.at)) kernel = runForTemporary(kernel);
+      // in front of the plan: small results are cheaper where they are
+      if (entry) kernel = withShortWay(key, kernel);
+      instruction = { ...instruction, kernel };
+    }
     this.target.push(instruction);
   }
 

@@ -53,10 +53,29 @@ export const CPU = new Device("cpu");
 /** Device of tensors without data. */
 export const META = new Device("meta");
 
+/** What few tensors have. */
+interface Rare {
+  device: Device;
+  quantizer: Quantizer | undefined;
+  sparse: SparseParts | undefined;
+  autograd: AutogradMeta | undefined;
+}
+
+const REQUIRES_GRAD = 1;
+const CONJ = 2;
+const NEG = 4;
+const PARAMETER = 8;
+const WRAPPED = 16;
+
 /** The methods of Tensor, which `src/torch` installs: every operator, and what speaks JavaScript. */
 export interface Tensor extends TensorApi {}
 
-/** A tensor: `sizes`, `strides` and `storageOffset` count elements. */
+/**
+ * A tensor: `sizes`, `strides` and `storageOffset` count elements.
+ *
+ * Note [Small tensors]: making one is most of the cost of a small operator, so an object has few fields: flags share a number, and what few
+ * tensors have lies in an object of its own.
+ */
 export class Tensor {
   storage: Storage;
   dtype: DType;
@@ -65,19 +84,8 @@ export class Tensor {
   storageOffset: number;
   /** Elements: the product of `sizes`. */
   numel: number;
-  requiresGrad = false;
-  /** The elements are the conjugates of what the storage holds (complex only). */
-  isConj = false;
-  /** The elements are the negatives of what the storage holds. */
-  isNeg = false;
-  /** `torch.inference_mode`-free flag of `nn.Parameter`; affects printing in Python only. */
-  isParameter = false;
-  /** A number wrapped for a tensor operator: ranks lowest in type promotion. */
-  isWrappedNumber = false;
-  device: Device = CPU;
-  quantizer: Quantizer | undefined = undefined;
-  sparse: SparseParts | undefined = undefined;
-  autograd: AutogradMeta | undefined = undefined;
+  private flags = 0;
+  private rare: Rare | undefined = undefined;
   /** The tensor that this one is a view of (for in-place autograd and `_is_view`). */
   base: Tensor | undefined = undefined;
 
@@ -88,6 +96,89 @@ export class Tensor {
     this.strides = strides;
     this.storageOffset = storageOffset;
     this.numel = numelOf(sizes);
+  }
+
+  private setFlag(flag: number, value: boolean): void {
+    this.flags = value ? this.flags | flag : this.flags & ~flag;
+  }
+  private makeRare(): Rare {
+    return (this.rare ??= { device: CPU, quantizer: undefined, sparse: undefined, autograd: undefined });
+  }
+
+  get requiresGrad(): boolean {
+    return (this.flags & REQUIRES_GRAD) !== 0;
+  }
+  set requiresGrad(value: boolean) {
+    this.setFlag(REQUIRES_GRAD, value);
+  }
+  /** The elements are the conjugates of what the storage holds (complex only). */
+  get isConj(): boolean {
+    return (this.flags & CONJ) !== 0;
+  }
+  set isConj(value: boolean) {
+    this.setFlag(CONJ, value);
+  }
+  /** The elements are the negatives of what the storage holds. */
+  get isNeg(): boolean {
+    return (this.flags & NEG) !== 0;
+  }
+  set isNeg(value: boolean) {
+    this.setFlag(NEG, value);
+  }
+  /** `torch.inference_mode`-free flag of `nn.Parameter`; affects printing in Python only. */
+  get isParameter(): boolean {
+    return (this.flags & PARAMETER) !== 0;
+  }
+  set isParameter(value: boolean) {
+    this.setFlag(PARAMETER, value);
+  }
+  /** A number wrapped for a tensor operator: ranks lowest in type promotion. */
+  get isWrappedNumber(): boolean {
+    return (this.flags & WRAPPED) !== 0;
+  }
+  set isWrappedNumber(value: boolean) {
+    this.setFlag(WRAPPED, value);
+  }
+
+  get device(): Device {
+    return this.rare === undefined ? CPU : this.rare.device;
+  }
+  set device(value: Device) {
+    if (value !== this.device) this.makeRare().device = value;
+  }
+  get quantizer(): Quantizer | undefined {
+    return this.rare === undefined ? undefined : this.rare.quantizer;
+  }
+  set quantizer(value: Quantizer | undefined) {
+    if (value !== this.quantizer) this.makeRare().quantizer = value;
+  }
+  get sparse(): SparseParts | undefined {
+    return this.rare === undefined ? undefined : this.rare.sparse;
+  }
+  set sparse(value: SparseParts | undefined) {
+    if (value !== this.sparse) this.makeRare().sparse = value;
+  }
+  get autograd(): AutogradMeta | undefined {
+    return this.rare === undefined ? undefined : this.rare.autograd;
+  }
+  set autograd(value: AutogradMeta | undefined) {
+    if (value !== this.autograd) this.makeRare().autograd = value;
+  }
+
+  /** Makes the elements of a view mean what its base's mean: conj, neg, device and quantizer carry over. */
+  takeTraits(base: Tensor): void {
+    this.flags = base.flags & (CONJ | NEG);
+    if (base.rare !== undefined) {
+      this.device = base.device;
+      this.quantizer = base.quantizer;
+    }
+  }
+
+  /** Float32 elements on the CPU that lie in the storage as they are, row by row: what small kernels take. */
+  get isPlainFloat32(): boolean {
+    return (
+      this.dtype === FLOAT32 && (this.flags & (CONJ | NEG)) === 0 && this.rare === undefined && this.isContiguous()
+    );
   }
 
   /** Number of dimensions. */
@@ -120,6 +211,8 @@ export class Tensor {
   }
 }
 
+const FLOAT32 = DTYPES.float32;
+
 /** A new zeroed contiguous tensor. */
 export function emptyTensor(sizes: readonly number[], dtype: DType = DTYPES.float32): Tensor {
   const numel = numelOf(sizes);
@@ -140,10 +233,7 @@ export function viewOf(
   storageOffset: number = self.storageOffset,
 ): Tensor {
   const view = new Tensor(self.storage, self.dtype, sizes, strides, storageOffset);
-  view.isConj = self.isConj;
-  view.isNeg = self.isNeg;
-  view.device = self.device;
-  view.quantizer = self.quantizer;
+  view.takeTraits(self);
   view.base = self.base ?? self;
   return view;
 }

@@ -3,6 +3,7 @@
  * Note [Packed steps]: a sequence is rows of all steps one after another, step t with `batchSizes[t]` rows, sizes never growing.
  * The state keeps a row for every sequence: going forward, rows that ended keep their last state; going backward, rows that have
  * not begun keep their initial one. So one loop serves padded, packed and reversed sequences. */
+import { floatSigmoid, floatTanh } from "../math/float_exp.ts";
 import type { Floats } from "./data.ts";
 import { rowProductFor } from "./gemm.ts";
 
@@ -34,14 +35,7 @@ function sigmoid(x: number): number {
   return 1 / (1 + Math.exp(-x));
 }
 
-/** gates[r] += bias for each row. */
-function addBias(rows: Floats, count: number, width: number, bias: Floats | undefined): void {
-  if (!bias) return;
-  for (let r = 0, at = 0; r < count; r++) for (let j = 0; j < width; j++, at++) rows[at] = rows[at]! + bias[j]!;
-}
-
-/** One step of `count` rows: reads input gates at `pre`, updates `h` (and `c`) in place. `hh` and `raw` are scratch. */
-function step(
+type Step = (
   kind: CellKind,
   w: CellWeights,
   pre: Floats,
@@ -51,42 +45,57 @@ function step(
   c: Floats,
   raw: Floats,
   count: number,
-): void {
-  const H = w.hiddenSize;
-  const G = GATES[kind] * H;
-  const product = rowProductFor(h);
-  product(h, 0, w.stateSize, w.wHh, 0, w.stateSize, hh, 0, G, count, G, w.stateSize);
-  addBias(hh, count, G, w.bHh);
-  const target = w.wHr ? raw : h;
-  for (let r = 0; r < count; r++) {
-    const a = preAt + r * G;
-    const b = r * G;
-    const o = r * H;
-    if (kind === "lstm") {
-      for (let j = 0; j < H; j++) {
-        const i = sigmoid(pre[a + j]! + hh[b + j]!);
-        const f = sigmoid(pre[a + H + j]! + hh[b + H + j]!);
-        const g = Math.tanh(pre[a + 2 * H + j]! + hh[b + 2 * H + j]!);
-        const y = sigmoid(pre[a + 3 * H + j]! + hh[b + 3 * H + j]!);
-        const cell = f * c[o + j]! + i * g;
-        c[o + j] = cell;
-        target[o + j] = y * Math.tanh(cell);
-      }
-    } else if (kind === "gru") {
-      for (let j = 0; j < H; j++) {
-        const reset = sigmoid(pre[a + j]! + hh[b + j]!);
-        const update = sigmoid(pre[a + H + j]! + hh[b + H + j]!);
-        const fresh = Math.tanh(pre[a + 2 * H + j]! + reset * hh[b + 2 * H + j]!);
-        h[o + j] = fresh + update * (h[o + j]! - fresh);
-      }
-    } else {
-      for (let j = 0; j < H; j++) {
-        const x = pre[a + j]! + hh[b + j]!;
-        h[o + j] = kind === "rnn_tanh" ? Math.tanh(x) : x > 0 || x !== x ? x : 0;
+) => void;
+
+// one closure per element type: each keeps its own type feedback, and float32 has functions of its own
+const stepFloat32 = makeStep(floatSigmoid, floatTanh);
+const stepFloat64 = makeStep(sigmoid, Math.tanh);
+
+/** gates[r] += bias for each row. */
+function addBias(rows: Floats, count: number, width: number, bias: Floats | undefined): void {
+  if (!bias) return;
+  for (let r = 0, at = 0; r < count; r++) for (let j = 0; j < width; j++, at++) rows[at] = rows[at]! + bias[j]!;
+}
+
+/** One step of `count` rows: reads input gates at `pre`, updates `h` (and `c`) in place. `hh` and `raw` are scratch. */
+function makeStep(sigmoidOf: (x: number) => number, tanh: (x: number) => number): Step {
+  return (kind, w, pre, preAt, hh, h, c, raw, count) => {
+    const H = w.hiddenSize;
+    const G = GATES[kind] * H;
+    const product = rowProductFor(h);
+    product(h, 0, w.stateSize, w.wHh, 0, w.stateSize, hh, 0, G, count, G, w.stateSize);
+    addBias(hh, count, G, w.bHh);
+    const target = w.wHr ? raw : h;
+    for (let r = 0; r < count; r++) {
+      const a = preAt + r * G;
+      const b = r * G;
+      const o = r * H;
+      if (kind === "lstm") {
+        for (let j = 0; j < H; j++) {
+          const i = sigmoidOf(pre[a + j]! + hh[b + j]!);
+          const f = sigmoidOf(pre[a + H + j]! + hh[b + H + j]!);
+          const g = tanh(pre[a + 2 * H + j]! + hh[b + 2 * H + j]!);
+          const y = sigmoidOf(pre[a + 3 * H + j]! + hh[b + 3 * H + j]!);
+          const cell = f * c[o + j]! + i * g;
+          c[o + j] = cell;
+          target[o + j] = y * tanh(cell);
+        }
+      } else if (kind === "gru") {
+        for (let j = 0; j < H; j++) {
+          const reset = sigmoidOf(pre[a + j]! + hh[b + j]!);
+          const update = sigmoidOf(pre[a + H + j]! + hh[b + H + j]!);
+          const fresh = tanh(pre[a + 2 * H + j]! + reset * hh[b + 2 * H + j]!);
+          h[o + j] = fresh + update * (h[o + j]! - fresh);
+        }
+      } else {
+        for (let j = 0; j < H; j++) {
+          const x = pre[a + j]! + hh[b + j]!;
+          h[o + j] = kind === "rnn_tanh" ? tanh(x) : x > 0 || x !== x ? x : 0;
+        }
       }
     }
-  }
-  if (w.wHr) product(raw, 0, H, w.wHr, 0, H, h, 0, w.stateSize, count, w.stateSize, H);
+    if (w.wHr) product(raw, 0, H, w.wHr, 0, H, h, 0, w.stateSize, count, w.stateSize, H);
+  };
 }
 
 /**
@@ -119,6 +128,7 @@ export function runDirection(
   rowProductFor(h)(x, 0, w.inputSize, w.wIh, 0, w.inputSize, pre, 0, G, rows, G, w.inputSize);
   addBias(pre, rows, G, w.bIh);
   const hh = like(h, most * G);
+  const step = h instanceof Float32Array ? stepFloat32 : stepFloat64;
   const raw = w.wHr ? like(h, most * w.hiddenSize) : h;
   for (let s = 0; s < steps; s++) {
     const t = isReverse ? steps - 1 - s : s;

@@ -24,6 +24,7 @@ import {
   ctanh,
 } from "../math/complex.ts";
 import { erf, erfc, erfinv } from "../math/erf.ts";
+import { floatExp, floatSigmoid, floatTanh } from "../math/float_exp.ts";
 import { digamma, lgamma } from "../math/gamma.ts";
 import type { Kernel1, Loop1 } from "../pointwise.ts";
 
@@ -32,13 +33,13 @@ const sqrtLoop: Loop1 = (out, o, a, ai, n) => {
   for (let i = 0; i < n; i++) out[o + i] = Math.sqrt(a[ai + i]!);
 };
 const expLoop: Loop1 = (out, o, a, ai, n) => {
-  for (let i = 0; i < n; i++) out[o + i] = Math.exp(a[ai + i]!);
+  for (let i = 0; i < n; i++) out[o + i] = floatExp(a[ai + i]!);
 };
 const tanhLoop: Loop1 = (out, o, a, ai, n) => {
-  for (let i = 0; i < n; i++) out[o + i] = Math.tanh(a[ai + i]!);
+  for (let i = 0; i < n; i++) out[o + i] = floatTanh(a[ai + i]!);
 };
 const sigmoidLoop: Loop1 = (out, o, a, ai, n) => {
-  for (let i = 0; i < n; i++) out[o + i] = 1 / (1 + Math.exp(-a[ai + i]!));
+  for (let i = 0; i < n; i++) out[o + i] = floatSigmoid(a[ai + i]!);
 };
 const reluLoop: Loop1 = (out, o, a, ai, n) => {
   // Math.max keeps NaN and compiles without a branch

@@ -1,0 +1,363 @@
+/** @file Operators on small plain float32 tensors: short ways that give undefined where the general kernel is to run. Upstream: none. Spec: none.
+ *
+ * Note [Short ways]: a small operator costs what its checks and objects cost. These take the cases that scripts are made of (plain float32, equal
+ * shapes, numbers, few rows) straight to a loop; every result is what the general kernel gives, to the bit, except for the order of a sum. */
+import { DTYPES } from "./dtype.ts";
+import type { Loop1, Loop2 } from "./pointwise.ts";
+import { Float } from "./scalar.ts";
+import { allocateStorage } from "./storage.ts";
+import { contiguousStrides } from "./strides.ts";
+import { Tensor } from "./tensor.ts";
+import { floatSigmoid, floatTanh } from "./math/float_exp.ts";
+import { multiplyRow, residentRows } from "./kernels/wasm/row_vectors.ts";
+
+const FLOAT32 = DTYPES.float32;
+const BOOL = DTYPES.bool;
+/** Elements up to which a short way runs: what shares a segment. More may be worth a vectorised kernel and a planned place. */
+const MAX_ELEMENTS = 1024;
+
+const NO_SIZES: readonly number[] = Object.freeze([]);
+
+/** Row-major strides of a plain tensor's sizes: its own, but where they are odd at dimensions of size 1. */
+function rowMajorStrides(t: Tensor): readonly number[] {
+  const { sizes, strides } = t;
+  let expected = 1;
+  for (let d = sizes.length - 1; d >= 0; d--) {
+    if (strides[d] !== expected) return contiguousStrides(sizes);
+    expected *= sizes[d]!;
+  }
+  return strides;
+}
+
+/** An uninitialised float32 tensor of a plain tensor's shape. */
+export function emptyAs(t: Tensor): Tensor {
+  return new Tensor(allocateStorage(4 * t.numel), FLOAT32, t.sizes, rowMajorStrides(t), 0);
+}
+
+function sameSizes(a: readonly number[], b: readonly number[]): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let d = 0; d < a.length; d++) if (a[d] !== b[d]) return false;
+  return true;
+}
+
+/** Whether two tensors go element by element, and are small. */
+export function matches(a: Tensor, b: Tensor): boolean {
+  return a.isPlainFloat32 && b.isPlainFloat32 && sameSizes(a.sizes, b.sizes) && a.numel <= MAX_ELEMENTS && a.numel > 0;
+}
+
+/** Whether one tensor is small and plain. */
+export function isSmall(a: Tensor): boolean {
+  return a.isPlainFloat32 && a.numel <= MAX_ELEMENTS && a.numel > 0;
+}
+
+/** An operator of one tensor. */
+export function smallUnary(loop: Loop1): (a: Tensor) => Tensor | undefined {
+  return (a) => {
+    if (!isSmall(a)) return undefined;
+    const out = emptyAs(a);
+    loop(out.storage.segment.f32, out.base0, a.storage.segment.f32, a.base0, a.numel);
+    return out;
+  };
+}
+
+/** An operator of two tensors of one shape. */
+export function smallBinary(loop: Loop2): (a: Tensor, b: Tensor) => Tensor | undefined {
+  return (a, b) => {
+    if (!matches(a, b)) return undefined;
+    const out = emptyAs(a);
+    const [x, y] = [a.storage.segment.f32, b.storage.segment.f32];
+    loop(out.storage.segment.f32, out.base0, x, a.base0, 1, y, b.base0, 1, a.numel);
+    return out;
+  };
+}
+
+/** Operands that are numbers, rounded as a 0-dim tensor would be. */
+const NUMBER = new Float32Array(1);
+
+/** Whether a dynamic scalar is an int or a float. */
+function isReal(value: unknown): value is number | Float {
+  return typeof value === "number" || value instanceof Float;
+}
+
+/** An operator of a tensor and a number. */
+export function smallScalar(loop: Loop2): (a: Tensor, b: unknown) => Tensor | undefined {
+  return (a, b) => {
+    if (!isReal(b) || !isSmall(a)) return undefined;
+    NUMBER[0] = Number(b);
+    const out = emptyAs(a);
+    loop(out.storage.segment.f32, out.base0, a.storage.segment.f32, a.base0, 1, NUMBER, 0, 0, a.numel);
+    return out;
+  };
+}
+
+/** A comparison with a number. */
+export function smallComparison(
+  test: (a: number, b: number) => boolean,
+): (a: Tensor, b: unknown) => Tensor | undefined {
+  return (a, b) => {
+    if (!isReal(b) || !isSmall(a)) return undefined;
+    const n = a.numel;
+    const out = new Tensor(allocateStorage(n), BOOL, a.sizes, rowMajorStrides(a), 0);
+    const y = out.storage.segment.u8;
+    const x = a.storage.segment.f32;
+    const [from, to] = [a.base0, out.base0];
+    const number = Math.fround(Number(b));
+    for (let i = 0; i < n; i++) y[to + i] = test(x[from + i]!, number) ? 1 : 0;
+    return out;
+  };
+}
+
+/** The sum of all elements. */
+export function smallSum(a: Tensor): Tensor | undefined {
+  if (!isSmall(a)) return undefined;
+  const x = a.storage.segment.f32;
+  let total = 0;
+  for (let i = a.base0, end = i + a.numel; i < end; i++) total += x[i]!;
+  const out = new Tensor(allocateStorage(4), FLOAT32, NO_SIZES, NO_SIZES, 0);
+  out.storage.segment.f32[out.base0] = total;
+  return out;
+}
+
+/** Truth of a plain one-element bool tensor; undefined for others. */
+export function smallTruth(a: Tensor): boolean | undefined {
+  return a.dtype === BOOL && a.numel === 1 ? a.storage.segment.u8[a.base0] !== 0 : undefined;
+}
+
+/** Rows up to which a product is taken row by row. */
+const MAX_ROWS = 4;
+/** Multiplications of a product that needs no vector kernel. */
+const MAX_SCALAR_WORK = 2048;
+
+/** How rows are multiplied by a weight: an address in the kernels' memory, SCALAR, or NO_WAY. */
+const SCALAR = -1;
+const NO_WAY = 0;
+
+function wayOf(weight: Tensor, rows: number): number {
+  if (rows * weight.numel <= MAX_SCALAR_WORK) return SCALAR;
+  return rows <= MAX_ROWS ? residentRows(weight) : NO_WAY;
+}
+
+/** y = x @ weight.T + bias for rows that lie one behind the other. `way` is not NO_WAY. */
+function multiplyRows(
+  way: number,
+  weight: Tensor,
+  bias: Tensor | null,
+  rows: number,
+  x: Float32Array,
+  xAt: number,
+  y: Float32Array,
+  yAt: number,
+): boolean {
+  const n = weight.sizes[0]!;
+  const k = weight.sizes[1]!;
+  const b = bias === null ? undefined : bias.storage.segment.f32;
+  const biasAt = bias === null ? 0 : bias.base0;
+  if (way !== SCALAR) {
+    for (let r = 0; r < rows; r++, xAt += k, yAt += n) {
+      if (!multiplyRow(way, n, k, x, xAt, b, biasAt, y, yAt)) return false;
+    }
+    return true;
+  }
+  const w = weight.storage.segment.f32;
+  for (let r = 0; r < rows; r++, xAt += k) {
+    let at = weight.base0;
+    for (let j = 0; j < n; j++, yAt++) {
+      let sum = 0;
+      for (let p = 0; p < k; p++, at++) sum += x[xAt + p]! * w[at]!;
+      y[yAt] = b === undefined ? sum : Math.fround(sum) + b[biasAt + j]!;
+    }
+  }
+  return true;
+}
+
+/** Whether a bias of `n` elements is missing or plain. */
+function isBias(bias: Tensor | null, n: number): boolean {
+  return bias === null || (bias.sizes.length === 1 && bias.numel === n && bias.isPlainFloat32);
+}
+
+/** `input @ weight.T + bias` with few rows. */
+export function smallLinear(input: Tensor, weight: Tensor, bias: Tensor | null): Tensor | undefined {
+  const { sizes } = input;
+  const dims = sizes.length;
+  if (dims === 0 || weight.sizes.length !== 2 || !input.isPlainFloat32 || !weight.isPlainFloat32) return undefined;
+  const n = weight.sizes[0]!;
+  const k = weight.sizes[1]!;
+  const rows = input.numel / k;
+  if (!(rows >= 1) || n === 0 || sizes[dims - 1] !== k || !isBias(bias, n)) return undefined;
+  const way = wayOf(weight, rows);
+  if (way === NO_WAY) return undefined;
+  const shape = dims === 2 ? [rows, n] : dims === 1 ? [n] : [...sizes.slice(0, -1), n];
+  const strides = dims === 2 ? [n, 1] : contiguousStrides(shape);
+  const out = new Tensor(allocateStorage(4 * rows * n), FLOAT32, shape, strides, 0);
+  const x = input.storage.segment.f32;
+  const y = out.storage.segment.f32;
+  return multiplyRows(way, weight, bias, rows, x, input.base0, y, out.base0) ? out : undefined;
+}
+
+/** Gates of a cell: of the input, then of the state. Grows. */
+let gates = new Float32Array(1024);
+
+/**
+ * Both products of a recurrent cell, left in `gates`: rows of the input's, then rows of the state's, `width` each. Gives the rows, or 0 where
+ * the general kernel is to run.
+ */
+function cellProducts(
+  count: number,
+  input: Tensor,
+  hx: Tensor,
+  wIh: Tensor,
+  wHh: Tensor,
+  bIh: Tensor | null,
+  bHh: Tensor | null,
+): number {
+  if (input.sizes.length !== 2 || hx.sizes.length !== 2 || wIh.sizes.length !== 2 || wHh.sizes.length !== 2) return 0;
+  const rows = input.sizes[0]!;
+  const hidden = hx.sizes[1]!;
+  const width = count * hidden;
+  const fits =
+    rows > 0 &&
+    rows <= MAX_ROWS &&
+    hidden > 0 &&
+    hx.sizes[0] === rows &&
+    wIh.sizes[0] === width &&
+    wIh.sizes[1] === input.sizes[1] &&
+    wIh.sizes[1]! > 0 &&
+    wHh.sizes[0] === width &&
+    wHh.sizes[1] === hidden &&
+    // biases come in pairs or not at all
+    (bIh === null) === (bHh === null);
+  if (!fits || !isBias(bIh, width) || !isBias(bHh, width)) return 0;
+  if (!input.isPlainFloat32 || !hx.isPlainFloat32 || !wIh.isPlainFloat32 || !wHh.isPlainFloat32) return 0;
+  const wayIn = wayOf(wIh, rows);
+  const wayState = wayOf(wHh, rows);
+  if (wayIn === NO_WAY || wayState === NO_WAY) return 0;
+  if (gates.length < 2 * rows * width) gates = new Float32Array(2 * rows * width);
+  const x = input.storage.segment.f32;
+  const h = hx.storage.segment.f32;
+  const isDone =
+    multiplyRows(wayIn, wIh, bIh, rows, x, input.base0, gates, 0) &&
+    multiplyRows(wayState, wHh, bHh, rows, h, hx.base0, gates, rows * width);
+  return isDone ? rows : 0;
+}
+
+/** One step of a GRU. */
+export function smallGruCell(
+  input: Tensor,
+  hx: Tensor,
+  wIh: Tensor,
+  wHh: Tensor,
+  bIh: Tensor | null,
+  bHh: Tensor | null,
+): Tensor | undefined {
+  const rows = cellProducts(3, input, hx, wIh, wHh, bIh, bHh);
+  if (rows === 0) return undefined;
+  const size = hx.sizes[1]!;
+  const out = emptyAs(hx);
+  const h = hx.storage.segment.f32;
+  const y = out.storage.segment.f32;
+  const values = gates;
+  let from = hx.base0;
+  let to = out.base0;
+  for (let r = 0; r < rows; r++) {
+    let a = 3 * size * r;
+    let b = 3 * size * (rows + r);
+    for (let j = 0; j < size; j++, a++, b++, from++, to++) {
+      const reset = floatSigmoid(values[a]! + values[b]!);
+      const update = floatSigmoid(values[a + size]! + values[b + size]!);
+      const fresh = floatTanh(values[a + 2 * size]! + reset * values[b + 2 * size]!);
+      y[to] = fresh + update * (h[from]! - fresh);
+    }
+  }
+  return out;
+}
+
+/** One step of an LSTM: the new state and cell. */
+export function smallLstmCell(
+  input: Tensor,
+  hx: Tensor,
+  cx: Tensor,
+  wIh: Tensor,
+  wHh: Tensor,
+  bIh: Tensor | null,
+  bHh: Tensor | null,
+): [Tensor, Tensor] | undefined {
+  if (!matches(hx, cx)) return undefined;
+  const rows = cellProducts(4, input, hx, wIh, wHh, bIh, bHh);
+  if (rows === 0) return undefined;
+  const size = hx.sizes[1]!;
+  const hOut = emptyAs(hx);
+  const cOut = emptyAs(cx);
+  const c = cx.storage.segment.f32;
+  const y = hOut.storage.segment.f32;
+  const z = cOut.storage.segment.f32;
+  const values = gates;
+  let from = cx.base0;
+  let toH = hOut.base0;
+  let toC = cOut.base0;
+  for (let r = 0; r < rows; r++) {
+    let a = 4 * size * r;
+    let b = 4 * size * (rows + r);
+    for (let j = 0; j < size; j++, a++, b++, from++, toH++, toC++) {
+      const i = floatSigmoid(values[a]! + values[b]!);
+      const f = floatSigmoid(values[a + size]! + values[b + size]!);
+      const g = floatTanh(values[a + 2 * size]! + values[b + 2 * size]!);
+      const o = floatSigmoid(values[a + 3 * size]! + values[b + 3 * size]!);
+      const cell = f * c[from]! + i * g;
+      z[toC] = cell;
+      y[toH] = o * floatTanh(cell);
+    }
+  }
+  return [hOut, cOut];
+}
+
+/** A view of a tensor that is dense in memory and on the CPU; nothing but geometry changes. */
+function viewAs(self: Tensor, sizes: readonly number[], strides: readonly number[], offset: number): Tensor {
+  const view = new Tensor(self.storage, self.dtype, sizes, strides, offset);
+  view.takeTraits(self);
+  view.base = self.base ?? self;
+  return view;
+}
+
+/** self[index] along a dimension. */
+export function smallSelect(self: Tensor, dim: number, index: number): Tensor | undefined {
+  const { sizes, strides } = self;
+  const dims = sizes.length;
+  const d = dim < 0 ? dim + dims : dim;
+  if (d < 0 || d >= dims || self.sparse !== undefined || self.quantizer !== undefined) return undefined;
+  const size = sizes[d]!;
+  const at = index < 0 ? index + size : index;
+  if (!(at >= 0 && at < size)) return undefined;
+  const offset = self.storageOffset + at * strides[d]!;
+  if (dims === 3) {
+    if (d === 0) return viewAs(self, [sizes[1]!, sizes[2]!], [strides[1]!, strides[2]!], offset);
+    if (d === 1) return viewAs(self, [sizes[0]!, sizes[2]!], [strides[0]!, strides[2]!], offset);
+    return viewAs(self, [sizes[0]!, sizes[1]!], [strides[0]!, strides[1]!], offset);
+  }
+  if (dims === 2) return viewAs(self, [sizes[1 - d]!], [strides[1 - d]!], offset);
+  const [newSizes, newStrides]: [number[], number[]] = [[], []];
+  for (let e = 0; e < dims; e++) {
+    if (e === d) continue;
+    newSizes.push(sizes[e]!);
+    newStrides.push(strides[e]!);
+  }
+  return viewAs(self, newSizes, newStrides, offset);
+}
+
+/** Equal parts along a dimension; undefined unless it divides evenly. */
+export function smallChunk(self: Tensor, chunks: number, dim: number): Tensor[] | undefined {
+  const { sizes, strides } = self;
+  const dims = sizes.length;
+  const d = dim < 0 ? dim + dims : dim;
+  if (d < 0 || d >= dims || self.sparse !== undefined || self.quantizer !== undefined) return undefined;
+  const size = sizes[d]!;
+  if (!(chunks > 0) || size === 0 || size % chunks !== 0) return undefined;
+  const part = size / chunks;
+  const shape = sizes.slice();
+  shape[d] = part;
+  const step = part * strides[d]!;
+  const out: Tensor[] = [];
+  // the parts share their sizes and strides, which nobody writes to
+  for (let c = 0, at = self.storageOffset; c < chunks; c++, at += step) out.push(viewAs(self, shape, strides, at));
+  return out;
+}
