@@ -7,6 +7,7 @@ import { Module } from "../nn/module.ts";
 import { storeTracedInputs } from "../saver/traced_inputs.ts";
 import { compiledFunction, functionOf, type CompiledFunction } from "./compiled_function.ts";
 import { pythonCu, qualifiedNameOf, uniqueName } from "./python_cu.ts";
+import { classOf, ownScript } from "./scripting/module_class.ts";
 import { createTracedModule } from "./scripting/recursive.ts";
 import { ScriptModule } from "./script_module.ts";
 import { checkTrace } from "./tracing/check_trace.ts";
@@ -71,7 +72,7 @@ function traceMethod(
   const scopes = moduleScopes(module);
   const { graph } = record({
     inputs,
-    argumentNames: parameterNames(method as TraceableFunction),
+    argumentNames: parameterNames(method as TraceableFunction, ownScript(classOf(module)) !== undefined),
     run: (args) =>
       runInScopes(scopes, () =>
         // calling the module runs its hooks too

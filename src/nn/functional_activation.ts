@@ -165,8 +165,11 @@ export function gumbel_softmax(logits: Tensor, tau = 1, hard = false, dim = -1):
 
 /** Divides by the p-norm over a dimension. */
 export function normalize(input: Tensor, p = 2, dim = 1, eps = 1e-12): Tensor {
-  const norm = aten("linalg_vector_norm", input, float(p), [dim], true);
-  const denom = aten("expand_as", aten("clamp_min", norm, eps), input);
+  const denom = aten(
+    "expand_as",
+    aten("clamp_min", aten("linalg_vector_norm", input, float(p), [dim], true), eps),
+    input,
+  );
   return aten("div", input, denom);
 }
 

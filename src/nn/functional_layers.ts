@@ -183,8 +183,6 @@ export function embedding_bag(
   } = options;
   let perSample = options.perSampleWeights ?? null;
   let includeLast = options.includeLastOffset ?? false;
-  let indices = input;
-  let starts = offsets;
   const size = (t: Tensor): string => `torch.Size([${t.sizes.join(", ")}])`;
   if (perSample && size(perSample) !== size(input)) {
     throw new OperatorError(
@@ -198,13 +196,13 @@ export function embedding_bag(
       throw new OperatorError(
         "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. However, found offsets of type <class 'torch.Tensor'>",
       );
-    starts = aten("arange", 0, input.numel, input.sizes[1]!, { dtype: input.dtype });
+    offsets = aten("arange", 0, numelOf(input), sizeOf(input, 1), { dtype: input.dtype });
     includeLast = false;
-    indices = aten("reshape", input, [-1]);
+    input = aten("reshape", input, [-1]);
     perSample = perSample && aten("reshape", perSample, [-1]);
   } else if (input.ndim === 1) {
-    if (!starts) throw new OperatorError("offsets has to be a 1D Tensor but got None");
-    if (starts.ndim !== 1) throw new OperatorError("offsets has to be a 1D Tensor");
+    if (!offsets) throw new OperatorError("offsets has to be a 1D Tensor but got None");
+    if (offsets.ndim !== 1) throw new OperatorError("offsets has to be a 1D Tensor");
   } else throw new OperatorError(`input has to be 1D or 2D Tensor, but got Tensor of dimension ${input.ndim}`);
   const modes: readonly BagMode[] = ["sum", "mean", "max"];
   if (!modes.includes(mode)) throw new OperatorError("mode has to be one of sum, mean or max");
@@ -216,12 +214,12 @@ export function embedding_bag(
       `embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got mode='${mode}'). Please open a feature request on GitHub.`,
     );
   }
-  if (maxNorm !== null) aten("embedding_renorm_", weight, indices, maxNorm, normType);
+  if (maxNorm !== null) aten("embedding_renorm_", weight, input, maxNorm, normType);
   return atenMany(
     "embedding_bag",
     weight,
-    indices,
-    starts,
+    input,
+    offsets,
     scaleGradByFreq,
     modes.indexOf(mode),
     sparse,

@@ -171,25 +171,26 @@ export function poisson_nll_loss(
 export function gaussian_nll_loss(
   input: Tensor,
   target: Tensor,
-  variance: Tensor | number,
+  var_: Tensor | number,
   options: ReductionOptions & { readonly full?: boolean; readonly eps?: number } = {},
 ): Tensor {
   const { full = false, eps = 1e-6 } = options;
-  if (typeof variance === "number") variance = aten("mul", aten("ones_like", input), float(variance));
-  if (toNumbers(aten("any", aten("lt", variance, 0)))[0] !== 0)
-    throw new OperatorError("var has negative entry/entries");
-  const spread = variance;
+  if (typeof var_ === "number") var_ = aten("mul", aten("ones_like", input), float(var_));
+  if (toNumbers(aten("any", aten("lt", var_, 0)))[0] !== 0) throw new OperatorError("var has negative entry/entries");
+  const spread = var_;
   if (!sizesEqual(sizesOf(spread), sizesOf(input))) {
     const differing = input.sizes.map((size, d) => [size, spread.sizes[d]] as const).filter(([a, b]) => a !== b);
-    if (sizesEqual(sizesOf(input).slice(0, -1), sizesOf(spread))) variance = aten("unsqueeze", spread, -1);
+    if (sizesEqual(sizesOf(input).slice(0, -1), sizesOf(spread))) var_ = aten("unsqueeze", spread, -1);
     else if (!(input.ndim === spread.ndim && differing.length === 1 && differing[0]![1] === 1))
       throw new OperatorError("var is of incorrect size");
   }
-  variance = aten("clone", variance);
-  aten("clamp_", variance, eps);
-  const log = aten("log", variance);
-  const squares = aten("div", aten("pow", aten("sub", input, target), 2), variance);
-  let loss = aten("mul", aten("add", log, squares), 0.5);
+  var_ = aten("clone", var_);
+  aten("clamp_", var_, eps);
+  let loss = aten(
+    "mul",
+    aten("add", aten("log", var_), aten("div", aten("pow", aten("sub", input, target), 2), var_)),
+    0.5,
+  );
   if (full) loss = aten("add", loss, 0.5 * Math.log(2 * Math.PI));
   return reduce(loss, options);
 }
@@ -215,13 +216,18 @@ export function soft_margin_loss(input: Tensor, target: Tensor, options: Reducti
 
 /** Mean binary cross entropy of logits over classes. */
 export function multilabel_soft_margin_loss(input: Tensor, target: Tensor, options: WeightedOptions = {}): Tensor {
-  const yes = aten("mul", target, aten("log_sigmoid", input));
-  const no = aten("mul", aten("rsub", target, 1), aten("log_sigmoid", aten("neg", input)));
-  let loss = aten("neg", aten("add", yes, no));
+  let loss = aten(
+    "neg",
+    aten(
+      "add",
+      aten("mul", target, aten("log_sigmoid", input)),
+      aten("mul", aten("rsub", target, 1), aten("log_sigmoid", aten("neg", input))),
+    ),
+  );
   if (options.weight) loss = aten("mul", loss, options.weight);
   const last = input.ndim - 1;
-  const classes = sizeOf(input, last);
-  loss = aten("div", aten("sum", loss, [last]), classes);
+  const C = sizeOf(input, last);
+  loss = aten("div", aten("sum", loss, [last]), C);
   return reduce(loss, options);
 }
 

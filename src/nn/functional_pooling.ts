@@ -1,5 +1,6 @@
 /** @file Functional pooling. Upstream: torch/nn/functional.py. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
+import { Float } from "../tensor/scalar.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { aten, atenMany, float, repeatSize, type Size } from "./aten.ts";
 import { relu } from "./functional_activation.ts";
@@ -133,9 +134,8 @@ export interface AvgPoolFunctionOptions {
   readonly divisorOverride?: number | null;
 }
 
-const avgPool =
-  (n: number) =>
-  (input: Tensor, kernelSize: Size, options: AvgPoolFunctionOptions = {}): Tensor => {
+const avgPool = (n: number) =>
+  function avgPoolNd(input: Tensor, kernelSize: Size, options: AvgPoolFunctionOptions = {}): Tensor {
     const { stride = null, padding = 0, ceilMode = false, countIncludePad = true, divisorOverride = null } = options;
     const args = [
       repeatSize(kernelSize, n),
@@ -162,16 +162,19 @@ export interface LPPoolFunctionOptions {
 
 const lpPool =
   (n: number) =>
-  (input: Tensor, normType: number, kernelSize: Size, options: LPPoolFunctionOptions = {}): Tensor => {
+  (input: Tensor, normType: number | Float, kernelSize: Size, options: LPPoolFunctionOptions = {}): Tensor => {
     const kernel = repeatSize(kernelSize, n);
     const { stride = null, ceilMode = false } = options;
     const pool = { stride, ceilMode };
     if (normType === Infinity) return maxPool(n)(aten("abs", input), kernel, pool);
     if (normType === -Infinity) return aten("neg", maxPool(n)(aten("neg", aten("abs", input)), kernel, pool));
     const out = avgPool(n)(aten("pow", input, normType), kernel, pool);
-    const positive = aten("mul", aten("sign", out), relu(aten("abs", out)));
     const count = kernel.reduce((product, size) => product * size, 1);
-    return aten("pow", aten("mul", positive, count), float(1 / normType));
+    return aten(
+      "pow",
+      aten("mul", aten("mul", aten("sign", out), relu(aten("abs", out))), count),
+      float(1 / (normType instanceof Float ? normType.value : normType)),
+    );
   };
 
 /** Power averages over windows of (N, C, L). */

@@ -10,6 +10,7 @@ import type {
   WeightedOptions,
 } from "./functional_loss.ts";
 import { Module } from "./module.ts";
+import { PairwiseDistance } from "./reshape.ts";
 import type { ModuleScript } from "./module_script.ts";
 import { callScript } from "./scripts/module_text.ts";
 
@@ -235,7 +236,7 @@ export class TripletMarginWithDistanceLoss extends Loss {
     "F.triplet_margin_with_distance_loss(anchor, positive, negative, distance_function=self.distance_function, margin=self.margin, swap=self.swap, reduction=self.reduction)",
     { constants: ["margin", "swap", "reduction"], attributes: { margin: "float", swap: "bool" } },
   );
-  readonly distance_function: DistanceFunction | null;
+  readonly distance_function: DistanceFunction;
   readonly margin: number;
   readonly swap: boolean;
   constructor(
@@ -246,7 +247,7 @@ export class TripletMarginWithDistanceLoss extends Loss {
     } = {},
   ) {
     super(options);
-    this.distance_function = options.distanceFunction ?? null;
+    this.distance_function = options.distanceFunction ?? new PairwiseDistance();
     this.margin = options.margin ?? 1;
     this.swap = options.swap ?? false;
   }
@@ -282,8 +283,8 @@ export class PoissonNLLLoss extends Loss {
     this.full = options.full ?? false;
     this.eps = options.eps ?? 1e-8;
   }
-  forward(input: Tensor, target: Tensor): Tensor {
-    return F.poisson_nll_loss(input, target, {
+  forward(logInput: Tensor, target: Tensor): Tensor {
+    return F.poisson_nll_loss(logInput, target, {
       logInput: this.log_input,
       full: this.full,
       eps: this.eps,
@@ -307,8 +308,8 @@ export class GaussianNLLLoss extends Loss {
     this.full = options.full ?? false;
     this.eps = options.eps ?? 1e-6;
   }
-  forward(input: Tensor, target: Tensor, variance: Tensor | number): Tensor {
-    return F.gaussian_nll_loss(input, target, variance, { full: this.full, eps: this.eps, reduction: this.reduction });
+  forward(input: Tensor, target: Tensor, var_: Tensor | number): Tensor {
+    return F.gaussian_nll_loss(input, target, var_, { full: this.full, eps: this.eps, reduction: this.reduction });
   }
 }
 

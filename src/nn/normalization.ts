@@ -332,8 +332,8 @@ export class RMSNorm extends Module {
     if (this.weight) ones_(this.weight);
   }
 
-  forward(input: Tensor): Tensor {
-    return F.rms_norm(input, this.normalized_shape, this.weight, this.eps);
+  forward(x: Tensor): Tensor {
+    return F.rms_norm(x, this.normalized_shape, this.weight, this.eps);
   }
 
   override extraRepr(): string {

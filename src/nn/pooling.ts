@@ -1,6 +1,6 @@
 /** @file Pooling. Upstream: torch/nn/modules/pooling.py. Spec: none. */
 import type { Tensor } from "../tensor/tensor.ts";
-import { floatText, pairsText, sizeText, valueText, repeatSize, type Size } from "./aten.ts";
+import { float, floatText, pairsText, sizeText, valueText, repeatSize, type Size } from "./aten.ts";
 import * as F from "./functional_pooling.ts";
 import type {
   AdaptiveSize,
@@ -211,7 +211,7 @@ export class LPPool1d extends LPPoolNd {
     { constants: ["norm_type", "kernel_size", "stride", "ceil_mode"], attributes: {} },
   );
   forward(input: Tensor): Tensor {
-    return F.lp_pool1d(input, this.norm_type, this.kernel_size, this.options());
+    return F.lp_pool1d(input, float(this.norm_type), this.kernel_size, this.options());
   }
 }
 
@@ -309,7 +309,7 @@ export class LPPool2d extends LPPoolNd {
     { constants: ["norm_type", "kernel_size", "stride", "ceil_mode"], attributes: {} },
   );
   forward(input: Tensor): Tensor {
-    return F.lp_pool2d(input, this.norm_type, this.kernel_size, this.options());
+    return F.lp_pool2d(input, float(this.norm_type), this.kernel_size, this.options());
   }
 }
 
@@ -407,7 +407,7 @@ export class LPPool3d extends LPPoolNd {
     { constants: ["norm_type", "kernel_size", "stride", "ceil_mode"], attributes: {} },
   );
   forward(input: Tensor): Tensor {
-    return F.lp_pool3d(input, this.norm_type, this.kernel_size, this.options());
+    return F.lp_pool3d(input, float(this.norm_type), this.kernel_size, this.options());
   }
 }
 

@@ -305,16 +305,14 @@ export class LSTM extends RNNBase {
     this.checkInput(input);
     this.checkState(state[0]!, input, size, "hidden[0]");
     this.checkState(state[1]!, input, this.hidden_size, "hidden[1]");
-    let [output, hidden, cell] = atenMany("lstm", input, state, this.weights(), ...this.settings()) as [
-      Tensor,
-      Tensor,
-      Tensor,
-    ];
+    const result = atenMany("lstm", input, state, this.weights(), ...this.settings());
+    let output = result[0]!;
+    let hidden: [Tensor, Tensor] = [result[1]!, result[2]!];
     if (!batched) {
       output = aten("squeeze", output, this.batchDim());
-      [hidden, cell] = [hidden, cell].map((state_) => aten("squeeze", state_, 1)) as [Tensor, Tensor];
+      hidden = [aten("squeeze", hidden[0], 1), aten("squeeze", hidden[1], 1)];
     }
-    return [output, [hidden, cell]];
+    return [output, hidden];
   }
 }
 
@@ -418,21 +416,16 @@ export class LSTMCell extends RNNCellBase {
     hx?.forEach((t, i) => this.checkRank(t, `hx[${i}]`));
     const batched = input.ndim === 2;
     if (!batched) input = aten("unsqueeze", input, 0);
-    let state: readonly Tensor[];
-    if (hx) state = batched ? hx : hx.map((t) => aten("unsqueeze", t, 0));
-    else {
+    const weights = [this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh];
+    let ret: Tensor[];
+    if (!hx) {
       const zeros = aten("zeros", [sizeOf(input, 0), this.hidden_size], { dtype: input.dtype });
-      state = [zeros, zeros];
-    }
-    const [hidden, cell] = atenMany(
-      "lstm_cell",
-      input,
-      state,
-      this.weight_ih,
-      this.weight_hh,
-      this.bias_ih,
-      this.bias_hh,
-    ) as [Tensor, Tensor];
+      ret = atenMany("lstm_cell", input, [zeros, zeros], ...weights);
+    } else if (batched) {
+      const value = hx[1];
+      ret = atenMany("lstm_cell", input, [hx[0], value], ...weights);
+    } else ret = atenMany("lstm_cell", input, [aten("unsqueeze", hx[0], 0), aten("unsqueeze", hx[1], 0)], ...weights);
+    const [hidden, cell] = ret as [Tensor, Tensor];
     return batched ? [hidden, cell] : [aten("squeeze", hidden, 0), aten("squeeze", cell, 0)];
   }
 }

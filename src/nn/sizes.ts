@@ -3,7 +3,7 @@
  * Note [Sizes under trace]: in Python a size is a tensor while a trace runs, so that what is computed from it is part of the trace.
  * The functions of `nn` do as PyTorch's do: they read and compare sizes in the same places, so that graphs are numbered alike. */
 import { contiguousData } from "../tensor/data.ts";
-import { sizeReads } from "../tensor/size_reads.ts";
+import { traceListener } from "../tensor/trace_listener.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { aten } from "./aten.ts";
 
@@ -17,12 +17,12 @@ export function dimNumber(dim: Dim): number {
 
 /** `tensor.size(dim)`. */
 export function sizeOf(tensor: Tensor, dim: number): Dim {
-  return sizeReads()?.sizeTensor(tensor, dim) ?? tensor.sizes[dim < 0 ? dim + tensor.ndim : dim]!;
+  return traceListener()?.sizeTensor(tensor, dim) ?? tensor.sizes[dim < 0 ? dim + tensor.ndim : dim]!;
 }
 
 /** `tensor.size()`. */
 export function sizesOf(tensor: Tensor): readonly Dim[] {
-  const reads = sizeReads();
+  const reads = traceListener();
   return reads ? tensor.sizes.map((size, dim) => reads.sizeTensor(tensor, dim) ?? size) : tensor.sizes;
 }
 
@@ -59,7 +59,7 @@ export function multiplyInto(a: Dim, b: Dim): Dim {
 
 /** `tensor.numel()`. */
 export function numelOf(tensor: Tensor): Dim {
-  return sizeReads()?.numelTensor(tensor) ?? tensor.numel;
+  return traceListener()?.numelTensor(tensor) ?? tensor.numel;
 }
 
 /** `a // b`. */

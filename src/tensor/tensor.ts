@@ -1,5 +1,5 @@
 /** @file Tensor: a strided view of a storage. Arithmetic lives in the operator table. Upstream: c10/core/TensorImpl.h. Spec: none. */
-import { sizeReads } from "./size_reads.ts";
+import { traceListener } from "./trace_listener.ts";
 import { DTYPES, type DType } from "./dtype.ts";
 import { allocateStorage, type Storage } from "./storage.ts";
 import { contiguousStrides, numelOf } from "./strides.ts";
@@ -188,7 +188,7 @@ export class Tensor {
 
   /** Sizes, under the name that PyTorch users type. A trace records that they were read. */
   get shape(): readonly number[] {
-    sizeReads()?.readShape(this);
+    traceListener()?.readShape(this);
     return this.sizes;
   }
 

@@ -7,6 +7,7 @@ import { tensorText } from "../tensor/print.ts";
 import { disposeStorage, isDisposed } from "../tensor/release.ts";
 import { Complex, type Int, type Scalar } from "../tensor/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { traceListener } from "../tensor/trace_listener.ts";
 import type { Index, NestedData, NormOptions, UniqueOptions } from "../tensor/tensor_api.ts";
 import { callByName, overloadsOf, type OverloadSet } from "./eager_call.ts";
 import { norm, unique, uniqueConsecutive } from "./functions.ts";
@@ -169,12 +170,15 @@ function installJavaScript(): void {
     return jsonOf(toNested(this));
   });
   define("tolist", function () {
+    traceListener()?.readValues("a JavaScript array");
     return toNested(this);
   });
   define("data", function () {
+    traceListener()?.readValues("a typed array");
     return contiguousData(this);
   });
   define("item", function () {
+    traceListener()?.readValues("a JavaScript number");
     if (this.numel !== 1) throw new OperatorError(`a Tensor with ${this.numel} elements cannot be converted to Scalar`);
     let value = toNested(this);
     while (Array.isArray(value)) value = value[0] as NestedData;

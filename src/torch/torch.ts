@@ -9,6 +9,7 @@ import { Generator, defaultGenerator } from "../tensor/generator.ts";
 import { canCast, getDefaultDtype, promoteTypes, setDefaultDtype } from "../tensor/promotion.ts";
 import { Float, type Int, type Scalar } from "../tensor/scalar.ts";
 import { Device, Tensor } from "../tensor/tensor.ts";
+import { traceListener } from "../tensor/trace_listener.ts";
 import type { NestedData, Slice, TypedData, UniqueOptions } from "../tensor/tensor_api.ts";
 import { callByName, overloadsOf, type OverloadSet } from "./eager_call.ts";
 import * as functions from "./functions.ts";
@@ -45,7 +46,7 @@ function tensorOf(data: NestedData | TypedData | Tensor, options: TensorOptions 
     if (options.dtype && options.dtype !== tensor.dtype) tensor = callByName("to", [tensor, options.dtype]) as Tensor;
   } else tensor = tensorFromNested(data as NestedData, options.dtype ?? undefined);
   tensor.requiresGrad = options.requires_grad ?? false;
-  return tensor;
+  return data instanceof Tensor ? tensor : (traceListener()?.madeOfNumbers(tensor, "torch.tensor") ?? tensor);
 }
 
 function seedDefault(seed: Int): Generator {
@@ -75,11 +76,13 @@ const own = {
   },
   /** A tensor with a copy of a typed array, of the array's dtype; shape (N,) where none is given. */
   from(data: TypedData, shape?: readonly number[]): Tensor {
-    return tensorFromTyped(data, shape);
+    const tensor = tensorFromTyped(data, shape);
+    return traceListener()?.madeOfNumbers(tensor, "torch.from") ?? tensor;
   },
   /** A tensor of little-endian bytes, copied. */
   fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: DType): Tensor {
-    return tensorFromBytes(bytes, shape, dtype);
+    const tensor = tensorFromBytes(bytes, shape, dtype);
+    return traceListener()?.madeOfNumbers(tensor, "torch.fromBytes") ?? tensor;
   },
   /** Zeros: `torch.zeros([2, 3])` or `torch.zeros(2, 3)`. Mirrors `torch.zeros`. */
   zeros(...args: Sizes): Tensor {

@@ -38,7 +38,8 @@ function baseName(functionName: string | undefined): string {
 
 /** `attnOutput` -> `attn_output`: how PyTorch's Python names what `nn` names in JavaScript's habit. */
 export function snakeCase(name: string): string {
-  return name.replace(/([a-z0-9])([A-Z])/g, (_, a: string, b: string) => `${a}_${b.toLowerCase()}`);
+  // a name that is a keyword here has an underscore behind it: var_
+  return name.replace(/_$/, "").replace(/([a-z0-9])([A-Z])/g, (_, a: string, b: string) => `${a}_${b.toLowerCase()}`);
 }
 
 const ranges = new Map<string, SourceRange>();

@@ -96,6 +96,57 @@ function convTranspose(n: number): Decomposition {
   };
 }
 
+type CellArguments = readonly [
+  input: Tensor,
+  hidden: Tensor,
+  weightIh: Tensor,
+  weightHh: Tensor,
+  biasIh: Tensor | null,
+  biasHh: Tensor | null,
+];
+
+function simpleCell(activation: string): Decomposition {
+  return (args) => {
+    const [input, hidden, weightIh, weightHh, biasIh, biasHh] = args as unknown as CellArguments;
+    const state = call("linear", hidden, weightHh, biasHh);
+    return call(activation, call("add_", state, call("linear", input, weightIh, biasIh)));
+  };
+}
+
+function chunks(x: Tensor, count: number): Tensor[] {
+  return callByName("unsafe_chunk", [x, count, 1]) as Tensor[];
+}
+
+const gruCell: Decomposition = (args) => {
+  const [input, hidden, weightIh, weightHh, biasIh, biasHh] = args as unknown as CellArguments;
+  const [inReset, inUpdate, inNew] = chunks(call("linear", input, weightIh, biasIh), 3);
+  const [hiddenReset, hiddenUpdate, hiddenNew] = chunks(call("linear", hidden, weightHh, biasHh), 3);
+  const reset = call("sigmoid_", call("add_", hiddenReset, inReset));
+  const update = call("sigmoid_", call("add_", hiddenUpdate, inUpdate));
+  const candidate = call("tanh_", call("add", inNew, call("mul_", hiddenNew, reset)));
+  return call("add_", call("mul_", call("sub", hidden, candidate), update), candidate);
+};
+
+const lstmCell: Decomposition = (args) => {
+  const [input, state, weightIh, weightHh, biasIh, biasHh] = args as [
+    Tensor,
+    readonly [Tensor, Tensor],
+    Tensor,
+    Tensor,
+    Tensor | null,
+    Tensor | null,
+  ];
+  const gates = call("linear", state[0], weightHh, biasHh);
+  const parts = chunks(call("add_", gates, call("linear", input, weightIh, biasIh)), 4);
+  const ingate = call("sigmoid_", parts[0]);
+  const forget = call("sigmoid_", parts[1]);
+  const candidate = call("tanh_", parts[2]);
+  const outgate = call("sigmoid_", parts[3]);
+  const kept = call("mul", forget, state[1]);
+  const cell = call("add_", kept, call("mul", ingate, candidate));
+  return [call("mul", outgate, call("tanh", cell)), cell];
+};
+
 /** By operator name. */
 export const DECOMPOSITIONS: Readonly<Record<string, Decomposition>> = {
   "aten::conv1d": conv(1),
@@ -104,4 +155,8 @@ export const DECOMPOSITIONS: Readonly<Record<string, Decomposition>> = {
   "aten::conv_transpose1d": convTranspose(1),
   "aten::conv_transpose2d": convTranspose(2),
   "aten::conv_transpose3d": convTranspose(3),
+  "aten::rnn_tanh_cell": simpleCell("tanh"),
+  "aten::rnn_relu_cell": simpleCell("relu"),
+  "aten::gru_cell": gruCell,
+  "aten::lstm_cell": lstmCell,
 };

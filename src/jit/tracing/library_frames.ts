@@ -3,9 +3,7 @@
 /** Functions of `nn` that are built into PyTorch, or are helpers of ours: the frame that calls them is the one that counts. */
 export const BUILT_IN_FUNCTIONS: ReadonlySet<string> = new Set([
   // helpers
-  "aten",
-  "atenInplace",
-  "atenMany",
+  "avgPoolNd",
   "convolve",
   "convolveTransposed",
   // torch.nn.functional

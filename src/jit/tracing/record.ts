@@ -63,6 +63,10 @@ function argumentValue(state: TracingState, argument: Argument, value: unknown, 
     const { element } = type;
     const items = value as readonly unknown[];
     if (element.kind === "Int") return intList(state, items, (traced as (Value | undefined)[] | undefined) ?? []);
+    if (element.kind === "Float") {
+      const floats = items.map((item) => state.constant(item, T.FloatT));
+      return state.graph.insertNode(createList(state.graph, T.FloatT, floats)).output;
+    }
     if (element.kind === "Tensor" || element.kind === "Optional") return tensorList(state, items, element);
   }
   // generators are not part of a trace

@@ -13,9 +13,9 @@ import { normalizeOps } from "../../passes/normalize_ops.ts";
 import { finishEmission } from "../../passes/pipeline.ts";
 import { fromData } from "../../tensor/data.ts";
 import { DTYPES } from "../../tensor/dtype.ts";
-import { setSizeReads } from "../../tensor/size_reads.ts";
+import { setTraceListener } from "../../tensor/trace_listener.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { currentEagerCall, type EagerCall } from "../../torch/eager_call.ts";
+import { callByName, currentEagerCall, type EagerCall } from "../../torch/eager_call.ts";
 import { callStack } from "../call_site.ts";
 import { CallContext, type SeenVariables } from "./call_context.ts";
 import { DECOMPOSITIONS } from "./decompositions.ts";
@@ -25,7 +25,7 @@ import { MANUAL, isRecorded, recordCall, type TracedNumbers } from "./record.ts"
 import { SizeTracker, type TracedNumber } from "./sizes.ts";
 import { offsetOf, type SyntaxNode } from "./syntax.ts";
 import { TracingState, dictEntries, type RecordOptions } from "./tracing_state.ts";
-import { DATAFLOW_ADVICE, warnTrace } from "./warnings.ts";
+import { CONSTRUCTOR_ADVICE, DATAFLOW_ADVICE, warnTrace } from "./warnings.ts";
 
 setBuiltinCleanup(finishEmission);
 
@@ -59,10 +59,14 @@ export function trace(request: TraceRequest): { readonly graph: Graph; readonly 
   if (active) throw new ScriptError("Tracing can't be nested");
   const tracer = new Tracer(request.options);
   active = tracer;
-  const oldReads = setSizeReads({
+  const oldListener = setTraceListener({
     readShape: (tensor) => activeTracer()?.readShape(tensor),
     sizeTensor: (tensor, dim) => activeTracer()?.readSizeTensor(tensor, dim),
     numelTensor: (tensor) => activeTracer()?.readNumelTensor(tensor),
+    readValues: (what) => {
+      if (activeTracer()) warnTrace(`Converting a tensor to ${what}${DATAFLOW_ADVICE}`);
+    },
+    madeOfNumbers: (made, name) => activeTracer()?.recordMade(made, name) ?? made,
   });
   try {
     return withInterceptor(
@@ -71,7 +75,7 @@ export function trace(request: TraceRequest): { readonly graph: Graph; readonly 
     );
   } finally {
     active = undefined;
-    setSizeReads(oldReads);
+    setTraceListener(oldListener);
   }
 }
 
@@ -256,6 +260,16 @@ export class Tracer {
     return this.withContext(context, () => this.sizeTensor(tensor, dim));
   }
 
+  /** Records a tensor that was made of numbers: a constant. PyTorch moves it to its device and detaches it. */
+  recordMade(tensor: Tensor, name: string): Tensor {
+    warnTrace(`${name}${CONSTRUCTOR_ADVICE}`);
+    if (name !== "torch.tensor") return tensor;
+    return this.withNames(
+      () => "",
+      () => callByName("detach", [callByName("to", [tensor, tensor.device, tensor.dtype])]) as Tensor,
+    );
+  }
+
   /** Reads the number of elements for the library's own code. */
   readNumelTensor(tensor: Tensor): Tensor {
     const context = new CallContext({ name: "numel", args: [tensor] }, this.variables);
@@ -377,7 +391,6 @@ export class Tracer {
 
 /** Operators that give their tensor's elements to JavaScript, as messages name them. */
 const VALUE_READS: Readonly<Record<string, string>> = {
-  "aten::item": "Converting a tensor to a JavaScript number",
   "aten::is_nonzero": "Converting a tensor to a JavaScript boolean",
   "aten::equal": "Using torch.equal",
   "aten::allclose": "Using torch.allclose",
