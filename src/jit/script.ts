@@ -8,7 +8,7 @@ import type { ScriptFunction } from "../ir/function.ts";
 import { Module } from "../nn/module.ts";
 import { Device, Tensor } from "../tensor/tensor.ts";
 import { compiledFunction, functionOf, type CompiledFunction } from "./compiled_function.ts";
-import { ScriptModule } from "./script_module.ts";
+import { ScriptModule, type Scripted } from "./script_module.ts";
 import {
   compileFunctionValue,
   javascriptSource,
@@ -70,7 +70,7 @@ function scriptFunction(fn: AnyFunction, options: ScriptOptions): CompiledFuncti
  * @throws ScriptError with the line, a caret and what to write instead, for code that cannot be compiled or would not mean
  * the same.
  */
-export function script(module: Module | ScriptModule, options?: ScriptOptions): ScriptModule;
+export function script<M extends Module>(module: M, options?: ScriptOptions): Scripted<M>;
 export function script<F extends AnyFunction>(fn: F, options?: ScriptOptions): ScriptedFunction<F>;
 export function script(
   what: Module | ScriptModule | AnyFunction,

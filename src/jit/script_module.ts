@@ -346,14 +346,12 @@ export class ScriptModule extends Module {
  * The ScriptModule of an eager module of class M: called with the arguments of M's `forward`; submodules are ScriptModules, and
  * other members keep their types.
  */
-export type Scripted<M extends Module> = ((...args: Parameters<M["forward"]>) => ReturnType<M["forward"]>) &
-  ScriptModule & {
-    [K in Exclude<keyof M, keyof ScriptModule>]: M[K] extends ScriptModule
-      ? M[K]
-      : M[K] extends Module
-        ? Scripted<M[K]>
-        : M[K];
-  };
+export type Scripted<M extends Module> = M extends ScriptModule
+  ? M
+  : ((...args: Parameters<M["forward"]>) => ReturnType<M["forward"]>) &
+      ScriptModule & {
+        [K in Exclude<keyof M, keyof ScriptModule>]: M[K] extends Module ? Scripted<M[K]> : M[K];
+      };
 
 /** The members of a module's object, as the methods of `nn.Module` see them. */
 function membersOf(module: ScriptModule): ForeignMembers {

@@ -9,7 +9,7 @@ import { compiledFunction, functionOf, type CompiledFunction } from "./compiled_
 import { pythonCu, qualifiedNameOf, uniqueName } from "./python_cu.ts";
 import { classOf, ownScript } from "./scripting/module_class.ts";
 import { createTracedModule } from "./scripting/recursive.ts";
-import { ScriptModule } from "./script_module.ts";
+import { ScriptModule, type Scripted } from "./script_module.ts";
 import { checkTrace } from "./tracing/check_trace.ts";
 import { runInScopes, gatherMembers, moduleScopes } from "./tracing/module_scopes.ts";
 import { parameterNames } from "./tracing/parameter_names.ts";
@@ -100,7 +100,7 @@ function traceMethod(
  *
  * @throws ScriptError where the result does not come from tensors, TracingCheckError where another run gives another graph.
  */
-export function trace(fn: Module, exampleInputs: unknown, options?: TraceOptions): ScriptModule;
+export function trace<M extends Module>(module: M, exampleInputs: unknown, options?: TraceOptions): Scripted<M>;
 export function trace(fn: TraceableFunction, exampleInputs: unknown, options?: TraceOptions): CompiledFunction;
 export function trace(
   fn: Module | TraceableFunction,
@@ -144,11 +144,11 @@ const DEFAULT_TOLERANCE = 1e-5;
  * Traces methods of a module by name, each with its example inputs. Mirrors `torch.jit.trace_module`.
  * @throws as `trace` does.
  */
-export function traceModule(
-  module: Module,
+export function traceModule<M extends Module>(
+  module: M,
   inputs: Readonly<Record<string, unknown>>,
   options: TraceOptions = {},
-): ScriptModule {
+): Scripted<M> {
   if (!(module instanceof Module)) throw new ScriptError("expected a Module as the first argument of traceModule");
   const settings = settingsOf(options);
   const traced = createTracedModule(module);
@@ -172,5 +172,5 @@ export function traceModule(
       tolerance: options.checkTolerance ?? DEFAULT_TOLERANCE,
     });
   }
-  return traced;
+  return traced as Scripted<M>;
 }

@@ -7,7 +7,9 @@ import { Future, EnumValue, ScriptObject, dynamicTypeOf } from "../../core/ivalu
 import * as T from "../../core/type.ts";
 import type { Type } from "../../core/type.ts";
 import { fromUser } from "../../interpreter/convert.ts";
+import { Module } from "../../nn/module.ts";
 import { DTYPES } from "../../tensor/dtype.ts";
+import { Generator } from "../../tensor/generator.ts";
 import { Complex, Float } from "../../tensor/scalar.ts";
 import { Device, Tensor } from "../../tensor/tensor.ts";
 
@@ -33,6 +35,7 @@ export function pythonTypeText(value: unknown): string {
   if (Array.isArray(value)) return "list";
   if (value instanceof Map) return "dict";
   if (value === undefined) return "undefined";
+  if (value instanceof Module) return value.constructor.name;
   if (typeof value === "function") return "function";
   if (typeof value === "object" && value !== null) {
     const prototype = Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null;
@@ -42,26 +45,37 @@ export function pythonTypeText(value: unknown): string {
   return typeof value;
 }
 
-function elementType(values: readonly unknown[], what: string): Type {
-  const types = values.map(typeOf);
+/** What PyTorch says of lists and dicts whose elements have no common type. */
+const INCONSISTENT = {
+  list: "List inputs to traced functions must have consistent element type",
+  dict: "Dictionary inputs to traced functions must have consistent type",
+} as const;
+
+function elementType(types: readonly Type[], what: keyof typeof INCONSISTENT): Type {
   const unified = T.unifyTypeList(types);
   if (unified) return unified;
   if (types.every((t) => t.kind === "Int" || t.kind === "Float")) return T.FloatT;
   const other = types.find((t) => !T.typesEqual(t, types[0]!))!;
-  return fail(
-    `${what} inputs to traced functions must have consistent element type. Found ${T.typeReprStr(types[0]!)} and ${T.typeReprStr(other)}`,
-  );
+  return fail(`${INCONSISTENT[what]}. Found ${T.typeReprStr(types[0]!)} and ${T.typeReprStr(other)}`);
 }
 
 function arrayType(value: readonly unknown[]): Type {
   if (Object.isFrozen(value)) return T.tupleOf(value.map(typeOf));
   if (value.length === 0) return fail("List trace inputs must have elements");
+  const types = value.map((item) => {
+    try {
+      return typeOf(item);
+    } catch (error) {
+      if (error instanceof NoType) fail(`Could not infer type of list element: ${error.reason}`);
+      throw error;
+    }
+  });
   try {
-    return T.listOf(elementType(value, "List"));
+    return T.listOf(elementType(types, "list"));
   } catch (error) {
     if (!(error instanceof NoType)) throw error;
     // no list of Python's; elements that have types of their own make a tuple
-    return T.tupleOf(value.map(typeOf));
+    return T.tupleOf(types);
   }
 }
 
@@ -83,6 +97,8 @@ function typeOf(value: unknown): Type {
   if (value instanceof Float) return T.FloatT;
   if (value instanceof Complex) return T.ComplexT;
   if (value instanceof Device) return T.DeviceT;
+  if (value instanceof Generator) return T.GeneratorT;
+  if (value instanceof Module) return fail("Cannot infer concrete type of torch.nn.Module");
   if (value instanceof ScriptObject || value instanceof EnumValue || value instanceof Future)
     return dynamicTypeOf(value);
   if (dtypes.has(value)) return T.IntT;
@@ -94,12 +110,12 @@ function typeOf(value: unknown): Type {
     if (entries.length === 0) return fail("Dictionary inputs must have entries");
     return T.dictOf(
       elementType(
-        entries.map(([k]) => k),
-        "Dictionary",
+        entries.map(([k]) => typeOf(k)),
+        "dict",
       ),
       elementType(
-        entries.map(([, v]) => v),
-        "Dictionary",
+        entries.map(([, v]) => typeOf(v)),
+        "dict",
       ),
     );
   }

@@ -192,3 +192,16 @@ describe("ScriptModule.define()", () => {
     );
   });
 });
+
+test("jit.trace and jit.script give modules typed as what they were made of", () => {
+  const scripted = jit.script(new nn.Sequential(new nn.Linear(2, 3), new nn.ReLU()));
+  const y: Tensor = scripted(ones(1, 2));
+  expect(y.sizes).toEqual([1, 3]);
+  const linear = new nn.Linear(2, 3);
+  const traced = jit.trace(linear, [ones(1, 2)]);
+  const z: Tensor = traced(ones(1, 2));
+  expect(z.sizes).toEqual([1, 3]);
+  expect(traced.weight === linear.weight).toBe(true);
+  const again: typeof traced = jit.script(traced);
+  expect(again).toBe(traced);
+});
