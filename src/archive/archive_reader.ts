@@ -173,6 +173,11 @@ export class ArchiveReader {
     this.zip.readInto(this.entry(name), target);
   }
 
+  /** A record in pieces, each valid until the next is taken. */
+  pieces(name: string): Iterable<Uint8Array> {
+    return this.zip.pieces(this.entry(name));
+  }
+
   /** A part of a record, without a CRC check. */
   readSlice(name: string, byteOffset: number, nbytes: number): Uint8Array {
     return this.zip.readSlice(this.entry(name), byteOffset, nbytes);

@@ -193,18 +193,44 @@ export class ZipReader {
     }
     const dataOffset = this.dataOffset(entry);
     if (entry.method === METHOD.stored) {
+      if (!this.verifyCrc) {
+        readSourceInto(this.source, target, dataOffset);
+        return;
+      }
       // In pieces, so that the CRC runs over bytes that are still in the cache.
       let crc = 0;
       for (let at = 0; at < target.length; at += READ_CHUNK) {
         const piece = target.subarray(at, Math.min(at + READ_CHUNK, target.length));
         readSourceInto(this.source, piece, dataOffset + at);
-        if (this.verifyCrc) crc = crc32(piece, crc);
+        crc = crc32(piece, crc);
       }
       this.checkCrc(entry, () => crc);
       return;
     }
     this.inflating(entry, () => inflateInto(this.compressedChunks(entry, dataOffset), target));
     this.checkCrc(entry, () => crc32(target));
+  }
+
+  /**
+   * The bytes of a stored entry in pieces that are valid until the next one is taken; the CRC is checked at the end. For copying a record
+   * without having it in memory.
+   */
+  *pieces(entry: ZipEntry): Generator<Uint8Array> {
+    this.checkReadable(entry);
+    if (entry.method !== METHOD.stored) {
+      yield this.read(entry);
+      return;
+    }
+    const dataOffset = this.dataOffset(entry);
+    const buffer = new Uint8Array(Math.min(READ_CHUNK, entry.size));
+    let crc = 0;
+    for (let at = 0; at < entry.size; at += READ_CHUNK) {
+      const piece = buffer.subarray(0, Math.min(READ_CHUNK, entry.size - at));
+      readSourceInto(this.source, piece, dataOffset + at);
+      if (this.verifyCrc) crc = crc32(piece, crc);
+      yield piece;
+    }
+    this.checkCrc(entry, () => crc);
   }
 
   /** Reads all of an entry in small pieces and checks its CRC, whatever `verifyCrc` says. Throws `ArchiveError`. */

@@ -57,7 +57,14 @@ export function inflateInto(compressed: Iterable<Uint8Array>, target: Uint8Array
 
 const BEST_LEVEL = 9; // miniz's MZ_BEST_COMPRESSION, which torch asks for
 
-/** Deflates to a raw stream. The bytes depend on the input alone. */
+let platformDeflate: ((bytes: Uint8Array, level: number) => Uint8Array) | undefined;
+
+/** Lets the platform's zlib deflate; `undefined` restores fflate. */
+export function installDeflate(replacement: typeof platformDeflate): void {
+  platformDeflate = replacement;
+}
+
+/** Deflates to a raw stream. On one platform the bytes depend on the input alone. */
 export function deflate(bytes: Uint8Array): Uint8Array {
-  return deflateSync(bytes, { level: BEST_LEVEL });
+  return platformDeflate ? platformDeflate(bytes, BEST_LEVEL) : deflateSync(bytes, { level: BEST_LEVEL });
 }

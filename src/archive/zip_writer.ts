@@ -40,7 +40,7 @@ const VERSION_DEFLATED = 20;
 const ZIP64_MADE_BY = 0x031e; // miniz states: made by Unix, 3.0
 const ZIP64_NEEDED = 45;
 const PADDING_BYTE = 0x5a; // Z
-const WRITE_CHUNK = 1 << 20;
+const WRITE_CHUNK = 1 << 18; // still in the second-level cache after its CRC
 
 /** Writes entries one after another; only their directory entries stay in memory. */
 export class ZipWriter {

@@ -7,7 +7,7 @@ export interface Platform {
   /** Opens a file for positional reads. */
   openFile(path: string): ByteSource;
   /** A sink that replaces the file when it is closed. */
-  createFile(path: string): ByteSink;
+  createFile(path: string, options?: { readonly durable?: boolean }): ByteSink;
   /** The text of a program's source file under the name that stack traces give it; undefined where it cannot be read. */
   readSource?(file: string): SourceText | undefined;
 }

@@ -9,6 +9,8 @@ import { platform } from "./platform.ts";
 export interface SaveOptions {
   /** Records `extra/NAME` to write beside the model; text is written as UTF-8. */
   readonly extraFiles?: Readonly<Record<string, string | Uint8Array>>;
+  /** Wait until a file is on the disk (default false, as in PyTorch): without it a power cut may lose what was saved last. */
+  readonly durable?: boolean;
 }
 
 /** What a module calls to save itself. */
@@ -53,7 +55,7 @@ function writeTo(sink: ByteSink, rootName: string, root: ScriptObject, options: 
 /** Saves modules on the current platform. */
 export const saver: Saver = {
   saveToFile(root, path, options) {
-    writeTo(platform().createFile(path), rootNameOf(path), root, options);
+    writeTo(platform().createFile(path, { durable: options.durable ?? false }), rootNameOf(path), root, options);
   },
   saveToBuffer(root, options) {
     const sink = new MemorySink();

@@ -104,7 +104,7 @@ export class StorageImporter {
       );
     }
     return this.options.lazy
-      ? lazyStorage(nbytes, (target) => this.fill(name, size, dtype, target))
+      ? lazyStorage(nbytes, (target) => this.fill(name, size, dtype, target), this.piecesOf(name, size, nbytes))
       : this.eager(name, size, dtype, nbytes);
   }
 
@@ -112,6 +112,12 @@ export class StorageImporter {
     const storage = allocateStorage(nbytes);
     this.fill(name, size, dtype, storage.bytes());
     return storage;
+  }
+
+  /** The record as it is, where it is what the storage holds. */
+  private piecesOf(name: string, size: number, nbytes: number): LazyStorage["pieces"] {
+    if (size !== nbytes || this.options.byteorder === "big") return undefined;
+    return () => this.reader.pieces(name);
   }
 
   private fill(name: string, size: number, dtype: DType, target: Uint8Array): void {
@@ -133,15 +139,16 @@ function swapBytes(bytes: Uint8Array, unit: number): void {
 type Fill = (target: Uint8Array) => void;
 
 /** A storage that is allocated and filled when somebody first asks where its bytes are. */
-function lazyStorage(nbytes: number, fill: Fill): Storage {
+function lazyStorage(nbytes: number, fill: Fill, pieces: LazyStorage["pieces"]): Storage {
   const storage = Object.create(LAZY) as LazyStorage;
   storage.nbytes = nbytes;
   storage.version = 0;
   storage.fill = fill;
+  storage.pieces = pieces;
   return storage;
 }
 
-type LazyStorage = Storage & { fill: Fill | undefined };
+type LazyStorage = Storage & { fill: Fill | undefined; pieces: (() => Iterable<Uint8Array>) | undefined };
 
 /** Gives a storage its place as plain properties: once touched it is as fast as any. */
 function place(storage: LazyStorage, segment: Segment, byteOffset: number): void {
@@ -151,6 +158,7 @@ function place(storage: LazyStorage, segment: Segment, byteOffset: number): void
     byteOffset: { value: byteOffset, ...plain },
   });
   storage.fill = undefined; // lets the file go
+  storage.pieces = undefined;
 }
 
 function touch(storage: LazyStorage): LazyStorage {
@@ -162,6 +170,11 @@ function touch(storage: LazyStorage): LazyStorage {
 
 /** What stands before `Storage.prototype` until then. */
 const LAZY: object = Object.create(Storage.prototype, {
+  untouchedPieces: {
+    value(this: LazyStorage) {
+      return this.pieces?.();
+    },
+  },
   segment: {
     get(this: LazyStorage) {
       return touch(this).segment;

@@ -8,7 +8,7 @@ import { readSourceText } from "./source_text.ts";
 installNodePlatform();
 setPlatform({
   openFile: (path) => new FileSource(path),
-  createFile: (path) => new FileSink(path),
+  createFile: (path, options) => new FileSink(path, options),
   readSource: readSourceText,
 });
 

@@ -1,12 +1,13 @@
 /** @file Installs what Node does faster than the portable code. Upstream: none. Spec: none. */
 import * as zlib from "node:zlib";
 import { crc32Portable, installCrc32 } from "../archive/crc32.ts";
-import { installInflate } from "../archive/zip_vendor.ts";
+import { installDeflate, installInflate } from "../archive/zip_vendor.ts";
 import { setKernelBuild, type KernelBuild } from "../tensor/kernels/wasm/build.ts";
 
 const MIN_PLATFORM_CRC = 64; // below this the call costs more than the loop
 
 const MIN_INFLATE_CHUNK = 64; // the least that zlib takes
+const DEFLATE_OVERHEAD = 64; // bytes that cannot be compressed become stored blocks
 const MAX_INFLATE_CHUNK = 1 << 18;
 
 /** Uses zlib's crc32 (Node 20.15 and later) and inflate, and the kernel build that TSARCHIVE_KERNELS names. Idempotent. */
@@ -24,6 +25,12 @@ export function installNodePlatform(): void {
     // A chunk of the known size saves zlib's own buffers, which for small records cost more than inflating.
     const chunkSize = Math.min(Math.max(maxBytes + 1, MIN_INFLATE_CHUNK), MAX_INFLATE_CHUNK);
     const out = zlib.inflateRawSync(compressed, { maxOutputLength: maxBytes + 1, chunkSize });
+    return new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
+  });
+  installDeflate((bytes, level) => {
+    // of a few hundred bytes, mostly: the buffer for the result is as large as it can become
+    const chunkSize = Math.max(bytes.length + DEFLATE_OVERHEAD, MIN_INFLATE_CHUNK);
+    const out = zlib.deflateRawSync(bytes, { level, chunkSize });
     return new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
   });
 }

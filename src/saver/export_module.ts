@@ -90,7 +90,9 @@ class ModuleSerializer {
   }
 
   private writeStorage(name: string, { storage, isMeta }: PickledStorage): void {
-    this.writer.writeRecord(name, isMeta ? new Uint8Array(0) : storage.bytes());
+    const untouched = isMeta ? undefined : storage.untouchedPieces();
+    if (untouched) this.writer.writeStream(name, untouched, storage.nbytes);
+    else this.writer.writeRecord(name, isMeta ? new Uint8Array(0) : storage.bytes());
   }
 
   private convert(type: PrintedType): void {

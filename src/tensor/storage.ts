@@ -57,6 +57,11 @@ export class Storage {
     this.nbytes = nbytes;
   }
 
+  /** The bytes of a storage that nobody has touched since it was loaded lazily, in pieces from its file; undefined for all others. */
+  untouchedPieces(): Iterable<Uint8Array> | undefined {
+    return undefined;
+  }
+
   /** The bytes of this storage (a view; do not keep it across an allocation). */
   bytes(): Uint8Array {
     return this.segment.u8.subarray(this.byteOffset, this.byteOffset + this.nbytes);

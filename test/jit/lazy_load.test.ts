@@ -167,3 +167,13 @@ test("endOfBlock() leaves to the lexer what only that can judge", () => {
   expect(ends("def f():\n  return 'a\nx")).toBeUndefined();
   expect(ends("def f():\n  a = 1 + \\\n1\nx")).toBeUndefined();
 });
+
+test("an untouched storage is copied from the file to the file, in pieces", () => {
+  const path = join(folder, "copy.pt");
+  const lazy = jit.load(file("gru_loop"), { lazy: true });
+  lazy.save(path, { durable: true });
+  for (const tensor of lazy.stateDict().values()) expect(tensor.storage.untouchedPieces()).toBeDefined();
+  expect([...recordsOf(readFileSync(path)).entries()]).toEqual([
+    ...recordsOf(jit.load(file("gru_loop")).saveToBuffer()).entries(),
+  ]);
+});
