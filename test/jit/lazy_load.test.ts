@@ -173,7 +173,7 @@ test("an untouched storage is copied from the file to the file, in pieces", () =
   const lazy = jit.load(file("gru_loop"), { lazy: true });
   lazy.save(path, { durable: true });
   for (const tensor of lazy.stateDict().values()) expect(tensor.storage.untouchedPieces()).toBeDefined();
-  expect([...recordsOf(readFileSync(path)).entries()]).toEqual([
+  expect([...recordsOf(new Uint8Array(readFileSync(path))).entries()]).toEqual([
     ...recordsOf(jit.load(file("gru_loop")).saveToBuffer()).entries(),
   ]);
 });
