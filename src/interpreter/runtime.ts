@@ -196,9 +196,22 @@ function callDirect(direct: DirectCode, args: readonly unknown[]): unknown {
   }
 }
 
+let observer: { enter(self: unknown): void; leave(): void } | undefined;
+
+/** Tells of every frame that `body` enters, with its first argument, and leaves: for profiles. */
+export function withFrameObserver<R>(enter: (self: unknown) => void, leave: () => void, body: () => R): R {
+  observer = { enter, leave };
+  try {
+    return body();
+  } finally {
+    observer = undefined;
+  }
+}
+
 /** Runs closures on a prepared frame and gives the result. */
 function runFrame(code: Code, frame: Frame, kind: CallKind): unknown {
   if (++depth[0]! > LIMITS.maxCallDepth) tooDeep(code.name);
+  if (observer) observer.enter(frame[0]);
   try {
     code.run(frame);
   } catch (error) {
@@ -206,6 +219,7 @@ function runFrame(code: Code, frame: Frame, kind: CallKind): unknown {
     throw error;
   } finally {
     depth[0]!--;
+    if (observer) observer.leave();
   }
   const { outputs } = code;
   return outputs.length === 1 ? frame[outputs[0]!] : outputs.length === 0 ? null : outputs.map((r) => frame[r]);

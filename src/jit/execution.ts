@@ -39,7 +39,8 @@ function inlined(fn: ScriptFunction): Graph | undefined {
   }
 }
 
-function executionGraph(fn: ScriptFunction): Graph {
+/** The graph that runs for a function. */
+export function executionGraph(fn: ScriptFunction): Graph {
   if (usesAutocast(fn.graph)) return optimizedGraph(fn);
   const whole = inlined(fn);
   if (!whole || !isHeavy(whole)) return fn.graph;

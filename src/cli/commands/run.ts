@@ -4,7 +4,8 @@ import type { Command } from "commander";
 import { Tensor, jit, type ScriptModule } from "../../node/index.ts";
 import { decode, type CaseValue } from "../../conformance/values.ts";
 import { UsageError, type CliCommand } from "../command.ts";
-import { list } from "../format.ts";
+import { list, table } from "../format.ts";
+import { profile, type Profile } from "../../jit/profile.ts";
 import { readNpy, readNpz, writeNpy, writeNpz } from "../npy.ts";
 import { clean, paint, write } from "../terminal.ts";
 
@@ -13,6 +14,7 @@ interface RunOptions {
   readonly input?: readonly string[];
   readonly output?: string;
   readonly maxSteps?: string;
+  readonly profile?: string | true;
 }
 
 function readInput(path: string): Uint8Array {
@@ -103,9 +105,65 @@ function call(model: ScriptModule, method: string, inputs: readonly unknown[]): 
   }
 }
 
+const DEFAULT_RUNS = 5;
+const MAX_ROWS = 30;
+
+/** Operators and modules with their share of the time, per run. */
+function showProfile({ runs, ms, operators, modules }: Profile): void {
+  const perRun = (value: number): string => (value / runs).toFixed(3);
+  const share = (value: number): string => ((100 * value) / ms).toFixed(1);
+  const mega = (value: number): string => (value === 0 ? "-" : (value / runs / 1e6).toFixed(1));
+  const rate = (flops: number, time: number): string => (flops === 0 ? "-" : (flops / time / 1e6).toFixed(1));
+  const rest = (count: number): void => {
+    if (count > MAX_ROWS) write(paint.dim(`... and ${count - MAX_ROWS} more`));
+  };
+  write(`${paint.bold(`${perRun(ms)} ms`)} a run, ${runs} ${runs === 1 ? "run" : "runs"}\n`);
+  write(
+    table([
+      ["operator", "calls", "ms", "%", "MFLOP", "GFLOP/s", "shapes"],
+      ...operators
+        .slice(0, MAX_ROWS)
+        .map((o) => [
+          clean(o.operator),
+          String(o.calls / runs),
+          perRun(o.ms),
+          share(o.ms),
+          mega(o.flops),
+          rate(o.flops, o.ms),
+          o.shapes,
+        ]),
+    ]),
+  );
+  rest(operators.length);
+  write(
+    `\n${table([
+      ["module", "class", "calls", "ms", "%", "own ms", "MFLOP"],
+      ...modules
+        .slice(0, MAX_ROWS)
+        .map((m) => [
+          clean(m.path === "" ? "(root)" : m.path),
+          clean(m.className),
+          String(m.calls / runs),
+          perRun(m.ms),
+          share(m.ms),
+          perRun(m.ownMs),
+          mega(m.flops),
+        ]),
+    ])}`,
+  );
+  rest(modules.length);
+}
+
 function run(path: string, options: RunOptions): void {
   const inputs = (options.input ?? []).flatMap((file) => inputsOf(file, options.method));
   const model = jit.load(path, maxStepsOf(options.maxSteps));
+  if (options.profile !== undefined) {
+    const runs = options.profile === true ? DEFAULT_RUNS : Number(options.profile);
+    if (!(Number.isInteger(runs) && runs > 0))
+      throw new UsageError(`--profile is "${String(options.profile)}", expected a positive number of runs`);
+    showProfile(profile(model, () => call(model, options.method, inputs), runs));
+    return;
+  }
   const result = call(model, options.method, inputs);
   if (options.output === undefined) show(result);
   else writeOutput(options.output, result);
@@ -127,6 +185,10 @@ export const command: CliCommand = {
       .option(
         "--output <file>",
         "write the result to a .npy (further tensors to FILE.1.npy, ...) or a .npz instead of printing it",
+      )
+      .option(
+        "--profile [runs]",
+        "instead of the result: time, calls, shapes and FLOP per operator and per module, of 5 runs after a first one",
       )
       .option("--max-steps <n>", "stop after so many instructions: for files that you do not trust")
       .action(run);
