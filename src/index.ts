@@ -28,23 +28,41 @@ installExecutionGraph();
 
 /** Compiling, loading and saving of TorchScript. Mirrors `torch.jit`. */
 export const jit = {
+  /** Opens a TorchScript archive. Mirrors `torch.jit.load`. */
   load,
+  /** As `jit.load`, from a URL, Blob or stream as well. */
   loadAsync,
+  /** Writes a ScriptModule to a file. Mirrors `torch.jit.save`. */
   save,
+  /** Functions of TorchScript's own language from text. Mirrors `torch.jit.CompilationUnit`. */
   CompilationUnit,
+  /** Compiles a module or function from its source. Mirrors `torch.jit.script`. */
   script,
+  /** Records what a function or module computes. Mirrors `torch.jit.trace`. */
   trace,
+  /** Records several methods of a module. Mirrors `torch.jit.trace_module`. */
   traceModule,
+  /** Whether a trace is being recorded. Mirrors `torch.jit.is_tracing`. */
   isTracing,
+  /** Says the type of a value; gives the value back. Mirrors `torch.jit.annotate`. */
   annotate,
+  /** Throws unless the condition holds: an assertion in scripts. */
   assert,
+  /** Marks a method to be compiled. Mirrors `torch.jit.export`. */
   export: exportMethod,
+  /** A float of a number, as Python's `float(x)`. */
   float: toFloat,
+  /** Marks a method to be left to JavaScript. Mirrors `torch.jit.ignore`. */
   ignore,
+  /** An int of a number, as Python's `int(x)`. */
   int: toInt,
+  /** Whether the code runs as a script. Mirrors `torch.jit.is_scripting`. */
   isScripting,
+  /** Whether a value is of a type. Mirrors `torch.jit.isinstance`. */
   isinstance,
+  /** The remainder with the sign of the divisor, as Python's `%`. */
   mod,
+  /** Marks a method that throws where a script calls it. Mirrors `torch.jit.unused`. */
   unused,
 };
 

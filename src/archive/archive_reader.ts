@@ -13,6 +13,7 @@ import { ZipReader } from "./zip_reader.ts";
 export interface ArchiveReaderOptions {
   /** Compare each record's CRC with the directory when it is read. Default true. */
   verifyCrc?: boolean;
+  /** Overrides of the limits that untrusted input is held to. */
   limits?: LimitOverrides | undefined;
 }
 
@@ -20,12 +21,17 @@ export interface ArchiveReaderOptions {
 export interface RecordStat {
   /** Name without the root folder. */
   readonly name: string;
+  /** Bytes, uncompressed. */
   readonly size: number;
+  /** Bytes in the file. */
   readonly compressedSize: number;
   /** 0 stored, 8 deflated. */
   readonly method: number;
+  /** Checksum of the uncompressed bytes. */
   readonly crc32: number;
+  /** Where the local header starts in the file. */
   readonly headerOffset: number;
+  /** Where the data starts in the file. */
   readonly dataOffset: number;
   /** Data starts at a multiple of 64 bytes. */
   readonly aligned: boolean;
@@ -33,6 +39,7 @@ export interface RecordStat {
 
 /** Reads records by name. Lookups are relative to the root folder, which the first entry names. */
 export class ArchiveReader {
+  /** The zip file below. */
   readonly zip: ZipReader;
   /** The folder that all records lie in. */
   readonly rootName: string;
@@ -81,6 +88,7 @@ export class ArchiveReader {
     return new ArchiveReader(new ZipReader(bytes, options));
   }
 
+  /** Where the bytes come from. */
   get source(): ByteSource {
     return this.zip.source;
   }
@@ -99,6 +107,7 @@ export class ArchiveReader {
     return folder === "" ? names : names.filter((name) => name.startsWith(folder));
   }
 
+  /** Whether there is such a record. */
   has(name: string): boolean {
     return this.records.has(name);
   }
@@ -262,6 +271,7 @@ export class ArchiveReader {
     );
   }
 
+  /** Closes the source. */
   close(): void {
     this.zip.source.close?.();
   }
@@ -292,9 +302,13 @@ function refuseOtherFormats(source: ByteSource): void {
 
 /** One defect or oddity that `verifyContainer` found. */
 export interface ContainerFinding {
+  /** How bad it is. */
   readonly severity: "error" | "warning";
+  /** The record that it is about. */
   readonly record?: string;
+  /** Where in the file. */
   readonly byteOffset?: number;
+  /** What was found and what was expected. */
   readonly message: string;
 }
 

@@ -24,6 +24,7 @@ export interface ArchiveTrailer {
 
 /** Streams records to a sink. The caller closes the sink, or aborts it after an error: see `withSink`. */
 export class ArchiveWriter {
+  /** The folder that all records lie in. */
   readonly rootName: string;
   private readonly zip: ZipWriter;
   private readonly id = new SerializationId();

@@ -33,6 +33,7 @@ export async function openAsyncSource(input: AsyncInput): Promise<AsyncByteSourc
 
 /** A synchronous source behind the asynchronous interface. */
 export class SyncAsAsyncSource implements AsyncByteSource {
+  /** Bytes in all. */
   readonly size: number;
   readonly name?: string;
   private readonly source: ByteSource | AsyncByteSource;
@@ -43,10 +44,12 @@ export class SyncAsAsyncSource implements AsyncByteSource {
     if (source.name !== undefined) this.name = source.name;
   }
 
+  /** Reads bytes at a position. */
   async read(byteOffset: number, nbytes: number): Promise<Uint8Array> {
     return this.source.read(byteOffset, nbytes);
   }
 
+  /** Closes the source. */
   close(): void {
     this.source.close?.();
   }
@@ -54,6 +57,7 @@ export class SyncAsAsyncSource implements AsyncByteSource {
 
 /** A Blob or File; nothing but the asked-for slices is read. */
 export class BlobSource implements AsyncByteSource {
+  /** Bytes in all. */
   readonly size: number;
   readonly name?: string;
   private readonly blob: Blob;
@@ -65,6 +69,7 @@ export class BlobSource implements AsyncByteSource {
     if (typeof name === "string") this.name = name;
   }
 
+  /** Reads bytes at a position. */
   async read(byteOffset: number, nbytes: number): Promise<Uint8Array> {
     checkRange(this, byteOffset, nbytes);
     return new Uint8Array(await this.blob.slice(byteOffset, byteOffset + nbytes).arrayBuffer());
@@ -73,6 +78,7 @@ export class BlobSource implements AsyncByteSource {
 
 /** A stream, which has no random access: collected into memory. */
 export class StreamSource {
+  /** Reads the stream to its end. */
   static async collect(stream: ReadableStream<Uint8Array>, name?: string): Promise<AsyncByteSource> {
     const chunks: Uint8Array[] = [];
     const reader = stream.getReader();
@@ -90,6 +96,7 @@ export type FetchFunction = (url: URL, init?: { headers?: Record<string, string>
 
 /** A file on a server that answers range requests; the file must not change between them. */
 export class HttpRangeSource implements AsyncByteSource {
+  /** Bytes in all. */
   readonly size: number;
   readonly name: string;
   private readonly url: URL;
@@ -121,6 +128,7 @@ export class HttpRangeSource implements AsyncByteSource {
     return new SyncAsAsyncSource(new MemorySource(await response.arrayBuffer(), url.href));
   }
 
+  /** Reads bytes at a position. */
   async read(byteOffset: number, nbytes: number): Promise<Uint8Array> {
     checkRange(this, byteOffset, nbytes);
     if (nbytes === 0) return new Uint8Array(0);

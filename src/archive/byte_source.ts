@@ -4,6 +4,7 @@ import { concatBytes } from "../base/bytes.ts";
 
 /** Bytes with random access. Reading is synchronous; offsets go beyond 4 GiB. */
 export interface ByteSource {
+  /** Bytes in all. */
   readonly size: number;
   /** File name or URL, for messages. */
   readonly name?: string;
@@ -13,14 +14,18 @@ export interface ByteSource {
   readInto?(target: Uint8Array, byteOffset: number): void;
   /** Whether the bytes are here; absent when all of them are. */
   has?(byteOffset: number, nbytes: number): boolean;
+  /** Gives the resource back. */
   close?(): void;
 }
 
 /** Bytes with random access over something slow: HTTP, a Blob. `prefetch` makes a `ByteSource` of it. */
 export interface AsyncByteSource {
+  /** Bytes in all. */
   readonly size: number;
   readonly name?: string;
+  /** Reads bytes at a position. */
   read(byteOffset: number, nbytes: number): Promise<Uint8Array>;
+  /** Gives the resource back. */
   close?(): void;
 }
 
@@ -28,7 +33,9 @@ export interface AsyncByteSource {
 export interface ByteSink {
   /** Must be done with `bytes` on return: the caller may reuse them. */
   write(bytes: Uint8Array): void;
+  /** Makes what was written final. */
   close(): void;
+  /** Throws away what was written. */
   abort(): void;
 }
 
@@ -59,6 +66,7 @@ export function readSourceInto(source: ByteSource, target: Uint8Array, byteOffse
 
 /** A source over bytes in memory; reads are views of them. */
 export class MemorySource implements ByteSource {
+  /** Bytes in all. */
   readonly size: number;
   readonly name?: string;
   private readonly bytes: Uint8Array;
@@ -88,10 +96,12 @@ export class MemorySink implements ByteSink {
     this.chunks.push(bytes.slice());
   }
 
+  /** Makes what was written final. */
   close(): void {
     this.closed = true;
   }
 
+  /** Throws away what was written. */
   abort(): void {
     this.chunks = [];
   }

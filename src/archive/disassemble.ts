@@ -5,9 +5,11 @@ import { OPCODES_BY_CODE, OPCODE_NAMES, type OpcodeName } from "./opcodes.ts";
 
 /** One opcode of a pickle. */
 export interface PickleInstruction {
+  /** Where in the pickle. */
   readonly byteOffset: number;
   /** The opcode and its argument. */
   readonly nbytes: number;
+  /** The opcode's byte. */
   readonly code: number;
   readonly name: OpcodeName;
   /** The argument as text; empty without one. */

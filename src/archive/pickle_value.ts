@@ -23,6 +23,7 @@ export type PickleValue =
 
 /** A Python float. */
 export class PickleFloat {
+  /** The number. */
   readonly value: number;
   constructor(value: number) {
     this.value = value;
@@ -31,6 +32,7 @@ export class PickleFloat {
 
 /** A tuple. */
 export class PickleTuple {
+  /** The elements. */
   readonly items: readonly PickleValue[];
   constructor(items: readonly PickleValue[]) {
     this.items = items;
@@ -39,6 +41,7 @@ export class PickleTuple {
 
 /** A list; APPENDS fills it after it was made. */
 export class PickleList {
+  /** The elements. */
   readonly items: PickleValue[];
   constructor(items: PickleValue[] = []) {
     this.items = items;
@@ -47,6 +50,7 @@ export class PickleList {
 
 /** A dict: pairs in the order they were set. A key that occurs twice counts with its last value at its first place. */
 export class PickleDict {
+  /** Keys and values in the order they were set. */
   readonly entries: [PickleValue, PickleValue][] = [];
 
   /** The value last set for a string key, or undefined. Linear. */
@@ -58,7 +62,9 @@ export class PickleDict {
 
 /** A set or frozenset. */
 export class PickleSet {
+  /** The elements. */
   readonly items: PickleValue[];
+  /** Whether it is a frozenset. */
   readonly frozen: boolean;
   constructor(items: PickleValue[], frozen: boolean) {
     this.items = items;
@@ -68,6 +74,7 @@ export class PickleSet {
 
 /** A name: a class or a function. Nothing is looked up. */
 export class PickleGlobal {
+  /** The module that the name is of. */
   readonly module: string;
   readonly name: string;
   /** Where in the pickle the opcode stands. */
@@ -83,6 +90,7 @@ export class PickleGlobal {
     return this.module === "" ? this.name : `${this.module}.${this.name}`;
   }
 
+  /** Whether it is this name of this module. */
   is(module: string, name: string): boolean {
     return this.module === module && this.name === name;
   }
@@ -90,7 +98,9 @@ export class PickleGlobal {
 
 /** The result of REDUCE: `callable(*args)`. TorchScript enums have the value itself as `args`. */
 export class PickleReduce {
+  /** What is called, by name. */
   readonly callable: PickleValue;
+  /** What it is called with. */
   readonly args: PickleValue;
   /** The argument of a BUILD that followed; undefined without one. */
   state: PickleValue | undefined = undefined;
@@ -98,6 +108,7 @@ export class PickleReduce {
   items: PickleDict | undefined = undefined;
   /** Place among all REDUCE and BUILD operations of the pickle: PyTorch runs them in this order. */
   readonly order: number;
+  /** Where in the pickle the opcode stands. */
   readonly byteOffset: number;
   constructor(callable: PickleValue, args: PickleValue, order: number, byteOffset: number) {
     this.callable = callable;
@@ -109,12 +120,15 @@ export class PickleReduce {
 
 /** The result of NEWOBJ and BUILD: an instance of `cls`, whose attributes or state the BUILD gives. */
 export class PickleObject {
+  /** The class by name. */
   readonly cls: PickleGlobal;
+  /** What the class is called with. */
   readonly args: PickleValue;
   /** The argument of BUILD: a dict of attributes, or what `__getstate__` returned. Undefined without BUILD. */
   state: PickleValue | undefined = undefined;
   /** Place of the BUILD among all REDUCE and BUILD operations: `__setstate__` runs in this order. -1 without BUILD. */
   order = -1;
+  /** Where in the pickle the opcode stands. */
   readonly byteOffset: number;
   constructor(cls: PickleGlobal, args: PickleValue, byteOffset: number) {
     this.cls = cls;
@@ -125,7 +139,9 @@ export class PickleObject {
 
 /** A reference to something outside the pickle: a storage, in TorchScript. */
 export class PersistentId {
+  /** What the id is made of. */
   readonly value: PickleValue;
+  /** Where in the pickle the opcode stands. */
   readonly byteOffset: number;
   constructor(value: PickleValue, byteOffset: number) {
     this.value = value;

@@ -43,10 +43,12 @@ export class PickleEmitter {
 
   // Scalars
 
+  /** NONE. */
   pushNone(): void {
     this.op("NONE");
   }
 
+  /** NEWTRUE or NEWFALSE. */
   pushBool(value: boolean): void {
     this.op(value ? "NEWTRUE" : "NEWFALSE");
   }
@@ -77,6 +79,7 @@ export class PickleEmitter {
     this.out.i8(value);
   }
 
+  /** BINFLOAT. */
   pushDouble(value: number): void {
     this.op("BINFLOAT");
     this.out.f8BigEndian(value);
@@ -110,6 +113,7 @@ export class PickleEmitter {
 
   // Containers: what lies between start and end are the elements
 
+  /** MARK. */
   mark(): void {
     this.op("MARK");
   }
@@ -119,6 +123,7 @@ export class PickleEmitter {
     this.op("MARK");
   }
 
+  /** TUPLE: closes a tuple. */
   endTuple(): void {
     this.op("TUPLE");
   }
@@ -128,6 +133,7 @@ export class PickleEmitter {
     if (length > 3) this.op("MARK");
   }
 
+  /** Closes a tuple of so many elements. */
   endTupleOf(length: number): void {
     this.op(
       length === 0
@@ -142,10 +148,12 @@ export class PickleEmitter {
     );
   }
 
+  /** EMPTY_TUPLE. */
   pushEmptyTuple(): void {
     this.op("EMPTY_TUPLE");
   }
 
+  /** EMPTY_DICT. */
   pushEmptyDict(): void {
     this.op("EMPTY_DICT");
   }
@@ -156,6 +164,7 @@ export class PickleEmitter {
     this.op("MARK");
   }
 
+  /** APPENDS: closes a list. */
   endList(): void {
     this.op("APPENDS");
   }
@@ -166,12 +175,14 @@ export class PickleEmitter {
     this.op("MARK");
   }
 
+  /** SETITEMS: closes a dict. */
   endDict(): void {
     this.op("SETITEMS");
   }
 
   // Calls and objects
 
+  /** REDUCE: calls what lies below the arguments. */
   reduce(): void {
     this.op("REDUCE");
   }
@@ -182,6 +193,7 @@ export class PickleEmitter {
     this.op("NEWOBJ");
   }
 
+  /** BUILD: gives the object its state. */
   build(): void {
     this.op("BUILD");
   }

@@ -8,6 +8,7 @@ import { ArchiveReader } from "./archive_reader.ts";
 export interface PrefetchOptions {
   /** Which records to fetch, by name without the root folder. Default: all. */
   records?: (name: string, size: number) => boolean;
+  /** Overrides of the limits that untrusted input is held to. */
   limits?: LimitOverrides | undefined;
   /** Ranges with fewer bytes than this between them become one request. Default 64 KiB. */
   maxGap?: number;
@@ -37,6 +38,7 @@ class MissingRangeError extends ArchiveError {
 
 /** A source of which only some ranges are in memory; reading others throws `ArchiveError`. */
 export class SparseSource implements ByteSource {
+  /** Bytes in all. */
   readonly size: number;
   readonly name?: string;
   private readonly pieces: { start: number; bytes: Uint8Array }[] = []; // sorted, may overlap

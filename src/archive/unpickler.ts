@@ -21,6 +21,7 @@ import {
 export interface UnpickleOptions {
   /** Name of the record, for messages. */
   record?: string | undefined;
+  /** Overrides of the limits that untrusted input is held to. */
   limits?: LimitOverrides | undefined;
   /** Refuse opcodes and protocols that PyTorch's own reader does not know. Default false. */
   torchOnly?: boolean;
@@ -28,6 +29,7 @@ export interface UnpickleOptions {
 
 /** A pickle that was read. */
 export interface Unpickled {
+  /** What was pickled. */
   readonly value: PickleValue;
   /** Objects and calls with a state or arguments, in the order in which PyTorch runs BUILD and REDUCE. */
   readonly operations: readonly (PickleObject | PickleReduce)[];

@@ -2,6 +2,7 @@
 
 /** One archive version. */
 export interface ArchiveVersion {
+  /** The number. */
   readonly version: number;
   /** The first PyTorch release that wrote it. */
   readonly since: string;
@@ -27,7 +28,9 @@ export const ARCHIVE_VERSIONS: readonly ArchiveVersion[] = [
   { version: 10, since: "1.12", meaning: "aten::gelu takes approximate" },
 ];
 
+/** The oldest archive version that is read. */
 export const MIN_ARCHIVE_VERSION = 1;
+/** The newest archive version that is read. */
 export const MAX_ARCHIVE_VERSION = 10;
 /** Version of an archive whose operators need no higher one. */
 export const PRODUCED_ARCHIVE_VERSION = 3;

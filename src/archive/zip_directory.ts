@@ -9,10 +9,15 @@ import { EXTRA_ZIP64, METHOD, NBYTES, SIGNATURE, U16_MAX, U32_MAX } from "./zip_
 export interface ZipEntry {
   /** Full name, with the root folder. */
   readonly name: string;
+  /** General purpose bits. */
   readonly flags: number;
+  /** 0 stored, 8 deflated. */
   readonly method: number;
+  /** Checksum of the uncompressed bytes. */
   readonly crc32: number;
+  /** Bytes in the file. */
   readonly compressedSize: number;
+  /** Bytes, uncompressed. */
   readonly size: number;
   /** Byte offset of the local header. */
   readonly headerOffset: number;
@@ -20,13 +25,17 @@ export interface ZipEntry {
 
 /** The parsed directory. */
 export interface ZipDirectory {
+  /** The entries in directory order. */
   readonly entries: readonly ZipEntry[];
   /** Where the central headers start: record data ends before it. */
   readonly byteOffset: number;
+  /** Bytes of the directory. */
   readonly nbytes: number;
+  /** Whether there are zip64 end records. */
   readonly hasZip64: boolean;
   /** Bytes after the end record that are neither its comment nor anything else of the format. */
   readonly trailingBytes: number;
+  /** The file's comment. */
   readonly comment: string;
 }
 

@@ -12,15 +12,20 @@ import { inflateChunks, inflateExact, inflateInto } from "./zip_vendor.ts";
 export interface ZipReaderOptions {
   /** Compare the CRC of whole records with the directory. Default true. */
   verifyCrc?: boolean;
+  /** Overrides of the limits that untrusted input is held to. */
   limits?: LimitOverrides | undefined;
 }
 
 /** The fixed part of a local header, and where the data after it starts. */
 export interface LocalHeader {
   readonly name: string;
+  /** General purpose bits. */
   readonly flags: number;
+  /** 0 stored, 8 deflated. */
   readonly method: number;
+  /** The extra fields. */
   readonly extra: Uint8Array;
+  /** Where the data starts in the file. */
   readonly dataOffset: number;
 }
 
@@ -29,8 +34,11 @@ const INFLATE_CHUNK = 1 << 16; // bounds what one step can inflate to (65 MB) be
 
 /** Reads entries of a zip archive. Opening reads the directory and nothing else. */
 export class ZipReader {
+  /** Where the bytes come from. */
   readonly source: ByteSource;
+  /** The directory as it was read. */
   readonly directory: ZipDirectory;
+  /** Whether checksums are compared. */
   readonly verifyCrc: boolean;
   private readonly limits: LimitOverrides | undefined;
   private readonly dataOffsets = new Map<ZipEntry, number>();
@@ -42,6 +50,7 @@ export class ZipReader {
     this.directory = readZipDirectory(source, this.limits);
   }
 
+  /** The entries in directory order. */
   get entries(): readonly ZipEntry[] {
     return this.directory.entries;
   }

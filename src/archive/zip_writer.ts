@@ -24,9 +24,13 @@ export interface ZipWriterOptions {
 /** What the writer keeps of an entry until the directory is written. */
 export interface WrittenEntry {
   readonly name: string;
+  /** Checksum of the uncompressed bytes. */
   readonly crc32: number;
+  /** Bytes, uncompressed. */
   readonly size: number;
+  /** Where the local header starts in the file. */
   readonly headerOffset: number;
+  /** Where the data starts in the file. */
   readonly dataOffset: number;
 }
 

@@ -9,8 +9,11 @@ export class TorchScriptError extends Error {
 /** A container (zip, records, versions, storages) that cannot be read or written. */
 export class ArchiveError extends TorchScriptError {
   override name = "ArchiveError";
+  /** Name of the file, where it has one. */
   readonly file: string | undefined;
+  /** Name of the record. */
   readonly record: string | undefined;
+  /** Where in the file. */
   readonly byteOffset: number | undefined;
   constructor(
     message: string,
@@ -31,8 +34,11 @@ export class ArchiveError extends TorchScriptError {
 /** A pickle record that breaks the protocol or names something that is not allowed. */
 export class PickleError extends TorchScriptError {
   override name = "PickleError";
+  /** Name of the record. */
   readonly record: string | undefined;
+  /** Where in the pickle. */
   readonly byteOffset: number | undefined;
+  /** The opcode's byte. */
   readonly opcode: number | undefined;
   constructor(
     message: string,
@@ -53,6 +59,7 @@ export class PickleError extends TorchScriptError {
 /** Source text that cannot be parsed, typed or compiled; the message ends in a caret excerpt. */
 export class ScriptError extends TorchScriptError {
   override name = "ScriptError";
+  /** Where in the source text. */
   readonly range: SourceRange | undefined;
   /** The message without the excerpt. */
   readonly reason: string;
@@ -74,7 +81,9 @@ export class OperatorError extends TorchScriptError {
  */
 export class ScriptRuntimeError extends TorchScriptError {
   override name = "ScriptRuntimeError";
+  /** The message alone, without the traceback. */
   readonly reason: string;
+  /** The class of the exception in Python. */
   readonly pythonType: string;
   constructor(message: string, reason: string, pythonType = "RuntimeError", options?: ErrorOptions) {
     super(message, options);
@@ -86,6 +95,7 @@ export class ScriptRuntimeError extends TorchScriptError {
 /** Something that PyTorch has and tsarchive does not. `feature` names it. */
 export class UnsupportedError extends TorchScriptError {
   override name = "UnsupportedError";
+  /** What is not supported. */
   readonly feature: string;
   constructor(feature: string, message: string) {
     super(message);
@@ -96,7 +106,9 @@ export class UnsupportedError extends TorchScriptError {
 /** A value above a limit of `LIMITS`, found before anything was allocated for it. */
 export class LimitError extends TorchScriptError {
   override name = "LimitError";
+  /** Name of the limit. */
   readonly limit: string;
+  /** What was found. */
   readonly value: number;
   constructor(limit: string, value: number, message: string) {
     super(message);

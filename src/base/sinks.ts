@@ -2,15 +2,19 @@
 
 /** A warning as PyTorch gives it to Python's `warnings`. */
 export interface ScriptWarning {
+  /** The text. */
   readonly message: string;
   /** Category such as `UserWarning`. */
   readonly category: string;
   /** File and 1-based line of the script that warned, where known. */
   readonly filename?: string | undefined;
+  /** Line of the source. */
   readonly line?: number | undefined;
 }
 
+/** Takes what a model prints. */
 export type PrintSink = (text: string) => void;
+/** Takes what a model warns of. */
 export type WarningSink = (warning: ScriptWarning) => void;
 
 declare const console: { log(text: string): void; warn(text: string): void };

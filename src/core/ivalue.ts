@@ -13,7 +13,9 @@ import type { ClassType, EnumType, Type } from "./type.ts";
 
 /** An instance of a script class or module; `slots` follow `type.attributes`. */
 export class ScriptObject {
+  /** The class. */
   type: ClassType;
+  /** The attributes' values in the order of the type. */
   slots: unknown[];
   /** What users see of a module; owned by `src/jit`. Not a WeakMap: its entries outlive every young garbage collection. */
   wrapper: unknown = undefined;
@@ -21,11 +23,13 @@ export class ScriptObject {
     this.type = type;
     this.slots = slots;
   }
+  /** The value of an attribute. */
   getAttr(name: string): unknown {
     const slot = this.type.findSlot(name);
     internalAssert(slot !== undefined, `${this.type.name.qualifiedName} has no attribute "${name}"`);
     return this.slots[slot];
   }
+  /** Sets an attribute. */
   setAttr(name: string, value: unknown): void {
     const slot = this.type.findSlot(name);
     internalAssert(slot !== undefined, `${this.type.name.qualifiedName} has no attribute "${name}"`);
@@ -35,8 +39,10 @@ export class ScriptObject {
 
 /** One member of an enum. Interned by `enumValue`, so that identity is equality. */
 export class EnumValue {
+  /** The enum's type. */
   readonly type: EnumType;
   readonly name: string;
+  /** The member's value. */
   readonly value: unknown;
   constructor(type: EnumType, name: string, value: unknown) {
     this.type = type;
@@ -60,6 +66,7 @@ export function enumValue(type: EnumType, name: string): EnumValue {
 
 /** A value that is there already or will be computed by `wait`. */
 export class Future {
+  /** Type of the value. */
   readonly elementType: Type;
   private compute: (() => unknown) | undefined;
   private result: unknown;
@@ -69,6 +76,7 @@ export class Future {
     this.elementType = elementType;
     this.compute = compute;
   }
+  /** A future that has its value already. */
   static completed(elementType: Type, value: unknown): Future {
     const future = new Future(elementType, () => value);
     future.wait();
@@ -89,6 +97,7 @@ export class Future {
     if (this.failed) throw this.error;
     return this.result;
   }
+  /** Whether the value is there. */
   get done(): boolean {
     return this.compute === undefined;
   }

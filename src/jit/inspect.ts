@@ -17,12 +17,19 @@ import { PickleInspector, shortText } from "./inspect_values.ts";
 export interface TensorSummary {
   /** Dotted path from the root, with `[i]` and `["key"]` inside containers and `{part}` inside sparse and quantized tensors. */
   readonly path: string;
+  /** Parameter, buffer or attribute. */
   readonly kind: "parameter" | "buffer" | "attribute" | "constant";
+  /** Dtype of the elements. */
   readonly dtype: string;
+  /** Sizes. */
   readonly shape: readonly number[];
+  /** Strides, in elements. */
   readonly strides: readonly number[];
+  /** First element in the storage, in elements. */
   readonly storageOffset: number;
+  /** Whether training changes it. */
   readonly requiresGrad: boolean;
+  /** Where it was when it was saved. */
   readonly device: string;
   /** Record that holds the storage, e.g. `data/3`. */
   readonly record: string;
@@ -35,12 +42,15 @@ export interface TensorSummary {
 /** A module or object of the hierarchy. */
 export interface ModuleSummary {
   readonly name: string;
+  /** Path from the root. */
   readonly path: string;
   /** `__torch__.pkg.Net`. */
   readonly className: string;
+  /** The tensors. */
   readonly tensors: readonly TensorSummary[];
   /** Attributes that are no tensors or modules: name and a short text of the value. */
   readonly attributes: readonly (readonly [string, string])[];
+  /** The submodules. */
   readonly children: readonly ModuleSummary[];
   /** Path of the first place of an object that stands in several; then nothing else is filled in. */
   readonly sameAs?: string;
@@ -48,16 +58,21 @@ export interface ModuleSummary {
 
 /** A storage and the tensors that view it. */
 export interface StorageSummary {
+  /** Name of the record. */
   readonly record: string;
   /** Class in the pickle, e.g. `FloatStorage`. */
   readonly storageName: string;
+  /** Dtype of the elements. */
   readonly dtype: string;
+  /** Elements. */
   readonly numel: number;
   /** Bytes that the pickle states. */
   readonly nbytes: number;
   /** Bytes that the archive has; null where the record is missing. */
   readonly recordNbytes: number | null;
+  /** Where it was when it was saved. */
   readonly device: string;
+  /** Paths of the tensors that view it. */
   readonly usedBy: readonly string[];
 }
 
@@ -65,40 +80,62 @@ export interface StorageSummary {
 export interface ConstantSummary {
   /** `c0`: as code names it, `CONSTANTS.c0`. */
   readonly name: string;
+  /** The constant as text. */
   readonly text: string;
+  /** The tensors. */
   readonly tensors: readonly TensorSummary[];
 }
 
 /** A record of the container. */
 export interface RecordSummary {
   readonly name: string;
+  /** Bytes, uncompressed. */
   readonly nbytes: number;
+  /** Bytes in the file. */
   readonly compressedNbytes: number;
+  /** How it is compressed. */
   readonly compression: string;
+  /** Checksum of the uncompressed bytes. */
   readonly crc32: number;
 }
 
 /** Facts about the file. */
 export interface ArchiveSummary {
+  /** Name of the file, where it has one. */
   readonly file: string | undefined;
+  /** Bytes of the file. */
   readonly nbytes: number;
+  /** The folder that all records lie in. */
   readonly rootName: string;
+  /** The archive version. */
   readonly version: number;
+  /** What came with the version. */
   readonly versionMeaning: string;
+  /** The first PyTorch that wrote it. */
   readonly versionSince: string;
   /** Who wrote it, as far as the records tell: `PyTorch 2.1 or later`, `tsarchive`. */
   readonly producer: string;
+  /** What the record `byteorder` says; undefined without. */
   readonly byteorder: string | undefined;
+  /** The records in order. */
   readonly records: readonly RecordSummary[];
+  /** Number of compressed records. */
   readonly deflated: number;
   /** Storage records whose data starts at a multiple of 64 bytes, of those looked at (the first 64). */
   readonly aligned: readonly [number, number];
+  /** Names of the extra files. */
   readonly extraFiles: readonly string[];
+  /** Names of the source files. */
   readonly codeFiles: readonly string[];
+  /** Whether there are debug records. */
   readonly hasDebugRecords: boolean;
+  /** Whether there is mobile bytecode. */
   readonly hasBytecode: boolean;
+  /** The root module. */
   readonly root: ModuleSummary;
+  /** The constants. */
   readonly constants: readonly ConstantSummary[];
+  /** The storages. */
   readonly storages: readonly StorageSummary[];
   /** Elements and bytes; a tensor that stands in several places counts once. */
   readonly totals: {

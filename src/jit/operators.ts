@@ -5,7 +5,9 @@ import { reasonForMissing } from "../ops/unsupported.ts";
 
 /** One line of the table. */
 export interface OperatorSupport {
+  /** The schema's text. */
   readonly schema: string;
+  /** Whether it runs here. */
   readonly supported: boolean;
   /** Why not; absent where supported. */
   readonly reason?: string;

@@ -14,6 +14,7 @@ export interface Platform {
 
 /** A source file of the running program. */
 export interface SourceText {
+  /** The text. */
   readonly text: string;
   /** Where a 1-based line and column of a generated file comes from; absent for files that were written by hand. */
   originOf?(line: number, column: number): SourcePosition | undefined;
@@ -21,8 +22,11 @@ export interface SourceText {
 
 /** A place in a source file; line and column are 1-based. */
 export interface SourcePosition {
+  /** The file. */
   readonly file: string;
+  /** Line, from 1. */
   readonly line: number;
+  /** Column, from 1. */
   readonly column: number;
   /** The file's text where the source map carries it. */
   readonly text?: string;

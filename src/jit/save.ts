@@ -21,6 +21,7 @@ export interface Saver {
 
 /** A scripted, traced or loaded module, or a compiled function. */
 export interface Savable {
+  /** Writes the archive. */
   save(path: string, options?: SaveOptions): void;
 }
 

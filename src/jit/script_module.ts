@@ -49,9 +49,13 @@ export function moduleOf(object: ScriptObject, owner: ModuleOwner, appearance: M
 export interface ScriptMethod {
   /** Calls with positional arguments; values of lists, tuples and dicts as arrays, arrays and Maps. */
   (...args: unknown[]): unknown;
+  /** The method's name. */
   readonly methodName: string;
+  /** The method as TorchScript's text. */
   readonly code: string;
+  /** The method's graph. */
   readonly graph: Graph;
+  /** The graph with its calls put in. */
   readonly inlinedGraph: Graph;
 }
 
@@ -66,7 +70,9 @@ export interface ScriptModule {
  * `model.encode(x)`); `model.getattr("fc")` and `model.method("encode")` are the typed ways to them. Made by `jit.load`, `jit.script` and `jit.trace`.
  */
 export class ScriptModule extends Module {
+  /** The object behind the module. */
   declare readonly object: ScriptObject;
+  /** What the module runs by. */
   declare readonly owner: ModuleOwner;
   /** The name that `toString` prints. */
   declare readonly displayName: string;
@@ -295,6 +301,7 @@ export class ScriptModule extends Module {
     if (type.methods.has(name)) return this.method(name);
     throw new ScriptError(`'${this.originalName}' object has no attribute '${name}'`);
   }
+  /** Whether the object has such an attribute. */
   hasattr(name: string): boolean {
     const { type } = this.object;
     return (

@@ -9,6 +9,7 @@ import { openProgram, type Program } from "./program.ts";
 
 /** A defect or oddity. */
 export interface Finding {
+  /** How bad it is. */
   readonly severity: "error" | "warning";
   /** The first line of what is wrong. */
   readonly message: string;

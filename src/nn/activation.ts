@@ -19,6 +19,7 @@ export interface InplaceOptions {
 
 /** An activation that can write over its input. */
 abstract class InplaceActivation extends Module {
+  /** Whether the input itself is changed. */
   inplace: boolean;
   constructor(options: InplaceOptions = {}) {
     super();
@@ -176,7 +177,9 @@ export class Threshold extends InplaceActivation {
       attributes: { threshold: "float", value: "float", inplace: "bool" },
     },
   );
+  /** Value above which elements pass as they are. */
   readonly threshold: number;
+  /** What is filled in. */
   readonly value: number;
   constructor(threshold: number, value: number, options: InplaceOptions = {}) {
     super(options);
@@ -199,7 +202,9 @@ export class RReLU extends InplaceActivation {
     "F.rrelu(input, self.lower, self.upper, self.training, self.inplace)",
     { constants: ["lower", "upper", "inplace"], attributes: { lower: "float", upper: "float", inplace: "bool" } },
   );
+  /** Lower end of the random slope. */
   readonly lower: number;
+  /** Upper end of the random slope. */
   readonly upper: number;
   constructor(lower = 1 / 8, upper = 1 / 3, options: InplaceOptions = {}) {
     super(options);
@@ -225,7 +230,9 @@ export class Hardtanh extends InplaceActivation {
       attributes: { min_val: "float", max_val: "float", inplace: "bool" },
     },
   );
+  /** Lower bound. */
   readonly min_val: number;
+  /** Upper bound. */
   readonly max_val: number;
   constructor(minVal = -1, maxVal = 1, options: InplaceOptions = {}) {
     super(options);
@@ -268,6 +275,7 @@ export class ELU extends InplaceActivation {
     "F.elu(input, self.alpha, self.inplace)",
     { constants: ["alpha", "inplace"], attributes: { alpha: "float", inplace: "bool" } },
   );
+  /** Scale of the negative part. */
   readonly alpha: number;
   constructor(alpha = 1, options: InplaceOptions = {}) {
     super(options);
@@ -289,6 +297,7 @@ export class CELU extends InplaceActivation {
     "F.celu(input, self.alpha, self.inplace)",
     { constants: ["alpha", "inplace"], attributes: { alpha: "float", inplace: "bool" } },
   );
+  /** Scale of the negative part. */
   readonly alpha: number;
   constructor(alpha = 1, options: InplaceOptions = {}) {
     super(options);
@@ -310,6 +319,7 @@ export class LeakyReLU extends InplaceActivation {
     "F.leaky_relu(input, self.negative_slope, self.inplace)",
     { constants: ["inplace", "negative_slope"], attributes: { inplace: "bool", negative_slope: "float" } },
   );
+  /** Slope of the negative part. */
   readonly negative_slope: number;
   constructor(negativeSlope = 0.01, options: InplaceOptions = {}) {
     super(options);
@@ -329,6 +339,7 @@ export class GLU extends Module {
     constants: ["dim"],
     attributes: { dim: "int" },
   });
+  /** The dimension that is worked along. */
   readonly dim: number;
   constructor(dim = -1) {
     super();
@@ -350,6 +361,7 @@ export class GELU extends Module {
     "F.gelu(input, approximate=self.approximate)",
     { constants: ["approximate"], attributes: { approximate: "str" } },
   );
+  /** Which formula: `"none"` or `"tanh"`. */
   readonly approximate: "none" | "tanh";
   constructor(options: { readonly approximate?: "none" | "tanh" } = {}) {
     super();
@@ -371,6 +383,7 @@ export class Hardshrink extends Module {
     "F.hardshrink(input, self.lambd)",
     { constants: ["lambd"], attributes: { lambd: "float" } },
   );
+  /** Half the width of the part that becomes zero. */
   readonly lambd: number;
   constructor(lambd = 0.5) {
     super();
@@ -392,6 +405,7 @@ export class Softshrink extends Module {
     "F.softshrink(input, self.lambd)",
     { constants: ["lambd"], attributes: { lambd: "float" } },
   );
+  /** Half the width of the part that becomes zero. */
   readonly lambd: number;
   constructor(lambd = 0.5) {
     super();
@@ -413,7 +427,9 @@ export class Softplus extends Module {
     "F.softplus(input, self.beta, self.threshold)",
     { constants: ["beta", "threshold"], attributes: { beta: "float", threshold: "float" } },
   );
+  /** Weight of the smooth part. */
   readonly beta: number;
+  /** Value above which elements pass as they are. */
   readonly threshold: number;
   constructor(beta = 1, threshold = 20) {
     super();
@@ -434,6 +450,7 @@ export interface PReLUOptions {
   readonly numParameters?: number;
   /** The initial slope; 0.25 where left out. */
   readonly init?: number;
+  /** Dtype of the elements. */
   readonly dtype?: DType;
 }
 
@@ -445,8 +462,11 @@ export class PReLU extends Module {
     "F.prelu(input, self.weight)",
     { constants: ["num_parameters"], attributes: { num_parameters: "int" } },
   );
+  /** One slope for all channels, or one for each. */
   readonly num_parameters: number;
+  /** The value that the parameter starts with. */
   readonly init: number;
+  /** What inputs are multiplied by; learned. In losses: what each class counts. */
   weight: Parameter;
   constructor(options: PReLUOptions = {}) {
     super();
@@ -469,6 +489,7 @@ export class PReLU extends Module {
 
 /** What the softmax family shares. */
 abstract class SoftmaxBase extends Module {
+  /** The dimension that is worked along. */
   readonly dim: number | null;
   constructor(dim: number | null = null) {
     super();

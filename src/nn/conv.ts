@@ -14,23 +14,35 @@ export type ConvPaddingMode = "zeros" | "reflect" | "replicate" | "circular";
 
 /** Options of Conv1d, Conv2d and Conv3d. */
 export interface ConvOptions extends FactoryOptions {
+  /** Distance between the places of the window. */
   readonly stride?: Size;
   /** A number, one per dimension, `same` or `valid`; 0 where left out. */
   readonly padding?: Size | "same" | "valid";
+  /** Distance between the elements that the kernel takes. */
   readonly dilation?: Size;
+  /** Into how many parts the channels are divided that do not mix. */
   readonly groups?: number;
+  /** Values that are added, one for each output; null or false without. */
   readonly bias?: boolean;
+  /** What is added: `"zeros"`, `"reflect"`, `"replicate"` or `"circular"`. */
   readonly paddingMode?: ConvPaddingMode;
 }
 
 /** Options of ConvTranspose1d, ConvTranspose2d and ConvTranspose3d. */
 export interface ConvTransposeOptions extends FactoryOptions {
+  /** Distance between the places of the window. */
   readonly stride?: Size;
+  /** What is added around the input. */
   readonly padding?: Size;
+  /** What is added to one side of the output. */
   readonly outputPadding?: Size;
+  /** Into how many parts the channels are divided that do not mix. */
   readonly groups?: number;
+  /** Values that are added, one for each output; null or false without. */
   readonly bias?: boolean;
+  /** Distance between the elements that the kernel takes. */
   readonly dilation?: Size;
+  /** What is added: `"zeros"`, `"reflect"`, `"replicate"` or `"circular"`. */
   readonly paddingMode?: "zeros";
 }
 
@@ -38,18 +50,31 @@ const same = (values: readonly number[], value: number): boolean => values.every
 
 /** What all convolutions share. */
 export abstract class ConvNd extends Module {
+  /** Channels of the input. */
   readonly in_channels: number;
+  /** Channels of the output. */
   readonly out_channels: number;
+  /** Size of the window in each dimension. */
   readonly kernel_size: readonly number[];
+  /** Distance between the places of the window. */
   readonly stride: readonly number[];
+  /** What is added around the input. */
   readonly padding: readonly number[] | "same" | "valid";
+  /** Distance between the elements that the kernel takes. */
   readonly dilation: readonly number[];
+  /** Whether it is a transposed convolution. */
   readonly transposed: boolean;
+  /** What is added to one side of the output. */
   readonly output_padding: readonly number[];
+  /** Into how many parts the channels are divided that do not mix. */
   readonly groups: number;
+  /** What is added: `"zeros"`, `"reflect"`, `"replicate"` or `"circular"`. */
   readonly padding_mode: ConvPaddingMode;
+  /** The padding as `functional.pad` takes it. */
   readonly _reversed_padding_repeated_twice: readonly number[];
+  /** What inputs are multiplied by; learned. In losses: what each class counts. */
   weight: Parameter;
+  /** Values that are added, one for each output; null or false without. */
   declare bias: Parameter | null;
 
   protected constructor(
@@ -181,6 +206,7 @@ export class Conv3d extends ConvNd {
 
 /** What all transposed convolutions share. */
 export abstract class ConvTransposeNd extends ConvNd {
+  /** What is added around the input. */
   declare readonly padding: readonly number[];
 
   protected constructor(

@@ -10,7 +10,9 @@ import { callScript } from "./scripts/module_text.ts";
 
 /** What all kinds of dropout share. */
 abstract class DropoutNd extends Module {
+  /** Order of the norm, or probability of zeroing an element. */
   p: number;
+  /** Whether the input itself is changed. */
   inplace: boolean;
   constructor(p = 0.5, options: InplaceOptions = {}) {
     super();

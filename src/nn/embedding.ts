@@ -14,27 +14,41 @@ import { callScript, moduleScript } from "./scripts/module_text.ts";
 export interface EmbeddingOptions extends FactoryOptions {
   /** A row that stays zero. */
   readonly paddingIdx?: number | null;
+  /** Vectors that are longer are scaled down to this length. */
   readonly maxNorm?: number | null;
+  /** Order of the norm that lengths are measured by. */
   readonly normType?: number;
+  /** Divide gradients by how often a vector occurs. */
   readonly scaleGradByFreq?: boolean;
+  /** Whether gradients are sparse. */
   readonly sparse?: boolean;
 }
 
 /** Options of EmbeddingBag. */
 export interface EmbeddingBagOptions extends EmbeddingOptions {
+  /** Which way of computing, by PyTorch's name. */
   readonly mode?: BagMode;
+  /** The last offset is the end of the last bag. */
   readonly includeLastOffset?: boolean;
 }
 
 /** What both embeddings share. */
 abstract class EmbeddingBase extends Module {
+  /** Number of vectors. */
   readonly num_embeddings: number;
+  /** Size of each vector. */
   readonly embedding_dim: number;
+  /** The vector that is not trained; null without. */
   readonly padding_idx: number | null;
+  /** Length that vectors are scaled down to; null without. */
   readonly max_norm: number | null;
+  /** Order of the norm. */
   readonly norm_type: number;
+  /** Whether gradients are divided by how often a vector occurs. */
   readonly scale_grad_by_freq: boolean;
+  /** What inputs are multiplied by; learned. In losses: what each class counts. */
   weight: Parameter;
+  /** Whether gradients are sparse. */
   readonly sparse: boolean;
 
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions, given: Parameter | null) {
@@ -181,7 +195,9 @@ export class EmbeddingBag extends EmbeddingBase {
       },
     },
   );
+  /** Which way of computing, by PyTorch's name. */
   readonly mode: BagMode;
+  /** Whether the last offset is the end of the last bag. */
   readonly include_last_offset: boolean;
 
   constructor(

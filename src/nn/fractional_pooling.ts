@@ -10,7 +10,9 @@ import { moduleScript } from "./scripts/module_text.ts";
 
 /** Options of FractionalMaxPool2d and FractionalMaxPool3d: one of the sizes or ratios of the output. */
 export interface FractionalMaxPoolOptions<I extends boolean = boolean> {
+  /** Size of the output in each dimension. */
   readonly outputSize?: Size;
+  /** Size of the output in relation to the input. */
   readonly outputRatio?: Size;
   /** Give the positions of the maxima too. */
   readonly returnIndices?: I;
@@ -33,10 +35,15 @@ function fractionalScript(n: 2 | 3): ModuleScript {
 
 /** What both kinds share. */
 abstract class FractionalMaxPoolNd<I extends boolean> extends Module {
+  /** Size of the window in each dimension. */
   readonly kernel_size: readonly number[];
+  /** Whether the places of the maxima are given too. */
   readonly return_indices: boolean;
+  /** Positions of the pooling regions; null where they are drawn anew. */
   declare _random_samples: Tensor | null;
+  /** Size of the output in each dimension. */
   declare readonly output_size: readonly number[] | null;
+  /** Size of the output in relation to the input; null where the size is given. */
   declare readonly output_ratio: readonly number[] | null;
   constructor(n: 2 | 3, kernelSize: Size, options: FractionalMaxPoolOptions<I>) {
     super();

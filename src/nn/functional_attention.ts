@@ -7,11 +7,15 @@ import { aten, atenMany, float } from "./aten.ts";
 
 /** Options of `scaled_dot_product_attention`. */
 export interface AttentionOptions {
+  /** Which positions may be attended to, or what is added to their scores. */
   readonly attnMask?: Tensor | null;
+  /** Probability of zeroing an attention weight. */
   readonly dropoutP?: number;
+  /** Positions see only those before them. */
   readonly isCausal?: boolean;
   /** 1/sqrt(head size) where left out. */
   readonly scale?: number | null;
+  /** Let several query heads share a key and value head. */
   readonly enableGqa?: boolean;
 }
 
@@ -48,23 +52,39 @@ export function canonicalMask(
 
 /** Everything that `multi_head_attention_forward` takes besides query, key and value. */
 export interface MultiHeadAttentionArguments {
+  /** Size of the features. */
   readonly embedDim: number;
+  /** Number of attention heads. */
   readonly numHeads: number;
   /** One weight for query, key and value, or three. */
   readonly inProjWeight: Tensor | null;
+  /** Query, key and value have matrices of their own. */
   readonly separateWeights?: readonly [query: Tensor, key: Tensor, value: Tensor] | null;
+  /** Bias of the projections of query, key and value. */
   readonly inProjBias: Tensor | null;
+  /** A learned key at the end of the sequence. */
   readonly biasK: Tensor | null;
+  /** A learned value at the end of the sequence. */
   readonly biasV: Tensor | null;
+  /** Add a zero key and value at the end of the sequence. */
   readonly addZeroAttn: boolean;
+  /** Probability of zeroing an attention weight. */
   readonly dropoutP: number;
+  /** The projection at the end. */
   readonly outProjWeight: Tensor;
+  /** Bias of the projection at the end. */
   readonly outProjBias: Tensor | null;
+  /** Behave as in training. */
   readonly training: boolean;
+  /** Which keys are padding and do not count. */
   readonly keyPaddingMask?: Tensor | null;
+  /** Give the attention weights too. */
   readonly needWeights?: boolean;
+  /** Which positions may be attended to, or what is added to their scores. */
   readonly attnMask?: Tensor | null;
+  /** Give the mean over the heads instead of weights for each. */
   readonly averageAttnWeights?: boolean;
+  /** Positions see only those before them. */
   readonly isCausal?: boolean;
 }
 

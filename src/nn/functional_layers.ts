@@ -27,9 +27,13 @@ export function bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: T
 
 /** Options of conv1d, conv2d and conv3d. */
 export interface ConvolutionOptions {
+  /** Distance between the places of the window. */
   readonly stride?: Size;
+  /** What is added around the input. */
   readonly padding?: Size | "same" | "valid";
+  /** Distance between the elements that the kernel takes. */
   readonly dilation?: Size;
+  /** Into how many parts the channels are divided that do not mix. */
   readonly groups?: number;
 }
 
@@ -71,10 +75,15 @@ export function conv3d(
 
 /** Options of conv_transpose1d, conv_transpose2d and conv_transpose3d. */
 export interface TransposedConvolutionOptions {
+  /** Distance between the places of the window. */
   readonly stride?: Size;
+  /** What is added around the input. */
   readonly padding?: Size;
+  /** What is added to one side of the output. */
   readonly outputPadding?: Size;
+  /** Into how many parts the channels are divided that do not mix. */
   readonly groups?: number;
+  /** Distance between the elements that the kernel takes. */
   readonly dilation?: Size;
 }
 
@@ -132,11 +141,15 @@ export function conv_transpose3d(
 
 /** Options of `embedding`. */
 export interface EmbeddingFunctionOptions {
+  /** The vector that is not trained. */
   readonly paddingIdx?: number | null;
   /** Rows that are looked up and have a larger norm are scaled down in place. */
   readonly maxNorm?: number | null;
+  /** Order of the norm that lengths are measured by. */
   readonly normType?: number;
+  /** Divide gradients by how often a vector occurs. */
   readonly scaleGradByFreq?: boolean;
+  /** Whether gradients are sparse. */
   readonly sparse?: boolean;
 }
 
@@ -161,8 +174,11 @@ export type BagMode = "sum" | "mean" | "max";
 
 /** Options of `embedding_bag`. */
 export interface EmbeddingBagFunctionOptions extends EmbeddingFunctionOptions {
+  /** Which way of computing, by PyTorch's name. */
   readonly mode?: BagMode;
+  /** What each vector of a bag is multiplied by. */
   readonly perSampleWeights?: Tensor | null;
+  /** The last offset is the end of the last bag. */
   readonly includeLastOffset?: boolean;
 }
 
@@ -250,11 +266,15 @@ function verifySpatialSize(size: readonly Dim[]): void {
 
 /** Options of `batch_norm`. */
 export interface BatchNormFunctionOptions {
+  /** What inputs are multiplied by; learned. In losses: what each class counts. */
   readonly weight?: Tensor | null;
+  /** Values that are added, one for each output; null or false without. */
   readonly bias?: Tensor | null;
   /** Whether the batch's own statistics are used, and running ones updated. */
   readonly training?: boolean;
+  /** Share of the newest batch in the running statistics; null for a plain mean of all. */
   readonly momentum?: number;
+  /** Added where a division by zero could be. */
   readonly eps?: number;
 }
 
@@ -274,12 +294,19 @@ export function batch_norm(
 
 /** Options of `instance_norm`. */
 export interface InstanceNormFunctionOptions {
+  /** Means that were collected in training. */
   readonly runningMean?: Tensor | null;
+  /** Variances that were collected in training. */
   readonly runningVar?: Tensor | null;
+  /** What inputs are multiplied by; learned. In losses: what each class counts. */
   readonly weight?: Tensor | null;
+  /** Values that are added, one for each output; null or false without. */
   readonly bias?: Tensor | null;
+  /** Take mean and variance of the input, not those that were collected. */
   readonly useInputStats?: boolean;
+  /** Share of the newest batch in the running statistics; null for a plain mean of all. */
   readonly momentum?: number;
+  /** Added where a division by zero could be. */
   readonly eps?: number;
 }
 

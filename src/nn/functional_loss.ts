@@ -11,11 +11,13 @@ export type Reduction = "none" | "mean" | "sum";
 
 /** Options of most losses. */
 export interface ReductionOptions {
+  /** `"mean"`, `"sum"` or `"none"`: what becomes of the losses of the examples. */
   readonly reduction?: Reduction;
 }
 
 /** Options of losses with a weight. */
 export interface WeightedOptions extends ReductionOptions {
+  /** What inputs are multiplied by; learned. In losses: what each class counts. */
   readonly weight?: Tensor | null;
 }
 
@@ -270,9 +272,13 @@ export function multi_margin_loss(
 
 /** Options of `triplet_margin_loss`. */
 export interface TripletOptions extends ReductionOptions {
+  /** By how much the right answer has to win. */
   readonly margin?: number;
+  /** Order of the norm, or probability of zeroing an element. */
   readonly p?: number;
+  /** Added where a division by zero could be. */
   readonly eps?: number;
+  /** Whether the distance of positive and negative counts where it is smaller. */
   readonly swap?: boolean;
 }
 

@@ -10,8 +10,11 @@ import { sizesOf, type Dim } from "./sizes.ts";
 export interface MaxPoolFunctionOptions {
   /** The kernel's size where left out. */
   readonly stride?: Size | null;
+  /** What is added around the input. */
   readonly padding?: Size;
+  /** Distance between the elements that the kernel takes. */
   readonly dilation?: Size;
+  /** Round the output size up instead of down. */
   readonly ceilMode?: boolean;
 }
 
@@ -56,8 +59,11 @@ export const max_pool3d_with_indices = maxPoolWithIndices(3);
 
 /** Options of max_unpool. */
 export interface MaxUnpoolFunctionOptions {
+  /** Distance between the places of the window. */
   readonly stride?: Size | null;
+  /** What is added around the input. */
   readonly padding?: Size;
+  /** Size of the output in each dimension. */
   readonly outputSize?: readonly number[] | null;
 }
 
@@ -125,8 +131,11 @@ export function max_unpool3d(
 
 /** Options of average pooling. */
 export interface AvgPoolFunctionOptions {
+  /** Distance between the places of the window. */
   readonly stride?: Size | null;
+  /** What is added around the input. */
   readonly padding?: Size;
+  /** Round the output size up instead of down. */
   readonly ceilMode?: boolean;
   /** Whether padding counts in the mean; true where left out. */
   readonly countIncludePad?: boolean;
@@ -156,7 +165,9 @@ export const avg_pool3d = avgPool(3);
 
 /** Options of power-average pooling. */
 export interface LPPoolFunctionOptions {
+  /** Distance between the places of the window. */
   readonly stride?: Size | null;
+  /** Round the output size up instead of down. */
   readonly ceilMode?: boolean;
 }
 
@@ -231,7 +242,9 @@ export const adaptive_max_pool3d = (input: Tensor, outputSize: AdaptiveSize): Te
 
 /** Options of fractional max pooling: one of the sizes or ratios of the output. */
 export interface FractionalPoolFunctionOptions {
+  /** Size of the output in each dimension. */
   readonly outputSize?: Size | null;
+  /** Size of the output in relation to the input. */
   readonly outputRatio?: Size | null;
   /** Where the windows lie; drawn where left out. */
   readonly randomSamples?: Tensor | null;

@@ -22,11 +22,17 @@ export type InterpolateMode = "nearest" | "nearest-exact" | "linear" | "bilinear
 
 /** Options of `interpolate`: one of `size` and `scaleFactor`. */
 export interface InterpolateOptions {
+  /** Size of the output, or of the neighbourhood. */
   readonly size?: Size | null;
+  /** By how much each dimension grows. */
   readonly scaleFactor?: Size | null;
+  /** Which way of computing, by PyTorch's name. */
   readonly mode?: InterpolateMode;
+  /** Let the corners of input and output be the same points. */
   readonly alignCorners?: boolean | null;
+  /** Compute the scale anew from the sizes. */
   readonly recomputeScaleFactor?: boolean | null;
+  /** Filter before the size is reduced. */
   readonly antialias?: boolean;
 }
 
@@ -124,8 +130,11 @@ export function channel_shuffle(input: Tensor, groups: number): Tensor {
 
 /** Options of `fold` and `unfold`. */
 export interface FoldFunctionOptions {
+  /** Distance between the elements that the kernel takes. */
   readonly dilation?: Size;
+  /** What is added around the input. */
   readonly padding?: Size;
+  /** Distance between the places of the window. */
   readonly stride?: Size;
 }
 
@@ -173,8 +182,11 @@ export function one_hot(input: Tensor, numClasses = -1): Tensor {
 
 /** Options of `grid_sample`. */
 export interface GridSampleOptions {
+  /** Which way of computing, by PyTorch's name. */
   readonly mode?: "bilinear" | "nearest" | "bicubic";
+  /** What is added: `"zeros"`, `"reflect"`, `"replicate"` or `"circular"`. */
   readonly paddingMode?: "zeros" | "border" | "reflection";
+  /** Let the corners of input and output be the same points. */
   readonly alignCorners?: boolean;
 }
 

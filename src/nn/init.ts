@@ -133,8 +133,11 @@ export function xavier_normal_(tensor: Tensor, gain = 1, generator: MaybeGenerat
 export interface KaimingOptions {
   /** The negative slope of the following `leaky_relu`. */
   readonly a?: number;
+  /** Which way of computing, by PyTorch's name. */
   readonly mode?: FanMode;
+  /** `"tanh"` or `"relu"`. */
   readonly nonlinearity?: Nonlinearity;
+  /** The stream of random bits; the default one where left out. */
   readonly generator?: MaybeGenerator;
 }
 

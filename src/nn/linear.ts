@@ -38,9 +38,13 @@ export class Linear extends Module {
       attributes: { in_features: "int", out_features: "int", weight: "Tensor" },
     },
   );
+  /** Size of the input's last dimension. */
   readonly in_features: number;
+  /** Size of the output's last dimension. */
   readonly out_features: number;
+  /** What inputs are multiplied by; learned. In losses: what each class counts. */
   weight: Parameter;
+  /** Values that are added, one for each output; null or false without. */
   declare bias: Parameter | null;
 
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
@@ -94,10 +98,15 @@ export class Bilinear extends Module {
       attributes: { in1_features: "int", in2_features: "int", out_features: "int", weight: "Tensor" },
     },
   );
+  /** Size of the first input's features. */
   readonly in1_features: number;
+  /** Size of the second input's features. */
   readonly in2_features: number;
+  /** Size of the output's last dimension. */
   readonly out_features: number;
+  /** What inputs are multiplied by; learned. In losses: what each class counts. */
   weight: Parameter;
+  /** Values that are added, one for each output; null or false without. */
   declare bias: Parameter | null;
 
   constructor(in1Features: number, in2Features: number, outFeatures: number, options: LinearOptions = {}) {

@@ -22,6 +22,7 @@ export function originalHook(wrapper: ForwardPreHook | ForwardHook): unknown {
 
 /** What registering a hook gives: a way to take it back. */
 export interface HookHandle {
+  /** Takes the hook away. */
   remove(): void;
 }
 

@@ -27,11 +27,13 @@ import { callScript, moduleScript } from "./scripts/module_text.ts";
 
 /** Options of batch and instance normalisation. */
 export interface NormOptions extends FactoryOptions {
+  /** Added where a division by zero could be. */
   readonly eps?: number;
   /** How much a batch counts in the running statistics; null takes the plain mean of all batches. */
   readonly momentum?: number | null;
   /** Whether a scale and a shift are learned. */
   readonly affine?: boolean;
+  /** Collect means and variances in training. */
   readonly trackRunningStats?: boolean;
   /** Whether there is a shift beside the scale; true where left out. */
   readonly bias?: boolean;
@@ -39,15 +41,25 @@ export interface NormOptions extends FactoryOptions {
 
 /** What batch and instance normalisation share. */
 abstract class NormBase extends Module {
+  /** Channels of the input. */
   readonly num_features: number;
+  /** Added where a division by zero could be. */
   readonly eps: number;
+  /** Share of the newest batch in the running statistics; null for a plain mean of all. */
   readonly momentum: number | null;
+  /** Learn a weight and a bias for each channel. */
   readonly affine: boolean;
+  /** Whether means and variances are collected in training. */
   readonly track_running_stats: boolean;
+  /** What inputs are multiplied by; learned. In losses: what each class counts. */
   declare weight: Parameter | null;
+  /** Values that are added, one for each output; null or false without. */
   declare bias: Parameter | null;
+  /** Means that were collected in training; null without. */
   declare running_mean: Tensor | null;
+  /** Variances that were collected in training; null without. */
   declare running_var: Tensor | null;
+  /** How many batches the running statistics have seen; null without them. */
   declare num_batches_tracked: Tensor | null;
 
   constructor(numFeatures: number, options: NormOptions, byDefault: boolean) {
@@ -241,8 +253,11 @@ export class InstanceNorm3d extends InstanceNorm {
 
 /** Options of LayerNorm. */
 export interface LayerNormOptions extends FactoryOptions {
+  /** Added where a division by zero could be. */
   readonly eps?: number;
+  /** Learn a weight and a bias for each element. */
   readonly elementwiseAffine?: boolean;
+  /** Values that are added, one for each output; null or false without. */
   readonly bias?: boolean;
 }
 
@@ -256,10 +271,15 @@ export class LayerNorm extends Module {
       attributes: { eps: "float", elementwise_affine: "bool" },
     },
   );
+  /** The last dimensions, over which the mean is taken. */
   readonly normalized_shape: readonly number[];
+  /** Added where a division by zero could be. */
   readonly eps: number;
+  /** Whether a weight and a bias are learned for each element. */
   readonly elementwise_affine: boolean;
+  /** What inputs are multiplied by; learned. In losses: what each class counts. */
   declare weight: Parameter | null;
+  /** Values that are added, one for each output; null or false without. */
   declare bias: Parameter | null;
 
   constructor(normalizedShape: Size, options: LayerNormOptions = {}) {
@@ -299,6 +319,7 @@ export class LayerNorm extends Module {
 export interface RMSNormOptions extends FactoryOptions {
   /** The smallest step of the dtype where null. */
   readonly eps?: number | null;
+  /** Learn a weight and a bias for each element. */
   readonly elementwiseAffine?: boolean;
 }
 
@@ -313,9 +334,13 @@ export class RMSNorm extends Module {
       attributes: { eps: "Optional[float]", elementwise_affine: "bool" },
     },
   );
+  /** The last dimensions, over which the mean is taken. */
   readonly normalized_shape: readonly number[];
+  /** Added where a division by zero could be. */
   readonly eps: number | null;
+  /** Whether a weight and a bias are learned for each element. */
   readonly elementwise_affine: boolean;
+  /** What inputs are multiplied by; learned. In losses: what each class counts. */
   declare weight: Parameter | null;
 
   constructor(normalizedShape: Size, options: RMSNormOptions = {}) {
@@ -344,8 +369,11 @@ export class RMSNorm extends Module {
 
 /** Options of GroupNorm. */
 export interface GroupNormOptions extends FactoryOptions {
+  /** Added where a division by zero could be. */
   readonly eps?: number;
+  /** Learn a weight and a bias for each channel. */
   readonly affine?: boolean;
+  /** Values that are added, one for each output; null or false without. */
   readonly bias?: boolean;
 }
 
@@ -359,11 +387,17 @@ export class GroupNorm extends Module {
       attributes: { num_groups: "int", num_channels: "int", eps: "float", affine: "bool" },
     },
   );
+  /** Into how many parts the channels are divided. */
   readonly num_groups: number;
+  /** Channels of the input. */
   readonly num_channels: number;
+  /** Added where a division by zero could be. */
   readonly eps: number;
+  /** Learn a weight and a bias for each channel. */
   readonly affine: boolean;
+  /** What inputs are multiplied by; learned. In losses: what each class counts. */
   declare weight: Parameter | null;
+  /** Values that are added, one for each output; null or false without. */
   declare bias: Parameter | null;
 
   constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
@@ -399,8 +433,11 @@ export class GroupNorm extends Module {
 
 /** Options of LocalResponseNorm. */
 export interface LocalResponseNormOptions {
+  /** Scale of the negative part. */
   readonly alpha?: number;
+  /** Weight of the smooth part. */
   readonly beta?: number;
+  /** Number that scales the neighbourhood's sum, or that the probability depends on. */
   readonly k?: number;
 }
 
@@ -415,9 +452,13 @@ export class LocalResponseNorm extends Module {
       attributes: { size: "int", alpha: "float", beta: "float", k: "float" },
     },
   );
+  /** Size of the output, or of the neighbourhood. */
   readonly size: number;
+  /** Scale of the negative part. */
   readonly alpha: number;
+  /** Weight of the smooth part. */
   readonly beta: number;
+  /** Number that scales the neighbourhood's sum, or that the probability depends on. */
   readonly k: number;
 
   constructor(size: number, options: LocalResponseNormOptions = {}) {

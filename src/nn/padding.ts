@@ -24,6 +24,7 @@ def forward(self, input: Tensor) -> Tensor:
 
 /** What all paddings share: one number for every side, or `[left, right, top, bottom, front, back]` up to the dimensions. */
 abstract class PadNd extends Module {
+  /** What is added around the input. */
   readonly padding: readonly number[];
   constructor(padding: readonly number[]) {
     super();
@@ -40,6 +41,7 @@ abstract class PadNd extends Module {
 
 /** Padding with one value. */
 abstract class ConstantPadNd extends PadNd {
+  /** What is filled in. */
   readonly value: number;
   constructor(padding: readonly number[], value: number) {
     super(padding);

@@ -23,11 +23,17 @@ export type MaxPoolResult<I extends boolean> = I extends true ? [values: Tensor,
 
 /** What max pooling shares. */
 abstract class MaxPoolNd<I extends boolean> extends Module {
+  /** Size of the window in each dimension. */
   readonly kernel_size: Size;
+  /** Distance between the places of the window. */
   readonly stride: Size;
+  /** What is added around the input. */
   readonly padding: Size;
+  /** Distance between the elements that the kernel takes. */
   readonly dilation: Size;
+  /** Whether the places of the maxima are given too. */
   readonly return_indices: boolean;
+  /** Whether the output size is rounded up instead of down. */
   readonly ceil_mode: boolean;
   constructor(kernelSize: Size, options: MaxPoolOptions<I> = {}) {
     super();
@@ -54,8 +60,11 @@ abstract class MaxPoolNd<I extends boolean> extends Module {
 
 /** What max unpooling shares. */
 abstract class MaxUnpoolNd extends Module {
+  /** Size of the window in each dimension. */
   readonly kernel_size: readonly number[];
+  /** Distance between the places of the window. */
   readonly stride: readonly number[];
+  /** What is added around the input. */
   readonly padding: readonly number[];
   constructor(n: number, kernelSize: Size, options: { readonly stride?: Size | null; readonly padding?: Size }) {
     super();
@@ -74,10 +83,15 @@ abstract class MaxUnpoolNd extends Module {
 
 /** What average pooling shares. */
 abstract class AvgPoolNd extends Module {
+  /** Size of the window in each dimension. */
   readonly kernel_size: Size;
+  /** Distance between the places of the window. */
   readonly stride: Size;
+  /** What is added around the input. */
   readonly padding: Size;
+  /** Whether the output size is rounded up instead of down. */
   readonly ceil_mode: boolean;
+  /** Whether padding counts in the mean. */
   readonly count_include_pad: boolean;
   constructor(kernelSize: Size, options: AvgPoolFunctionOptions = {}) {
     super();
@@ -106,9 +120,13 @@ abstract class AvgPoolNd extends Module {
 
 /** What power-average pooling shares. */
 abstract class LPPoolNd extends Module {
+  /** Order of the norm. */
   readonly norm_type: number;
+  /** Size of the window in each dimension. */
   readonly kernel_size: Size;
+  /** Distance between the places of the window. */
   readonly stride: Size | null;
+  /** Whether the output size is rounded up instead of down. */
   readonly ceil_mode: boolean;
   constructor(normType: number, kernelSize: Size, options: LPPoolFunctionOptions = {}) {
     super();
@@ -132,6 +150,7 @@ abstract class LPPoolNd extends Module {
 
 /** What adaptive pooling shares. */
 abstract class AdaptivePoolNd extends Module {
+  /** Size of the output in each dimension. */
   readonly output_size: AdaptiveSize;
   constructor(outputSize: AdaptiveSize) {
     super();
@@ -186,8 +205,11 @@ export class AvgPool1d extends AvgPoolNd {
       attributes: { ceil_mode: "bool", count_include_pad: "bool" },
     },
   );
+  /** Size of the window in each dimension. */
   declare readonly kernel_size: readonly number[];
+  /** Distance between the places of the window. */
   declare readonly stride: readonly number[];
+  /** What is added around the input. */
   declare readonly padding: readonly number[];
   constructor(kernelSize: Size, options: Omit<AvgPoolFunctionOptions, "divisorOverride"> = {}) {
     // in one dimension PyTorch keeps tuples
@@ -235,6 +257,7 @@ export class AdaptiveMaxPool1d<I extends boolean = false> extends AdaptivePoolNd
     forwardText("input: Tensor", "F.adaptive_max_pool1d(input, self.output_size, self.return_indices)", ""),
     { constants: ["output_size", "return_indices"], attributes: {} },
   );
+  /** Whether the places of the maxima are given too. */
   readonly return_indices: boolean;
   constructor(outputSize: AdaptiveSize, options: { readonly returnIndices?: I } = {}) {
     super(outputSize);
@@ -290,6 +313,7 @@ export class AvgPool2d extends AvgPoolNd {
       attributes: { ceil_mode: "bool", count_include_pad: "bool" },
     },
   );
+  /** What sums are divided by instead of the size of the region. */
   readonly divisor_override: number | null;
   constructor(kernelSize: Size, options: AvgPoolFunctionOptions = {}) {
     super(kernelSize, options);
@@ -333,6 +357,7 @@ export class AdaptiveMaxPool2d<I extends boolean = false> extends AdaptivePoolNd
     forwardText("input: Tensor", "F.adaptive_max_pool2d(input, self.output_size, self.return_indices)", ""),
     { constants: ["output_size", "return_indices"], attributes: {} },
   );
+  /** Whether the places of the maxima are given too. */
   readonly return_indices: boolean;
   constructor(outputSize: AdaptiveSize, options: { readonly returnIndices?: I } = {}) {
     super(outputSize);
@@ -388,6 +413,7 @@ export class AvgPool3d extends AvgPoolNd {
       attributes: { ceil_mode: "bool", count_include_pad: "bool" },
     },
   );
+  /** What sums are divided by instead of the size of the region. */
   readonly divisor_override: number | null;
   constructor(kernelSize: Size, options: AvgPoolFunctionOptions = {}) {
     super(kernelSize, options);
@@ -431,6 +457,7 @@ export class AdaptiveMaxPool3d<I extends boolean = false> extends AdaptivePoolNd
     forwardText("input: Tensor", "F.adaptive_max_pool3d(input, self.output_size, self.return_indices)", ""),
     { constants: ["output_size", "return_indices"], attributes: {} },
   );
+  /** Whether the places of the maxima are given too. */
   readonly return_indices: boolean;
   constructor(outputSize: AdaptiveSize, options: { readonly returnIndices?: I } = {}) {
     super(outputSize);

@@ -19,17 +19,21 @@ import {
 
 /** Options of RNN, LSTM and GRU. */
 export interface RecurrentOptions extends FactoryOptions {
+  /** Number of layers. */
   readonly numLayers?: number;
+  /** Values that are added, one for each output; null or false without. */
   readonly bias?: boolean;
   /** Whether inputs are (N, L, C) instead of (L, N, C). */
   readonly batchFirst?: boolean;
   /** Dropout between layers. */
   readonly dropout?: number;
+  /** Whether the sequence is also read backwards. */
   readonly bidirectional?: boolean;
 }
 
 /** Options of RNN. */
 export interface RNNOptions extends RecurrentOptions {
+  /** `"tanh"` or `"relu"`. */
   readonly nonlinearity?: "tanh" | "relu";
 }
 
@@ -46,16 +50,27 @@ const GATES: Readonly<Record<RecurrentMode, number>> = { RNN_TANH: 1, RNN_RELU: 
 
 /** What all recurrent networks share. */
 export abstract class RNNBase extends Module {
+  /** Which way of computing, by PyTorch's name. */
   readonly mode: RecurrentMode;
+  /** Size of the input's features. */
   readonly input_size: number;
+  /** Size of the hidden state. */
   readonly hidden_size: number;
+  /** Number of layers. */
   readonly num_layers: number;
+  /** Values that are added, one for each output; null or false without. */
   readonly bias: boolean;
+  /** Whether the batch is dimension 0 instead of 1. */
   readonly batch_first: boolean;
+  /** Probability of zeroing an element in training, or the layer that does it. */
   readonly dropout: number;
+  /** Whether the sequence is also read backwards. */
   readonly bidirectional: boolean;
+  /** Size that the hidden state is projected to; 0 without. */
   readonly proj_size: number;
+  /** Names of all weights in one list. */
   declare readonly _flat_weights_names: readonly string[];
+  /** Names of the weights of every layer and direction. */
   declare readonly _all_weights: readonly (readonly string[])[];
 
   /** `leading`: what PyTorch sets before all else; archives list attributes in the order in which they were set. */
@@ -241,6 +256,7 @@ export abstract class RNNBase extends Module {
 /** Elman network. */
 export class RNN extends RNNBase {
   static readonly torchscript: ModuleScript = RNN_SCRIPT;
+  /** `"tanh"` or `"relu"`. */
   readonly nonlinearity: "tanh" | "relu";
   constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}) {
     const { nonlinearity = "tanh" } = options;
@@ -318,17 +334,25 @@ export class LSTM extends RNNBase {
 
 /** Options of the cells. */
 export interface CellOptions extends FactoryOptions {
+  /** Values that are added, one for each output; null or false without. */
   readonly bias?: boolean;
 }
 
 /** What all cells share. */
 export abstract class RNNCellBase extends Module {
+  /** Size of the input's features. */
   readonly input_size: number;
+  /** Size of the hidden state. */
   readonly hidden_size: number;
+  /** Values that are added, one for each output; null or false without. */
   readonly bias: boolean;
+  /** Weights of the input, the gates one behind the other. */
   weight_ih: Parameter;
+  /** Weights of the hidden state, the gates one behind the other. */
   weight_hh: Parameter;
+  /** Biases of the input, the gates one behind the other. */
   declare bias_ih: Parameter | null;
+  /** Biases of the hidden state, the gates one behind the other. */
   declare bias_hh: Parameter | null;
 
   protected constructor(inputSize: number, hiddenSize: number, chunks: number, options: CellOptions) {
@@ -375,6 +399,7 @@ export abstract class RNNCellBase extends Module {
 /** One step of an Elman network. */
 export class RNNCell extends RNNCellBase {
   static readonly torchscript: ModuleScript = RNN_CELL_SCRIPT;
+  /** `"tanh"` or `"relu"`. */
   readonly nonlinearity: "tanh" | "relu";
   constructor(
     inputSize: number,

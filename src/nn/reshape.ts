@@ -14,7 +14,9 @@ export class Flatten extends Module {
     "input.flatten(self.start_dim, self.end_dim)",
     { constants: ["start_dim", "end_dim"], attributes: { start_dim: "int", end_dim: "int" } },
   );
+  /** First dimension that is flattened. */
   readonly start_dim: number;
+  /** Last dimension that is flattened. */
   readonly end_dim: number;
   constructor(startDim = 1, endDim = -1) {
     super();
@@ -37,7 +39,9 @@ export class Unflatten extends Module {
     "input.unflatten(self.dim, self.unflattened_size)",
     { constants: ["dim", "unflattened_size"], attributes: { dim: "int" } },
   );
+  /** The dimension that is worked along. */
   readonly dim: number;
+  /** The sizes that the dimension becomes. */
   readonly unflattened_size: readonly number[];
   constructor(dim: number, unflattenedSize: readonly number[]) {
     super();
@@ -60,9 +64,13 @@ export class Unfold extends Module {
     "F.unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)",
     { constants: ["kernel_size", "dilation", "padding", "stride"], attributes: {} },
   );
+  /** Size of the window in each dimension. */
   readonly kernel_size: Size;
+  /** Distance between the elements that the kernel takes. */
   readonly dilation: Size;
+  /** What is added around the input. */
   readonly padding: Size;
+  /** Distance between the places of the window. */
   readonly stride: Size;
   constructor(kernelSize: Size, options: FoldFunctionOptions = {}) {
     super();
@@ -92,6 +100,7 @@ export class Fold extends Unfold {
     "F.fold(input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride)",
     { constants: ["output_size", "kernel_size", "dilation", "padding", "stride"], attributes: {} },
   );
+  /** Size of the output in each dimension. */
   readonly output_size: Size;
   constructor(outputSize: Size, kernelSize: Size, options: FoldFunctionOptions = {}) {
     super(kernelSize, options);
@@ -117,8 +126,11 @@ export class PairwiseDistance extends Module {
     "F.pairwise_distance(x1, x2, self.norm, self.eps, self.keepdim)",
     { constants: ["norm", "eps", "keepdim"], attributes: { norm: "float", eps: "float", keepdim: "bool" } },
   );
+  /** The normalization at the end; null without. */
   readonly norm: number;
+  /** Added where a division by zero could be. */
   readonly eps: number;
+  /** Keep the reduced dimension with size 1. */
   readonly keepdim: boolean;
   constructor(options: { readonly p?: number; readonly eps?: number; readonly keepdim?: boolean } = {}) {
     super();
@@ -139,7 +151,9 @@ export class CosineSimilarity extends Module {
     "F.cosine_similarity(x1, x2, self.dim, self.eps)",
     { constants: ["dim", "eps"], attributes: { dim: "int", eps: "float" } },
   );
+  /** The dimension that is worked along. */
   readonly dim: number;
+  /** Added where a division by zero could be. */
   readonly eps: number;
   constructor(options: { readonly dim?: number; readonly eps?: number } = {}) {
     super();

@@ -17,7 +17,9 @@ export type StateDictLike = ReadonlyMap<string, Tensor> | Readonly<Record<string
 
 /** What `loadStateDict` could not place. */
 export interface IncompatibleKeys {
+  /** Names of the module that the dict does not have. */
   readonly missingKeys: readonly string[];
+  /** Names of the dict that the module does not have. */
   readonly unexpectedKeys: readonly string[];
 }
 

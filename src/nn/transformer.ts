@@ -28,9 +28,13 @@ import {
 
 /** Options of MultiheadAttention. */
 export interface MultiheadAttentionOptions extends FactoryOptions {
+  /** Probability of zeroing an element in training, or the layer that does it. */
   readonly dropout?: number;
+  /** Values that are added, one for each output; null or false without. */
   readonly bias?: boolean;
+  /** Add a learned key and value at the end of the sequence. */
   readonly addBiasKv?: boolean;
+  /** Add a zero key and value at the end of the sequence. */
   readonly addZeroAttn?: boolean;
   /** Features of keys, where not `embedDim`. */
   readonly kdim?: number | null;
@@ -43,22 +47,39 @@ export interface MultiheadAttentionOptions extends FactoryOptions {
 /** Attention of several heads. */
 export class MultiheadAttention extends Module {
   static readonly torchscript: ModuleScript = ATTENTION_SCRIPT;
+  /** Size of the features. */
   readonly embed_dim: number;
+  /** Size of the keys' features. */
   readonly kdim: number;
+  /** Size of the values' features. */
   readonly vdim: number;
+  /** Whether query, key and value have the same size, so that one matrix projects all. */
   readonly _qkv_same_embed_dim: boolean;
+  /** Number of attention heads. */
   readonly num_heads: number;
+  /** Probability of zeroing an element in training, or the layer that does it. */
   readonly dropout: number;
+  /** Whether the batch is dimension 0 instead of 1. */
   readonly batch_first: boolean;
+  /** Size of the features of a head. */
   readonly head_dim: number;
+  /** The projections of query, key and value as one matrix; null where they are apart. */
   declare in_proj_weight: Parameter | null;
+  /** The projection of queries; null where one matrix holds all. */
   declare q_proj_weight: Parameter | null;
+  /** The projection of keys; null where one matrix holds all. */
   declare k_proj_weight: Parameter | null;
+  /** The projection of values; null where one matrix holds all. */
   declare v_proj_weight: Parameter | null;
+  /** Bias of the projections of query, key and value; null without. */
   declare in_proj_bias: Parameter | null;
+  /** The projection at the end. */
   declare out_proj: NonDynamicallyQuantizableLinear;
+  /** A learned key at the end of the sequence; null without. */
   declare bias_k: Parameter | null;
+  /** A learned value at the end of the sequence; null without. */
   declare bias_v: Parameter | null;
+  /** Whether a zero key and value are added. */
   declare readonly add_zero_attn: boolean;
 
   constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
@@ -166,31 +187,47 @@ function activationOf(given: ActivationLike): (input: Tensor) => Tensor {
 
 /** Options of the transformer layers. */
 export interface TransformerLayerOptions extends FactoryOptions {
+  /** Size of the hidden features of the feed-forward part. */
   readonly dimFeedforward?: number;
+  /** Probability of zeroing an element in training, or the layer that does it. */
   readonly dropout?: number;
+  /** The function between the two linear layers. */
   readonly activation?: ActivationLike;
+  /** Added to the variance in normalization. */
   readonly layerNormEps?: number;
+  /** The batch is dimension 0 instead of 1. */
   readonly batchFirst?: boolean;
   /** Whether inputs are normalised before attention and feed-forward instead of after. */
   readonly normFirst?: boolean;
+  /** Values that are added, one for each output; null or false without. */
   readonly bias?: boolean;
 }
 
 /** Self-attention and feed-forward. */
 export class TransformerEncoderLayer extends Module {
   static readonly torchscript: ModuleScript = ENCODER_LAYER_SCRIPT;
+  /** The attention of the sequence to itself. */
   self_attn: MultiheadAttention;
+  /** First linear layer of the feed-forward part. */
   linear1: Linear;
+  /** Probability of zeroing an element in training, or the layer that does it. */
   dropout: Dropout;
+  /** Second linear layer of the feed-forward part. */
   linear2: Linear;
+  /** Whether parts are normalized before they are computed instead of after. */
   readonly norm_first: boolean;
+  /** Normalization of the first part. */
   norm1: LayerNorm;
+  /** Normalization of the second part. */
   norm2: LayerNorm;
+  /** Dropout behind the attention. */
   dropout1: Dropout;
+  /** Dropout behind the second part. */
   dropout2: Dropout;
   /** Which activation the fused operator would use: 1 is relu, 2 is gelu, 0 any other. */
   readonly activation_relu_or_gelu: number;
   // in PyTorch an activation that is a module is one of the children
+  /** The function between the two linear layers. */
   activation: (input: Tensor) => Tensor;
 
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
@@ -239,18 +276,31 @@ export class TransformerEncoderLayer extends Module {
 /** Self-attention, attention to a memory, and feed-forward. */
 export class TransformerDecoderLayer extends Module {
   static readonly torchscript: ModuleScript = DECODER_LAYER_SCRIPT;
+  /** The attention of the sequence to itself. */
   self_attn: MultiheadAttention;
+  /** The attention to what the encoder gave. */
   multihead_attn: MultiheadAttention;
+  /** First linear layer of the feed-forward part. */
   linear1: Linear;
+  /** Probability of zeroing an element in training, or the layer that does it. */
   dropout: Dropout;
+  /** Second linear layer of the feed-forward part. */
   linear2: Linear;
+  /** Whether parts are normalized before they are computed instead of after. */
   readonly norm_first: boolean;
+  /** Normalization of the first part. */
   norm1: LayerNorm;
+  /** Normalization of the second part. */
   norm2: LayerNorm;
+  /** Normalization of the third part. */
   norm3: LayerNorm;
+  /** Dropout behind the attention. */
   dropout1: Dropout;
+  /** Dropout behind the second part. */
   dropout2: Dropout;
+  /** Dropout behind the feed-forward part. */
   dropout3: Dropout;
+  /** The function between the two linear layers. */
   activation: (input: Tensor) => Tensor;
 
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
@@ -319,7 +369,9 @@ function isCausalMask(
 
 /** Options of TransformerEncoder. They decide what scripts of it do in PyTorch; nothing here is nested. */
 export interface TransformerEncoderOptions {
+  /** Taken as in PyTorch; nothing depends on it here. */
   readonly enableNestedTensor?: boolean;
+  /** Taken as in PyTorch; nothing depends on it here. */
   readonly maskCheck?: boolean;
 }
 
@@ -340,11 +392,17 @@ function whyNotNested(layer: TransformerEncoderLayer): string | undefined {
 /** A stack of encoder layers. */
 export class TransformerEncoder extends Module {
   static readonly torchscript: ModuleScript = ENCODER_SCRIPT;
+  /** The layers, first to last. */
   layers: ModuleList<TransformerEncoderLayer>;
+  /** Number of layers. */
   readonly num_layers: number;
+  /** The normalization at the end; null without. */
   norm: LayerNorm | null;
+  /** Kept as in PyTorch; nothing depends on it here. */
   readonly enable_nested_tensor: boolean;
+  /** Kept as in PyTorch; nothing depends on it here. */
   readonly use_nested_tensor: boolean;
+  /** Kept as in PyTorch; nothing depends on it here. */
   readonly mask_check: boolean;
 
   constructor(
@@ -387,8 +445,11 @@ export class TransformerEncoder extends Module {
 /** A stack of decoder layers. */
 export class TransformerDecoder extends Module {
   static readonly torchscript: ModuleScript = DECODER_SCRIPT;
+  /** The layers, first to last. */
   layers: ModuleList<TransformerDecoderLayer>;
+  /** Number of layers. */
   readonly num_layers: number;
+  /** The normalization at the end; null without. */
   norm: LayerNorm | null;
 
   constructor(layer: TransformerDecoderLayer, numLayers: number, norm: LayerNorm | null = null) {
@@ -427,19 +488,28 @@ export class TransformerDecoder extends Module {
 
 /** Options of Transformer. */
 export interface TransformerOptions extends TransformerLayerOptions {
+  /** Size of the features at input and output. */
   readonly dModel?: number;
+  /** Number of attention heads. */
   readonly nhead?: number;
+  /** Layers of the encoder. */
   readonly numEncoderLayers?: number;
+  /** Layers of the decoder. */
   readonly numDecoderLayers?: number;
 }
 
 /** Encoder and decoder. */
 export class Transformer extends Module {
   static readonly torchscript: ModuleScript = TRANSFORMER_SCRIPT;
+  /** The stack that reads the source. */
   encoder: TransformerEncoder;
+  /** The stack that reads the target. */
   decoder: TransformerDecoder;
+  /** Size of the features at input and output. */
   readonly d_model: number;
+  /** Number of attention heads. */
   readonly nhead: number;
+  /** Whether the batch is dimension 0 instead of 1. */
   readonly batch_first: boolean;
 
   constructor(options: TransformerOptions = {}) {

@@ -14,10 +14,15 @@ import { callScript } from "./scripts/module_text.ts";
 
 /** Options of Upsample: one of `size` and `scaleFactor`. */
 export interface UpsampleOptions {
+  /** Size of the output, or of the neighbourhood. */
   readonly size?: Size | null;
+  /** By how much each dimension grows. */
   readonly scaleFactor?: Size | null;
+  /** Which way of computing, by PyTorch's name. */
   readonly mode?: InterpolateMode;
+  /** Let the corners of input and output be the same points. */
   readonly alignCorners?: boolean | null;
+  /** Compute the scale anew from the sizes. */
   readonly recomputeScaleFactor?: boolean | null;
 }
 
@@ -39,10 +44,15 @@ export class Upsample extends Module {
     },
   );
   override readonly name: string;
+  /** Size of the output, or of the neighbourhood. */
   readonly size: Size | null;
+  /** By how much each dimension grows; null where the size is given. */
   readonly scale_factor: Size | null;
+  /** Which way of computing, by PyTorch's name. */
   readonly mode: InterpolateMode;
+  /** Whether the corners of input and output are the same points. */
   readonly align_corners: boolean | null;
+  /** Whether the scale is computed anew from the sizes. */
   readonly recompute_scale_factor: boolean | null;
 
   constructor(options: UpsampleOptions = {}) {
@@ -127,6 +137,7 @@ export class PixelShuffle extends Module {
     "F.pixel_shuffle(input, self.upscale_factor)",
     { constants: ["upscale_factor"], attributes: { upscale_factor: "int" } },
   );
+  /** By how much height and width grow. */
   readonly upscale_factor: number;
   constructor(upscaleFactor: number) {
     super();
@@ -148,6 +159,7 @@ export class PixelUnshuffle extends Module {
     "F.pixel_unshuffle(input, self.downscale_factor)",
     { constants: ["downscale_factor"], attributes: { downscale_factor: "int" } },
   );
+  /** By how much height and width shrink. */
   readonly downscale_factor: number;
   constructor(downscaleFactor: number) {
     super();
@@ -169,6 +181,7 @@ export class ChannelShuffle extends Module {
     "F.channel_shuffle(input, self.groups)",
     { constants: ["groups"], attributes: { groups: "int" } },
   );
+  /** Into how many parts the channels are divided that do not mix. */
   readonly groups: number;
   constructor(groups: number) {
     super();

@@ -7,6 +7,7 @@
 
 /** A float with an integral value (or -0) among dynamically typed values. */
 export class Float {
+  /** The number. */
   readonly value: number;
   constructor(value: number) {
     this.value = value;
@@ -18,7 +19,9 @@ export class Float {
 
 /** A complex number. */
 export class Complex {
+  /** Real part. */
   readonly re: number;
+  /** Imaginary part. */
   readonly im: number;
   constructor(re: number, im: number) {
     this.re = re;

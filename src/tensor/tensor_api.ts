@@ -25,6 +25,7 @@ export type TypedData =
 
 /** `start:stop:step` of an index; made by `torch.slice`. */
 export interface Slice {
+  /** Tells slices from other objects. */
   readonly kind: "slice";
   /** First index; null where it is left out. */
   readonly start: Int | null;

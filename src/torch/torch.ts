@@ -25,7 +25,9 @@ export type { OutOptions, RandomOptions, TensorOptions } from "./functions.ts";
 export type { MemoryFigures } from "./memory.ts";
 export type { PrintOptionsChange } from "./print_options.ts";
 
+/** Sizes one by one or as an array, then options. */
 type Sizes = [size: readonly Int[], options?: OutOptions] | [...size: Int[]] | [...size: Int[], options: OutOptions];
+/** Sizes one by one or as an array, then options. */
 type RandomSizes =
   | [size: readonly Int[], options?: RandomOptions]
   | [...size: Int[]]
@@ -36,6 +38,7 @@ function create(name: string, args: readonly unknown[]): Tensor {
   return callByName(name, [sizes, options]) as Tensor;
 }
 
+/** See `torch.tensor`. */
 function tensorOf(data: NestedData | TypedData | Tensor, options: TensorOptions = {}): Tensor {
   let tensor: Tensor;
   if (data instanceof Tensor) {
@@ -49,6 +52,7 @@ function tensorOf(data: NestedData | TypedData | Tensor, options: TensorOptions 
   return data instanceof Tensor ? tensor : (traceListener()?.madeOfNumbers(tensor, "torch.tensor") ?? tensor);
 }
 
+/** See `torch.manual_seed`. */
 function seedDefault(seed: Int): Generator {
   findOperatorByKey("aten::manual_seed")!.kernel(...([seed] as never[]));
   return defaultGenerator;
@@ -168,20 +172,30 @@ const own = {
 
   // what Python writes over the operators
 
+  /** Sums products of the operands' elements as the equation says. Mirrors `torch.einsum`. */
   einsum: functions.einsum,
+  /** Coordinate grids of 1-d tensors, given one by one or as an array. Mirrors `torch.meshgrid`. */
   meshgrid: functions.meshgrid,
+  /** Every combination of the elements of 1-d tensors, one a row. Mirrors `torch.cartesian_prod`. */
   cartesian_prod: functions.cartesianProd,
+  /** A matrix with the given ones along its diagonal. Mirrors `torch.block_diag`. */
   block_diag: functions.blockDiag,
+  /** The tensors expanded to their common shape: views. Mirrors `torch.broadcast_tensors`. */
   broadcast_tensors: functions.broadcastTensors,
+  /** The common shape of shapes. Mirrors `torch.broadcast_shapes`. */
   broadcast_shapes: functions.broadcastShapes,
+  /** Sums products over dimensions. Mirrors `torch.tensordot`. */
   tensordot: functions.tensordot,
+  /** The distinct elements. Mirrors `torch.unique`. */
   unique: functions.unique as {
     /** The distinct elements, sorted. Mirrors `torch.unique`. */
     (input: Tensor, options?: UniqueOptions & { return_inverse?: false; return_counts?: false }): Tensor;
     /** The distinct elements, and what the options ask for. */
     (input: Tensor, options: UniqueOptions): Tensor | Tensor[];
   },
+  /** The elements without repetitions that follow each other. Mirrors `torch.unique_consecutive`. */
   unique_consecutive: functions.uniqueConsecutive,
+  /** A norm: Frobenius where `p` is left out. Mirrors `torch.norm`. */
   norm: functions.norm,
 
   // random numbers
@@ -281,9 +295,13 @@ const own = {
   },
 };
 
+/** The ints from 0 to before `end`, for a loop. */
 function rangeOf(end: number): Iterable<number>;
+/** The ints from `start` to before `end`, for a loop. */
 function rangeOf(start: number, end: number, step?: number): Iterable<number>;
+/** A tensor from `start` to `end`, both included: `aten::range(Scalar start, Scalar end)`. */
 function rangeOf(start: Scalar, end: Scalar, options: OutOptions): Tensor;
+/** A tensor from `start` to `end`, both included, by `step`: `aten::range.step`. */
 function rangeOf(start: Scalar, end: Scalar, step: Scalar, options: OutOptions): Tensor;
 function rangeOf(...args: unknown[]): Iterable<number> | Tensor {
   const last = args.at(-1);
@@ -304,7 +322,9 @@ function rangeOf(...args: unknown[]): Iterable<number> | Tensor {
   };
 }
 
+/** A place of an index, as `start:stop:step` in Python. */
 function sliceOf(...bounds: [stop: Int | null] | [start: Int | null, stop: Int | null, step?: Int | null]): Slice;
+/** `aten::slice.Tensor`: every `step`-th from `start` to before `end` along a dimension. A view. */
 function sliceOf(input: Tensor, dim?: Int, start?: Int | null, end?: Int | null, step?: Int): Tensor;
 function sliceOf(...args: unknown[]): Slice | Tensor {
   if (args[0] instanceof Tensor) return callByName("slice", args) as Tensor;
