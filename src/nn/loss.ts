@@ -16,6 +16,7 @@ import { callScript } from "./scripts/module_text.ts";
 
 /** What all losses share. */
 abstract class Loss extends Module {
+  /** `"mean"`, `"sum"` or `"none"`: what becomes of the losses of the examples. */
   readonly reduction: Reduction;
   constructor(options: ReductionOptions = {}) {
     super();
@@ -25,6 +26,7 @@ abstract class Loss extends Module {
 
 /** A loss with a buffer of weights. */
 abstract class WeightedLoss extends Loss {
+  /** What inputs are multiplied by; learned. In losses: what each class counts. */
   declare weight: Tensor | null;
   constructor(options: WeightedOptions = {}) {
     super(options);
@@ -66,6 +68,7 @@ export class SmoothL1Loss extends Loss {
     "F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)",
     { constants: ["reduction"], attributes: { reduction: "str", beta: "float" } },
   );
+  /** Weight of the smooth part. */
   readonly beta: number;
   constructor(options: ReductionOptions & { readonly beta?: number } = {}) {
     super(options);
@@ -84,6 +87,7 @@ export class HuberLoss extends Loss {
     "F.huber_loss(input, target, reduction=self.reduction, delta=self.delta)",
     { constants: ["reduction", "delta"], attributes: { reduction: "str", delta: "float" } },
   );
+  /** Where the loss turns from quadratic to linear. */
   readonly delta: number;
   constructor(options: ReductionOptions & { readonly delta?: number } = {}) {
     super(options);
@@ -102,6 +106,7 @@ export class NLLLoss extends WeightedLoss {
     "F.nll_loss(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction)",
     { constants: ["ignore_index", "reduction"], attributes: { ignore_index: "int" } },
   );
+  /** Target that does not count. */
   readonly ignore_index: number;
   constructor(options: ClassLossOptions = {}) {
     super(options);
@@ -127,7 +132,9 @@ export class CrossEntropyLoss extends WeightedLoss {
       attributes: { ignore_index: "int", label_smoothing: "float" },
     },
   );
+  /** Target that does not count. */
   readonly ignore_index: number;
+  /** Share of the target that is spread over all classes. */
   readonly label_smoothing: number;
   constructor(options: ClassLossOptions & { readonly labelSmoothing?: number } = {}) {
     super(options);
@@ -165,6 +172,7 @@ export class BCEWithLogitsLoss extends WeightedLoss {
     "F.binary_cross_entropy_with_logits(input, target, self.weight, pos_weight=self.pos_weight, reduction=self.reduction)",
     { attributes: { reduction: "str" } },
   );
+  /** What positive examples count; null for 1. */
   declare pos_weight: Tensor | null;
   constructor(options: WeightedOptions & { readonly posWeight?: Tensor | null } = {}) {
     super(options);
@@ -187,7 +195,9 @@ export class KLDivLoss extends Module {
     "F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)",
     { constants: ["reduction"], attributes: { reduction: "str" } },
   );
+  /** `"mean"`, `"sum"` or `"none"`: what becomes of the losses of the examples. */
   readonly reduction: Reduction | "batchmean";
+  /** Whether the target is a logarithm. */
   readonly log_target: boolean;
   constructor(options: { readonly reduction?: Reduction | "batchmean"; readonly logTarget?: boolean } = {}) {
     super();
@@ -207,7 +217,9 @@ export class CTCLoss extends Loss {
     "F.ctc_loss(log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity)",
     { constants: ["blank", "reduction"], attributes: { blank: "int", zero_infinity: "bool" } },
   );
+  /** Label that stands for nothing. */
   readonly blank: number;
+  /** Whether infinite losses count as zero. */
   readonly zero_infinity: boolean;
   constructor(options: ReductionOptions & { readonly blank?: number; readonly zeroInfinity?: boolean } = {}) {
     super(options);
@@ -236,8 +248,11 @@ export class TripletMarginWithDistanceLoss extends Loss {
     "F.triplet_margin_with_distance_loss(anchor, positive, negative, distance_function=self.distance_function, margin=self.margin, swap=self.swap, reduction=self.reduction)",
     { constants: ["margin", "swap", "reduction"], attributes: { margin: "float", swap: "bool" } },
   );
+  /** How far two tensors are apart; the p-norm where null. */
   readonly distance_function: DistanceFunction;
+  /** By how much the right answer has to win. */
   readonly margin: number;
+  /** Whether the distance of positive and negative counts where it is smaller. */
   readonly swap: boolean;
   constructor(
     options: ReductionOptions & {
@@ -272,8 +287,11 @@ export class PoissonNLLLoss extends Loss {
       attributes: { log_input: "bool", full: "bool", eps: "float" },
     },
   );
+  /** Whether the input is a logarithm. */
   readonly log_input: boolean;
+  /** Add the constant term of Stirling's formula. */
   readonly full: boolean;
+  /** Added where a division by zero could be. */
   readonly eps: number;
   constructor(
     options: ReductionOptions & { readonly logInput?: boolean; readonly full?: boolean; readonly eps?: number } = {},
@@ -301,7 +319,9 @@ export class GaussianNLLLoss extends Loss {
     "F.gaussian_nll_loss(input, target, var, full=self.full, eps=self.eps, reduction=self.reduction)",
     { constants: ["full", "eps", "reduction"], attributes: { full: "bool", eps: "float" } },
   );
+  /** Add the constant term of Stirling's formula. */
   readonly full: boolean;
+  /** Added where a division by zero could be. */
   readonly eps: number;
   constructor(options: ReductionOptions & { readonly full?: boolean; readonly eps?: number } = {}) {
     super(options);
@@ -321,6 +341,7 @@ export class HingeEmbeddingLoss extends Loss {
     "F.hinge_embedding_loss(input, target, margin=self.margin, reduction=self.reduction)",
     { constants: ["margin", "reduction"], attributes: { margin: "float" } },
   );
+  /** By how much the right answer has to win. */
   readonly margin: number;
   constructor(options: ReductionOptions & { readonly margin?: number } = {}) {
     super(options);
@@ -378,6 +399,7 @@ export class CosineEmbeddingLoss extends Loss {
     "F.cosine_embedding_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)",
     { constants: ["margin", "reduction"], attributes: { margin: "float" } },
   );
+  /** By how much the right answer has to win. */
   readonly margin: number;
   constructor(options: ReductionOptions & { readonly margin?: number } = {}) {
     super(options);
@@ -396,6 +418,7 @@ export class MarginRankingLoss extends Loss {
     "F.margin_ranking_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)",
     { constants: ["margin", "reduction"], attributes: { margin: "float" } },
   );
+  /** By how much the right answer has to win. */
   readonly margin: number;
   constructor(options: ReductionOptions & { readonly margin?: number } = {}) {
     super(options);
@@ -414,7 +437,9 @@ export class MultiMarginLoss extends WeightedLoss {
     "F.multi_margin_loss(input, target, p=self.p, margin=self.margin, weight=self.weight, reduction=self.reduction)",
     { constants: ["p", "margin", "reduction"], attributes: { margin: "float", p: "int" } },
   );
+  /** Order of the norm, or probability of zeroing an element. */
   readonly p: number;
+  /** By how much the right answer has to win. */
   readonly margin: number;
   constructor(options: WeightedOptions & { readonly p?: number; readonly margin?: number } = {}) {
     super(options);
@@ -442,9 +467,13 @@ export class TripletMarginLoss extends Loss {
       attributes: { margin: "float", p: "float", eps: "float", swap: "bool" },
     },
   );
+  /** By how much the right answer has to win. */
   readonly margin: number;
+  /** Order of the norm, or probability of zeroing an element. */
   readonly p: number;
+  /** Added where a division by zero could be. */
   readonly eps: number;
+  /** Whether the distance of positive and negative counts where it is smaller. */
   readonly swap: boolean;
   constructor(options: TripletOptions = {}) {
     super(options);

@@ -36,6 +36,7 @@ export interface AutogradMeta {
 
 /** A device; all kernels run on the CPU, but archives name others. */
 export class Device {
+  /** `"cpu"`, `"cuda"`, `"meta"`, ... */
   readonly type: string;
   /** Index, or undefined where none was given. */
   readonly index: number | undefined;
@@ -77,10 +78,15 @@ export interface Tensor extends TensorApi {}
  * tensors have lies in an object of its own.
  */
 export class Tensor {
+  /** The bytes, shared by views. */
   storage: Storage;
+  /** Dtype of the elements. */
   dtype: DType;
+  /** Size of each dimension; `shape` is the same. */
   sizes: readonly number[];
+  /** Distance between neighbours in each dimension, in elements. */
   strides: readonly number[];
+  /** First element in the storage, in elements. */
   storageOffset: number;
   /** Elements: the product of `sizes`. */
   numel: number;
@@ -105,6 +111,7 @@ export class Tensor {
     return (this.rare ??= { device: CPU, quantizer: undefined, sparse: undefined, autograd: undefined });
   }
 
+  /** Whether training changes the tensor; `requires_grad` checks the dtype when it is set. */
   get requiresGrad(): boolean {
     return (this.flags & REQUIRES_GRAD) !== 0;
   }
@@ -140,24 +147,28 @@ export class Tensor {
     this.setFlag(WRAPPED, value);
   }
 
+  /** Where the tensor lies; tsarchive computes on the CPU. */
   get device(): Device {
     return this.rare === undefined ? CPU : this.rare.device;
   }
   set device(value: Device) {
     if (value !== this.device) this.makeRare().device = value;
   }
+  /** How integers map to real values; undefined unless quantized. */
   get quantizer(): Quantizer | undefined {
     return this.rare === undefined ? undefined : this.rare.quantizer;
   }
   set quantizer(value: Quantizer | undefined) {
     if (value !== this.quantizer) this.makeRare().quantizer = value;
   }
+  /** Indices and values of a sparse tensor; undefined for a dense one. */
   get sparse(): SparseParts | undefined {
     return this.rare === undefined ? undefined : this.rare.sparse;
   }
   set sparse(value: SparseParts | undefined) {
     if (value !== this.sparse) this.makeRare().sparse = value;
   }
+  /** State of autograd; undefined without. */
   get autograd(): AutogradMeta | undefined {
     return this.rare === undefined ? undefined : this.rare.autograd;
   }
