@@ -196,9 +196,31 @@ function isSpread(args: readonly unknown[], from: number): boolean {
   return true;
 }
 
+/** PyTorch tries an overload with a tensor before the one that has a number there, which a zero-dim tensor fits as well. */
+function tensorsFirst(schemas: readonly FunctionSchema[]): FunctionSchema[] {
+  const ordered: FunctionSchema[] = [];
+  for (const schema of schemas) {
+    const before = ordered.findIndex((other) => takesTensorForNumber(schema, other));
+    ordered.splice(before < 0 ? ordered.length : before, 0, schema);
+  }
+  return ordered;
+}
+
+function takesTensorForNumber(a: FunctionSchema, b: FunctionSchema): boolean {
+  if (a.args.length !== b.args.length) return false;
+  const at = a.args.findIndex((arg, i) => arg.type.kind !== b.args[i]!.type.kind);
+  return at >= 0 && a.args[at]!.type.kind === "Tensor" && b.args[at]!.type.kind === "Number";
+}
+
+/** Where Python's function calls another operator for some arguments. */
+const REDIRECTED: Readonly<Record<string, (args: readonly unknown[]) => string | undefined>> = {
+  split: (args) => (Array.isArray(args[1]) ? "split_with_sizes" : undefined),
+};
+
 /** The overloads of one name. */
 export class OverloadSet {
   readonly name: string;
+  private readonly redirect: ((args: readonly unknown[]) => string | undefined) | undefined;
   private readonly plain: readonly Binder[];
   private readonly withOut: readonly Binder[];
   /** The overloads that PyTorch's Python binding has where ours prefers a Scalar one; see `preferTensors`. */
@@ -206,9 +228,10 @@ export class OverloadSet {
 
   constructor(name: string) {
     this.name = name;
+    this.redirect = Object.hasOwn(REDIRECTED, name) ? REDIRECTED[name] : undefined;
     const all = schemasFor(`aten::${name}`);
     const eager = all.filter(isEagerSchema);
-    const schemas = eager.length > 0 ? eager : all;
+    const schemas = tensorsFirst(eager.length > 0 ? eager : all);
     const isOut = (s: FunctionSchema): boolean => s.args.some(isOutArgument);
     this.plain = schemas.filter((s) => !isOut(s)).map((s) => new Binder(s));
     this.withOut = schemas.filter(isOut).map((s) => new Binder(s));
@@ -217,11 +240,14 @@ export class OverloadSet {
       : [];
   }
 
-  /** Positional arguments, then an object of keyword arguments if the last is a plain object. */
-  call(args: readonly unknown[]): unknown {
+  /**
+   * Positional arguments, then an object of keyword arguments if the last is a plain object. `written` is what stands in the
+   * caller's source where that differs: an index is written once and makes several calls.
+   */
+  call(args: readonly unknown[], written: readonly unknown[] = args): unknown {
     if (!isIntercepted()) return this.choose(args);
     const outer = current;
-    current = { name: this.name, args };
+    current = { name: this.name, args: written };
     try {
       return this.choose(args);
     } finally {
@@ -230,6 +256,8 @@ export class OverloadSet {
   }
 
   private choose(args: readonly unknown[]): unknown {
+    const other = this.redirect?.(args);
+    if (other !== undefined) return overloadsOf(other).choose(args);
     const last = args.length > 0 ? args[args.length - 1] : undefined;
     if (isKwargs(last)) return this.callWithKwargs(args.slice(0, -1), last);
     // Python has no add.Scalar: `x + 2` is add.Tensor with a tensor of the number, and a trace shows it
@@ -301,8 +329,8 @@ export function overloadsOf(name: string): OverloadSet {
  * Calls `aten::NAME` with positional arguments and, last, an object of keyword arguments.
  * @throws OperatorError where no overload takes the arguments, and what the operator throws.
  */
-export function callByName(name: string, args: readonly unknown[]): unknown {
-  return overloadsOf(name).call(args);
+export function callByName(name: string, args: readonly unknown[], written: readonly unknown[] = args): unknown {
+  return overloadsOf(name).call(args, written);
 }
 
 function describe(value: unknown): string {

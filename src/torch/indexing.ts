@@ -1,10 +1,10 @@
 /** @file Indexing: what stands between Python's brackets, as select, slice, unsqueeze and index calls. Upstream: torch/csrc/autograd/python_variable_indexing.cpp, aten/src/ATen/TensorIndexing.h. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { isIntercepted } from "../core/dispatcher.ts";
-import { onlyElement } from "../tensor/data.ts";
-import { DTYPES } from "../tensor/dtype.ts";
+import { onlyElement, scalarTensor } from "../tensor/data.ts";
+import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { Complex, Float, type Int, type Scalar } from "../tensor/scalar.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { CPU, Tensor } from "../tensor/tensor.ts";
 import type { Index, NestedData, Slice } from "../tensor/tensor_api.ts";
 import { isInt } from "./argument_fit.ts";
 import { callByName } from "./eager_call.ts";
@@ -28,7 +28,20 @@ export function makeSlice(...args: readonly (Int | null)[]): Slice {
   return slice;
 }
 
-const call = (name: string, ...args: unknown[]): Tensor => callByName(name, args) as Tensor;
+/** The calls of one index: only the tensor that is indexed and the places stand in the caller's source, not what lies between. */
+class IndexCalls {
+  private readonly self: Tensor;
+  private readonly written: readonly unknown[];
+
+  constructor(self: Tensor, written: readonly unknown[]) {
+    this.self = self;
+    this.written = written;
+  }
+
+  call(name: string, ...args: unknown[]): Tensor {
+    return callByName(name, args, [args[0] === this.self ? this.self : undefined, ...this.written]) as Tensor;
+  }
+}
 
 function isMask(tensor: Tensor): boolean {
   return tensor.dtype === DTYPES.bool || tensor.dtype === DTYPES.uint8;
@@ -55,7 +68,7 @@ interface Sliced {
   readonly tensors: (Tensor | null)[];
 }
 
-function applySlicing(self: Tensor, index: readonly Index[]): Sliced {
+function applySlicing(self: Tensor, index: readonly Index[], calls: IndexCalls): Sliced {
   for (const place of index) checkPlace(place);
   const specified = index.reduce<number>((sum, place) => sum + dimensionsOf(place), 0);
   if (index.filter((place) => place === "...").length > 1)
@@ -76,47 +89,49 @@ function applySlicing(self: Tensor, index: readonly Index[]): Sliced {
     at += count;
   };
   for (const place of index) {
-    if (isInt(place)) view = call("select", view, dim, place);
+    if (isInt(place)) view = calls.call("select", view, dim, place);
     else if (isSlice(place)) {
       if (place.start !== null || place.stop !== null || place.step !== 1 || isIntercepted())
-        view = call("slice", view, dim, place.start ?? 0, place.stop ?? END, place.step);
+        view = calls.call("slice", view, dim, place.start ?? 0, place.stop ?? END, place.step);
       keep(1);
     } else if (place === "...") keep(self.ndim - specified);
     else if (place === null) {
-      view = call("unsqueeze", view, dim);
+      view = calls.call("unsqueeze", view, dim);
       keep(1);
     } else if (typeof place === "boolean") {
-      view = call("unsqueeze", view, dim);
+      view = calls.call("unsqueeze", view, dim);
       putTensor(tensorFromNested([place], DTYPES.bool));
       dim++;
     } else {
-      const tensor = indexTensorOf(place as Tensor | readonly NestedData[]);
+      const tensor = indexTensorOf(place as Tensor | readonly NestedData[], calls);
       if (tensor.ndim > 0) {
         putTensor(tensor);
         dim += dimensionsOf(tensor);
       } else if (isMask(tensor)) {
-        view = call("unsqueeze", view, dim);
+        view = calls.call("unsqueeze", view, dim);
         putTensor(tensor);
         dim++;
-      } else view = call("select", view, dim, onlyElement(tensor));
+      } else view = calls.call("select", view, dim, onlyElement(tensor));
     }
   }
   return { view, tensors };
 }
 
 /** An empty array indexes nothing: its elements count as ints. */
-function indexTensorOf(place: Tensor | readonly NestedData[]): Tensor {
+function indexTensorOf(place: Tensor | readonly NestedData[], calls: IndexCalls): Tensor {
   if (place instanceof Tensor) return place;
-  const tensor = tensorFromNested(place);
-  return tensor.numel === 0 ? call("to", tensor, DTYPES.int64) : tensor;
+  const tensor = tensorFromNested(place, place.length === 0 ? DTYPES.int64 : undefined);
+  // Python's list becomes a tensor by a conversion, which a trace shows
+  return isIntercepted() ? calls.call("to", tensor, CPU, tensor.dtype, false, false, null) : tensor;
 }
 
 /** The part of a tensor at an index. Throws OperatorError where the index does not fit. */
 export function indexTensor(self: Tensor, index: readonly Index[]): Tensor {
-  const { view, tensors } = applySlicing(self, index);
-  if (tensors.length > 0) return call("index", view, tensors);
+  const calls = new IndexCalls(self, index);
+  const { view, tensors } = applySlicing(self, index, calls);
+  if (tensors.length > 0) return calls.call("index", view, tensors);
   // Python gives a new tensor object for x[...] too
-  return view === self ? call("alias", self) : view;
+  return view === self ? calls.call("alias", self) : view;
 }
 
 /** Writes the part of a tensor at an index. Throws OperatorError where index or value do not fit. */
@@ -125,7 +140,8 @@ export function assignTensor(
   index: readonly Index[],
   value: Tensor | Scalar | readonly NestedData[],
 ): void {
-  const { view, tensors } = applySlicing(self, index);
+  const calls = new IndexCalls(self, [index, value]);
+  const { view, tensors } = applySlicing(self, index, calls);
   const isNumber =
     typeof value === "number" ||
     typeof value === "bigint" ||
@@ -133,15 +149,17 @@ export function assignTensor(
     value instanceof Float ||
     value instanceof Complex;
   const source =
-    value instanceof Tensor
-      ? value
-      : isNumber
-        ? call("full", [], value, { dtype: self.dtype })
-        : tensorFromNested(value, self.dtype);
-  if (tensors.length > 0) call("index_put_", view, tensors, withoutLeadingOnes(source));
-  else if (sameSizes(view.sizes, source.sizes)) call("copy_", view, source);
-  else if (source.ndim === 0) call("fill_", view, source);
-  else call("copy_", view, call("expand", withoutLeadingOnes(source), view.sizes));
+    value instanceof Tensor ? value : isNumber ? numberTensor(value, self.dtype) : tensorFromNested(value, self.dtype);
+  if (tensors.length > 0) calls.call("index_put_", view, tensors, withoutLeadingOnes(source, calls));
+  else if (sameSizes(view.sizes, source.sizes)) calls.call("copy_", view, source);
+  else if (source.ndim === 0) calls.call("fill_", view, source);
+  else calls.call("copy_", view, calls.call("expand", withoutLeadingOnes(source, calls), view.sizes));
+}
+
+function numberTensor(value: Scalar, dtype: DType): Tensor {
+  if (value instanceof Complex && dtype.category !== "complex")
+    throw new OperatorError(`value cannot be converted to type ${dtype.name} without overflow`);
+  return scalarTensor(value instanceof Float ? value.value : value, dtype);
 }
 
 function sameSizes(a: readonly number[], b: readonly number[]): boolean {
@@ -149,8 +167,8 @@ function sameSizes(a: readonly number[], b: readonly number[]): boolean {
 }
 
 /** Python lets a value have more dimensions than the place it is written to, as long as those are of size 1. */
-function withoutLeadingOnes(value: Tensor): Tensor {
+function withoutLeadingOnes(value: Tensor, calls: IndexCalls): Tensor {
   let extra = 0;
   while (extra < value.ndim && value.sizes[extra] === 1) extra++;
-  return extra === 0 ? value : call("view", value, value.sizes.slice(extra));
+  return extra === 0 ? value : calls.call("view", value, value.sizes.slice(extra));
 }

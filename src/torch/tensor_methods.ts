@@ -224,7 +224,7 @@ function installPythonMethods(): void {
     return callByName("polygamma", [n, this]);
   });
   define("nelement", function () {
-    return this.numel;
+    return callByName("numel", [this]);
   });
   define("ndimension", function () {
     return this.ndim;
