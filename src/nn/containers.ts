@@ -31,7 +31,13 @@ export class Sequential<L extends readonly Module[] = readonly Module[]> extends
   static readonly torchscript: ModuleScript = {
     name: "torch.nn.modules.container.Sequential",
     attributes: {},
-    source: "def forward(self, input):\n    for module in self:\n        input = module(input)\n    return input\n",
+    // the text takes up a number of a value, as PyTorch's own does
+    source: `def forward(self, input):
+    """One after the other."""
+    for module in self:
+        input = module(input)
+    return input
+`,
   };
   constructor(...modules: L);
   constructor(named: Readonly<Record<string, Module>> | ReadonlyMap<string, Module>);

@@ -41,6 +41,9 @@ class P(nn.Module):
         self.pl = nn.ParameterList([nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(3))])
         self.pd = nn.ParameterDict({"a": nn.Parameter(torch.ones(2)), "b": nn.Parameter(torch.ones(3))})
         self.scale = Scale()
+        self.deep = nn.ModuleList([nn.Sequential(nn.Linear(2, 2), nn.Tanh()), nn.ModuleList([Scale()])])
+        self.heads = nn.ModuleDict({"a": nn.ModuleList([Scale(), Scale()])})
+        self.lstm = nn.LSTM(2, 3)
         self.register_module("gone", None)
         self.register_buffer("buf", torch.ones(2))
         self.register_parameter("none", None)
@@ -84,6 +87,17 @@ CASES = {
     "nested attributes": 'def forward(self, x):\n    return self.ml[0].weight + self.md["y"].by + self.ml[0].in_features\n',
     "set attributes": "def forward(self, x):\n    self.count = self.count + 1\n    self.buf = x\n    self.scale.by = 1.5\n    return x\n",
     "module as a value": "def forward(self, x):\n    m = self.scale\n    return m(x)\n",
+    "nested containers": 'def forward(self, x):\n    x = self.deep[0][1](x)\n    for m in self.deep[1]:\n        x = m(x)\n    for k, ms in self.heads.items():\n        for m in ms:\n            x = m(x)\n    return x\n',
+    "overloads": "def forward(self, x):\n    y, (h, c) = self.lstm(x)\n    z, state = self.lstm(x, (h, c))\n    return y + z\n",
+    "loop in a loop": "def forward(self, x, n: int):\n    for i in range(n):\n        for m in self.ml:\n            x = m(x)\n    return x\n",
+    "if around a module": "def forward(self, x, flag: bool):\n    if flag:\n        x = self.scale(x)\n    else:\n        for m in self.seq:\n            x = m(x)\n    return x\n",
+    "comprehension over a dict": "def forward(self, x):\n    return [m(x) for m in self.md.values()]\n",
+    "parameters of submodules": "def forward(self, x):\n    w = self.ml[0].weight\n    b = self.ml[0].bias\n    if b is not None:\n        w = w + b\n    return w @ x\n",
+    "recursive containers": "def forward(self, x):\n    for block in self.deep:\n        for m in block:\n            x = m(x)\n    return x\n",
+    "zip with a tuple": "def forward(self, x):\n    for m, k in zip(self.ml, self.k):\n        x = m(x) * k\n    return x\n",
+    "zip with a list": "def forward(self, x):\n    for m, n in zip(self.ml, self.names):\n        x = m(x)\n    return x\n",
+    "break in an unrolled loop": "def forward(self, x):\n    for m in self.ml:\n        x = m(x)\n        break\n    return x\n",
+    "reversed index": "def forward(self, x):\n    for i in range(2):\n        x = self.pl[0] + x\n    return x\n",
     "error: no attribute": "def forward(self, x):\n    return self.nope\n",
     "error: attribute without a type": "def forward(self, x):\n    return self.empty\n",
     "error: index": "def forward(self, x):\n    i = 0\n    return self.ml[i](x)\n",

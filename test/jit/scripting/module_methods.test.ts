@@ -39,6 +39,12 @@ function moduleOf(source: string): nn.Module {
     pl = new nn.ParameterList([parameter(2), parameter(3)]);
     pd = new nn.ParameterDict({ a: parameter(2), b: parameter(3) });
     scale = new Scale();
+    deep = new nn.ModuleList<nn.Module>([
+      new nn.Sequential(new nn.Linear(2, 2), new nn.Tanh()),
+      new nn.ModuleList([new Scale()]),
+    ]);
+    heads = new nn.ModuleDict<nn.Module>({ a: new nn.ModuleList([new Scale(), new Scale()]) });
+    lstm = new nn.LSTM(2, 3);
     k = [1, 2];
     word = "w";
     count = 3;

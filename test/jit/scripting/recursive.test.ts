@@ -108,6 +108,21 @@ describe("createScriptModule()", () => {
   });
 });
 
+test("a scripted Sequential numbers its values as PyTorch's", () => {
+  const module = jit.script(new nn.Sequential(new nn.ConvTranspose2d(3, 4, 3), new nn.ReLU()));
+  // torch 2.13
+  expect(String(module.graph).replace(/ # .*$/gm, ""))
+    .toBe(`graph(%self : __torch__.torch.nn.modules.container.Sequential,
+      %input.1 : Tensor):
+  %9 : NoneType = prim::Constant()
+  %_0 : __torch__.torch.nn.modules.conv.ConvTranspose2d = prim::GetAttr[name="0"](%self)
+  %_1 : __torch__.torch.nn.modules.activation.ReLU = prim::GetAttr[name="1"](%self)
+  %input.5 : Tensor = prim::CallMethod[name="forward"](%_0, %input.1, %9)
+  %input.9 : Tensor = prim::CallMethod[name="forward"](%_1, %input.5)
+  return (%input.9)
+`);
+});
+
 describe("createTracedModule()", () => {
   test("keeps what PyTorch's traced modules keep, with types of their own", () => {
     const module = createTracedModule(new nn.Sequential(new nn.Linear(2, 2), new nn.Linear(2, 2)));
