@@ -234,7 +234,7 @@ const indexable: FormEmitter = (e, tree) => {
   if (isTensor(type))
     refuseAt(
       tree.range,
-      `Tensors have no elements in brackets in JavaScript; write ${text}.select(0, i) or ${text}.slice(0, from, to)`,
+      `Tensors have no elements in brackets in JavaScript; write ${text}.at(i) or ${text}.at(torch.slice(from, to))`,
     );
   if (type.kind === "String")
     refuseAt(

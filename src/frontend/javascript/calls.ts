@@ -7,6 +7,19 @@ import { dottedPath, type Lowering } from "./lowering.ts";
 /** Methods of containers that take an object as a value, not as keyword arguments. */
 const VALUE_METHODS = new Set(["push", "unshift", "set", "concat", "includes", "fill"]);
 
+/** Methods of arrays that take a function. */
+const CALLBACKS: Readonly<Record<string, string>> = {
+  filter: "filter is not compiled; write a loop with push",
+  reduce: "reduce is not compiled; write a loop",
+  forEach: "forEach is not compiled; write for (const x of xs) { ... }",
+  some: "some is not compiled; write a loop with a boolean",
+  every: "every is not compiled; write a loop with a boolean",
+  find: "find is not compiled; write a loop",
+  findIndex: "findIndex is not compiled; write a loop",
+  flatMap: "flatMap is not compiled; write a loop with push",
+  sort: "This order is not compiled; write xs.sort((a, b) => a - b) for numbers",
+};
+
 interface Arguments {
   readonly args: Expr[];
   readonly kwargs: KeywordArgument[];
@@ -222,6 +235,8 @@ export function lowerCall(c: Lowering, node: B.CallExpression, twice: boolean): 
     const order = numericOrder(argument);
     if (order) return c.form(order === 1 ? "sort" : "sortDown", [lowerExpr(c, object)], node);
   }
+  const advice = argument?.type === "ArrowFunctionExpression" ? CALLBACKS[name] : undefined;
+  if (advice !== undefined) c.refuse(node, advice);
   const special = lowerContainerCall(c, node, object, name);
   if (special) return special;
   const { args, kwargs } = lowerArguments(c, node.arguments, !VALUE_METHODS.has(name));

@@ -182,10 +182,12 @@ function addParameter(c: Lowering, parameters: Parameters, node: B.Node, isLast:
 
 /** The kinds of functions that are compiled. */
 function checkKind(c: Lowering, { node }: FunctionSource): void {
-  if (node.async) c.refuse(node, "Asynchronous functions are not compiled; leave them to JavaScript: jit.ignore");
-  if ("generator" in node && node.generator) c.refuse(node, "Generators are not compiled; fill an array and return it");
+  if (node.async)
+    c.refuseFunction(node, "Asynchronous functions are not compiled; leave them to JavaScript: jit.ignore");
+  if ("generator" in node && node.generator)
+    c.refuseFunction(node, "Generators are not compiled; fill an array and return it");
   if ((node.type === "ClassMethod" || node.type === "ObjectMethod") && (node.kind === "get" || node.kind === "set"))
-    c.refuse(node, "Accessors are not compiled; write a method");
+    c.refuseFunction(node, "Accessors are not compiled; write a method");
 }
 
 /** Lowers a function. Throws ScriptError with the place of what cannot be compiled and what to write instead. */
@@ -194,7 +196,8 @@ export function lowerFunction(from: FunctionSource, options: LowerOptions): Def 
   const c = new Lowering(source, offset, { isMethod: options.isMethod, names: options.names, parts: PARTS });
   checkKind(c, from);
   const range = c.range(node);
-  const schema = options.signature === undefined ? undefined : parseSignature(options.signature, range);
+  const head = c.head(node);
+  const schema = options.signature === undefined ? undefined : parseSignature(options.signature, head);
   const parameters = new Parameters(c, schema);
   const name = c.ident(options.name, node);
   if (options.isMethod)
@@ -207,13 +210,13 @@ export function lowerFunction(from: FunctionSource, options: LowerOptions): Def 
     });
   node.params.forEach((p, i) => addParameter(c, parameters, p, i === node.params.length - 1));
   if (schema && schema.args.length !== parameters.params.length - (options.isMethod ? 1 : 0))
-    c.refuse(
+    c.refuseFunction(
       node,
       `The signature has ${schema.args.length} parameters, the function ${parameters.params.length - (options.isMethod ? 1 : 0)}`,
     );
   const returnType = returned(c, node, schema);
   const body = bodyOf(c, node);
-  return { name, params: parameters.params, returnType, body, declRange: range, range };
+  return { name, params: parameters.params, returnType, body, declRange: head, range };
 }
 
 function returned(c: Lowering, node: FunctionSource["node"], schema: FunctionSchema | undefined): Expr | undefined {

@@ -104,6 +104,18 @@ export class Lowering {
   between(from: B.Node, to: B.Node): SourceRange {
     return new SourceRange(this.source, from.start! + this.offset, to.end! + this.offset);
   }
+  /** The range of a function up to its body. */
+  head(node: B.Node & { readonly body: B.Node }): SourceRange {
+    return new SourceRange(
+      this.source,
+      node.start! + this.offset,
+      Math.max(node.start! + 1, node.body.start! - 1) + this.offset,
+    );
+  }
+  /** `refuse` of a function as a whole. */
+  refuseFunction(node: B.Node & { readonly body: B.Node }, message: string): never {
+    throw new ScriptError(message, this.head(node));
+  }
   /** Says why something cannot be compiled and what to write instead. */
   refuse(node: B.Node, message: string): never {
     throw new ScriptError(message, this.range(node));

@@ -79,12 +79,16 @@ function checkOperands(op: string, tree: FormCall, left: Type, right: Type): voi
   const types = [left, right];
   const [, , method] = OPERATORS[op] ?? ["", "", "remainder"];
   const refuse = (message: string): never => refuseAt(tree.range, `\`${op}\` ${message}`);
+  const equality = op === "===" || op === "!==";
   if (types.some(isTensor)) {
     const what =
       op === "===" || op === "!=="
         ? "compares the identity of tensors in JavaScript"
         : "on tensors gives no tensor in JavaScript";
-    refuse(`${what}; write ${tensorAdvice(op, method, tree, left)}`);
+    const advice = tensorAdvice(op, method, tree, left);
+    refuse(
+      `${what}; write ${advice}${equality ? `, or torch.equal(${tree.args.map((x) => shown(x, "x")).join(", ")})` : ""}`,
+    );
   }
   if (types.every(isNumber)) return;
   const nullable = types.findIndex(mayBeNull);
@@ -92,7 +96,6 @@ function checkOperands(op: string, tree: FormCall, left: Type, right: Type): voi
     const name = shown(tree.args[nullable]!, "x");
     refuse(`has an operand that may be null; check \`${name} !== null\` before`);
   }
-  const equality = op === "===" || op === "!==";
   const kinds = types.map((t) => t.kind);
   const both = (kind: string): boolean => kinds.every((k) => k === kind);
   if (both("String") && (op === "+" || equality)) return;
@@ -199,7 +202,11 @@ const truth: FormEmitter = (e, tree) => {
   const text = shown(condition, "x");
   const refuse = (message: string): never => refuseAt(condition.range, message);
   if (isTensor(value.type))
-    refuse(`A tensor is always true in JavaScript; say what it is asked for: ${text}.item() > 0, ${text}.any().item()`);
+    refuse(
+      /\.(any|all)\(\)$/.test(text)
+        ? `A tensor is always true in JavaScript; write ${text}.item()`
+        : `A tensor is always true in JavaScript; say what it is asked for: ${text}.item() > 0, ${text}.any().item()`,
+    );
   if (mayBeNull(value.type)) refuse(`Only bools are conditions; write \`${text} !== null\``);
   switch (value.type.kind) {
     case "Int":

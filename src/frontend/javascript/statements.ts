@@ -325,6 +325,14 @@ function lowerDeclaration(c: Lowering, node: B.VariableDeclaration): Stmt[] {
   });
 }
 
+/** Whether a value says nothing of its type. */
+function isEmpty(node: B.Node): boolean {
+  const inner = bare(node);
+  if (inner.type === "ArrayExpression") return inner.elements.length === 0;
+  if (inner.type === "ObjectExpression") return inner.properties.length === 0;
+  return isNull(inner) || (inner.type === "NewExpression" && inner.arguments.length === 0);
+}
+
 /** Whether a value has no type of its own, so that an annotation is needed and used. */
 function isOpen(c: Lowering, node: B.Node): boolean {
   const inner = bare(node);
@@ -341,7 +349,7 @@ function destructure(c: Lowering, id: B.Node, value: B.Expression, node: B.Node,
   if (id.type === "ObjectPattern") return destructureObject(c, id, value, node);
   const toPattern = id.type === "ArrayPattern";
   const target = c.parts.pattern(c, id);
-  if (type && isNumberType(type) && isOpen(c, value) && bare(value).type !== "ConditionalExpression")
+  if (type && isNumberType(type) && isEmpty(value))
     c.refuse(
       type,
       '`number` says neither int nor float; write int[] or float[] (types of tsarchive), or jit.annotate("List[int]", [])',

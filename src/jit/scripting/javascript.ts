@@ -53,6 +53,12 @@ const WELL_KNOWN: ReadonlyMap<string, string> = new Map([
   ["jit", "jit"],
   ...["Math", "Number", "Object", "Array", "String", "Boolean", "console"].map((n): [string, string] => [n, n]),
 ]);
+/** Names of JavaScript that nothing stands for in TorchScript. */
+const OWN_GLOBALS = new Set(
+  "parseInt parseFloat isNaN isFinite JSON Date Symbol Promise BigInt Set WeakMap WeakSet Map RegExp Reflect Proxy globalThis window process setTimeout structuredClone eval Float32Array Float64Array Int32Array Uint8Array".split(
+    " ",
+  ),
+);
 const PACKAGE_EXPORTS = new Set(["torch", "nn", "jit"]);
 const PACKAGES: ReadonlyMap<unknown, string> = new Map<unknown, string>([
   [torch, "torch"],
@@ -134,6 +140,8 @@ class Names implements FreeNames {
     if (given) return valueOf(given.value, name, range);
     const declared = this.file && this.declaredValue(this.file, name, range);
     if (declared) return declared;
+    if (OWN_GLOBALS.has(name))
+      throw new ScriptError(`${name} is JavaScript's own and not compiled; see docs/scripting.md for what is`, range);
     throw new ScriptError(
       `${name} is declared outside of the function, where the compiler cannot see it; pass it: jit.script(f, { scope: { ${name} } }), or give the class \`static scope = { ${name} }\``,
       range,
@@ -270,6 +278,14 @@ export function compileFunctionValue(fn: AnyFunction, signature?: string): Scrip
   const scopes = own.scope ? [...givenScopes, own.scope] : givenScopes;
   const name = /^[A-Za-z_]\w*$/.test(fn.name) ? fn.name : "anonymous";
   return compileLocated(fn, name, locateFunction(fn), scopes, signature ?? own.signature);
+}
+
+/** Compiles a function that a source file declares, known by its name alone. Throws ScriptError where there is none. */
+export function compileDeclaration(file: SourceFile, name: string): ScriptFunction {
+  const declared = file.declarations.get(name);
+  if (declared?.kind !== "function") throw new ScriptError(`The source declares no function ${name}`);
+  const { node } = declared;
+  return compileLocated(node, name, { node, source: file.source, offset: 0, file }, givenScopes);
 }
 
 /** The class of the user that defines a method, nearest first. */
