@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: CliCommand }>>>
   run: () => import("./commands/run.ts"),
   verify: () => import("./commands/verify.ts"),
   ops: () => import("./commands/ops.ts"),
+  script: () => import("./commands/script.ts"),
 };
 
 function report(message: string): void {

@@ -195,6 +195,9 @@ export function lowerFunction(from: FunctionSource, options: LowerOptions): Def 
   const { node, source, offset } = from;
   const c = new Lowering(source, offset, { isMethod: options.isMethod, names: options.names, parts: PARTS });
   checkKind(c, from);
+  if (node.typeParameters?.type === "TSTypeParameterDeclaration")
+    for (const { name, constraint } of node.typeParameters.params)
+      if (constraint) c.typeParameters.set(typeof name === "string" ? name : (name as B.Identifier).name, constraint);
   const range = c.range(node);
   const head = c.head(node);
   const schema = options.signature === undefined ? undefined : parseSignature(options.signature, head);
@@ -232,6 +235,7 @@ function returned(c: Lowering, node: FunctionSource["node"], schema: FunctionSch
   }
   const annotation = node.returnType;
   if (annotation?.type !== "TSTypeAnnotation") return undefined;
+  if (/^TS(?:Any|Unknown)Keyword$/.test(annotation.typeAnnotation.type)) return undefined;
   c.returnsList = isArrayType(annotation);
   // `number` leaves the type to the values
   return lowerType(c, annotation);

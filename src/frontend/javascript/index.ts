@@ -1,7 +1,7 @@
 /** @file What the JavaScript front end offers the compiler of scripts. Upstream: none. Spec: docs/scripting.md. */
 export { formOf } from "./forms.ts";
 export { lowerFunction, evaluateConstant, type LowerOptions } from "./functions.ts";
-export { FREE, dottedPath, type FreeNames } from "./lowering.ts";
+export { FREE, childNodes, dottedPath, type FreeNames } from "./lowering.ts";
 export {
   SourceFile,
   isImportVariable,

@@ -86,6 +86,8 @@ export class Lowering {
   private temps = 0;
   /** The loops around, innermost last: what `continue` has to do first. */
   readonly loops: { readonly beforeContinue: () => Stmt[] }[] = [];
+  /** Type parameters of the function and what they extend. */
+  readonly typeParameters = new Map<string, B.Node>();
   /** Whether array literals that are returned are lists, by annotation. */
   returnsList = false;
 

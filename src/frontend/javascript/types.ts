@@ -154,6 +154,8 @@ function lowerReference(c: Lowering, node: B.TSTypeReference): Expr | undefined 
     case "Readonly":
       return types()[0];
     default: {
+      const constraint = c.typeParameters.get(text);
+      if (constraint) return lowerType(c, constraint);
       const known = NAMES[text];
       if (known !== undefined) return c.variable(known, node);
       return c.refuse(
