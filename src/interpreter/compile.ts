@@ -56,6 +56,9 @@ export function compileGraph(graph: Graph, name: string, returnTypes?: readonly 
   return new Compiler(graph, name).compile(returnTypes);
 }
 
+/** Key of the instruction that gives back a temporary's storage. */
+const RELEASE = "tsarchive::release";
+
 /** Compiles one graph; node compilers use its public methods. */
 export class Compiler {
   readonly name: string;
@@ -162,7 +165,7 @@ export class Compiler {
     if (instruction.op === "kernel") {
       const { key, entry } = instruction;
       let { kernel } = instruction;
-      if (this.plan.temporaries.has(this.at)) kernel = runForTemporary(kernel);
+      if (key !== RELEASE && this.plan.temporaries.has(this.at)) kernel = runForTemporary(kernel);
       // in front of the plan: small results are cheaper where they are
       if (entry) kernel = withShortWay(key, kernel);
       instruction = { ...instruction, kernel };
@@ -254,7 +257,7 @@ export class Compiler {
       if (register === undefined) continue;
       this.emit({
         op: "kernel",
-        key: "tsarchive::release",
+        key: RELEASE,
         kernel: releaseTemporary,
         entry: undefined,
         args: [register],

@@ -11,6 +11,7 @@ import { saturateInt, saturateList } from "../forms.ts";
 import type { Code, DirectCode, Instruction } from "../instructions.ts";
 import { budget, budgetExceeded, callInlined, calleeCode, depth, failDirect, tooDeep } from "../runtime.ts";
 import { evaluate } from "../tier.ts";
+import { runAt, writeFused } from "./fuse.ts";
 import { writeKernel, writeTemplate } from "./templates.ts";
 import { toDouble } from "./wide_int.ts";
 import { Writer } from "./writer.ts";
@@ -60,12 +61,31 @@ export function generateCode(code: Code): DirectCode | undefined {
     `return ${result};`,
   ].join("\n");
   const names = w.references.map((_, k) => `k${k}=K[${k}]`);
-  const text = `"use strict";\nconst ${names.join(",")};\nreturn function(${inputs.join(",")}){\n${body}\n};`;
+  const text = `"use strict";\nconst ${names.join(",")};\n${w.helpers.join("\n")}\nreturn function(${inputs.join(",")}){\n${body}\n};`;
   return evaluate(text)(w.references) as DirectCode;
 }
 
 function writeBlock(w: Writer, list: readonly Instruction[], charged: () => string): void {
-  for (const i of list) writeInstruction(w, i, charged);
+  for (let at = 0; at < list.length; at++) {
+    const run = runAt(w, list, at);
+    const fused = run && writeFused(w, w.uses, run);
+    if (!fused) {
+      writeInstruction(w, list[at]!, charged);
+      continue;
+    }
+    const { call, outs, internals } = fused;
+    // what ends the lives of intermediates is needed only where they have one
+    const isInner = (i: Instruction): boolean => i.op === "kernel" && internals.has(i.args[0]!);
+    const t = w.temporary();
+    w.line(`const ${t}=${call};if(${t}!==undefined){`);
+    outs.forEach((out, k) => w.line(`${w.local(out)}=${outs.length === 1 ? t : `${t}[${k}]`};`));
+    w.line(`}else{`);
+    for (const i of run.steps) writeInstruction(w, i, charged);
+    for (const i of run.releases) if (isInner(i)) writeInstruction(w, i, charged);
+    w.line(`}`);
+    for (const i of run.releases) if (!isInner(i)) writeInstruction(w, i, charged);
+    at = run.to - 1;
+  }
 }
 
 function writeInstruction(w: Writer, i: Instruction, charged: () => string): void {

@@ -3,6 +3,7 @@
  * Note [Generated text]: the text consists of templates of this folder and of numbers (of registers, references, error sites). Kernels, constants,
  * callees and slots' objects come by reference through one array, so no text of an archive ever reaches the evaluator. */
 import type { Code, Origin } from "../instructions.ts";
+import { countUses, type Uses } from "./fuse.ts";
 import { analyze, isSafe, type Facts, type Interval } from "./ranges.ts";
 import { W, join, split, toDouble } from "./wide_int.ts";
 
@@ -17,7 +18,10 @@ const INT32_MAX = 2147483647;
 export class Writer {
   readonly code: Code;
   readonly facts: Facts;
+  readonly uses: Uses;
   readonly lines: string[] = [];
+  /** Functions beside the generated one. */
+  readonly helpers: string[] = [];
   /** What the text refers to, in order. */
   readonly references: unknown[] = [];
   /** Places of instructions that can fail. */
@@ -29,6 +33,7 @@ export class Writer {
   constructor(code: Code) {
     this.code = code;
     this.facts = analyze(code);
+    this.uses = countUses(code);
   }
 
   line(text: string): void {
@@ -45,6 +50,13 @@ export class Writer {
       this.references.push(value);
       this.names.set(key, name);
     }
+    return name;
+  }
+
+  /** Adds a function beside the generated one; gives its name. */
+  helper(parameters: readonly string[], lines: readonly string[]): string {
+    const name = `f${this.helpers.length}`;
+    this.helpers.push(`function ${name}(${parameters.join(",")}){\n${lines.join("\n")}\n}`);
     return name;
   }
 
