@@ -1,7 +1,7 @@
 """Records what PyTorch compiles of the library: graph and code of calls of functionals and of modules.
 
-Run with PyTorch 2.13: python test/jit/make_library_scripts.py
-Writes test/jit/library/functionals.json and modules.json, which library_scripts.test.ts compares with.
+Run with PyTorch 2.13: python test/jit/make_library_scripts.py [traces] [modules] [functionals]
+Writes test/jit/library/{traces,modules,functionals}.json, which library_*.test.ts compare with.
 """
 import importlib.util
 import io
@@ -70,19 +70,9 @@ def archived(module):
 
 
 def modules():
-    """Each module in a process of its own: names start anew."""
     from modules import CASES
 
-    cases = {}
-    fork = multiprocessing.get_context("fork")
-    for name in CASES:
-        reader, writer = multiprocessing.Pipe(duplex=False)
-        process = fork.Process(target=one_module, args=(name, writer))
-        process.start()
-        cases[name] = reader.recv()
-        process.join()
-        if "error" in cases[name]:
-            print(name, "cannot be compiled:", cases[name]["error"], file=sys.stderr)
+    cases = in_processes(one_module, CASES)
     # the same files again and again: each text once
     texts = sorted({text for case in cases.values() for text in case.get("code", {}).values()})
     number = {text: i for i, text in enumerate(texts)}
@@ -109,6 +99,42 @@ def one_module(name, writer):
     writer.send(found)
 
 
+def one_trace(name, writer):
+    from modules import CASES, INPUTS, input_of
+
+    torch.manual_seed(0)
+    try:
+        # layers in evaluation mode: random ones would not trace to what runs
+        module = CASES[name]().eval()
+        inputs = tuple(input_of(spec) for spec in INPUTS[name])
+        traced = torch.jit.trace(module, inputs, check_trace=False)
+        found = {"graph": strip(traced.graph), "code": traced.code, "inlined": strip(traced.inlined_graph)}
+        writer.send({"inputs": INPUTS[name], **found})
+    except Exception as error:
+        writer.send({"error": str(error).strip().splitlines()[0]})
+
+
+def traces():
+    from modules import INPUTS
+
+    return {"torch": torch.__version__, "cases": in_processes(one_trace, INPUTS)}
+
+
+def in_processes(run, names):
+    """What `run` sends for each name, each in a process of its own: names start anew."""
+    cases = {}
+    fork = multiprocessing.get_context("fork")
+    for name in names:
+        reader, writer = multiprocessing.Pipe(duplex=False)
+        process = fork.Process(target=run, args=(name, writer))
+        process.start()
+        cases[name] = reader.recv()
+        process.join()
+        if "error" in cases[name]:
+            print(name, "cannot be compiled:", cases[name]["error"], file=sys.stderr)
+    return cases
+
+
 def write(name, data):
     with open(os.path.join(HERE, "library", name), "w") as out:
         json.dump(data, out, indent=1)
@@ -116,7 +142,12 @@ def write(name, data):
 
 
 if __name__ == "__main__":
+    which = sys.argv[1:] or ["traces", "modules", "functionals"]
     with torch.no_grad():
         # first, while nothing is compiled yet
-        write("modules.json", modules())
-        write("functionals.json", functionals())
+        if "traces" in which:
+            write("traces.json", traces())
+        if "modules" in which:
+            write("modules.json", modules())
+        if "functionals" in which:
+            write("functionals.json", functionals())

@@ -99,3 +99,53 @@ for d in (1, 2, 3):
                        ("AvgPool", (2,)), ("LPPool", (2, 3)), ("MaxUnpool", (2,)), ("AdaptiveAvgPool", (2,)), ("AdaptiveMaxPool", (2,)),
                        ("ReflectionPad", (1,)), ("ReplicationPad", (1,)), ("CircularPad", (1,)), ("ConstantPad", (1, 0.5))]:
         CASES[f"{name}{d}d"] = lambda name=name, args=args, d=d: getattr(nn, f"{name}{d}d")(*args)
+
+# inputs that each module is traced with: sizes of floats, or ("int", below, *sizes)
+INPUTS = {name: [[2, 4, 6]] for name in ["Identity", "ReLU", "ReLU6", "SiLU", "Mish", "SELU", "Hardswish", "Hardsigmoid", "Sigmoid",
+          "Tanh", "LogSigmoid", "Softsign", "Tanhshrink", "RReLU", "Hardtanh", "ELU", "CELU", "LeakyReLU", "GLU", "GELU",
+          "Hardshrink", "Softshrink", "Softplus", "PReLU", "Softmax dim", "LogSoftmax dim", "GELU tanh", "PReLU many", "Flatten",
+          "Dropout", "Dropout1d", "AlphaDropout", "FeatureAlphaDropout", "Dropout eval", "Threshold", "ReLU inplace",
+          "LPPool1d", "BatchNorm1d", "InstanceNorm1d", "Conv1d", "ConvTranspose1d", "MaxPool1d", "AvgPool1d", "AdaptiveAvgPool1d",
+          "AdaptiveMaxPool1d", "ReflectionPad1d", "ReplicationPad1d", "CircularPad1d", "ConstantPad1d", "ZeroPad1d", "LocalResponseNorm",
+          "Conv1d circular"]}
+INPUTS.update({name: [[2, 4, 6, 6]] for name in ["Softmax2d", "Dropout2d", "Unfold", "Unfold sizes", "Upsample", "Upsample size",
+          "UpsamplingNearest2d", "UpsamplingBilinear2d", "PixelShuffle", "PixelUnshuffle", "ChannelShuffle", "LPPool2d", "AvgPool2d",
+          "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d", "ConstantPad2d", "ZeroPad2d",
+          "MaxPool2d", "MaxPool2d indices", "MaxPool2d options", "AdaptiveMaxPool2d indices", "AvgPool2d divisor", "Conv2d options",
+          "AdaptiveAvgPool2d none", "FractionalMaxPool2d"]})
+INPUTS.update({name: [[2, 4, 4, 6, 6]] for name in ["Dropout3d", "LPPool3d", "AvgPool3d", "MaxPool3d", "AdaptiveAvgPool3d", "AdaptiveMaxPool3d",
+          "ReflectionPad3d", "ReplicationPad3d", "CircularPad3d", "ConstantPad3d", "ZeroPad3d"]})
+for d in (1, 2, 3):
+    INPUTS[f"Conv{d}d"] = INPUTS[f"ConvTranspose{d}d"] = [[1, 2] + [5] * d]
+    INPUTS[f"BatchNorm{d}d"] = INPUTS[f"InstanceNorm{d}d"] = [[2, 3] + [4] * d]
+INPUTS.update({name: [[2, 3]] for name in ["Linear", "Linear no bias", "RNNCell", "RNNCell relu", "LSTMCell", "GRUCell"]})
+INPUTS.update({name: [[5, 2, 3]] for name in ["RNN", "RNN relu", "LSTM", "LSTM options", "LSTM projected", "GRU", "GRU batch first"]})
+INPUTS.update({name: [[2, 3, 4, 4]] for name in ["BatchNorm2d momentum", "BatchNorm2d plain", "BatchNorm2d eval", "InstanceNorm2d affine"]})
+INPUTS.update({name: [[1, 2, 6, 6]] for name in ["Conv2d same", "Conv2d reflect", "ConvTranspose2d options"]})
+INPUTS.update({name: [[3, 5], [3, 5]] for name in ["L1Loss", "MSELoss", "SmoothL1Loss", "HuberLoss", "BCELoss", "BCEWithLogitsLoss", "KLDivLoss",
+          "PoissonNLLLoss", "HingeEmbeddingLoss", "SoftMarginLoss", "MultiLabelSoftMarginLoss", "PairwiseDistance", "CosineSimilarity"]})
+INPUTS.update({name: [[3, 5], ("int", 3, 3)] for name in ["NLLLoss", "CrossEntropyLoss", "CrossEntropyLoss options", "MultiMarginLoss"]})
+INPUTS.update({
+    "Conv1d circular": [[1, 2, 6]], "Bilinear": [[4, 2], [4, 3]], "NLLLoss weight": [[3, 3], ("int", 3, 3)], "BCEWithLogitsLoss weight": [[2, 3], [2, 3]],
+    "MultiLabelMarginLoss": [[3, 5], ("int", 5, 3, 5)], "CosineEmbeddingLoss": [[3, 5], [3, 5], [3]],
+    "MarginRankingLoss": [[3], [3], [3]], "TripletMarginLoss": [[3, 5], [3, 5], [3, 5]],
+    "Unflatten": [[2, 6]], "Fold": [[1, 8, 9]], "Embedding": [("int", 5, 2, 3)], "Embedding padding": [("int", 5, 2, 3)],
+    "EmbeddingBag": [("int", 5, 2, 3)], "LayerNorm": [[2, 3, 4]], "LayerNorm sizes": [[2, 3, 4]], "LayerNorm no bias": [[2, 3, 4]],
+    "RMSNorm": [[2, 3, 4]], "GroupNorm": [[2, 4, 5]], "GroupNorm plain": [[2, 4, 5]], "Softmin": [[2, 3]],
+    "Softmax": [[2, 3]], "LogSoftmax": [[2, 3]],
+    "MaxUnpool1d": [[1, 1, 2], ("int", 4, 1, 1, 2)], "MaxUnpool2d": [[1, 1, 2, 2], ("int", 16, 1, 1, 2, 2)],
+    "MaxUnpool3d": [[1, 1, 2, 2, 2], ("int", 64, 1, 1, 2, 2, 2)],
+    "MultiheadAttention": [[3, 2, 4]] * 3, "MultiheadAttention batch first": [[2, 3, 4]] * 3,
+    "MultiheadAttention separate": [[3, 2, 4], [3, 2, 3], [3, 2, 5]], "MultiheadAttention extra": [[3, 2, 4]] * 3,
+    "TransformerEncoderLayer": [[3, 2, 4]], "TransformerEncoderLayer gelu": [[2, 3, 4]], "TransformerDecoderLayer": [[3, 2, 4]] * 2,
+    "TransformerEncoder": [[2, 3, 4]], "TransformerDecoder": [[3, 2, 4]] * 2, "Transformer": [[3, 2, 4]] * 2,
+    "Sequential layers": [[1, 1, 4, 4]], "Sequential twice": [[1, 2]],
+})
+
+
+def input_of(spec):
+    if spec[0] == "int":
+        sizes = spec[2:]
+        return (torch.arange(torch.Size(sizes).numel()) % spec[1]).reshape(sizes)
+    count = torch.Size(spec).numel()
+    return ((torch.arange(count) % 11) * 0.0625 + 0.125).reshape(spec)
