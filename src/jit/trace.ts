@@ -12,6 +12,7 @@ import { createTracedModule } from "./scripting/recursive.ts";
 import { ScriptModule, type Scripted } from "./script_module.ts";
 import { checkTrace } from "./tracing/check_trace.ts";
 import { runInScopes, gatherMembers, moduleScopes } from "./tracing/module_scopes.ts";
+import { moduleMethod } from "./tracing/library_modules.ts";
 import { parameterNames } from "./tracing/parameter_names.ts";
 import { trace as record } from "./tracing/tracer.ts";
 
@@ -72,7 +73,11 @@ function traceMethod(
   const scopes = moduleScopes(module);
   const { graph } = record({
     inputs,
-    argumentNames: parameterNames(method as TraceableFunction, ownScript(classOf(module)) !== undefined),
+    argumentNames:
+      moduleMethod(module, name)
+        ?.def.params.slice(1)
+        .map((param) => param.name.name) ??
+      parameterNames(method as TraceableFunction, ownScript(classOf(module)) !== undefined),
     run: (args) =>
       runInScopes(scopes, () =>
         // calling the module runs its hooks too

@@ -173,6 +173,7 @@ export class Threshold extends InplaceActivation {
     "input: Tensor",
     "F.threshold(input, self.threshold, self.value, self.inplace)",
     {
+      asWritten: ["threshold", "value"],
       constants: ["threshold", "value", "inplace"],
       attributes: { threshold: "float", value: "float", inplace: "bool" },
     },

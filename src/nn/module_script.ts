@@ -16,6 +16,8 @@ export interface ModuleScript {
    * record says that PyTorch's class has annotations, none of which matters; left out: it has none of its own.
    */
   readonly attributes?: Readonly<Record<string, string>>;
+  /** Numbers that have no default: they are ints or floats as they were written, where a trace shows them. */
+  readonly asWritten?: readonly string[];
   /** `def`s of the methods, without indentation: `forward` and what it calls. */
   readonly source?: string;
   /** Methods (besides `forward`) that are compiled although nothing calls them: PyTorch's `@torch.jit.export`. */

@@ -1,7 +1,8 @@
 /** @file Attention: scaled dot product, fused multi-head attention, the fused encoder layer. Upstream: aten/src/ATen/native/transformers/attention.cpp, transformer.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { callOperator, op } from "../core/operator_registry.ts";
-import { convertTensor } from "../tensor/clone.ts";
+import { convertTensor, emptyLike } from "../tensor/clone.ts";
+import { copyInto } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
 import { headScores, headValues, softmaxRows, type HeadShape } from "../tensor/kernels/attention.ts";
@@ -145,11 +146,32 @@ function additiveMask(mask: Tensor, sizes: readonly number[]): Float64Array {
   return doublesOf(expand(wide, [...sizes]));
 }
 
+/** Whether PyTorch runs its flash kernel on the CPU, whose result lies in memory as the query does. */
+function runsFlash(query: Tensor, key: Tensor, value: Tensor, dropout: number): boolean {
+  const last = (t: Tensor): number => t.sizes[t.ndim - 1]!;
+  return (
+    dropout === 0 &&
+    [query, key, value].every(
+      (t) => t.ndim === 4 && t.strides[3] === 1 && t.sizes[2]! > 0 && t.sizes[0] === query.sizes[0],
+    ) &&
+    last(query) === last(key) &&
+    last(query) === last(value)
+  );
+}
+
+function laidOutLike(out: Tensor, query: Tensor): Tensor {
+  const result = emptyLike(query);
+  if (result.strides.join() === out.strides.join()) return out;
+  copyInto(result, out);
+  return result;
+}
+
 export const scaled_dot_product_attention = op(
   "aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor",
   (query, key, value, mask, dropout, isCausal, scale, gqa) => {
     checkAttention(query, key, value, mask, isCausal);
-    return attend(query, key, value, { mask, dropout, isCausal, scale, gqa, wantWeights: false, safe: true }).out;
+    const { out } = attend(query, key, value, { mask, dropout, isCausal, scale, gqa, wantWeights: false, safe: true });
+    return runsFlash(query, key, value, dropout) ? laidOutLike(out, query) : out;
   },
 );
 op(

@@ -15,7 +15,7 @@ import { ScriptFunction } from "../../ir/function.ts";
 import * as functional from "../../nn/functional.ts";
 import * as init from "../../nn/init.ts";
 import { FUNCTION_SCRIPTS } from "../../nn/scripts/index.ts";
-import type { FunctionScripts } from "../../nn/scripts/script_text.ts";
+import type { BooleanDispatch, FunctionScripts } from "../../nn/scripts/script_text.ts";
 import { finishEmission } from "../../passes/pipeline.ts";
 import { DTYPES } from "../../tensor/dtype.ts";
 import { pythonCu, qualifiedNameOf, uniqueName, unitStore } from "../python_cu.ts";
@@ -344,13 +344,58 @@ export function libraryResolverOf(className: string): Resolver {
 /** What a user's text sees of the library: `torch`, `nn`, `F`, `math`, `warnings`. */
 export const libraryResolver: Resolver = { resolveValue: libraryValue, resolveType: libraryType };
 
+/** A definition and the Python module whose names it sees. */
+export interface LibraryDefinition {
+  readonly def: Def;
+  readonly module: string;
+}
+
+/** The definition of a library function that has a text. */
+export function libraryDefinition(path: string): LibraryDefinition | undefined {
+  const entry = entryOf(canonical(path));
+  if (!entry || entry.scripts.dispatch?.[entry.name]) return undefined;
+  return { def: definitionOf(entry), module: entry.scripts.module };
+}
+
+/** What a dotted name is to somebody who runs library texts: nothing is compiled. */
+export function libraryName(
+  path: string,
+):
+  | { readonly definition: LibraryDefinition }
+  | { readonly dispatch: BooleanDispatch }
+  | { readonly constant: unknown }
+  | { readonly value: SugaredValue }
+  | undefined {
+  const full = canonical(path);
+  const entry = entryOf(full) ?? (full.includes(".") ? undefined : entryOf(`${NN}.${full}`));
+  if (entry) {
+    const { module, dispatch = {} } = entry.scripts;
+    const choice = dispatch[entry.name];
+    if (!choice) return { definition: { def: definitionOf(entry), module } };
+    const { ifTrue, ifFalse } = choice;
+    return { dispatch: { ...choice, ifTrue: `${module}.${ifTrue}`, ifFalse: `${module}.${ifFalse}` } };
+  }
+  const value = libraryValue(full) ?? libraryValue(`${NN}.${full}`);
+  if (value instanceof ConstantName) return { constant: value.constant.value };
+  return value && { value };
+}
+
+/** The dotted name of a function of `nn.functional` or `nn.init`. */
+export function libraryFunctionPath(fn: unknown): string | undefined {
+  return namesOfFunctions().get(fn);
+}
+
 let functionNames: ReadonlyMap<unknown, string> | undefined;
 /** What a function of `nn.functional` or `nn.init` means in a script; undefined for any other. */
 export function libraryFunctionValue(fn: unknown): SugaredValue | undefined {
+  const name = libraryFunctionPath(fn);
+  return name === undefined ? undefined : libraryValue(name);
+}
+
+function namesOfFunctions(): ReadonlyMap<unknown, string> {
   functionNames ??= new Map<unknown, string>([
     ...Object.entries(functional).map(([name, value]): [unknown, string] => [value, `${NN}.${name}`]),
     ...Object.entries(init).map(([name, value]): [unknown, string] => [value, `torch.nn.init.${name}`]),
   ]);
-  const name = functionNames.get(fn);
-  return name === undefined ? undefined : libraryValue(name);
+  return functionNames;
 }

@@ -2,8 +2,10 @@
 import { ScriptObject } from "../../core/ivalue.ts";
 import * as T from "../../core/type.ts";
 import type { Value } from "../../ir/graph.ts";
-import { withModuleInterceptor, type Module } from "../../nn/module.ts";
+import { runWithHooks, withModuleInterceptor, type Module } from "../../nn/module.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import { moduleMethod } from "./library_modules.ts";
+import { outsideFrames, runDefinition } from "./python_frame.ts";
 import { addInput, inputType } from "./trace_inputs.ts";
 import { activeTracer } from "./tracer.ts";
 import type { TracingState } from "./tracing_state.ts";
@@ -27,8 +29,23 @@ export function runInScopes<R>(scopes: ReadonlyMap<Module, string>, body: () => 
   return withModuleInterceptor((module, args, next) => {
     const scope = scopes.get(module);
     const tracer = activeTracer();
-    return scope === undefined || !tracer ? next(args) : tracer.state.withScope(scope, () => next(args));
+    if (!tracer) return next(args);
+    const run = (): unknown => runTraced(module, args, next);
+    return scope === undefined ? run() : tracer.state.withScope(scope, run);
   }, body);
+}
+
+/** Runs a module under trace: library modules from their texts; see Note [Traced library code]. */
+function runTraced(module: Module, args: readonly unknown[], next: (args: readonly unknown[]) => unknown): unknown {
+  const method = moduleMethod(module, "forward");
+  if (!method || !args.every(isPythonValue)) return outsideFrames(() => next(args));
+  return runWithHooks(module, args, (given) => runDefinition(method, [module, ...given.map((arg) => arg ?? null)]));
+}
+
+/** Options in JavaScript's habit are for our own `forward`s. */
+function isPythonValue(value: unknown): boolean {
+  if (value instanceof Tensor || value === null || typeof value !== "object") return true;
+  return Array.isArray(value) && value.every(isPythonValue);
 }
 
 /** Makes every member of a module a value that the trace knows. */

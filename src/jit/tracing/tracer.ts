@@ -19,6 +19,7 @@ import { callByName, currentEagerCall, type EagerCall } from "../../torch/eager_
 import { callStack } from "../call_site.ts";
 import { CallContext, type SeenVariables } from "./call_context.ts";
 import { DECOMPOSITIONS } from "./decompositions.ts";
+import { frameName, isFrameRunning } from "./python_frame.ts";
 import { addInput, inputType } from "./trace_inputs.ts";
 import { pythonCall } from "./python_call.ts";
 import { MANUAL, isRecorded, recordCall, type TracedNumbers } from "./record.ts";
@@ -152,7 +153,7 @@ export class Tracer {
     const { state } = this;
     const { currentRange, lookupName } = state;
     state.currentRange = () => context.range;
-    if (!this.fixedNames) state.lookupName = (tensor) => context.nameOf(tensor);
+    if (!this.fixedNames) state.lookupName = (tensor) => frameName(tensor) ?? context.nameOf(tensor);
     try {
       return body();
     } finally {
@@ -173,7 +174,7 @@ export class Tracer {
       return this.pause(() => next(args));
     }
     const context = new CallContext(this.decomposedCall ?? currentEagerCall(), this.variables);
-    context.observe();
+    if (!isFrameRunning()) context.observe();
     return this.withContext(context, () => {
       const call = pythonCall(schema, args);
       const { numbers, values } = this.tracedNumbers(context, call.schema, call.args);
@@ -231,7 +232,7 @@ export class Tracer {
 
   private recordRead(tensor: Tensor, dims: readonly number[], isList: boolean): void {
     const context = new CallContext(currentEagerCall() ?? { name: "shape", args: [tensor] }, this.variables);
-    context.observe();
+    if (!isFrameRunning()) context.observe();
     const site = callStack()[0];
     const offset = site && offsetOf(site);
     this.withContext(context, () => {
@@ -256,7 +257,7 @@ export class Tracer {
   /** Reads a size for the library's own code, which computes with the tensor. */
   readSizeTensor(tensor: Tensor, dim: number): Tensor {
     const context = new CallContext({ name: "size", args: [tensor] }, this.variables);
-    context.observe();
+    if (!isFrameRunning()) context.observe();
     return this.withContext(context, () => this.sizeTensor(tensor, dim));
   }
 
@@ -273,7 +274,7 @@ export class Tracer {
   /** Reads the number of elements for the library's own code. */
   readNumelTensor(tensor: Tensor): Tensor {
     const context = new CallContext({ name: "numel", args: [tensor] }, this.variables);
-    context.observe();
+    if (!isFrameRunning()) context.observe();
     return this.withContext(context, () => {
       const { state } = this;
       const node = state.graph.insertNode(state.graph.create("aten::numel", [state.getValue(tensor)]));
@@ -292,7 +293,8 @@ export class Tracer {
     const numbers = new Map<string, Value | readonly (Value | undefined)[]>();
     if (!this.decomposedCall) this.tensorsForNumbers(context, schema, numbers);
     // parts of an operator, and what is recorded on the way, have other arguments than were written
-    if (this.sizes.isEmpty || this.decomposedCall || this.fixedNames) return { numbers, values: args };
+    if (this.sizes.isEmpty || this.decomposedCall || this.fixedNames || isFrameRunning())
+      return { numbers, values: args };
     const values = [...args];
     const { file } = context;
     if (!file) return { numbers, values };
@@ -330,11 +332,16 @@ export class Tracer {
     const given = currentEagerCall()?.args;
     if (!given) return;
     const number = (value: unknown, kind: T.TypeKind): Value | undefined =>
-      value instanceof Tensor ? this.asNumber({ tensor: value, name: context.nameOf(value) }, kind) : undefined;
+      value instanceof Tensor
+        ? this.asNumber({ tensor: value, name: frameName(value) ?? context.nameOf(value) }, kind)
+        : undefined;
     const last = given.at(-1);
     const kwargs = dictEntries(last) ? (last as Readonly<Record<string, unknown>>) : undefined;
     const positional = kwargs ? given.slice(0, -1) : given;
-    schema.args.forEach((argument, i) => {
+    const places = [...schema.args.entries()];
+    // the binding of arange converts its last number first
+    if (schema.name === "aten::arange") places.reverse();
+    places.forEach(([i, argument]) => {
       const type = argument.type.kind === "Optional" ? argument.type.element : argument.type;
       let value = i < positional.length && !argument.kwargOnly ? positional[i] : kwargs?.[argument.name];
       if (type.kind === "List" && type.element.kind === "Int") {

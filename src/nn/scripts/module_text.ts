@@ -2,7 +2,7 @@
 import type { ModuleScript } from "../module_script.ts";
 
 /** What a class says besides its methods. */
-export type ClassFacts = Pick<ModuleScript, "constants" | "attributes">;
+export type ClassFacts = Pick<ModuleScript, "constants" | "attributes" | "asWritten">;
 
 /** The script of a class of `torch.nn.modules` with the given methods. */
 export function moduleScript(name: string, source: string, facts: ClassFacts = {}): ModuleScript {
