@@ -10,7 +10,7 @@ import { addPackages, cacheFolder, pythonWithTorch } from "../scripts/python_env
 import { selfTimed } from "./measure.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const npmFolder = join(cacheFolder, "bench");
+export const npmFolder = join(cacheFolder, "bench");
 const modelFolder = join(cacheFolder, "models");
 
 let knownPython;

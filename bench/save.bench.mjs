@@ -1,0 +1,56 @@
+// Saving: a model to a file; against torch.jit.save and the stored zip files of JSZip and fflate with the same records.
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { models, npmPeer, pytorch } from "./peers.mjs";
+
+export const title = "Saving archives";
+export const notes =
+  "`bare write` writes as many bytes to a new file in one call; fflate and JSZip store the same records without compression and write the result. Nobody waits for the disk.";
+
+const TORCH = `
+for name, file in args["files"].items():
+    module = torch.jit.load(file)
+    competitors[name] = lambda module=module, out=args["out"]: torch.jit.save(module, out)
+`;
+
+export async function run(bench) {
+  const { jit, ArchiveReader } = await bench.load();
+  const names = bench.quick ? ["resnet18"] : ["resnet18", "resnet50", "mobilenet_v2"];
+  const files = Object.fromEntries(
+    Object.entries(await models(bench, names)).flatMap(([name, { scripted }]) => (scripted ? [[name, scripted]] : [])),
+  );
+  const folder = mkdtempSync(join(tmpdir(), "tsarchive-save-"));
+  const out = (name) => join(folder, name);
+  const torch = await pytorch(bench, TORCH, { args: { files, out: out("torch.pt") } });
+  const fflate = await npmPeer(bench, "fflate");
+  const JSZip = await npmPeer(bench, "jszip");
+  try {
+    for (const [name, file] of Object.entries(files)) {
+      bench.fact(name, "MB", statSync(file).size / 1e6);
+      const [model, lazy] = [jit.load(file), jit.load(file, { lazy: true })];
+      const bytes = new Uint8Array(readFileSync(file));
+      const reader = ArchiveReader.open(bytes);
+      const records = Object.fromEntries(reader.recordNames().map((record) => [record, reader.read(record)]));
+      await bench.compare(`${name}: save`, {
+        tsarchive: () => model.save(out("own.pt")),
+        "tsarchive, untouched lazy model": () => lazy.save(out("lazy.pt")),
+        "torch.jit.save": torch?.competitor(name),
+        "fflate.zipSync level 0": fflate && (() => writeFileSync(out("fflate.zip"), fflate.zipSync(records, { level: 0 }))),
+        "JSZip STORE": JSZip && (async () => {
+          const zip = new JSZip();
+          for (const [record, data] of Object.entries(records)) zip.file(record, data);
+          writeFileSync(out("jszip.zip"), await zip.generateAsync({ type: "uint8array", compression: "STORE" }));
+        }),
+        "bare write": () => {
+          const descriptor = openSync(out("bare"), "w");
+          writeSync(descriptor, bytes);
+          closeSync(descriptor);
+        },
+      }, { repetitions: 11 });
+    }
+  } finally {
+    torch?.close();
+    rmSync(folder, { recursive: true });
+  }
+}
