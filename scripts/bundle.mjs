@@ -9,17 +9,35 @@ import { rolldown } from "rolldown";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const source = (name) => join(root, "src", `${name}.ts`);
 
-/** Text in one byte a character is read and scanned faster: what is not ASCII becomes escapes. */
+/** Text in one byte a character is read and scanned faster: what is not ASCII becomes escapes. Columns of such lines shift a little in the map. */
 const ascii = {
   name: "ascii",
-  transform(code) {
-    // eslint-disable-next-line no-control-regex
-    if (/^[\x00-\x7f]*$/.test(code)) return undefined;
+  generateBundle(_options, bundle) {
     const escape = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
-    // eslint-disable-next-line no-control-regex
-    return { code: code.replace(/[^\x00-\x7f]/g, escape), map: null };
+    for (const chunk of Object.values(bundle)) {
+      // eslint-disable-next-line no-control-regex
+      if (chunk.type === "chunk") chunk.code = chunk.code.replace(/[^\x00-\x7f]/g, escape);
+    }
   },
 };
+
+const LAZY_PARSER = `
+import { createRequire } from "node:module";
+let parser;
+const load = () => (parser ??= createRequire(import.meta.url)("@babel/parser"));
+export const parse = (text, options) => load().parse(text, options);
+export const parseExpression = (text, options) => load().parseExpression(text, options);
+`;
+
+/** The parser of JavaScript is a third as large as everything else and needed by few programs: Node loads it when it is called. */
+const lazyParser = {
+  name: "lazy-parser",
+  resolveId: (id) => (id === "@babel/parser" ? "\0lazy-parser" : undefined),
+  load: (id) => (id === "\0lazy-parser" ? LAZY_PARSER : undefined),
+};
+
+/** See `HELPERS` in src/jit/call_site.ts. */
+const HELPERS = ["aten", "sizes", "module"];
 
 async function bundle(folder, input, options) {
   // package.json speaks of the side effects of dist, not of src
@@ -46,7 +64,12 @@ async function bundle(folder, input, options) {
           priority: 2,
           test: /[\\/]src[\\/](core|ops|tensor|torch|ir|frontend|passes|interpreter|loader|saver)[\\/]/,
         },
-        { name: "nn/library", priority: 1, test: /[\\/]src[\\/]nn[\\/]/ },
+        ...HELPERS.map((name) => ({
+          name: `nn/${name}`,
+          priority: 1,
+          test: new RegExp(`[\\\\/]src[\\\\/]nn[\\\\/]${name}\\.ts$`),
+        })),
+        { name: "nn/library", priority: 0, test: /[\\/]src[\\/]nn[\\/]/ },
       ],
     },
   });
@@ -58,6 +81,7 @@ const entries = ["node/index", "cli/main", ...commands];
 for (const folder of ["bundle", "browser"]) rmSync(join(root, "dist", folder), { recursive: true, force: true });
 await bundle("bundle", Object.fromEntries(entries.map((name) => [name, source(name)])), {
   platform: "node",
+  plugins: [ascii, lazyParser],
   external: [/^node:/],
 });
 await bundle("browser", { index: source("index") }, { platform: "browser" });

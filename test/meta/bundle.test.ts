@@ -50,6 +50,20 @@ test.runIf(built)('import "tsarchive" gives the names of the source, and they wo
   });
 });
 
+const TRACE = `
+  const attention = new nn.MultiheadAttention(4, 2, { batchFirst: true });
+  const traced = jit.trace(attention, [torch.ones([1, 3, 4]), torch.ones([1, 3, 4]), torch.ones([1, 3, 4])]);
+  const text = [String(traced.graph), traced.code, jit.script(new nn.Sequential(new nn.Linear(2, 2), new nn.Tanh())).code];
+`;
+
+test.runIf(built)("traces of the bundle are those of the modules: frames of nn are told by their files", () => {
+  const names = (from: string): unknown =>
+    run(`const { jit, nn, torch } = await import(${JSON.stringify(`file://${join(ROOT, "dist", from)}`)});
+      ${TRACE}
+      console.log(JSON.stringify(text.join("\\n").replaceAll(/ #.*/g, "")));`);
+  expect(names("bundle/node/index.js")).toBe(names("node/index.js"));
+});
+
 test.runIf(built)("the bundle for browsers imports nothing of Node", () => {
   expect(
     run(`
