@@ -18,6 +18,7 @@ import { FUNCTION_SCRIPTS } from "../../nn/scripts/index.ts";
 import type { BooleanDispatch, FunctionScripts } from "../../nn/scripts/script_text.ts";
 import { finishEmission } from "../../passes/pipeline.ts";
 import { DTYPES } from "../../tensor/dtype.ts";
+import { torch } from "../../torch/torch.ts";
 import { pythonCu, qualifiedNameOf, uniqueName, unitStore } from "../python_cu.ts";
 import {
   ConstantName,
@@ -386,7 +387,7 @@ export function libraryFunctionPath(fn: unknown): string | undefined {
 }
 
 let functionNames: ReadonlyMap<unknown, string> | undefined;
-/** What a function of `nn.functional` or `nn.init` means in a script; undefined for any other. */
+/** What a function of `torch`, `nn.functional` or `nn.init` means in a script; undefined for any other. */
 export function libraryFunctionValue(fn: unknown): SugaredValue | undefined {
   const name = libraryFunctionPath(fn);
   return name === undefined ? undefined : libraryValue(name);
@@ -394,6 +395,9 @@ export function libraryFunctionValue(fn: unknown): SugaredValue | undefined {
 
 function namesOfFunctions(): ReadonlyMap<unknown, string> {
   functionNames ??= new Map<unknown, string>([
+    ...Object.entries(torch)
+      .filter(([, value]) => typeof value === "function")
+      .map(([name, value]): [unknown, string] => [value, `torch.${name}`]),
     ...Object.entries(functional).map(([name, value]): [unknown, string] => [value, `${NN}.${name}`]),
     ...Object.entries(init).map(([name, value]): [unknown, string] => [value, `torch.nn.init.${name}`]),
   ]);

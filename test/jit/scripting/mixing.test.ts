@@ -205,3 +205,23 @@ test("jit.trace and jit.script give modules typed as what they were made of", ()
   const again: typeof traced = jit.script(traced);
   expect(again).toBe(traced);
 });
+
+test("functions of the library can stand in attributes", () => {
+  class Activated extends nn.Module {
+    static readonly torchscript: ModuleScript = {
+      name: "Activated",
+      source: "def forward(self, x):\n    return self.outer(self.inner(x))\n",
+    };
+    inner = nn.functional.relu;
+    outer = torch.tanh;
+    forward(x: Tensor): Tensor {
+      return this.outer(this.inner(x));
+    }
+  }
+  // torch 2.13
+  expect(scriptModule(new Activated()).code).toBe(`def forward(self,
+    x: Tensor) -> Tensor:
+  _0 = __torch__.torch.nn.functional.relu(x, False, )
+  return torch.tanh(_0)
+`);
+});
