@@ -1,7 +1,7 @@
 /** @file The tour of TorchScript's introduction: modules, tracing, scripting, mixing, saving. introduction.py prints the same in PyTorch. Upstream: none. Spec: none. */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { jit, nn, torch, type Tensor } from "tsarchive";
+import { jit, nn, torch, type Scripted, type Tensor } from "tsarchive";
 
 torch.manualSeed(191009);
 
@@ -51,7 +51,7 @@ class DecisionGate extends nn.Module {
   }
 }
 
-type Gate = DecisionGate | jit.ScriptOf<DecisionGate>;
+type Gate = DecisionGate | Scripted<DecisionGate>;
 
 class Cell extends nn.Module {
   dg: Gate;
@@ -88,7 +88,7 @@ console.log(torch.equal(linear_cell(x, h)[0], traced_cell(x, h)[0]) ? "True" : "
 
 heading("A trace keeps only the branch that was taken");
 const baked = jit.trace(cell, [x, h]);
-console.log(baked.child("dg").code);
+console.log(baked.dg.code);
 console.log(baked.code);
 
 heading("Scripting keeps both");

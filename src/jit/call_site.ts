@@ -22,8 +22,34 @@ const MAX_FRAMES = 200;
 const FRAME =
   /^\s*at (?:async )?(?:(.*?) \()?(?:.*? at )?((?:file:\/\/|[a-z]+:\/\/|\/|[A-Za-z]:[\\/]).*?):(\d+):(\d+)\)?$/;
 
-/** Folder of this library's own code, with the slash at its end; in bundles this file has become part of one that lies in it. */
-const ROOT = pathOf(import.meta.url).replace(/(?:jit\/)?[^/]*$/, "");
+const THIS_FILE = /jit\/call_site\.[jt]s$/;
+
+/**
+ * Folders of this library's own code, with the slash at their ends: where it runs, which for a bundle is the bundle's folder, and
+ * where it was written, as source maps and stack traces name it.
+ */
+let ownFolders: readonly string[] | undefined;
+
+function isOwnFile(file: string): boolean {
+  ownFolders ??= findOwnFolders();
+  return ownFolders.some((folder) => file.startsWith(folder));
+}
+
+function findOwnFolders(): string[] {
+  const folders = [pathOf(import.meta.url).replace(/(?:jit\/)?[^/]*$/, "")];
+  for (const line of stackText().split("\n")) {
+    const match = FRAME.exec(line);
+    if (!match) continue;
+    // the innermost frame is in this very file
+    const { file } = originalPosition(pathOf(match[2]!), Number(match[3]), Number(match[4]));
+    if (THIS_FILE.test(file)) folders.push(file.replace(THIS_FILE, ""));
+    break;
+  }
+  return folders;
+}
+
+/** Files of `nn`. */
+const NN = /\/nn\/[^/]*\.[jt]s$/;
 
 /** Files of `nn` that only pass calls on. */
 const HELPERS = /\/nn\/(aten|module|sizes)\.[jt]s$/;
@@ -94,9 +120,9 @@ function parseFrame(line: string): CallSite | null {
   const match = FRAME.exec(line);
   if (!match) return null;
   const raw = pathOf(match[2]!);
-  const isOwn = raw.startsWith(ROOT);
-  if (isOwn && (!raw.startsWith(`${ROOT}nn/`) || HELPERS.test(raw))) return null;
   const position = originalPosition(raw, Number(match[3]), Number(match[4]));
+  const isOwn = isOwnFile(raw) || isOwnFile(position.file);
+  if (isOwn && (!NN.test(position.file) || HELPERS.test(position.file))) return null;
   const functionName = match[1] === undefined || match[1] === "Object.<anonymous>" ? undefined : match[1];
   return { functionName, ...position, isLibrary: isOwn };
 }

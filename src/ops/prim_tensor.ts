@@ -178,6 +178,7 @@ builtin("prim::name(Tensor a) -> str?", () => null);
 builtin("prim::data(Tensor(a) a) -> Tensor(a)", (t: Tensor) => {
   const data = viewOf(t, t.sizes, t.strides);
   data.sparse = t.sparse;
+  data.requiresGrad = false;
   data.base = undefined;
   return data;
 });

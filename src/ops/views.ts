@@ -486,6 +486,7 @@ op("aten::resolve_neg(Tensor(a) self) -> Tensor(a)", (self) => (self.isNeg ? clo
 export const alias = op("aten::alias(Tensor(a) self) -> Tensor(a)", (self) => viewOf(self, self.sizes, self.strides));
 export const detach = op("aten::detach(Tensor(a) self) -> Tensor(a)", (self) => {
   const view = viewOf(self, self.sizes, self.strides);
+  view.requiresGrad = false;
   view.sparse = self.sparse;
   return view;
 });

@@ -236,7 +236,7 @@ export function uninitializedTensor(sizes: readonly number[], dtype: DType = DTY
   return new Tensor(allocateStorage(numel * dtype.itemsize, false), dtype, sizes, contiguousStrides(sizes), 0);
 }
 
-/** Another view of the same storage. Conj, neg and quantizer carry over. */
+/** Another view of the same storage. Conj, neg, quantizer and requires_grad carry over. */
 export function viewOf(
   self: Tensor,
   sizes: readonly number[],
@@ -245,6 +245,8 @@ export function viewOf(
 ): Tensor {
   const view = new Tensor(self.storage, self.dtype, sizes, strides, storageOffset);
   view.takeTraits(self);
+  // torch: views of a leaf ask for gradients even where none are recorded
+  if (self.requiresGrad) view.requiresGrad = true;
   view.base = self.base ?? self;
   return view;
 }

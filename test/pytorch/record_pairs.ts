@@ -4,7 +4,7 @@
  * classes are numbered by process. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Tensor, jit, nn, setWarningSink, torch } from "tsarchive";
+import { ScriptModule, Tensor, jit, nn, setWarningSink, torch } from "tsarchive";
 import { PAIRS } from "./pairs.ts";
 
 /** A value in the form of the conformance cases. */
@@ -48,7 +48,7 @@ interface Attempt {
 }
 
 /** Makes a script module and records its texts, its answer and the archive that it saves. */
-function attempt(kind: "trace" | "script", make: () => jit.ScriptModule, inputs: readonly unknown[]): Attempt {
+function attempt(kind: "trace" | "script", make: () => ScriptModule, inputs: readonly unknown[]): Attempt {
   try {
     const module = make();
     const file = join(out, `${wanted}.${kind}.ts.pt`);

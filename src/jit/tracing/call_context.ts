@@ -33,7 +33,11 @@ export interface WrittenArgument {
 export type SeenVariables = WeakMap<SyntaxNode, Map<string, Tensor>>;
 
 function baseName(functionName: string | undefined): string {
-  return (functionName ?? "").replace(/ \[as .*\]$/, "").replace(/^.*[. ]/, "");
+  // bundlers number names that clash: linear$1
+  return (functionName ?? "")
+    .replace(/ \[as .*\]$/, "")
+    .replace(/^.*[. ]/, "")
+    .replace(/\$\d+$/, "");
 }
 
 /** `attnOutput` -> `attn_output`: how PyTorch's Python names what `nn` names in JavaScript's habit. */

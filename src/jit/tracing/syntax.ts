@@ -77,6 +77,16 @@ function namePosition(node: SyntaxNode): number | undefined {
   }
 }
 
+/**
+ * The offset for a call through a namespace in a bundle, `F.linear(x)`: bundlers write `linear(x)`, whose position maps to the start
+ * of the whole.
+ */
+function bundledPosition(node: SyntaxNode): number | undefined {
+  if (node.type !== "CallExpression") return undefined;
+  const callee = bare(child(node, "callee")!);
+  return isMember(callee) && bare(child(callee, "object")!).type === "Identifier" ? node.start : undefined;
+}
+
 export function isMember(node: SyntaxNode): boolean {
   return node.type === "MemberExpression" || node.type === "OptionalMemberExpression";
 }
@@ -114,8 +124,8 @@ function parseFile(file: string): SyntaxFile | undefined {
   const byPosition = new Map<number, SyntaxNode>();
   const parents = new WeakMap<SyntaxNode, SyntaxNode>();
   const walk = (node: SyntaxNode): void => {
-    const position = namePosition(node);
-    if (position !== undefined && !byPosition.has(position)) byPosition.set(position, node);
+    for (const position of [namePosition(node), bundledPosition(node)])
+      if (position !== undefined && !byPosition.has(position)) byPosition.set(position, node);
     for (const inner of childrenOf(node)) {
       parents.set(inner, node);
       walk(inner);
