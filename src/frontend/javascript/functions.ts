@@ -9,7 +9,7 @@ import { evaluateLiteral, type TypedConstant } from "../default_value.ts";
 import { ScriptTypeParser } from "../script_type_parser.ts";
 import { lowerCall } from "./calls.ts";
 import { lowerCondition, lowerExpr } from "./expressions.ts";
-import { Lowering, bare, type FreeNames, type LoweringParts } from "./lowering.ts";
+import { Lowering, bare, someNode, type FreeNames, type LoweringParts } from "./lowering.ts";
 import type { FunctionSource } from "./parse.ts";
 import { lowerBlock, lowerPattern, lowerStatements } from "./statements.ts";
 import { containerOfType, isArrayType, lowerType, parseSignature, typeExpression } from "./types.ts";
@@ -118,6 +118,7 @@ class Parameters {
   add(id: B.Identifier, fallback: B.Node | undefined, kwargOnly: boolean): void {
     const { c } = this;
     const binding = c.declare(id.name, { constant: false, initialized: true });
+    binding.isParameter = true;
     const annotation = id.typeAnnotation ?? undefined;
     if (annotation) binding.container = containerOfType(annotation);
     const declared = this.schema?.args[this.params.length - (c.isMethod ? 1 : 0)];
@@ -217,6 +218,11 @@ export function lowerFunction(from: FunctionSource, options: LowerOptions): Def 
       node,
       `The signature has ${schema.args.length} parameters, the function ${parameters.params.length - (options.isMethod ? 1 : 0)}`,
     );
+  someNode(node.body, (n) => {
+    const target = n.type === "AssignmentExpression" ? n.left : n.type === "UpdateExpression" ? n.argument : undefined;
+    if (target) someNode(target, (x) => x.type === "Identifier" && c.assigned.add(x.name) === undefined);
+    return false;
+  });
   const returnType = returned(c, node, schema);
   const body = bodyOf(c, node);
   return { name, params: parameters.params, returnType, body, declRange: head, range };

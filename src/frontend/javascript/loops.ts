@@ -20,14 +20,37 @@ function assigns(node: B.Node, name: string): boolean {
   });
 }
 
-/** Whether code changes the length of some list, or assigns a field. */
-function resizes(node: B.Node): boolean {
+/** In-place methods of tensors that change their sizes. */
+const RESHAPING = /^(?:resize|resize_as|squeeze|unsqueeze|t|transpose|swapaxes|swapdims|set|unflatten)_$/;
+
+/** Whether code changes the sizes of some tensor. */
+function reshapes(node: B.Node): boolean {
+  return someNode(
+    node,
+    (n) =>
+      n.type === "CallExpression" &&
+      n.callee.type === "MemberExpression" &&
+      n.callee.property.type === "Identifier" &&
+      RESHAPING.test(n.callee.property.name),
+  );
+}
+
+/** Whether code may change the length of the list that a name means. */
+function resizes(c: Lowering, node: B.Node, list: string | undefined): boolean {
+  const own = list === undefined ? undefined : c.scope.find(list);
+  /** Another list than that: an array literal's own name, where the list is not made from a name. */
+  const isOther = (receiver: B.Node): boolean => {
+    if (receiver.type !== "Identifier" || list === undefined || receiver.name === list) return false;
+    const other = c.scope.find(receiver.name);
+    return other?.isFresh === true && own !== undefined && (own.isFresh || own.isParameter) && !c.assigned.has(list);
+  };
   return someNode(node, (n) => {
     if (n.type === "AssignmentExpression") return n.left.type === "MemberExpression" && !n.left.computed;
     if (n.type === "UpdateExpression") return n.argument.type === "MemberExpression" && !n.argument.computed;
     if (n.type !== "CallExpression" || n.callee.type !== "MemberExpression") return false;
-    const { property } = n.callee;
-    return property.type === "Identifier" && (RESIZING.has(property.name) || property.name.endsWith("_"));
+    const { property, object } = n.callee;
+    if (property.type !== "Identifier" || !RESIZING.has(property.name)) return false;
+    return !isOther(bare(object));
   });
 }
 
@@ -40,33 +63,55 @@ function callsOut(node: B.Node): boolean {
   );
 }
 
+/** Properties and methods that only the sizes of a tensor decide. */
+const SIZES = new Set(["shape", "sizes", "ndim", "numel", "size", "dim"]);
+const PURE_MATH = new Set(["floor", "ceil", "trunc", "min", "max", "abs"]);
+
 /** Whether an expression has the same value in every iteration: `range` looks at it once, JavaScript each time. */
-function isInvariant(node: B.Node, body: B.Node): boolean {
+function isInvariant(c: Lowering, node: B.Node, body: B.Node): boolean {
   const inner = bare(node);
+  /** What a property or method is asked of, which must mean the same all the time. */
+  const objectStays = (object: B.Node): boolean => {
+    const value = bare(object);
+    if (value.type === "ThisExpression") return true;
+    return value.type === "Identifier" ? !assigns(body, value.name) : isInvariant(c, value, body);
+  };
   switch (inner.type) {
     case "NumericLiteral":
       return true;
     case "Identifier":
       return !assigns(body, inner.name);
+    case "TSNonNullExpression":
+      return isInvariant(c, inner.expression, body);
     case "BinaryExpression":
-      return isInvariant(inner.left, body) && isInvariant(inner.right, body);
+      return isInvariant(c, inner.left, body) && isInvariant(c, inner.right, body);
     case "UnaryExpression":
-      return isInvariant(inner.argument, body);
+      return isInvariant(c, inner.argument, body);
     case "MemberExpression": {
-      if (resizes(body)) return false;
-      if (inner.object.type === "ThisExpression") return !callsOut(body);
-      return isInvariant(inner.object, body) && (!inner.computed || isInvariant(inner.property, body));
+      const object = bare(inner.object);
+      if (inner.computed) {
+        const ofSizes =
+          object.type === "MemberExpression" &&
+          object.property.type === "Identifier" &&
+          SIZES.has(object.property.name);
+        if (!isInvariant(c, object, body) || !isInvariant(c, inner.property, body)) return false;
+        return ofSizes || !resizes(c, body, undefined);
+      }
+      if (inner.property.type !== "Identifier" || !objectStays(object)) return false;
+      if (object.type === "ThisExpression") return !resizes(c, body, undefined) && !callsOut(body);
+      if (SIZES.has(inner.property.name)) return !reshapes(body);
+      return (
+        !resizes(c, body, object.type === "Identifier" ? object.name : undefined) &&
+        (object.type === "Identifier" || !callsOut(body))
+      );
     }
     case "CallExpression": {
       const { callee } = inner;
       if (callee.type !== "MemberExpression" || callee.property.type !== "Identifier") return false;
-      const pure = ["size", "dim", "numel", "floor", "ceil", "trunc", "min", "max", "abs"].includes(
-        callee.property.name,
-      );
-      if (!pure || resizes(body)) return false;
-      const object = bare(callee.object);
-      const objectStays = object.type === "Identifier" ? !assigns(body, object.name) : isInvariant(object, body);
-      return objectStays && inner.arguments.every((a) => isInvariant(a, body));
+      if (!inner.arguments.every((a) => isInvariant(c, a, body))) return false;
+      const { name } = callee.property;
+      if (callee.object.type === "Identifier" && callee.object.name === "Math") return PURE_MATH.has(name);
+      return SIZES.has(name) && objectStays(callee.object) && !reshapes(body);
     }
     default:
       return false;
@@ -121,7 +166,7 @@ function countedLoop(c: Lowering, node: B.ForStatement): { target: B.Identifier;
   if (test.left.type !== "Identifier" || test.left.name !== name || assigns(body, name)) return undefined;
   const end = test.right;
   if (end.type === "Identifier" && end.name === name) return undefined;
-  if (!isInvariant(end, body)) return undefined;
+  if (!isInvariant(c, end, body)) return undefined;
   if (bare(start).type === "NumericLiteral" && !/^\d+$/.test(String(bare(start).extra?.["raw"]))) return undefined;
   const found = stepOf(c, update, name);
   if (!found) return undefined;

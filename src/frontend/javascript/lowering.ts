@@ -27,6 +27,10 @@ export interface Binding {
   /** Its name in the compiled function. */
   readonly emitted: string;
   readonly constant: boolean;
+  /** Whether it is a constant that holds an array made for it: no other name can mean that array, if none is given it. */
+  isFresh: boolean;
+  /** Whether it is a parameter of the function. */
+  isParameter: boolean;
   /** How JavaScript got its dict: only records have properties, only Maps have `get`. */
   container: "record" | "map" | undefined;
 }
@@ -88,6 +92,8 @@ export class Lowering {
   readonly loops: { readonly beforeContinue: () => Stmt[] }[] = [];
   /** Type parameters of the function and what they extend. */
   readonly typeParameters = new Map<string, B.Node>();
+  /** Names that the function assigns after their declaration. */
+  readonly assigned = new Set<string>();
   /** Whether array literals that are returned are lists, by annotation. */
   returnsList = false;
 
@@ -133,7 +139,14 @@ export class Lowering {
       for (let i = 1; this.given.has(emitted); i++) emitted = `${base}_${i}`;
     }
     this.given.add(emitted);
-    const binding: Binding = { name, emitted, constant: options.constant, container: undefined };
+    const binding: Binding = {
+      name,
+      emitted,
+      constant: options.constant,
+      isFresh: false,
+      isParameter: false,
+      container: undefined,
+    };
     this.scope.bindings.set(name, binding);
     return binding;
   }

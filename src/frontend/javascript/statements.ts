@@ -42,9 +42,15 @@ function declareBlock(c: Lowering, nodes: readonly B.Statement[]): void {
           initialized: declarator.init !== null && declarator.init !== undefined,
         });
         binding.container = containerOfDeclarator(declarator);
+        binding.isFresh =
+          node.kind === "const" && declarator.id.type === "Identifier" && isArrayLiteral(declarator.init ?? undefined);
       }
     }
   }
+}
+
+function isArrayLiteral(node: B.Node | undefined): boolean {
+  return node !== undefined && bare(node).type === "ArrayExpression";
 }
 
 function containerOfDeclarator(node: B.VariableDeclarator): "record" | "map" | undefined {
