@@ -4,6 +4,7 @@ import { op } from "../core/operator_registry.ts";
 import { writeInplaceResult } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { UNARY } from "../tensor/kernels/unary.ts";
+import { vectorLoop } from "../tensor/kernels/wasm/vectors.ts";
 import { C, cmul, csigmoid } from "../tensor/math/complex.ts";
 import { erf } from "../tensor/math/erf.ts";
 import { map1, map2, notImplemented, type Kernel1, type Loop1 } from "../tensor/pointwise.ts";
@@ -61,7 +62,7 @@ const geluLoop: Loop1 = (out, o, a, ai, n) => {
 };
 const geluTanh = (x: number): number => 0.5 * x * (1 + Math.tanh(SQRT_2_OVER_PI * (x + 0.044715 * x * x * x)));
 const GELU: Readonly<Record<string, Kernel1>> = {
-  none: { name: "GeluKernelImpl", real: gelu, f32: geluLoop },
+  none: { name: "GeluKernelImpl", real: gelu, f32: vectorLoop("gelu", geluLoop) },
   tanh: { name: "GeluKernelImpl", real: geluTanh },
 };
 
@@ -82,12 +83,12 @@ const SILU: Kernel1 = {
     csigmoid(r, i);
     cmul(C.re, C.im, r, i);
   },
-  f32: (out, o, a, ai, n) => {
+  f32: vectorLoop("silu", (out, o, a, ai, n) => {
     for (let i = 0; i < n; i++) {
       const x = a[ai + i]!;
       out[o + i] = x / (1 + Math.exp(-x));
     }
-  },
+  }),
 };
 op("aten::silu(Tensor self) -> Tensor", (self) => floatsOnly(self, SILU));
 /** log(1 + exp(x)) without overflow. */

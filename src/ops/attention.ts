@@ -7,6 +7,7 @@ import { DTYPES } from "../tensor/dtype.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
 import { headScores, headValues, softmaxRows, type HeadShape } from "../tensor/kernels/attention.ts";
 import { computeDtype, doublesOf, floatsAs, floatsOf, fromDoubles, maskOf } from "../tensor/kernels/data.ts";
+import { wasmSoftmax } from "../tensor/kernels/wasm/vectors.ts";
 import { broadcastShapes, numelOf } from "../tensor/strides.ts";
 import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
 import { narrowView, transposeView } from "../tensor/view_geometry.ts";
@@ -30,6 +31,7 @@ interface AttentionOptions {
   readonly wantWeights: boolean;
   /** Rows that see nothing give zeros instead of NaN. */
   readonly safe: boolean;
+  readonly wantLogsumexp?: boolean;
 }
 
 function checkAttention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | null, isCausal: boolean): void {
@@ -119,7 +121,10 @@ function attend(query: Tensor, keyIn: Tensor, valueIn: Tensor, o: AttentionOptio
         ? (i: number, j: number): number => (j > i ? -Infinity : 0)
         : undefined;
     headScores(q, h * shape.L * shape.E, k, h * shape.S * shape.E, scores, shape, scale, mask);
-    logsumexp.set(softmaxRows(scores, shape.L, shape.S, o.safe), h * shape.L);
+    // rows that are excluded as a whole need the careful way
+    const isSimple = !o.wantLogsumexp && !(o.safe && masks) && scores instanceof Float32Array;
+    if (!isSimple || !wasmSoftmax(scores, 0, scores, 0, shape.L, shape.S))
+      logsumexp.set(softmaxRows(scores, shape.L, shape.S, o.safe), h * shape.L);
     if (all) floatsOf(all).set(scores, h * cells);
     if (o.dropout === 0) headValues(scores, v, h * shape.S * shape.V, y, h * shape.L * shape.V, shape);
   }
@@ -184,7 +189,16 @@ op(
 op(
   "aten::_scaled_dot_product_flash_attention_for_cpu(Tensor query, Tensor key, Tensor value, float dropout_p=0., bool is_causal=False, *, Tensor? attn_mask=None, float? scale=None) -> (Tensor output, Tensor logsumexp)",
   (query, key, value, dropout, isCausal, mask, scale): [Tensor, Tensor] => {
-    const r = attend(query, key, value, { mask, dropout, isCausal, scale, gqa: false, wantWeights: false, safe: true });
+    const r = attend(query, key, value, {
+      mask,
+      dropout,
+      isCausal,
+      scale,
+      gqa: false,
+      wantWeights: false,
+      safe: true,
+      wantLogsumexp: true,
+    });
     return [r.out, r.logsumexp];
   },
 );

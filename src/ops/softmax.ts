@@ -3,6 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { contiguousTensor, convertTensor } from "../tensor/clone.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
+import { wasmSoftmax } from "../tensor/kernels/wasm/vectors.ts";
 import { notImplemented } from "../tensor/pointwise.ts";
 import { lineCursor, mapLines, planLines } from "../tensor/reduce.ts";
 import { wrapDim } from "../tensor/strides.ts";
@@ -36,6 +37,7 @@ function softmaxRows(self: Tensor, length: number): Tensor {
   const out = emptyTensor(self.sizes, DTYPES.float32);
   const a = self.storage.segment.f32;
   const y = out.storage.segment.f32;
+  if (wasmSoftmax(a, self.base0, y, out.base0, self.numel / length, length)) return out;
   const end = self.base0 + self.numel;
   let o = out.base0;
   for (let row = self.base0; row < end; row += length, o += length) {

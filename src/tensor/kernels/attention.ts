@@ -1,6 +1,6 @@
 /** @file Scaled dot product attention of one head at a time. Upstream: aten/src/ATen/native/transformers/attention.cpp. Spec: none. */
 import type { Floats } from "./data.ts";
-import { rowProductFor, transposed } from "./gemm.ts";
+import { denseProduct, rowProductFor, transposed } from "./gemm.ts";
 
 /** Softmax of each row in place; returns log-sum-exp of the rows. Rows of -Infinity become NaN (`safe`: zeros). */
 export function softmaxRows(x: Floats, rows: number, width: number, safe: boolean): Float64Array {
@@ -57,5 +57,9 @@ export function headScores(
 
 /** out (L, V) = weights (L, S) times v (S, V). */
 export function headValues(weights: Floats, v: Floats, vAt: number, out: Floats, outAt: number, s: HeadShape): void {
+  if (weights instanceof Float32Array) {
+    denseProduct(weights, 0, v, vAt, out, outAt, s.L, s.V, s.S);
+    return;
+  }
   rowProductFor(weights)(weights, 0, s.S, transposed(v, vAt, s.S, s.V), 0, s.S, out, outAt, s.V, s.L, s.V, s.S);
 }

@@ -4,6 +4,7 @@ import { contiguousAs, convertTensor } from "../clone.ts";
 import { DTYPES, type DType } from "../dtype.ts";
 import { emptyTensor, viewOf, type Tensor } from "../tensor.ts";
 import { bigintsOf, computeDtype, floatsAs, floatsOf, type Floats } from "./data.ts";
+import { wasmLinear } from "./wasm/linear.ts";
 import { bigintProduct, complexRowProduct, denseProduct, rowProductFor, transposedPairs } from "./gemm.ts";
 
 /** The result of `batchedProduct` before it is rounded to the operands' dtype: float32, float64, complex or int64. */
@@ -60,6 +61,7 @@ export function linearProduct(x: Tensor, weight: Tensor, bias: Tensor | null): T
   const n = weight.sizes[0]!;
   const dtype = computeDtype(x.dtype);
   const out = emptyTensor([rows, n], dtype);
+  if (dtype === DTYPES.float32 && isPlain(weight) && keptLinear(x, weight, bias, out)) return out;
   if (out.numel > 0) {
     const a = floatsAs(x, dtype);
     const w = floatsAs(weight, dtype);
@@ -71,6 +73,18 @@ export function linearProduct(x: Tensor, weight: Tensor, bias: Tensor | null): T
     }
   }
   return convertTensor(out, x.dtype);
+}
+
+/** Whether the elements of a float32 tensor are where its storage has them, row by row. */
+const isPlain = (t: Tensor): boolean => t.dtype === DTYPES.float32 && t.isContiguous() && !t.isNeg;
+
+/** The product with a weight that is kept packed; false where that does not pay. */
+function keptLinear(x: Tensor, weight: Tensor, bias: Tensor | null, out: Tensor): boolean {
+  if (out.numel === 0 || x.dtype !== DTYPES.float32) return false;
+  const [rows, k] = x.sizes as [number, number];
+  const b = bias ? (floatsAs(bias, DTYPES.float32) as Float32Array) : undefined;
+  const [a, w, c] = [floatsAs(x, DTYPES.float32), floatsOf(weight), floatsOf(out)] as Float32Array[];
+  return wasmLinear(a!, w!, b, c!, rows, weight.sizes[0]!, k, weight.storage);
 }
 
 /** beta * input + alpha * product, in the product's wide dtype, rounded to the dtype of `input` at the end. */

@@ -27,6 +27,7 @@ import { erf, erfc, erfinv } from "../math/erf.ts";
 import { floatExp, floatSigmoid, floatTanh } from "../math/float_exp.ts";
 import { digamma, lgamma } from "../math/gamma.ts";
 import type { Kernel1, Loop1 } from "../pointwise.ts";
+import { vectorLoop } from "./wasm/vectors.ts";
 
 /** A float32 loop with `f` inlined would need generated code; hot kernels write theirs out. */
 const sqrtLoop: Loop1 = (out, o, a, ai, n) => {
@@ -128,7 +129,7 @@ export const UNARY = {
       creciprocal(C.re, C.im);
     },
   },
-  exp: { name: "exp_vml_cpu", real: Math.exp, complex: cexp, f32: expLoop },
+  exp: { name: "exp_vml_cpu", real: Math.exp, complex: cexp, f32: vectorLoop("exp", expLoop) },
   exp2: { name: "exp2", real: (x) => 2 ** x, complex: (r, i) => cexp(r * LOG2, i * LOG2) },
   expm1: { name: "expm1_vml_cpu", real: Math.expm1, complex: cexpm1 },
   log: { name: "log_vml_cpu", real: Math.log, complex: clog },
@@ -159,11 +160,16 @@ export const UNARY = {
   atan: { name: "atan_vml_cpu", real: Math.atan, complex: catan },
   sinh: { name: "sinh_cpu", real: Math.sinh, complex: csinh },
   cosh: { name: "cosh_cpu", real: Math.cosh, complex: ccosh },
-  tanh: { name: "tanh_vml_cpu", real: Math.tanh, complex: ctanh, f32: tanhLoop },
+  tanh: { name: "tanh_vml_cpu", real: Math.tanh, complex: ctanh, f32: vectorLoop("tanh", tanhLoop) },
   asinh: { name: "asinh_cpu", real: Math.asinh, complex: casinh },
   acosh: { name: "acosh_cpu", real: Math.acosh, complex: cacosh },
   atanh: { name: "atanh_cpu", real: Math.atanh, complex: catanh },
-  sigmoid: { name: "sigmoid_cpu", real: (x) => 1 / (1 + Math.exp(-x)), complex: csigmoid, f32: sigmoidLoop },
+  sigmoid: {
+    name: "sigmoid_cpu",
+    real: (x) => 1 / (1 + Math.exp(-x)),
+    complex: csigmoid,
+    f32: vectorLoop("sigmoid", sigmoidLoop),
+  },
   sinc: {
     name: "sinc_cpu",
     real: sinc,

@@ -17,6 +17,7 @@ import {
   panelRows,
   windowMaxProgram,
 } from "./programs.ts";
+import { softmaxProgram, UNARY_VECTORS, unaryProgram, type UnaryVector } from "./vector_programs.ts";
 import { winogradInputProgram, winogradOutputProgram, winogradWeightsProgram } from "./winograd_programs.ts";
 
 /** `reference`: plain TypeScript, sums in double precision; `simd`: WebAssembly SIMD; `relaxed`: with fused multiply-add. */
@@ -75,6 +76,13 @@ export interface WinogradKernels {
   weights(from: number, to: number, stride: number, count: number, table: number, temp: number): void;
 }
 
+/** Functions of vectors of elements: see vector_programs.ts. */
+export type VectorKernels = Readonly<
+  Record<UnaryVector, (to: number, from: number, count: number, table: number) => void>
+> & {
+  softmax(rows: number, count: number, ld: number, columns: number, table: number): void;
+};
+
 /** A build that is made of WebAssembly. */
 export type FastBuild = Exclude<KernelBuild, "reference">;
 
@@ -89,6 +97,7 @@ const FAMILIES = {
     finishProgram(),
     windowMaxProgram(),
   ],
+  vectors: () => [...UNARY_VECTORS.map(unaryProgram), softmaxProgram()],
   winograd2: (fused: boolean) => [
     winogradInputProgram(2),
     winogradOutputProgram(2),
@@ -166,7 +175,13 @@ function compile(build: FastBuild, family: KernelFamily): Exports | undefined {
 
 let chosen: KernelBuild | undefined;
 /** What runs under the chosen build, made at the first use. */
-let current: { product?: Kernels | undefined; winograd: Map<number, WinogradKernels | undefined> } | undefined;
+let current:
+  | {
+      product?: Kernels | undefined;
+      vectors?: VectorKernels | undefined;
+      winograd: Map<number, WinogradKernels | undefined>;
+    }
+  | undefined;
 
 /** The build in use: the best supported one unless chosen otherwise. */
 export function kernelBuild(): KernelBuild {
@@ -202,6 +217,17 @@ export function wasmKernels(): Kernels | undefined {
     };
   }
   return current.product;
+}
+
+/** The functions of vectors, or undefined where the reference kernels are to run. */
+export function vectorKernels(): VectorKernels | undefined {
+  current ??= { winograd: new Map() };
+  if (!("vectors" in current)) {
+    const build = kernelBuild();
+    current.vectors =
+      build === "reference" ? undefined : (compile(build, "vectors") as unknown as VectorKernels | undefined);
+  }
+  return current.vectors;
 }
 
 /** The transforms for tiles of m by m outputs, or undefined where the reference kernels are to run. */

@@ -173,6 +173,11 @@ export class KernelMemory implements TemporaryHeap {
     return array.buffer === this.segment.f32.buffer ? array.byteOffset : 0;
   }
 
+  /** Address of an element of an array that views this memory, 0 where it lies elsewhere. */
+  addressAt(array: Float32Array, index: number): number {
+    return array.buffer === this.segment.f32.buffer ? array.byteOffset + 4 * index : 0;
+  }
+
   /** A storage in this memory, of what the block held before; undefined where there is no room. */
   allocateStorage(nbytes: number): Storage | undefined {
     const address = this.allocate(nbytes, false);

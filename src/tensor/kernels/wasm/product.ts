@@ -37,6 +37,15 @@ export function packPanels(
   width: number,
 ): void {
   const { f32 } = kernels.memory;
+  const resident = kernels.memory.addressOf(from);
+  if (resident !== 0) {
+    // whole panels where they lie, the rest by way of the staging area
+    for (; rows >= width; rows -= width, fromAt += width * ld, toAt += 4 * width * k) {
+      const row = resident + 4 * fromAt;
+      kernels.interleave(toAt, 4 * width, row, 4 * ld, k);
+      if (width > 4) kernels.interleave(toAt + 4 * (width - 4), 4 * width, row + 4 * (width - 4) * ld, 4 * ld, k);
+    }
+  }
   const group = Math.max(1, Math.floor(STAGING_ELEMENTS / (width * k))) * width;
   for (let r0 = 0; r0 < rows; r0 += group) {
     const count = Math.min(group, rows - r0);
@@ -261,7 +270,7 @@ function dotProducts(
 }
 
 /** Copies rows of k elements to rows of `padded`, with zeros behind them. */
-function copyPadded(
+export function copyPadded(
   to: Float32Array,
   toAt: number,
   padded: number,

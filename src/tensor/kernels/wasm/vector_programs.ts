@@ -1,0 +1,222 @@
+/** @file Exponentials and what is made of them, four elements at a time, as programs for the assembler. Upstream: none. Spec: none.
+ *
+ * Note [Vector functions]: constants are read from a table in memory, which is faster than making them in the loop. exp: x = n ln 2
+ * + r, a polynomial in r, and 2^n in two factors so that results that are not normal numbers come out right; at most 1.5 units
+ * in the last place off. The normal distribution's tail (for gelu) is exp(-z^2) times a polynomial in (z - 2.5) / (z + 2.5),
+ * fitted to 3e-8: it keeps its relative precision where 1 + erf(x) has none. tanh: a polynomial below 0.55, exp(-2x) above. NaN
+ * and infinities come out as from the functions of Math. */
+import { FunctionBuilder } from "./assembler.ts";
+
+/** Functions of one vector. */
+export const UNARY_VECTORS = ["exp", "sigmoid", "silu", "tanh", "gelu"] as const;
+/** Name of such a function. */
+export type UnaryVector = (typeof UNARY_VECTORS)[number];
+
+const LN2_HIGH = 0.693359375;
+
+/** Constants by name; the table holds them in this order. */
+const CONSTANTS = {
+  lowest: -104,
+  highest: 89,
+  log2e: Math.LOG2E,
+  ln2High: LN2_HIGH,
+  ln2Low: Math.LN2 - LN2_HIGH,
+  e7: 1 / 5040,
+  e6: 1 / 720,
+  e5: 1 / 120,
+  e4: 1 / 24,
+  e3: 1 / 6,
+  half: 0.5,
+  one: 1,
+  two: 2,
+  infinity: -Infinity,
+  rootHalf: Math.SQRT1_2,
+  far: 14,
+  center: 2.5,
+  g9: 0.000473106059,
+  g8: 0.0003632428431,
+  g7: -0.004285187862,
+  g6: 0.001001378847,
+  g5: 0.03273211545,
+  g4: -0.1029825872,
+  g3: 0.1576337899,
+  g2: -0.09902333165,
+  g1: -0.1223569237,
+  g0: 1.26483817,
+  small: 0.55,
+  t4: -0.00627638968,
+  t3: 0.0211162156,
+  t2: -0.0538751386,
+  t1: 0.13332924,
+  t0: -0.333333304,
+} as const;
+type Constant = keyof typeof CONSTANTS;
+const NAMES = Object.keys(CONSTANTS) as Constant[];
+
+/** The table of constants. */
+export const VECTOR_TABLE = Float32Array.from(NAMES, (name) => CONSTANTS[name]);
+
+/** Code on vectors with the table at hand. */
+class Vectors {
+  readonly f: FunctionBuilder;
+  private readonly table: number;
+  constructor(f: FunctionBuilder, table: number) {
+    this.f = f;
+    this.table = table;
+  }
+  constant(name: Constant): FunctionBuilder {
+    return this.f.get(this.table).memory("v128.load32_splat", 4 * NAMES.indexOf(name));
+  }
+  /** Leaves the polynomial at x on the stack, coefficients from the highest. */
+  polynomial(x: number, coefficients: readonly Constant[]): FunctionBuilder {
+    const [first, ...rest] = coefficients as [Constant, ...Constant[]];
+    this.constant(first);
+    for (const c of rest) {
+      this.f.get(x).op("f32x4.mul");
+      this.constant(c).op("f32x4.add");
+    }
+    return this.f;
+  }
+  /** x = exp(x); n and r are temporaries. */
+  exp(x: number, n: number, r: number): void {
+    const { f } = this;
+    f.get(x);
+    this.constant("lowest").op("f32x4.pmax");
+    this.constant("highest").op("f32x4.pmin").set(r);
+    f.get(r);
+    this.constant("log2e").op("f32x4.mul").op("f32x4.nearest").set(n);
+    f.get(r).get(n);
+    this.constant("ln2High").op("f32x4.mul").op("f32x4.sub").get(n);
+    this.constant("ln2Low").op("f32x4.mul").op("f32x4.sub").set(r);
+    this.polynomial(r, ["e7", "e6", "e5", "e4", "e3", "half", "one", "one"]).set(x);
+    // 2^n as two factors: the bits of (h + 127) << 23
+    const one = (): FunctionBuilder => this.constant("one").i32(23).op("i32x4.shr_s");
+    f.get(n).op("i32x4.trunc_sat_f32x4_s").set(n);
+    f.get(n).i32(1).op("i32x4.shr_s").set(r);
+    f.get(x).get(r);
+    one().op("i32x4.add").i32(23).op("i32x4.shl").op("f32x4.mul").get(n).get(r).op("i32x4.sub");
+    one().op("i32x4.add").i32(23).op("i32x4.shl").op("f32x4.mul").set(x);
+  }
+}
+
+/** y = function of x, with the temporaries `t`. */
+const BODIES: Readonly<Record<UnaryVector, (v: Vectors, x: number, y: number, t: readonly number[]) => void>> = {
+  exp: (v, x, y, [a, b]) => {
+    v.f.get(x).set(y);
+    v.exp(y, a!, b!);
+  },
+  sigmoid: (v, x, y, [a, b]) => {
+    v.f.get(x).op("f32x4.neg").set(y);
+    v.exp(y, a!, b!);
+    v.constant("one");
+    v.constant("one").get(y).op("f32x4.add").op("f32x4.div").set(y);
+  },
+  silu: (v, x, y, [a, b]) => {
+    v.f.get(x).op("f32x4.neg").set(y);
+    v.exp(y, a!, b!);
+    v.f.get(x);
+    v.constant("one").get(y).op("f32x4.add").op("f32x4.div").set(y);
+  },
+  tanh: (v, x, y, [a, b, c]) => {
+    const { f } = v;
+    // far from zero: (1 - e) / (1 + e) with e = exp(-2 |x|), and the sign of x
+    f.get(x).op("f32x4.abs").op("f32x4.neg");
+    v.constant("two").op("f32x4.mul").set(y);
+    v.exp(y, a!, b!);
+    v.constant("one").get(y).op("f32x4.sub");
+    v.constant("one").get(y).op("f32x4.add").op("f32x4.div").set(y);
+    f.get(y).op("f32x4.neg").get(y).get(x).zeros().op("f32x4.lt").op("v128.bitselect").set(y);
+    f.get(x).get(x).op("f32x4.mul").set(c!);
+    v.polynomial(c!, ["t4", "t3", "t2", "t1", "t0"]).get(c!).op("f32x4.mul").get(x).op("f32x4.mul");
+    f.get(x).op("f32x4.add").get(y).get(x).op("f32x4.abs");
+    v.constant("small").op("f32x4.lt").op("v128.bitselect").set(y);
+  },
+  gelu: (v, x, y, [a, b, c, d]) => {
+    const { f } = v;
+    // z = min(|x| / sqrt 2, 14), c = (z - 2.5) / (z + 2.5)
+    f.get(x).op("f32x4.abs");
+    v.constant("rootHalf").op("f32x4.mul");
+    v.constant("far").op("f32x4.pmin").set(d!);
+    f.get(d!);
+    v.constant("center").op("f32x4.sub").get(d!);
+    v.constant("center").op("f32x4.add").op("f32x4.div").set(c!);
+    // y = exp(-x^2 / 2)
+    f.get(x).get(x).op("f32x4.mul");
+    v.constant("half").op("f32x4.mul").op("f32x4.neg").set(y);
+    v.exp(y, a!, b!);
+    // y = the tail beyond |x|: y / 2 * polynomial / (1 + 2 z)
+    v.polynomial(c!, ["g9", "g8", "g7", "g6", "g5", "g4", "g3", "g2", "g1", "g0"]);
+    f.get(y).op("f32x4.mul");
+    v.constant("half").op("f32x4.mul");
+    v.constant("one").get(d!).op("f32x4.add").get(d!).op("f32x4.add").op("f32x4.div").set(y);
+    // x * tail for negative x, x * (1 - tail) for others
+    f.get(x).get(y);
+    v.constant("one").get(y).op("f32x4.sub").get(x).zeros().op("f32x4.lt").op("v128.bitselect");
+    f.op("f32x4.mul").set(y);
+  },
+};
+
+/** name(to, from, count, table): count elements, a positive multiple of 4; to may be from. */
+export function unaryProgram(name: UnaryVector): FunctionBuilder {
+  const f = new FunctionBuilder(name, new Array<"i32">(4).fill("i32"));
+  const [to, from, count, table] = f.params.map((_, i) => i) as [number, number, number, number];
+  const v = new Vectors(f, table);
+  const [x, y] = [f.local("v128"), f.local("v128")];
+  const t = Array.from({ length: 4 }, () => f.local("v128"));
+  f.loop(() => {
+    f.get(from).memory("v128.load").set(x);
+    BODIES[name](v, x, y, t);
+    f.get(to).get(y).memory("v128.store");
+    f.increase(to, { by: 16 }).increase(from, { by: 16 });
+    f.get(count).i32(4).op("i32.sub").set(count).get(count);
+  });
+  return f;
+}
+
+/** softmax(rows, count, ld, columns, table): in place, `count` rows of `columns` elements, ld bytes apart; each row has room for
+ * four elements more, which are overwritten. */
+export function softmaxProgram(): FunctionBuilder {
+  const f = new FunctionBuilder("softmax", new Array<"i32">(5).fill("i32"));
+  const [row, count, ld, columns, table] = f.params.map((_, i) => i) as [number, number, number, number, number];
+  const [at, end] = [f.local("i32"), f.local("i32")];
+  const [most, sum, x, a, b] = Array.from({ length: 5 }, () => f.local("v128")) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const v = new Vectors(f, table);
+  const everyVector = (body: () => void): void => {
+    f.get(row).set(at);
+    f.loop(() => {
+      body();
+      f.increase(at, { by: 16 }).get(at).get(end).op("i32.lt_u");
+    });
+  };
+  /** Combines the four lanes of a vector in all lanes. */
+  const across = (vector: number, op: "f32x4.max" | "f32x4.add"): void => {
+    f.get(vector).get(vector).get(vector).shuffle(2, 3, 0, 1).op(op).set(vector);
+    f.get(vector).get(vector).get(vector).shuffle(1, 0, 3, 2).op(op).set(vector);
+  };
+  f.loop(() => {
+    f.get(row).get(columns).i32(2).op("i32.shl").op("i32.add").set(end);
+    f.get(end);
+    v.constant("infinity").memory("v128.store");
+    v.constant("infinity").set(most);
+    everyVector(() => f.get(most).get(at).memory("v128.load").op("f32x4.max").set(most));
+    across(most, "f32x4.max");
+    f.zeros().set(sum);
+    everyVector(() => {
+      f.get(at).memory("v128.load").get(most).op("f32x4.sub").set(x);
+      v.exp(x, a, b);
+      f.get(at).get(x).memory("v128.store").get(sum).get(x).op("f32x4.add").set(sum);
+    });
+    across(sum, "f32x4.add");
+    v.constant("one").get(sum).op("f32x4.div").set(sum);
+    everyVector(() => f.get(at).get(at).memory("v128.load").get(sum).op("f32x4.mul").memory("v128.store"));
+    f.increase(row, { byLocal: ld });
+    f.get(count).i32(1).op("i32.sub").set(count).get(count);
+  });
+  return f;
+}

@@ -1,0 +1,94 @@
+/** @file Functions of many float32 elements on the WebAssembly kernels. Upstream: none. Spec: none. See Note [Vector functions]. */
+import type { Loop1 } from "../../pointwise.ts";
+import { vectorKernels, wasmKernels } from "./build.ts";
+import { copyElements32 } from "./copies.ts";
+import type { KernelMemory } from "./memory.ts";
+import { VECTOR_TABLE, type UnaryVector } from "./vector_programs.ts";
+
+/** Elements from which a call pays. */
+const MIN_ELEMENTS = 64;
+/** Elements that are copied into the kernels' memory at a time: they stay in the first-level cache. */
+const BLOCK = 4096;
+
+const tables = new WeakMap<KernelMemory, number>();
+
+/** Address of the constants, 0 where there is no room. */
+function tableIn(memory: KernelMemory): number {
+  let address = tables.get(memory) ?? 0;
+  if (address === 0) {
+    address = memory.allocate(4 * VECTOR_TABLE.length);
+    if (address === 0) return 0;
+    memory.f32.set(VECTOR_TABLE, address / 4);
+    tables.set(memory, address);
+  }
+  return address;
+}
+
+/** The loop of a function: the vector kernel where it pays, else `plain`. */
+export function vectorLoop(name: UnaryVector, plain: Loop1): Loop1 {
+  return (out, o, a, ai, n) => {
+    if (n < MIN_ELEMENTS || !wasmUnary(name, out, o, a, ai, n)) plain(out, o, a, ai, n);
+  };
+}
+
+/** out[o + i] = f(a[ai + i]) for n elements. Returns false where the reference kernel is to run. */
+export function wasmUnary(
+  name: UnaryVector,
+  out: Float32Array,
+  o: number,
+  a: Float32Array,
+  ai: number,
+  n: number,
+): boolean {
+  const kernels = vectorKernels();
+  const memory = wasmKernels()?.memory;
+  if (!kernels || !memory) return false;
+  const table = tableIn(memory);
+  const block = table === 0 ? 0 : memory.allocate(4 * BLOCK);
+  if (block === 0) return false;
+  const run = kernels[name];
+  const { f32 } = memory;
+  const [from, to] = [memory.addressAt(a, ai), memory.addressAt(out, o)];
+  let done = 0;
+  if (from !== 0 && to !== 0 && n >= 4) {
+    done = n & -4;
+    run(to, from, done, table);
+  }
+  for (; done < n; done += BLOCK) {
+    const count = Math.min(BLOCK, n - done);
+    copyElements32(f32, block / 4, a, ai + done, count);
+    run(block, block, (count + 3) & -4, table);
+    copyElements32(out, o + done, f32, block / 4, count);
+  }
+  memory.free(block);
+  return true;
+}
+
+/** Softmax of rows that lie one behind the other; `out` may be `x`. Returns false where the reference kernel is to run. */
+export function wasmSoftmax(
+  x: Float32Array,
+  xAt: number,
+  out: Float32Array,
+  outAt: number,
+  rows: number,
+  columns: number,
+): boolean {
+  if (rows * columns < MIN_ELEMENTS || columns < 4) return false;
+  const kernels = vectorKernels();
+  const memory = wasmKernels()?.memory;
+  if (!kernels || !memory) return false;
+  const table = tableIn(memory);
+  const ld = ((columns + 3) & -4) + 4;
+  const some = Math.max(1, Math.min(rows, Math.floor((4 * BLOCK) / ld)));
+  const block = table === 0 ? 0 : memory.allocate(4 * some * ld);
+  if (block === 0) return false;
+  const { f32 } = memory;
+  for (let r = 0; r < rows; r += some) {
+    const count = Math.min(some, rows - r);
+    for (let i = 0; i < count; i++) copyElements32(f32, block / 4 + i * ld, x, xAt + (r + i) * columns, columns);
+    kernels.softmax(block, count, 4 * ld, columns, table);
+    for (let i = 0; i < count; i++) copyElements32(out, outAt + (r + i) * columns, f32, block / 4 + i * ld, columns);
+  }
+  memory.free(block);
+  return true;
+}
