@@ -240,3 +240,21 @@ export function dropout3d(input: Tensor, p = 0.5, training = true, inplace = fal
   if (!isBatched) result = atenInplace("squeeze", inplace, result, 0);
   return result;
 }
+
+/** `threshold` over its input. */
+export const threshold_ = (input: Tensor, limit: number, value: number): Tensor => threshold(input, limit, value, true);
+/** `relu` over its input. */
+export const relu_ = (input: Tensor): Tensor => relu(input, true);
+/** `hardtanh` over its input. */
+export const hardtanh_ = (input: Tensor, minVal = -1, maxVal = 1): Tensor => hardtanh(input, minVal, maxVal, true);
+/** `elu` over its input. */
+export const elu_ = (input: Tensor, alpha = 1): Tensor => elu(input, alpha, true);
+/** `selu` over its input. */
+export const selu_ = (input: Tensor): Tensor => selu(input, true);
+/** `celu` over its input. */
+export const celu_ = (input: Tensor, alpha = 1): Tensor => celu(input, alpha, true);
+/** `leaky_relu` over its input. */
+export const leaky_relu_ = (input: Tensor, negativeSlope = 0.01): Tensor => leaky_relu(input, negativeSlope, true);
+/** `rrelu` over its input. */
+export const rrelu_ = (input: Tensor, lower = 1 / 8, upper = 1 / 3, training = false): Tensor =>
+  rrelu(input, lower, upper, training, true);

@@ -206,3 +206,31 @@ export function grid_sample(input: Tensor, grid: Tensor, options: GridSampleOpti
   }
   return aten("grid_sampler", input, grid, modes.indexOf(mode), paddings.indexOf(paddingMode), alignCorners);
 }
+
+/** The sampling grid of a batch of affine maps, for `grid_sample`. `size`: of the result, (N, C, H, W) or (N, C, D, H, W). */
+export function affine_grid(theta: Tensor, size: readonly number[], alignCorners = false): Tensor {
+  if (theta.dtype.category !== "float")
+    throw new OperatorError(`Expected theta to have floating point type, but got torch.${theta.dtype.name}`);
+  const n = size.length - 2;
+  if (n !== 2 && n !== 3) {
+    throw new OperatorError(
+      `affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size [${size.join(", ")}].`,
+    );
+  }
+  if (theta.ndim !== 3 || theta.sizes[1] !== n || theta.sizes[2] !== n + 1) {
+    throw new OperatorError(
+      `Expected a batch of ${n}D affine matrices of shape Nx${n}x${n + 1} for size [${size.join(", ")}]. Got torch.Size([${theta.sizes.join(", ")}]).`,
+    );
+  }
+  if (Math.min(...size) <= 0)
+    throw new OperatorError(`Expected non-zero, positive output size. Got [${size.join(", ")}]`);
+  return aten("affine_grid_generator", theta, size, alignCorners);
+}
+
+/** Distances of all pairs of rows. */
+export function pdist(input: Tensor, p = 2): Tensor {
+  return aten("pdist", input, p);
+}
+
+/** `interpolate` by its old name. */
+export const upsample = interpolate;

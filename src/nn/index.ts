@@ -4,6 +4,7 @@
  * `running_mean`); constructor options and methods are in camelCase. */
 export * as functional from "./functional.ts";
 export * as init from "./init.ts";
+export * as utils from "./utils.ts";
 export * from "./activation.ts";
 export * from "./containers.ts";
 export * from "./conv.ts";

@@ -186,6 +186,21 @@ export abstract class Module {
     (this as unknown as Record<string, unknown>)[name] = module;
   }
 
+  /** Adds a submodule under a name: another name of `registerModule`. */
+  addModule(name: string, module: Module | null): void {
+    this.registerModule(name, module);
+  }
+
+  /** Replaces the submodule at a path such as `layer1.0`. Throws OperatorError where there is none. */
+  setSubmodule(path: string, module: Module): void {
+    if (path === "") throw new OperatorError("Cannot set the submodule without a target name!");
+    const dot = path.lastIndexOf(".");
+    const parent = this.getSubmodule(dot < 0 ? "" : path.slice(0, dot));
+    const name = path.slice(dot + 1);
+    parent.getSubmodule(name);
+    parent.setOwn(name, module);
+  }
+
   /** Replaces an own value by name; containers keep some of theirs beside the fields. */
   setOwn(name: string, value: unknown): void {
     const { items, foreign } = this[STATE];
@@ -357,8 +372,11 @@ export abstract class Module {
     return this;
   }
 
-  /** Converts floating-point (and complex) parameters and buffers to a dtype. */
-  to(dtype: DType): this {
+  /** Converts floating-point (and complex) parameters and buffers to a dtype; the only device is "cpu", where they are. */
+  to(dtype: DType | "cpu"): this {
+    if (dtype === "cpu") return this;
+    if (typeof dtype === "string")
+      throw new OperatorError(`nn.Module.to: there is no device "${String(dtype)}" here, only "cpu"`);
     if (dtype.category !== "float" && dtype.category !== "complex") {
       throw new OperatorError(
         `nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.${dtype.name}`,
@@ -391,6 +409,21 @@ export abstract class Module {
   /** Converts floating-point parameters and buffers to bfloat16. */
   bfloat16(): this {
     return this.toFloating(DTYPES.bfloat16);
+  }
+
+  /** Parameters and buffers are on the CPU already. */
+  cpu(): this {
+    return this;
+  }
+
+  /** Converts every parameter and buffer to a dtype, whatever it has. */
+  type(dtype: DType): this {
+    return this.mapTensors((t) => convertTensor(t, dtype));
+  }
+
+  /** Forgets the gradients of the parameters. */
+  zeroGrad(): void {
+    for (const { autograd } of this.parameters()) if (autograd) autograd.grad = null;
   }
 
   /** Says whether training changes the parameters. */

@@ -16,6 +16,8 @@ import {
   RNN_CELL_SCRIPT,
   RNN_SCRIPT,
 } from "./scripts/recurrent_modules.ts";
+import { toNumbers } from "../tensor/data.ts";
+import { PackedSequence } from "./utils_rnn.ts";
 
 /** Options of RNN, LSTM and GRU. */
 export interface RecurrentOptions extends FactoryOptions {
@@ -241,6 +243,35 @@ export abstract class RNNBase extends Module {
     return [output, hidden];
   }
 
+  /** Runs a network on a packed batch; states are those of the operator. */
+  protected runPacked(
+    operator: string,
+    packed: PackedSequence,
+    states: readonly Tensor[] | null,
+    sizes: readonly number[],
+  ): [output: PackedSequence, states: Tensor[]] {
+    const { data, batchSizes, sortedIndices, unsortedIndices } = packed;
+    const batch = toNumbers(batchSizes)[0]!;
+    const permuted = (tensor: Tensor, order: Tensor | null): Tensor =>
+      order ? aten("index_select", tensor, 1, order) : tensor;
+    const given = states
+      ? states.map((state) => permuted(state, sortedIndices))
+      : sizes.map((size) => aten("zeros", [this.stateCount(), batch, size], { dtype: data.dtype }));
+    given.forEach((state, i) => {
+      const expected = [this.stateCount(), batch, sizes[i]!];
+      if (state.sizes.join() !== expected.join()) {
+        const name = sizes.length === 1 ? "hidden" : `hidden[${i}]`;
+        throw new OperatorError(`Expected ${name} size (${expected.join(", ")}), got [${state.sizes.join(", ")}]`);
+      }
+    });
+    const hx = sizes.length === 1 ? given[0] : given;
+    const [output, ...last] = atenMany(operator, data, batchSizes, hx, this.weights(), ...this.settings().slice(0, -1));
+    return [
+      new PackedSequence(output!, batchSizes, sortedIndices, unsortedIndices),
+      last.map((state) => permuted(state, unsortedIndices)),
+    ];
+  }
+
   override extraRepr(): string {
     let text = `${this.input_size}, ${this.hidden_size}`;
     if (this.proj_size !== 0) text += `, proj_size=${this.proj_size}`;
@@ -274,6 +305,13 @@ export class RNN extends RNNBase {
   forward(input: Tensor, hx: Tensor | null = null): [output: Tensor, state: Tensor] {
     return this.runSimple(this.mode === "RNN_TANH" ? "rnn_tanh" : "rnn_relu", "RNN", input, hx);
   }
+  /** The same on a packed batch: PyTorch's call with a `PackedSequence`. */
+  forwardPacked(packed: PackedSequence, hx: Tensor | null = null): [output: PackedSequence, state: Tensor] {
+    const [output, [state]] = this.runPacked(this.mode === "RNN_TANH" ? "rnn_tanh" : "rnn_relu", packed, hx && [hx], [
+      this.hidden_size,
+    ]);
+    return [output, state!];
+  }
 }
 
 /** Gated recurrent units. */
@@ -285,6 +323,11 @@ export class GRU extends RNNBase {
   forward(input: Tensor, hx: Tensor | null = null): [output: Tensor, state: Tensor] {
     return this.runSimple("gru", "GRU", input, hx);
   }
+  /** The same on a packed batch: PyTorch's call with a `PackedSequence`. */
+  forwardPacked(packed: PackedSequence, hx: Tensor | null = null): [output: PackedSequence, state: Tensor] {
+    const [output, [state]] = this.runPacked("gru", packed, hx && [hx], [this.hidden_size]);
+    return [output, state!];
+  }
 }
 
 /** Long short-term memory. */
@@ -292,6 +335,15 @@ export class LSTM extends RNNBase {
   static readonly torchscript: ModuleScript = LSTM_SCRIPT;
   constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}) {
     super("LSTM", inputSize, hiddenSize, options);
+  }
+  /** The same on a packed batch: PyTorch's call with a `PackedSequence`. */
+  forwardPacked(
+    packed: PackedSequence,
+    hx: readonly [Tensor, Tensor] | null = null,
+  ): [output: PackedSequence, state: [hidden: Tensor, cell: Tensor]] {
+    const size = this.proj_size > 0 ? this.proj_size : this.hidden_size;
+    const [output, states] = this.runPacked("lstm", packed, hx, [size, this.hidden_size]);
+    return [output, states as [Tensor, Tensor]];
   }
 
   forward(

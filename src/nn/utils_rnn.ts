@@ -1,0 +1,138 @@
+/** @file Sequences of different lengths in one batch. Upstream: torch/nn/utils/rnn.py. Spec: none. */
+import { OperatorError } from "../base/errors.ts";
+import { fromData, toNumbers } from "../tensor/data.ts";
+import { DTYPES } from "../tensor/dtype.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { aten, atenMany } from "./aten.ts";
+
+/** A batch of sequences, step by step: of each step only the sequences that last so long. Made by `packPaddedSequence`. */
+export class PackedSequence {
+  readonly data: Tensor;
+  /** How many sequences each step has. */
+  readonly batchSizes: Tensor;
+  /** Where the sequences were in the batch, the longest first; null where they came in this order. */
+  readonly sortedIndices: Tensor | null;
+  /** The way back. */
+  readonly unsortedIndices: Tensor | null;
+  constructor(
+    data: Tensor,
+    batchSizes: Tensor,
+    sortedIndices: Tensor | null = null,
+    unsortedIndices: Tensor | null = null,
+  ) {
+    this.data = data;
+    this.batchSizes = batchSizes;
+    this.sortedIndices = sortedIndices;
+    this.unsortedIndices = unsortedIndices ?? invertPermutation(sortedIndices);
+  }
+}
+
+/** The permutation that takes another one back. */
+export function invertPermutation(permutation: Tensor | null): Tensor | null {
+  if (!permutation) return null;
+  const places = toNumbers(permutation);
+  const inverse = new Array<number>(places.length);
+  places.forEach((place, i) => (inverse[place] = i));
+  return fromData(inverse, [inverse.length], DTYPES.int64);
+}
+
+/** What packing needs to know. */
+export interface PackOptions {
+  /** Whether the batch is (N, L, ...) instead of (L, N, ...). */
+  readonly batchFirst?: boolean;
+  /** Whether the lengths must fall already; true where left out. */
+  readonly enforceSorted?: boolean;
+}
+
+/** Packs a padded batch. `lengths`: how long each sequence is. */
+export function packPaddedSequence(
+  input: Tensor,
+  lengths: readonly number[] | Tensor,
+  options: PackOptions = {},
+): PackedSequence {
+  const { batchFirst = false, enforceSorted = true } = options;
+  let sizes = lengths instanceof Tensor ? lengths : fromData([...lengths], [lengths.length], DTYPES.int64);
+  let batch = input;
+  let sortedIndices: Tensor | null = null;
+  if (!enforceSorted) {
+    const [sorted, order] = atenMany("sort", sizes, { descending: true }) as [Tensor, Tensor];
+    sizes = sorted;
+    sortedIndices = order;
+    batch = aten("index_select", input, batchFirst ? 0 : 1, order);
+  }
+  const [data, batchSizes] = atenMany("_pack_padded_sequence", batch, sizes, batchFirst) as [Tensor, Tensor];
+  return new PackedSequence(data, batchSizes, sortedIndices);
+}
+
+/** How a packed batch is padded. */
+export interface PadPackedOptions {
+  readonly batchFirst?: boolean;
+  readonly paddingValue?: number;
+  /** The length that the result is padded to; that of the longest sequence where left out. */
+  readonly totalLength?: number;
+}
+
+/** The padded batch of a packed one, and the lengths. */
+export function padPackedSequence(
+  sequence: PackedSequence,
+  options: PadPackedOptions = {},
+): [padded: Tensor, lengths: Tensor] {
+  const { batchFirst = false, paddingValue = 0 } = options;
+  const longest = sequence.batchSizes.sizes[0]!;
+  const total = options.totalLength ?? longest;
+  if (total < longest) {
+    throw new OperatorError(
+      `Expected total_length to be at least the length of the longest sequence in input, but got total_length=${total} and max sequence length being ${longest}`,
+    );
+  }
+  const [padded, lengths] = atenMany(
+    "_pad_packed_sequence",
+    sequence.data,
+    sequence.batchSizes,
+    batchFirst,
+    paddingValue,
+    total,
+  ) as [Tensor, Tensor];
+  const order = sequence.unsortedIndices;
+  if (!order) return [padded, lengths];
+  return [aten("index_select", padded, batchFirst ? 0 : 1, order), aten("index_select", lengths, 0, order)];
+}
+
+/** How sequences are padded. */
+export interface PadSequenceOptions {
+  readonly batchFirst?: boolean;
+  readonly paddingValue?: number;
+  readonly paddingSide?: "left" | "right";
+}
+
+/** One batch of sequences, padded to the longest. */
+export function padSequence(sequences: readonly Tensor[], options: PadSequenceOptions = {}): Tensor {
+  const { batchFirst = false, paddingValue = 0, paddingSide = "right" } = options;
+  return aten("pad_sequence", sequences, batchFirst, paddingValue, paddingSide);
+}
+
+/** The sequences of a padded batch. */
+export function unpadSequence(
+  padded: Tensor,
+  lengths: readonly number[] | Tensor,
+  options: Pick<PadSequenceOptions, "batchFirst"> = {},
+): Tensor[] {
+  const sizes = lengths instanceof Tensor ? toNumbers(lengths) : lengths;
+  const batch = options.batchFirst ? padded : aten("transpose", padded, 0, 1);
+  return sizes.map((length, i) => aten("narrow", aten("select", batch, 0, i), 0, 0, length));
+}
+
+/** Packs sequences. */
+export function packSequence(
+  sequences: readonly Tensor[],
+  options: Pick<PackOptions, "enforceSorted"> = {},
+): PackedSequence {
+  const lengths = sequences.map((sequence) => sequence.sizes[0]!);
+  return packPaddedSequence(padSequence(sequences), lengths, options);
+}
+
+/** The sequences of a packed batch. */
+export function unpackSequence(packed: PackedSequence): Tensor[] {
+  const [padded, lengths] = padPackedSequence(packed, { batchFirst: true });
+  return unpadSequence(padded, lengths, { batchFirst: true });
+}
