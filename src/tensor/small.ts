@@ -9,7 +9,7 @@ import { allocateStorage } from "./storage.ts";
 import { contiguousStrides } from "./strides.ts";
 import { Tensor } from "./tensor.ts";
 import { floatSigmoid, floatTanh } from "./math/float_exp.ts";
-import { multiplyRow, residentRows } from "./kernels/wasm/row_vectors.ts";
+import { multiplyRow, residentRows, type Resident } from "./kernels/wasm/row_vectors.ts";
 
 const FLOAT32 = DTYPES.float32;
 const BOOL = DTYPES.bool;
@@ -129,18 +129,17 @@ const MAX_ROWS = 4;
 /** Multiplications of a product that needs no vector kernel. */
 const MAX_SCALAR_WORK = 2048;
 
-/** How rows are multiplied by a weight: an address in the kernels' memory, SCALAR, or NO_WAY. */
-const SCALAR = -1;
-const NO_WAY = 0;
+/** How rows are multiplied by a weight: where it is resident, by a plain loop, or not here. */
+type Way = Resident | "scalar" | undefined;
 
-function wayOf(weight: Tensor, rows: number): number {
-  if (rows * weight.numel <= MAX_SCALAR_WORK) return SCALAR;
-  return rows <= MAX_ROWS ? residentRows(weight) : NO_WAY;
+function wayOf(weight: Tensor, bias: Tensor | null, rows: number): Way {
+  if (rows * weight.numel <= MAX_SCALAR_WORK) return "scalar";
+  return rows <= MAX_ROWS ? residentRows(weight, bias) : undefined;
 }
 
-/** y = x @ weight.T + bias for rows that lie one behind the other. `way` is not NO_WAY. */
+/** y = x @ weight.T + bias for rows that lie one behind the other. */
 function multiplyRows(
-  way: number,
+  way: Resident | "scalar",
   weight: Tensor,
   bias: Tensor | null,
   rows: number,
@@ -151,14 +150,12 @@ function multiplyRows(
 ): boolean {
   const n = weight.sizes[0]!;
   const k = weight.sizes[1]!;
-  const b = bias === null ? undefined : bias.storage.segment.f32;
-  const biasAt = bias === null ? 0 : bias.base0;
-  if (way !== SCALAR) {
-    for (let r = 0; r < rows; r++, xAt += k, yAt += n) {
-      if (!multiplyRow(way, n, k, x, xAt, b, biasAt, y, yAt)) return false;
-    }
+  if (way !== "scalar") {
+    for (let r = 0; r < rows; r++, xAt += k, yAt += n) if (!multiplyRow(way, x, xAt, y, yAt)) return false;
     return true;
   }
+  const b = bias === null ? undefined : bias.storage.segment.f32;
+  const biasAt = bias === null ? 0 : bias.base0;
   const w = weight.storage.segment.f32;
   for (let r = 0; r < rows; r++, xAt += k) {
     let at = weight.base0;
@@ -185,8 +182,8 @@ export function smallLinear(input: Tensor, weight: Tensor, bias: Tensor | null):
   const k = weight.sizes[1]!;
   const rows = input.numel / k;
   if (!(rows >= 1) || n === 0 || sizes[dims - 1] !== k || !isBias(bias, n)) return undefined;
-  const way = wayOf(weight, rows);
-  if (way === NO_WAY) return undefined;
+  const way = wayOf(weight, bias, rows);
+  if (way === undefined) return undefined;
   const shape = dims === 2 ? [rows, n] : dims === 1 ? [n] : [...sizes.slice(0, -1), n];
   const strides = dims === 2 ? [n, 1] : contiguousStrides(shape);
   const out = new Tensor(allocateStorage(4 * rows * n), FLOAT32, shape, strides, 0);
@@ -229,9 +226,9 @@ function cellProducts(
     (bIh === null) === (bHh === null);
   if (!fits || !isBias(bIh, width) || !isBias(bHh, width)) return 0;
   if (!input.isPlainFloat32 || !hx.isPlainFloat32 || !wIh.isPlainFloat32 || !wHh.isPlainFloat32) return 0;
-  const wayIn = wayOf(wIh, rows);
-  const wayState = wayOf(wHh, rows);
-  if (wayIn === NO_WAY || wayState === NO_WAY) return 0;
+  const wayIn = wayOf(wIh, bIh, rows);
+  const wayState = wayOf(wHh, bHh, rows);
+  if (wayIn === undefined || wayState === undefined) return 0;
   if (gates.length < 2 * rows * width) gates = new Float32Array(2 * rows * width);
   const x = input.storage.segment.f32;
   const h = hx.storage.segment.f32;

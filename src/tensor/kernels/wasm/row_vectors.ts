@@ -11,93 +11,138 @@ const MAX_INNER = 4096;
 const MAX_OUTER = 8192;
 /** Multiplications from which the call pays. */
 const MIN_WORK = 1024;
+/** Results shorter than this are copied by a loop. */
+const MIN_SET = 48;
 
 /** One area for operand and result, never freed: small products come by the thousand. */
 let area = 0;
 let areaMemory: KernelMemory | undefined;
+const RESULT = MAX_INNER + 8;
 
 function standingArea(memory: KernelMemory): number {
   if (areaMemory !== memory) {
-    area = memory.allocate(4 * (MAX_INNER + MAX_OUTER + 8));
+    area = memory.allocate(4 * (RESULT + MAX_OUTER + 8));
     areaMemory = memory;
   }
   return area;
 }
 
-/** A weight matrix that was multiplied by, and where its rows lie since its second use. */
-interface Resident {
+/**
+ * A weight matrix (n, k) that was multiplied by, and where its rows lie since its second use. Behind the k elements of a row comes its bias,
+ * which meets a one behind the operand; then zeros up to a multiple of 4.
+ */
+export interface Resident {
   version: number;
   readonly offset: number;
   readonly n: number;
   readonly k: number;
   /** 0: not moved in yet; -1: it cannot be. */
   address: number;
+  /** The bias that is in place; `null` for none, undefined where nothing is yet. */
+  bias: Storage | null | undefined;
+  biasVersion: number;
+  biasOffset: number;
+  /** The result's place in an array of the kernels' memory, which changes when the memory grows. */
+  result: Float32Array | undefined;
+  memory: Float32Array | undefined;
 }
 
 const residents = new WeakMap<Storage, Resident>();
+const rowElements = (k: number): number => (k + 4) & -4;
 
 /**
- * Where the rows of a contiguous float32 weight (n, k) lie in the kernels' memory, padded to a multiple of 4 floats; 0 where they do not. They
- * move in when they are asked for a second time, unchanged. The memory may grow here: read arrays afterwards.
+ * A contiguous float32 weight (n, k) with its bias in the kernels' memory, or undefined where it is not there. It moves in when it is asked for
+ * a second time, unchanged. The memory may grow here: read arrays afterwards.
  */
-export function residentRows(weight: Tensor): number {
+export function residentRows(weight: Tensor, bias: Tensor | null): Resident | undefined {
   const { storage, sizes } = weight;
   const known = residents.get(storage);
   if (known !== undefined && known.version === storage.version && known.offset === weight.storageOffset) {
-    if (known.n !== sizes[0] || known.k !== sizes[1]) return 0;
-    if (known.address === 0) known.address = moveIn(weight, known.n, known.k);
-    return known.address > 0 ? known.address : 0;
+    if (known.address < 0 || known.n !== sizes[0] || known.k !== sizes[1]) return undefined;
+    if (known.address === 0 && !moveIn(known, weight)) return undefined;
+    const isInPlace =
+      bias === null
+        ? known.bias === null
+        : known.bias === bias.storage &&
+          known.biasVersion === bias.storage.version &&
+          known.biasOffset === bias.storageOffset;
+    if (!isInPlace) placeBias(known, bias);
+    return known;
   }
   const [n, k] = sizes as [number, number];
   if (n * k >= MIN_WORK) {
-    residents.set(storage, { version: storage.version, offset: weight.storageOffset, n, k, address: 0 });
+    residents.set(storage, {
+      version: storage.version,
+      offset: weight.storageOffset,
+      n,
+      k,
+      address: 0,
+      bias: undefined,
+      biasVersion: 0,
+      biasOffset: 0,
+      result: undefined,
+      memory: undefined,
+    });
   }
-  return 0;
+  return undefined;
 }
 
-function moveIn(weight: Tensor, n: number, k: number): number {
+function moveIn(known: Resident, weight: Tensor): boolean {
   const kernels = wasmKernels();
-  if (!kernels) return 0;
+  if (!kernels) return false;
+  const { n, k } = known;
   const { memory } = kernels;
-  if (k > MAX_INNER || n > MAX_OUTER || standingArea(memory) === 0) return -1;
-  const padded = (k + 3) & -4;
+  known.address = -1;
+  if (k > MAX_INNER || n > MAX_OUTER || standingArea(memory) === 0) return false;
+  const padded = rowElements(k);
   const rows = (n + 3) & -4;
   const from = weight.base0;
   const address = packedWeights(memory, weight.storage, `rows ${from} ${n} ${k}`, rows * padded, (to) => {
     const { f32 } = memory;
     const source = weight.storage.segment.f32;
-    for (let r = 0; r < n; r++) {
-      copyElements32(f32, to / 4 + r * padded, source, from + r * k, k);
-      f32.fill(0, to / 4 + r * padded + k, to / 4 + (r + 1) * padded);
-    }
-    f32.fill(0, to / 4 + n * padded, to / 4 + rows * padded);
+    f32.fill(0, to / 4, to / 4 + rows * padded);
+    for (let r = 0; r < n; r++) copyElements32(f32, to / 4 + r * padded, source, from + r * k, k);
     return true;
   });
-  return address === 0 ? -1 : address;
+  if (address === 0) return false;
+  known.address = address;
+  known.bias = undefined;
+  return true;
 }
 
-/** y = w x + bias for one row x; `address` is what `residentRows` gave. False where the platform's kernels have been switched off. */
-export function multiplyRow(
-  address: number,
-  n: number,
-  k: number,
-  x: Float32Array,
-  xAt: number,
-  bias: Float32Array | undefined,
-  biasAt: number,
-  y: Float32Array,
-  yAt: number,
-): boolean {
+function placeBias(known: Resident, bias: Tensor | null): void {
+  const { f32 } = areaMemory!;
+  const { n, k } = known;
+  const padded = rowElements(k);
+  const source = bias?.storage.segment.f32;
+  const from = bias ? bias.base0 : 0;
+  for (let r = 0, at = known.address / 4 + k; r < n; r++, at += padded) f32[at] = source ? source[from + r]! : 0;
+  known.bias = bias ? bias.storage : null;
+  known.biasVersion = bias ? bias.storage.version : 0;
+  known.biasOffset = bias ? bias.storageOffset : 0;
+}
+
+/** y = w x + bias for one row x. False where the platform's kernels have been switched off. */
+export function multiplyRow(weight: Resident, x: Float32Array, xAt: number, y: Float32Array, yAt: number): boolean {
   const kernels = wasmKernels();
   if (!kernels) return false;
+  const { n, k, address } = weight;
   const { f32 } = kernels.memory;
-  const padded = (k + 3) & -4;
+  const padded = rowElements(k);
   const at = area >> 2;
   for (let i = 0; i < k; i++) f32[at + i] = x[xAt + i]!;
-  for (let i = k; i < padded; i++) f32[at + i] = 0;
-  const result = at + padded;
+  f32[at + k] = 1;
+  for (let i = k + 1; i < padded; i++) f32[at + i] = 0;
+  const result = at + RESULT;
   kernels.dots(area, address, 4 * padded, padded, (n + 3) & -4, result << 2);
-  if (bias) for (let i = 0; i < n; i++) y[yAt + i] = f32[result + i]! + bias[biasAt + i]!;
-  else for (let i = 0; i < n; i++) y[yAt + i] = f32[result + i]!;
+  if (n < MIN_SET) {
+    for (let i = 0; i < n; i++) y[yAt + i] = f32[result + i]!;
+    return true;
+  }
+  if (weight.memory !== f32) {
+    weight.memory = f32;
+    weight.result = f32.subarray(result, result + n);
+  }
+  y.set(weight.result!, yAt);
   return true;
 }
