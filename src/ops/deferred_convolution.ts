@@ -187,7 +187,9 @@ export const DEFERRED_KERNELS: Readonly<Record<string, (...args: never[]) => unk
   "tsarchive::deferred_conv2d": (...args: Parameters<typeof deferred>) =>
     deferred(...args) ?? callOperator("aten::conv2d", args),
   "tsarchive::deferred_convolution": (...args: Parameters<typeof deferred>) =>
-    deferred(...args) ?? callOperator("aten::convolution", [...args.slice(0, 6), false, [0, 0], args[6]]),
+    deferred(...args) ??
+    // one output padding for every dimension: this may be a convolution of one or three
+    callOperator("aten::convolution", [...args.slice(0, 6), false, new Array(args[1].ndim - 2).fill(0), args[6]]),
   "tsarchive::deferred_batch_norm": (
     input: Tensor,
     weight: Tensor | null,

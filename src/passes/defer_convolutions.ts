@@ -29,9 +29,12 @@ interface Chain {
 /** Rewrites the graph; false where it has no such chain. */
 export function deferConvolutions(graph: Graph): boolean {
   const chains: Chain[] = [];
+  // a sum of two convolutions is a step behind one of them only
+  const taken = new Set<Node>();
   for (const node of allNodes(graph.block)) {
     if (!isConvolution(node)) continue;
-    const steps = stepsBehind(node);
+    const steps = stepsBehind(node, taken);
+    for (const step of steps) taken.add(step);
     if (steps.length > 0) chains.push({ convolution: node, steps });
   }
   if (chains.length === 0) return false;
@@ -49,14 +52,14 @@ function isConvolution(node: Node): boolean {
   return node.kind === "aten::_convolution" && constantOf(node.inputs[6]) === false;
 }
 
-/** The operators behind a convolution, each the only reader of the one before it. */
-function stepsBehind(convolution: Node): Node[] {
+/** The operators behind a convolution, each the only reader of the one before it, up to one that is a step already. */
+function stepsBehind(convolution: Node, taken: ReadonlySet<Node>): Node[] {
   const steps: Node[] = [];
   let stage: Stage = "convolution";
   for (let value = convolution.output; stage !== "clamped";) {
     const readers = value.uses.filter((use) => !METADATA.has(use.user.kind));
     const use = readers[0];
-    if (!use || readers.length !== 1 || use.user.owningBlock !== convolution.owningBlock) break;
+    if (!use || readers.length !== 1 || taken.has(use.user) || use.user.owningBlock !== convolution.owningBlock) break;
     const next = stageOf(use.user, use.offset, stage);
     if (!next) break;
     stage = next;

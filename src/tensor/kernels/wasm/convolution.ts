@@ -53,8 +53,8 @@ export function wasmConvolve(
   const resident = isWhole(plan, inPlane) ? kernels.memory.addressOf(x) : 0;
   const channel = resident === 0 ? plan.channel : inPlane;
   const panelRows = packedElements(kernels, outPer, 1);
-  // a plane that is used as it is has no ends of rows to throw away
-  const row = isWhole(plan, inPlane) ? g.output[1] * g.output[2] : ax.length;
+  // where a kernel is one element wide, a plane that is used as it is has no ends of rows to throw away
+  const row = isWhole(plan, inPlane) && ax.length === g.output[2] ? g.output[1] * g.output[2] : ax.length;
   const [rows, columns] = row === ax.length ? [g.output[1], g.output[2]] : [1, row];
   const rowsPerPass = Math.max(1, Math.min(rows, Math.floor(RESULT_ELEMENTS / (panelRows * row))));
   const columnsPerPass =
