@@ -239,6 +239,10 @@ const own = {
   set_printoptions: setPrintoptions,
   /** How tensors print now. */
   printOptions,
+  /** Sizes as Python prints them: `torch.Size([2, 3])`. */
+  sizeText(sizes: readonly number[]): string {
+    return `torch.Size([${sizes.join(", ")}])`;
+  },
   /** Runs a function without recording gradients and gives its result. Mirrors `with torch.no_grad():`. */
   noGrad<R>(body: () => R): R {
     return withGradMode(false, body);

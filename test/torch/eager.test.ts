@@ -98,7 +98,7 @@ const CASES: { readonly [name: string]: () => Tensor | readonly Tensor[] } = {
       ]).float(),
     ),
   "special.erf": () => torch.special.erf(tensor([0.5])),
-  "fft.fft": () => torch.fft.fft(tensor([1, 2]).float()),
+  "fft.fft": () => torch.fft.fft(tensor([1, 2, 3, 4]).float()),
   new_zeros: () => ints.new_zeros(2),
   new_tensor: () => ints.new_tensor([1, 2]),
   requires_grad: () => torch.ones([2], { requires_grad: true }),
@@ -198,6 +198,7 @@ test("properties are PyTorch's", () => {
     false,
     true,
   ]);
+  expect(torch.sizeText(t.shape)).toBe("torch.Size([2, 3])");
   const f = torch.ones(2);
   expect(f.requires_grad_().requires_grad).toBe(true);
   f.requires_grad = false;

@@ -84,7 +84,7 @@ CASES = {
     "comparison": lambda: ints.gt(2),
     "linalg.det": lambda: torch.linalg.det(torch.tensor([[2.0, 1], [1, 3]])),
     "special.erf": lambda: torch.special.erf(torch.tensor([0.5])),
-    "fft.fft": lambda: torch.fft.fft(torch.tensor([1.0, 2])),
+    "fft.fft": lambda: torch.fft.fft(torch.tensor([1.0, 2, 3, 4])),
     "new_zeros": lambda: ints.new_zeros(2),
     "new_tensor": lambda: ints.new_tensor([1, 2]),
     "requires_grad": lambda: torch.ones(2, requires_grad=True),

@@ -13,15 +13,36 @@ const MAX_PLANS = 64;
 /** Factors above this go through Bluestein's convolution. */
 const MAX_RADIX = 64;
 
+/**
+ * Cosine and sine of 2 pi k / n, 0 <= k < n, from an angle of at most pi / 4: quarter turns are exact and halves mirror each
+ * other, so that what cancels in exact arithmetic cancels here.
+ */
+function rootOfUnity(k: number, n: number): [cos: number, sin: number] {
+  if (2 * k > n) {
+    const [c, s] = rootOfUnity(n - k, n);
+    return [c, -s];
+  }
+  if (4 * k > n) {
+    const [c, s] = rootOfUnity(n - 2 * k, 2 * n); // pi - angle
+    return [-c, s];
+  }
+  if (8 * k > n) {
+    const rest = (2 * Math.PI * (n - 4 * k)) / (4 * n); // pi / 2 - angle
+    return [Math.sin(rest), Math.cos(rest)];
+  }
+  const angle = (2 * Math.PI * k) / n;
+  return [Math.cos(angle), Math.sin(angle)];
+}
+
 function planFor(n: number): Plan {
   let plan = plans.get(n);
   if (plan) return plan;
   const cos = new Float64Array(n);
   const sin = new Float64Array(n);
   for (let k = 0; k < n; k++) {
-    const angle = (-2 * Math.PI * k) / n;
-    cos[k] = Math.cos(angle);
-    sin[k] = Math.sin(angle);
+    const [c, s] = rootOfUnity(k, n);
+    cos[k] = c;
+    sin[k] = -s;
   }
   const factors: number[] = [];
   let rest = n;
@@ -124,9 +145,9 @@ function bluestein(re: Float64Array, im: Float64Array): void {
   const cos = new Float64Array(n);
   const sin = new Float64Array(n);
   for (let k = 0; k < n; k++) {
-    const angle = (Math.PI * ((k * k) % (2 * n))) / n;
-    cos[k] = Math.cos(angle);
-    sin[k] = Math.sin(angle);
+    const [c, s] = rootOfUnity((k * k) % (2 * n), 2 * n);
+    cos[k] = c;
+    sin[k] = s;
   }
   const aRe = new Float64Array(size);
   const aIm = new Float64Array(size);
