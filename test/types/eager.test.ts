@@ -14,7 +14,7 @@ test("operators have typed arguments and results", () => {
   expectTypeOf(x.is_floating_point()).toEqualTypeOf<boolean>();
   expectTypeOf(torch.result_type(x, 1)).toEqualTypeOf<DType>();
   expectTypeOf(torch.softmax).parameter(1).toEqualTypeOf<number | bigint>();
-  expectTypeOf(torch.conv2d(x, x, null, { stride: 2, padding: [1, 1] })).toEqualTypeOf<Tensor>();
+  expectTypeOf(() => torch.conv2d(x, x, null, { stride: 2, padding: [1, 1] })).returns.toEqualTypeOf<Tensor>();
   expectTypeOf(torch.linalg.svd(x, { full_matrices: false })).toEqualTypeOf<[U: Tensor, S: Tensor, Vh: Tensor]>();
   expectTypeOf(torch.zeros(2, 3, { dtype: torch.int })).toEqualTypeOf<Tensor>();
   expectTypeOf(x.add_(1)).toEqualTypeOf<Tensor>();
