@@ -41,10 +41,10 @@ async function once(body) {
 
 /**
  * Medians with minimum and maximum; the competitors take turns, so that drift of the machine hits all alike.
- * `inner` repeats fast bodies inside one measurement. Between turns the event loop runs: V8 finishes its background compilation.
+ * `inner` repeats fast bodies inside one measurement; `collect` collects garbage before each turn, outside the clock. Between turns the event loop runs: V8 finishes its background compilation.
  * @param {Record<string, (() => unknown) | undefined>} competitors name -> one repetition
  */
-export async function measure(competitors, { repetitions = 15, warmup = 3, inner = 1 } = {}) {
+export async function measure(competitors, { repetitions = 15, warmup = 3, inner = 1, collect = false } = {}) {
   const present = Object.entries(competitors).filter(([, body]) => body);
   const times = Object.fromEntries(present.map(([name]) => [name, []]));
   for (let i = -warmup; i < repetitions; i++) {
@@ -52,6 +52,7 @@ export async function measure(competitors, { repetitions = 15, warmup = 3, inner
       const repeat = () => {
         for (let j = 0; j < inner; j++) body();
       };
+      if (collect && !body.selfTimed) globalThis.gc?.();
       const ms = await once(body.selfTimed || inner === 1 ? body : repeat);
       if (i >= 0) times[name].push(body.selfTimed || inner === 1 ? ms : ms / inner);
       await new Promise((resolve) => setImmediate(resolve));
@@ -77,7 +78,7 @@ export class Bench {
 
   /** Measures one row and prints it. Returns name -> { median, min, max }. */
   async compare(row, competitors, options = {}) {
-    const quick = this.quick ? { repetitions: Math.min(3, options.repetitions ?? 3), warmup: Math.min(1, options.warmup ?? 1) } : {};
+    const quick = this.quick ? { repetitions: Math.min(5, options.repetitions ?? 5) } : {};
     return this.record(row, await measure(competitors, { ...options, ...quick }));
   }
 
