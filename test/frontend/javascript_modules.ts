@@ -1,5 +1,5 @@
 /** @file Modules whose Python twins stand in make_javascript_modules.py; what PyTorch makes of those is in javascript_modules.json. */
-import { jit, nn, torch, type Tensor, type int } from "../../src/node/index.ts";
+import { jit, nn, torch, type Tensor, type float, type int } from "../../src/node/index.ts";
 
 const F = nn.functional;
 
@@ -123,6 +123,19 @@ class Branch extends nn.Module {
   }
 }
 
+class Fields extends nn.Module {
+  scale = 2.0; // prettier-ignore
+  times = 2;
+  rate: float = 3;
+  bias: Tensor | null = null;
+  forward(x: Tensor): Tensor {
+    let y = x.mul(this.scale).mul(this.times).add(this.rate);
+    const b = this.bias;
+    if (b !== null) y = y.add(b);
+    return y;
+  }
+}
+
 const pair = (): Tensor => torch.tensor([[1.5, -2.5], [0.5, 4.5]]); // prettier-ignore
 
 /** A module and arguments to run it with. */
@@ -143,6 +156,7 @@ export const MODULES: Readonly<Record<string, ModuleCase>> = {
   Options: { make: () => new Options().eval(), calls: [() => [pair()], () => [pair(), pair().relu()]] },
   Recurrent: { make: () => new Recurrent(), calls: [() => [torch.stack([pair(), pair()])]] },
   Indexed: { make: () => new Indexed(), calls: [() => [pair(), 1]] },
+  Fields: { make: () => new Fields(), calls: [() => [pair()]] },
   Branch: { make: () => new Branch(), calls: [() => [pair()]] },
 };
 void jit;

@@ -145,7 +145,25 @@ class Branch(nn.Module):
         return self.paths["b"](x)
 
 
-MODULES = [MyDecisionGate, MyCell, MyRNNLoop, Stack, Attributes, Methods, Signature, Options, Recurrent, Indexed, Branch]
+class Fields(nn.Module):
+    bias: Optional[Tensor]
+
+    def __init__(self):
+        super().__init__()
+        self.scale = 2.0
+        self.times = 2
+        self.rate = 3.0
+        self.bias = None
+
+    def forward(self, x):
+        y = x * self.scale * self.times + self.rate
+        b = self.bias
+        if b is not None:
+            y = y + b
+        return y
+
+
+MODULES = [Fields, MyDecisionGate, MyCell, MyRNNLoop, Stack, Attributes, Methods, Signature, Options, Recurrent, Indexed, Branch]
 
 
 def plain(text):

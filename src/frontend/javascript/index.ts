@@ -4,6 +4,7 @@ export { lowerFunction, evaluateConstant, type LowerOptions } from "./functions.
 export { FREE, childNodes, dottedPath, type FreeNames } from "./lowering.ts";
 export {
   SourceFile,
+  fieldTypeOfClass,
   isImportVariable,
   methodOfClass,
   parseClassText,

@@ -98,6 +98,43 @@ export function methodOfClass(node: ClassNode, name: string): FunctionNode | und
   return undefined;
 }
 
+/** Types of fields that say int or float, or null, and their text in TorchScript. */
+const FIELD_TYPES: readonly (readonly [RegExp, string])[] = [
+  [/^(int|float)$/, "$1"],
+  [/^(?:readonly\s+)?(int|float)\[\]$/, "List[$1]"],
+  [/^(int|float|Tensor)\s*\|\s*null$/, "Optional[$1]"],
+];
+
+/** Whether a number is written as a float. */
+function isFloatLiteral(node: B.Node): boolean {
+  const inner = bare(node);
+  if (inner.type === "UnaryExpression" && inner.operator === "-") return isFloatLiteral(inner.argument);
+  return inner.type === "NumericLiteral" && /^[\d_]*\.|^[\d_.]+e/i.test(String(inner.extra?.["raw"]));
+}
+
+/** What a class says of the type of a field: its annotation, or a first value such as `2.0`; `text` is the source's. */
+export function fieldTypeOfClass(node: ClassNode, name: string, text: (node: B.Node) => string): string | undefined {
+  let value: B.Node | null | undefined;
+  for (const member of node.body.body) {
+    if (member.type === "ClassProperty" && !member.static && keyOf(member) === name) {
+      const annotation =
+        member.typeAnnotation?.type === "TSTypeAnnotation" ? member.typeAnnotation.typeAnnotation : undefined;
+      const written = annotation ? text(annotation) : "";
+      for (const [pattern, type] of FIELD_TYPES) if (pattern.test(written)) return written.replace(pattern, type);
+      value ??= member.value;
+    }
+    if (member.type !== "ClassMethod" || member.kind !== "constructor") continue;
+    for (const statement of member.body.body) {
+      const assigned = statement.type === "ExpressionStatement" ? statement.expression : undefined;
+      if (assigned?.type !== "AssignmentExpression" || assigned.operator !== "=") continue;
+      const path = assigned.left.type === "MemberExpression" && !assigned.left.computed ? assigned.left : undefined;
+      if (path?.object.type === "ThisExpression" && path.property.type === "Identifier" && path.property.name === name)
+        value ??= assigned.right;
+    }
+  }
+  return value && isFloatLiteral(value) ? "float" : undefined;
+}
+
 function keyOf(member: B.ClassMethod | B.ClassProperty): string | undefined {
   if (member.computed) return undefined;
   return member.key.type === "Identifier"

@@ -109,7 +109,9 @@ function constantOf(name: string, value: unknown, declared: Type | undefined, ow
 }
 
 function declaredType(parts: ModuleParts, name: string, value: unknown): Type | undefined {
-  const text = Object.hasOwn(parts.annotations, name) ? parts.annotations[name] : undefined;
+  const text = Object.hasOwn(parts.annotations, name)
+    ? parts.annotations[name]
+    : methodSources.attributeType(parts.moduleClass, name);
   if (text === undefined) return undefined;
   try {
     return annotatedType(text);

@@ -26,7 +26,7 @@ import { torch } from "../../torch/torch.ts";
 import { functionOf } from "../compiled_function.ts";
 import { pythonCu, qualifiedNameOf, uniqueName, unitStore } from "../python_cu.ts";
 import { inferType } from "./infer_type.ts";
-import { importedFile, locateFunction, locateMethod, type LocatedFunction } from "./javascript_sources.ts";
+import { fieldType, importedFile, locateFunction, locateMethod, type LocatedFunction } from "./javascript_sources.ts";
 import { libraryValue } from "./library.ts";
 import { ConstantName, PythonModule } from "./library_values.ts";
 import { methodSources, type MethodSource, type MethodStub } from "./method_source.ts";
@@ -351,6 +351,14 @@ export const javascriptSource: MethodSource = {
     return [...names];
   },
   findMethod: methodStub,
+  attributeType(cls, name) {
+    for (const base of baseClasses(cls)) {
+      if (ownScript(base)) return undefined;
+      const type = fieldType(base, name);
+      if (type !== undefined) return type;
+    }
+    return undefined;
+  },
   functionValue(value) {
     if (typeof value !== "function") return undefined;
     const compiled = functionOf(value);

@@ -7,6 +7,7 @@ import { Source } from "../../base/source_range.ts";
 import { ScriptError } from "../../base/errors.ts";
 import {
   SourceFile,
+  fieldTypeOfClass,
   methodOfClass,
   parseClassText,
   parseFunctionText,
@@ -147,4 +148,16 @@ export function locateMethod(
     }
   }
   return { ...own, file: session[0] };
+}
+
+/** What the source of a class says of the type of a field, as TorchScript text. */
+export function fieldType(cls: object & { readonly name: string }, name: string): string | undefined {
+  const own = classText(cls);
+  for (const file of session) {
+    for (const node of file.classes.get(cls.name) ?? []) {
+      const found = fieldTypeOfClass(node, name, (part) => file.source.text.slice(part.start!, part.end!));
+      if (found !== undefined) return found;
+    }
+  }
+  return own && fieldTypeOfClass(own.node, name, () => "");
 }

@@ -29,6 +29,8 @@ export interface MethodSource {
   overloads?(cls: ModuleClass): ReadonlyMap<string, readonly string[]>;
   /** Properties (getters and setters) of a class; all of them are compiled. */
   properties?(cls: ModuleClass): readonly PropertyStub[];
+  /** The type of an attribute as TorchScript text, where the source of the class says it; annotations of the class go before. */
+  attributeType?(cls: ModuleClass, name: string): string | undefined;
   /** What a function that stands in an attribute or a static means in a script. */
   functionValue?(value: unknown, name: string): SugaredValue | undefined;
   /** A hook that was registered on a module, as `def name(self, input)` or `def name(self, input, output)`. */
@@ -48,6 +50,7 @@ export const methodSources: Required<Omit<MethodSource, "exportedNames">> & Meth
   findMethod: (cls, name) => first((source) => source.findMethod(cls, name)),
   overloads: (cls) => new Map(sources.flatMap((source) => [...(source.overloads?.(cls) ?? [])])),
   properties: (cls) => sources.flatMap((source) => [...(source.properties?.(cls) ?? [])]),
+  attributeType: (cls, name) => first((source) => source.attributeType?.(cls, name)),
   functionValue: (value, name) => first((source) => source.functionValue?.(value, name)),
   hookStub: (module, hook) => first((source) => source.hookStub?.(module, hook)),
 };
