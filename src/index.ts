@@ -1,6 +1,6 @@
 /** @file The public API. Upstream: torch, torch.jit. Spec: none. */
 import "./ops/index.ts";
-import { CompilationUnit } from "./jit/compilation_unit.ts";
+import { compilationUnit } from "./jit/compilation_unit.ts";
 import { load, loadAsync } from "./jit/load.ts";
 import {
   annotate,
@@ -35,7 +35,7 @@ export const jit = {
   /** Writes a ScriptModule to a file. Mirrors `torch.jit.save`. */
   save,
   /** Functions of TorchScript's own language from text. Mirrors `torch.jit.CompilationUnit`. */
-  CompilationUnit,
+  CompilationUnit: compilationUnit,
   /** Compiles a module or function from its source. Mirrors `torch.jit.script`. */
   script,
   /** Records what a function or module computes. Mirrors `torch.jit.trace`. */

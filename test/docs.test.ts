@@ -4,9 +4,11 @@ import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { stripTypes } from "../src/jit/strip_types.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const DIST = process.env["TSARCHIVE_DIST"] ?? join(ROOT, "dist");
+const ONE_PROGRAM = "<!-- one program -->";
 const folder = mkdtempSync(join(tmpdir(), "tsarchive-docs-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -19,17 +21,17 @@ const documents = [
 const textOf = (name: string): string => readFileSync(join(ROOT, name), "utf8");
 
 describe.each(documents)("%s", (name) => {
-  const blocks = [...textOf(name).matchAll(/^```(?:ts|js)\n([\s\S]*?)^```$/gm)].map((match) => match[1]!);
+  const found = [...textOf(name).matchAll(/^```(?:ts|js)\n([\s\S]*?)^```$/gm)].map((match) => match[1]!);
+  // a page whose blocks build on each other says so
+  const blocks = textOf(name).includes(ONE_PROGRAM) ? [found.join("\n")] : found;
   if (blocks.length > 0) {
     test.each(blocks.map((code, i) => [i, code] as const))("example %i runs", (i, code) => {
       copyFileSync(join(ROOT, "test/fixtures/models/intro_wrapped_rnn/model.pt"), join(folder, "model.zip"));
       const file = join(folder, `example_${i}.mjs`);
-      // the types are taken off as TypeScript would: examples have few
+      const program = stripTypes(code, name);
       writeFileSync(
         file,
-        code
-          .replaceAll(/from (["'])tsarchive\1/g, `from ${JSON.stringify(join(DIST, "node/index.js"))}`)
-          .replaceAll(/ as \w+/g, ""),
+        program.replaceAll(/from (["'])tsarchive\1/g, `from ${JSON.stringify(join(DIST, "node/index.js"))}`),
       );
       const { status, stderr } = spawnSync(process.execPath, [file], { cwd: folder, encoding: "utf8" });
       expect(stderr).toBe("");

@@ -12,8 +12,10 @@ export { printableGraph, type CompiledFunction } from "./compiled_function.ts";
 /**
  * Compiles functions written in TorchScript's own language, which may call each other. Mirrors `torch.jit.CompilationUnit`.
  *
- *     const cu = new jit.CompilationUnit("def f(x, n: int = 2):\n  return x * n\n");
+ *     const cu = jit.CompilationUnit("def f(x, n: int = 2):\n  return x * n\n");
  *     cu.get("f")(torch.ones([2]));
+ *
+ * `new` may stand before it. Functions are properties too, as in PyTorch; `get` is the typed way to them.
  *
  * @throws ScriptError with PyTorch's text and a caret, for text that cannot be parsed (here) or compiled (here as well).
  */
@@ -27,8 +29,14 @@ export class CompilationUnit {
   /** Adds functions. */
   define(text: string): void {
     installDefaultEvaluator();
-    for (const fn of defineSource(text, finishEmission, this.functions, "<string>", libraryResolver))
+    for (const fn of defineSource(text, finishEmission, this.functions, "<string>", libraryResolver)) {
       fn.ensureDefined();
+      this.expose(fn.name);
+    }
+  }
+
+  private expose(name: string): void {
+    if (!(name in this)) Object.defineProperty(this, name, { get: () => this.get(name), configurable: true });
   }
 
   /** Names of the functions, in order. */
@@ -46,3 +54,9 @@ export class CompilationUnit {
     return compiledFunction(fn);
   }
 }
+
+/** `CompilationUnit` as Python calls it: without `new`. */
+export const compilationUnit: typeof CompilationUnit & ((text?: string) => CompilationUnit) = new Proxy(
+  CompilationUnit,
+  { apply: (target, _this, args: [text?: string]) => new target(...args) },
+) as typeof CompilationUnit & ((text?: string) => CompilationUnit);

@@ -1,6 +1,6 @@
 /** @file jit.CompilationUnit: functions from text. */
 import { expect, test } from "vitest";
-import { ScriptError, jit, torch, type Tensor } from "../../src/node/index.ts";
+import { CompilationUnit, ScriptError, jit, torch, type Tensor } from "../../src/node/index.ts";
 
 test("functions call each other, take defaults and keyword arguments", () => {
   const cu = new jit.CompilationUnit(`
@@ -70,4 +70,11 @@ test("schemas print defaults as PyTorch", () => {
   expect(schemaOf("List[str]", "['a', 'b']")).toBe("f(str[] x=[a, b]) -> int");
   expect(schemaOf("Optional[str]", "'q'")).toBe('f(str? x="q") -> int');
   expect(schemaOf("complex", "1.5j")).toBe("f(complex x=0.+1.5j) -> int");
+});
+
+test("jit.CompilationUnit is called without new too, and its functions are properties", () => {
+  const unit = jit.CompilationUnit("def double(x, by: int = 2):\n  return x * by\n");
+  expect(unit).toBeInstanceOf(CompilationUnit);
+  const { double } = unit as unknown as { double: (x: Tensor) => Tensor };
+  expect(double(torch.ones([2])).tolist()).toEqual([2, 2]);
 });
