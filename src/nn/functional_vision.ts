@@ -232,5 +232,7 @@ export function pdist(input: Tensor, p = 2): Tensor {
   return aten("pdist", input, p);
 }
 
-/** `interpolate` by its old name. */
-export const upsample = interpolate;
+/** `interpolate` by its old name. A function of its own: scripts tell the two apart. */
+export function upsample(input: Tensor, options: InterpolateOptions): Tensor {
+  return interpolate(input, options);
+}

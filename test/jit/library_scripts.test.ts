@@ -1,14 +1,14 @@
 /** Library functions compile to PyTorch's own graphs and code; recorded by make_library_scripts.py. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import "../../src/index.ts";
+import { nn } from "../../src/index.ts";
 import { Source } from "../../src/base/source_range.ts";
 import { QualifiedName } from "../../src/core/qualified_name.ts";
 import { defineFunction } from "../../src/frontend/emit/compile.ts";
 import { parsePythonDefinitions } from "../../src/frontend/python_syntax.ts";
 import { ScriptFunction } from "../../src/ir/function.ts";
 import { graphText } from "../../src/ir/printer.ts";
-import { libraryType, libraryValue } from "../../src/jit/scripting/library.ts";
+import { libraryFunctionPath, libraryType, libraryValue } from "../../src/jit/scripting/library.ts";
 import { pythonCu, resetPythonCu } from "../../src/jit/python_cu.ts";
 import { finishEmission } from "../../src/passes/pipeline.ts";
 import { functionCode } from "../../src/saver/function_code.ts";
@@ -59,4 +59,10 @@ describe("library functions compiled on the way", () => {
     expect(fn, `${name} was not compiled`).toBeDefined();
     expect(textOf(fn!)).toEqual(text);
   });
+});
+
+test("every function of nn.functional has one name", () => {
+  const values = Object.values(nn.functional);
+  expect(new Set(values).size).toBe(values.length);
+  expect(libraryFunctionPath(nn.functional.interpolate)).toBe("torch.nn.functional.interpolate");
 });
