@@ -7,6 +7,7 @@ import { aten, atenMany } from "./aten.ts";
 
 /** A batch of sequences, step by step: of each step only the sequences that last so long. Made by `packPaddedSequence`. */
 export class PackedSequence {
+  /** The elements of all sequences, step by step. */
   readonly data: Tensor;
   /** How many sequences each step has. */
   readonly batchSizes: Tensor;
@@ -66,7 +67,9 @@ export function packPaddedSequence(
 
 /** How a packed batch is padded. */
 export interface PadPackedOptions {
+  /** The batch is dimension 0 instead of 1. */
   readonly batchFirst?: boolean;
+  /** What fills the places behind the end of a sequence. */
   readonly paddingValue?: number;
   /** The length that the result is padded to; that of the longest sequence where left out. */
   readonly totalLength?: number;
@@ -100,8 +103,11 @@ export function padPackedSequence(
 
 /** How sequences are padded. */
 export interface PadSequenceOptions {
+  /** The batch is dimension 0 instead of 1. */
   readonly batchFirst?: boolean;
+  /** What fills the places behind the end of a sequence. */
   readonly paddingValue?: number;
+  /** Where short sequences are filled: `"right"` or `"left"`. */
   readonly paddingSide?: "left" | "right";
 }
 
