@@ -4,6 +4,19 @@ import { emitWarning } from "../base/sinks.ts";
 import type { DType } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { aten, atenMany, float } from "./aten.ts";
+import { dropout, softmax } from "./functional_activation.ts";
+import { pad } from "./functional_vision.ts";
+import {
+  dimDiffers,
+  dimEquals,
+  dimNumber,
+  multiplyDims,
+  sizeOf,
+  sizesEqual,
+  sizesOf,
+  truncateDims,
+  type Dim,
+} from "./sizes.ts";
 
 /** Options of `scaled_dot_product_attention`. */
 export interface AttentionOptions {
@@ -127,156 +140,194 @@ function checkShapes(
 
 /** Projects query, key and value with one packed weight; shared inputs are projected together. */
 function projectPacked(q: Tensor, k: Tensor, v: Tensor, w: Tensor, b: Tensor | null): [Tensor, Tensor, Tensor] {
-  const size = q.sizes.at(-1)!;
-  const project = (x: Tensor, weight: Tensor, bias: Tensor | null): Tensor => aten("linear", x, weight, bias);
-  const separate = (x: Tensor, count: number): Tensor => {
-    const parts = aten("unsqueeze", aten("unflatten", x, -1, [count, size]), 0);
-    return aten("contiguous", aten("squeeze", aten("transpose", parts, 0, -2), -2));
-  };
-  const at = (x: Tensor, index: number): Tensor => aten("select", x, 0, index);
+  const E = sizeOf(q, -1);
+  const separate = (x: Tensor, count: number): Tensor =>
+    aten(
+      "contiguous",
+      aten("squeeze", aten("transpose", aten("unsqueeze", aten("unflatten", x, -1, [count, E]), 0), 0, -2), -2),
+    );
   if (k === v) {
     if (q === k) {
-      const all = separate(project(q, w, b), 3);
-      return [at(all, 0), at(all, 1), at(all, 2)];
+      let proj = aten("linear", q, w, b);
+      proj = separate(proj, 3);
+      return [aten("select", proj, 0, 0), aten("select", proj, 0, 1), aten("select", proj, 0, 2)];
     }
-    const [wq, wkv] = atenMany("split_with_sizes", w, [size, size * 2]) as [Tensor, Tensor];
-    const [bq, bkv] = b ? (atenMany("split_with_sizes", b, [size, size * 2]) as [Tensor, Tensor]) : [null, null];
-    const query = project(q, wq, bq);
-    const both = separate(project(k, wkv, bkv), 2);
-    return [query, at(both, 0), at(both, 1)];
+    const [wQ, wKv] = atenMany("split_with_sizes", w, [E, multiplyDims(E, 2)]) as [Tensor, Tensor];
+    const [bQ, bKv] = b ? (atenMany("split_with_sizes", b, [E, multiplyDims(E, 2)]) as [Tensor, Tensor]) : [null, null];
+    const qProj = aten("linear", q, wQ, bQ);
+    let kvProj = aten("linear", k, wKv, bKv);
+    kvProj = separate(kvProj, 2);
+    return [qProj, aten("select", kvProj, 0, 0), aten("select", kvProj, 0, 1)];
   }
-  const [wq, wk, wv] = atenMany("chunk", w, 3) as [Tensor, Tensor, Tensor];
-  const [bq, bk, bv] = b ? (atenMany("chunk", b, 3) as [Tensor, Tensor, Tensor]) : [null, null, null];
-  return [project(q, wq, bq), project(k, wk, bk), project(v, wv, bv)];
+  const [wQ, wK, wV] = atenMany("chunk", w, 3) as [Tensor, Tensor, Tensor];
+  const [bQ, bK, bV] = b ? (atenMany("chunk", b, 3) as [Tensor, Tensor, Tensor]) : [null, null, null];
+  return [aten("linear", q, wQ, bQ), aten("linear", k, wK, bK), aten("linear", v, wV, bV)];
+}
+
+type Projections = readonly [query: Tensor, key: Tensor, value: Tensor];
+
+/** Projects query, key and value with a weight each. */
+function projectSeparately(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  weights: Projections,
+  biases: readonly (Tensor | null)[],
+): [Tensor, Tensor, Tensor] {
+  const [wQ, wK, wV] = weights;
+  const [bQ, bK, bV] = biases as [Tensor | null, Tensor | null, Tensor | null];
+  const Eq = sizeOf(q, -1);
+  const Ek = sizeOf(k, -1);
+  const Ev = sizeOf(v, -1);
+  const want = (what: string, weight: Tensor, expected: readonly Dim[], fits: boolean): void => {
+    if (fits) return;
+    throw new OperatorError(
+      `expecting ${what} shape of (${expected.map(dimNumber).join(", ")}), but got torch.Size([${weight.sizes.join(", ")}])`,
+    );
+  };
+  want("query weights", wQ, [Eq, Eq], sizesEqual(sizesOf(wQ), [Eq, Eq]));
+  want("key weights", wK, [Eq, Ek], sizesEqual(sizesOf(wK), [Eq, Ek]));
+  want("value weights", wV, [Eq, Ev], sizesEqual(sizesOf(wV), [Eq, Ev]));
+  if (bQ) want("query bias", bQ, [Eq], sizesEqual(sizesOf(bQ), [Eq]));
+  if (bK) want("key bias", bK, [Eq], sizesEqual(sizesOf(bK), [Eq]));
+  if (bV) want("value bias", bV, [Eq], sizesEqual(sizesOf(bV), [Eq]));
+  return [aten("linear", q, wQ, bQ), aten("linear", k, wK, bK), aten("linear", v, wV, bV)];
+}
+
+const shapeText = (tensor: Tensor): string => `torch.Size([${tensor.sizes.join(", ")}])`;
+
+/** A mask of two or three dimensions as one of three. */
+function checkMask(attnMask: Tensor, tgtLen: Dim, srcLen: Dim, bsz: Dim, heads: number): Tensor {
+  const isFlat = attnMask.ndim === 2;
+  const expected = isFlat ? [tgtLen, srcLen] : [multiplyDims(bsz, heads), tgtLen, srcLen];
+  if (!sizesEqual(sizesOf(attnMask), expected)) {
+    throw new OperatorError(
+      `The shape of the ${attnMask.ndim}D attn_mask is ${shapeText(attnMask)}, but should be (${expected.map(dimNumber).join(", ")}).`,
+    );
+  }
+  return isFlat ? aten("unsqueeze", attnMask, 0) : attnMask;
 }
 
 /** Attention of several heads over (length, batch, features), or without a batch. The weights are null where not needed. */
 export function multi_head_attention_forward(
-  queryIn: Tensor,
-  keyIn: Tensor,
-  valueIn: Tensor,
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
   a: MultiHeadAttentionArguments,
 ): [output: Tensor, weights: Tensor | null] {
-  const { numHeads: heads, needWeights = true, averageAttnWeights = true } = a;
-  let { keyPaddingMask: padding = null, attnMask: mask = null, isCausal = false } = a;
-  const batched = checkShapes(queryIn, keyIn, valueIn, padding, mask, heads);
-  const lift = new Map<Tensor, Tensor>();
-  // the same tensor stays the same tensor: projections are shared by identity
-  const withBatch = (x: Tensor): Tensor => {
-    if (batched) return x;
-    const lifted = lift.get(x) ?? aten("unsqueeze", x, 1);
-    lift.set(x, lifted);
-    return lifted;
-  };
-  const [query, key, value] = [withBatch(queryIn), withBatch(keyIn), withBatch(valueIn)];
-  if (!batched && padding) padding = aten("unsqueeze", padding, 0);
-  const [length, batch, embed] = query.sizes as [number, number, number];
-  padding = canonicalMask(padding, "key_padding_mask", query.dtype, { dtype: mask?.dtype, name: "attn_mask" });
-  if (isCausal && !mask) {
+  const { numHeads, needWeights = true, averageAttnWeights = true, inProjWeight, inProjBias, biasK, biasV } = a;
+  const { outProjWeight, outProjBias } = a;
+  let { keyPaddingMask = null, attnMask = null, isCausal = false } = a;
+  const isBatched = checkShapes(query, key, value, keyPaddingMask, attnMask, numHeads);
+  if (!isBatched) {
+    // the same tensor stays the same tensor: projections are shared by identity
+    const [isOne, isKeyValue] = [query === key && key === value, key === value];
+    query = aten("unsqueeze", query, 1);
+    key = isOne ? query : aten("unsqueeze", key, 1);
+    value = isKeyValue ? key : aten("unsqueeze", value, 1);
+    if (keyPaddingMask) keyPaddingMask = aten("unsqueeze", keyPaddingMask, 0);
+  }
+  const [tgtLen, bsz, embedDim] = sizesOf(query) as [Dim, Dim, Dim];
+  let srcLen = sizesOf(key)[0]!;
+  keyPaddingMask = canonicalMask(keyPaddingMask, "key_padding_mask", query.dtype, {
+    dtype: attnMask?.dtype,
+    name: "attn_mask",
+  });
+  if (isCausal && !attnMask) {
     throw new OperatorError(
       "Need attn_mask if specifying the is_causal hint. You may use the Transformer module method `generate_square_subsequent_mask` to create this mask.",
     );
   }
-  if (isCausal && !padding && !needWeights) mask = null;
+  if (isCausal && !keyPaddingMask && !needWeights) attnMask = null;
   else {
-    mask = canonicalMask(mask, "attn_mask", query.dtype, null);
-    if (padding) isCausal = false;
+    attnMask = canonicalMask(attnMask, "attn_mask", query.dtype, null);
+    if (keyPaddingMask) isCausal = false;
   }
-  if (embed !== a.embedDim)
-    throw new OperatorError(`was expecting embedding dimension of ${a.embedDim}, but got ${embed}`);
-  const head = Math.floor(embed / heads);
-  if (head * heads !== embed) throw new OperatorError(`embed_dim ${embed} not divisible by num_heads ${heads}`);
-  const shape = (sizes: readonly number[]): string => `torch.Size([${sizes.join(", ")}])`;
+  if (dimDiffers(embedDim, a.embedDim))
+    throw new OperatorError(`was expecting embedding dimension of ${a.embedDim}, but got ${dimNumber(embedDim)}`);
+  const headDim = truncateDims(embedDim, numHeads);
+  if (dimDiffers(multiplyDims(headDim, numHeads), embedDim))
+    throw new OperatorError(`embed_dim ${dimNumber(embedDim)} not divisible by num_heads ${numHeads}`);
   let q: Tensor;
   let k: Tensor;
   let v: Tensor;
   if (a.separateWeights) {
-    if (key.sizes[0] !== value.sizes[0] || key.sizes[1] !== value.sizes[1]) {
-      throw new OperatorError(
-        `key's sequence and batch dims ${shape(key.sizes.slice(0, 2))} do not match value's ${shape(value.sizes.slice(0, 2))}`,
-      );
+    if (!sizesEqual(sizesOf(key).slice(0, 2), sizesOf(value).slice(0, 2))) {
+      const two = (x: Tensor): string => `torch.Size([${x.sizes.slice(0, 2).join(", ")}])`;
+      throw new OperatorError(`key's sequence and batch dims ${two(key)} do not match value's ${two(value)}`);
     }
-    const biases = a.inProjBias ? atenMany("chunk", a.inProjBias, 3) : [null, null, null];
-    [q, k, v] = [query, key, value].map((x, i) => aten("linear", x, a.separateWeights![i], biases[i])) as [
-      Tensor,
-      Tensor,
-      Tensor,
-    ];
+    const biases = inProjBias ? atenMany("chunk", inProjBias, 3) : [null, null, null];
+    [q, k, v] = projectSeparately(query, key, value, a.separateWeights, biases);
   } else {
-    if (shape(key.sizes) !== shape(value.sizes))
-      throw new OperatorError(`key shape ${shape(key.sizes)} does not match value shape ${shape(value.sizes)}`);
-    if (!a.inProjWeight) throw new OperatorError("use_separate_proj_weight is False but in_proj_weight is None");
-    [q, k, v] = projectPacked(query, key, value, a.inProjWeight, a.inProjBias);
+    if (!sizesEqual(sizesOf(key), sizesOf(value)))
+      throw new OperatorError(`key shape ${shapeText(key)} does not match value shape ${shapeText(value)}`);
+    if (!inProjWeight) throw new OperatorError("use_separate_proj_weight is False but in_proj_weight is None");
+    [q, k, v] = projectPacked(query, key, value, inProjWeight, inProjBias);
   }
-  if (mask) {
-    if (mask.ndim === 2) {
-      if (mask.sizes[0] !== length || mask.sizes[1] !== key.sizes[0]) {
-        throw new OperatorError(
-          `The shape of the 2D attn_mask is ${shape(mask.sizes)}, but should be (${length}, ${key.sizes[0]}).`,
-        );
-      }
-      mask = aten("unsqueeze", mask, 0);
-    } else if (mask.sizes[0] !== batch * heads || mask.sizes[1] !== length || mask.sizes[2] !== key.sizes[0]) {
-      throw new OperatorError(
-        `The shape of the 3D attn_mask is ${shape(mask.sizes)}, but should be (${batch * heads}, ${length}, ${key.sizes[0]}).`,
-      );
-    }
+  if (attnMask) attnMask = checkMask(attnMask, tgtLen, srcLen, bsz, numHeads);
+  if (biasK && biasV) {
+    k = aten("cat", [k, aten("repeat", biasK, [1, bsz, 1])]);
+    v = aten("cat", [v, aten("repeat", biasV, [1, bsz, 1])]);
+    if (attnMask) attnMask = pad(attnMask, [0, 1]);
+    if (keyPaddingMask) keyPaddingMask = pad(keyPaddingMask, [0, 1]);
   }
-  const widen = (count: number): void => {
-    if (mask) mask = aten("pad", mask, [0, count]);
-    if (padding) padding = aten("pad", padding, [0, count]);
-  };
-  if (a.biasK && a.biasV) {
-    k = aten("cat", [k, aten("repeat", a.biasK, [1, batch, 1])]);
-    v = aten("cat", [v, aten("repeat", a.biasV, [1, batch, 1])]);
-    widen(1);
-  }
-  const split = (x: Tensor): Tensor => aten("transpose", aten("view", x, [x.sizes[0]!, batch * heads, head]), 0, 1);
-  q = split(q);
-  k = split(k);
-  v = split(v);
+  q = aten("transpose", aten("view", q, [tgtLen, multiplyDims(bsz, numHeads), headDim]), 0, 1);
+  k = aten("transpose", aten("view", k, [sizesOf(k)[0]!, multiplyDims(bsz, numHeads), headDim]), 0, 1);
+  v = aten("transpose", aten("view", v, [sizesOf(v)[0]!, multiplyDims(bsz, numHeads), headDim]), 0, 1);
   if (a.addZeroAttn) {
-    const zero = (like: Tensor): Tensor => aten("zeros", [batch * heads, 1, head], { dtype: like.dtype });
-    k = aten("cat", [k, zero(k)], 1);
-    v = aten("cat", [v, zero(v)], 1);
-    widen(1);
+    const shape = [multiplyDims(bsz, numHeads), 1, headDim];
+    k = aten("cat", [k, aten("zeros", shape, { dtype: k.dtype })], 1);
+    v = aten("cat", [v, aten("zeros", shape, { dtype: v.dtype })], 1);
+    if (attnMask) attnMask = pad(attnMask, [0, 1]);
+    if (keyPaddingMask) keyPaddingMask = pad(keyPaddingMask, [0, 1]);
   }
-  const source = k.sizes[1]!;
-  if (padding) {
-    if (padding.sizes[0] !== batch)
-      throw new OperatorError(`Expected key_padded_mask.shape[0] to be ${batch}, but got ${padding.sizes[0]}`);
-    if (padding.sizes[1] !== source)
-      throw new OperatorError(`Expected key_padded_mask.shape[1] to be ${source}, but got ${padding.sizes[1]}`);
-    const wide = aten("expand", aten("view", padding, [batch, 1, 1, source]), [-1, heads, -1, -1]);
-    padding = aten("reshape", wide, [batch * heads, 1, source]);
-    mask = mask ? aten("add", mask, padding) : padding;
+  srcLen = sizeOf(k, 1);
+  if (keyPaddingMask) {
+    checkPadding(keyPaddingMask, dimNumber(srcLen), dimNumber(bsz));
+    const wide = aten("expand", aten("view", keyPaddingMask, [bsz, 1, 1, srcLen]), [-1, numHeads, -1, -1]);
+    keyPaddingMask = aten("reshape", wide, [multiplyDims(bsz, numHeads), 1, srcLen]);
+    attnMask = attnMask ? aten("add", attnMask, keyPaddingMask) : keyPaddingMask;
   }
   const dropoutP = a.training ? a.dropoutP : 0;
-  const finish = (rows: Tensor): Tensor => {
-    const projected = aten("linear", rows, a.outProjWeight, a.outProjBias);
-    const output = aten("view", projected, [length, batch, projected.sizes[1]!]);
-    return batched ? output : aten("squeeze", output, 1);
-  };
-  if (!needWeights) {
-    if (mask)
-      mask =
-        mask.sizes[0] === 1 && mask.ndim === 3
-          ? aten("unsqueeze", mask, 0)
-          : aten("view", mask, [batch, heads, -1, source]);
-    const byHead = (x: Tensor, n: number): Tensor => aten("view", x, [batch, heads, n, head]);
-    const mixed = scaled_dot_product_attention(byHead(q, length), byHead(k, source), byHead(v, source), {
-      attnMask: mask,
-      dropoutP,
-      isCausal,
-    });
-    return [finish(aten("reshape", aten("permute", mixed, [2, 0, 1, 3]), [batch * length, embed])), null];
+  if (needWeights) {
+    const E = sizesOf(q)[2]!;
+    const qScaled = aten("mul", q, Math.sqrt(1 / dimNumber(E)));
+    let attnOutputWeights = attnMask
+      ? aten("baddbmm", attnMask, qScaled, aten("transpose", k, -2, -1))
+      : aten("bmm", qScaled, aten("transpose", k, -2, -1));
+    attnOutputWeights = softmax(attnOutputWeights, -1);
+    if (dropoutP > 0) attnOutputWeights = dropout(attnOutputWeights, dropoutP);
+    let attnOutput = aten("bmm", attnOutputWeights, v);
+    attnOutput = aten("reshape", aten("transpose", attnOutput, 0, 1), [multiplyDims(tgtLen, bsz), embedDim]);
+    attnOutput = aten("linear", attnOutput, outProjWeight, outProjBias);
+    attnOutput = aten("view", attnOutput, [tgtLen, bsz, sizeOf(attnOutput, 1)]);
+    attnOutputWeights = aten("view", attnOutputWeights, [bsz, numHeads, tgtLen, srcLen]);
+    if (averageAttnWeights) attnOutputWeights = aten("mean", attnOutputWeights, [1]);
+    if (!isBatched) {
+      attnOutput = aten("squeeze", attnOutput, 1);
+      attnOutputWeights = aten("squeeze", attnOutputWeights, 0);
+    }
+    return [attnOutput, attnOutputWeights];
   }
-  const scaled = aten("mul", q, Math.sqrt(1 / head));
-  const turned = aten("transpose", k, -2, -1);
-  let weights = aten("softmax", mask ? aten("baddbmm", mask, scaled, turned) : aten("bmm", scaled, turned), -1, null);
-  if (dropoutP > 0) weights = aten("dropout", weights, dropoutP, true);
-  const output = finish(aten("reshape", aten("transpose", aten("bmm", weights, v), 0, 1), [length * batch, embed]));
-  weights = aten("view", weights, [batch, heads, length, source]);
-  if (averageAttnWeights) weights = aten("mean", weights, [1]);
-  return [output, batched ? weights : aten("squeeze", weights, 0)];
+  if (attnMask) {
+    attnMask =
+      dimEquals(sizeOf(attnMask, 0), 1) && attnMask.ndim === 3
+        ? aten("unsqueeze", attnMask, 0)
+        : aten("view", attnMask, [bsz, numHeads, -1, srcLen]);
+  }
+  q = aten("view", q, [bsz, numHeads, tgtLen, headDim]);
+  k = aten("view", k, [bsz, numHeads, srcLen, headDim]);
+  v = aten("view", v, [bsz, numHeads, srcLen, headDim]);
+  let attnOutput = scaled_dot_product_attention(q, k, v, { attnMask, dropoutP, isCausal });
+  attnOutput = aten("reshape", aten("permute", attnOutput, [2, 0, 1, 3]), [multiplyDims(bsz, tgtLen), embedDim]);
+  attnOutput = aten("linear", attnOutput, outProjWeight, outProjBias);
+  attnOutput = aten("view", attnOutput, [tgtLen, bsz, sizeOf(attnOutput, 1)]);
+  return [isBatched ? attnOutput : aten("squeeze", attnOutput, 1), null];
+}
+
+function checkPadding(padding: Tensor, source: number, batch: number): void {
+  if (padding.sizes[0] !== batch)
+    throw new OperatorError(`Expected key_padded_mask.shape[0] to be ${batch}, but got ${padding.sizes[0]}`);
+  if (padding.sizes[1] !== source)
+    throw new OperatorError(`Expected key_padded_mask.shape[1] to be ${source}, but got ${padding.sizes[1]}`);
 }

@@ -67,6 +67,11 @@ export function divideDims(a: Dim, b: Dim): Dim {
   return a instanceof Tensor || b instanceof Tensor ? aten("floor_divide", a, b) : Math.floor(a / b);
 }
 
+/** `a // b`, or `a.div(b, rounding_mode="trunc")` of a size in a trace. */
+export function truncateDims(a: Dim, b: number): Dim {
+  return a instanceof Tensor ? aten("div", a, b, { rounding_mode: "trunc" }) : Math.floor(a / b);
+}
+
 /** `a + b`. */
 export function addDims(a: Dim, b: Dim): Dim {
   if (a instanceof Tensor) return aten("add", a, b);

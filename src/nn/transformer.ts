@@ -14,6 +14,7 @@ import { canonicalMask, multi_head_attention_forward } from "./functional_attent
 import { constant_, xavier_normal_, xavier_uniform_ } from "./init.ts";
 import { Linear, NonDynamicallyQuantizableLinear } from "./linear.ts";
 import { Module } from "./module.ts";
+import { dimDiffers, dimNumber, sizeOf, sizesOf, type Dim } from "./sizes.ts";
 import { LayerNorm } from "./normalization.ts";
 import type { Parameter } from "./parameter.ts";
 import type { ModuleScript } from "./module_script.ts";
@@ -138,19 +139,24 @@ export class MultiheadAttention extends Module {
     averageAttnWeights = true,
     isCausal = false,
   ): [output: Tensor, weights: Tensor | null] {
-    const turned = new Map<Tensor, Tensor>();
-    const turn = (x: Tensor): Tensor => {
-      if (!this.batch_first || query.ndim !== 3) return x;
-      const known = turned.get(x) ?? aten("transpose", x, 1, 0);
-      turned.set(x, known);
-      return known;
-    };
-    const padding = canonicalMask(keyPaddingMask, "key_padding_mask", query.dtype, {
+    const isBatched = query.ndim === 3;
+    keyPaddingMask = canonicalMask(keyPaddingMask, "key_padding_mask", query.dtype, {
       dtype: attnMask?.dtype,
       name: "attn_mask",
     });
-    const mask = canonicalMask(attnMask, "attn_mask", query.dtype, null);
-    const [output, weights] = multi_head_attention_forward(turn(query), turn(key), turn(value), {
+    attnMask = canonicalMask(attnMask, "attn_mask", query.dtype, null);
+    const isTurned = this.batch_first && isBatched;
+    if (isTurned) {
+      const [isOne, isKeyValue] = [query === key && key === value, key === value];
+      const turn = (x: Tensor): Tensor => aten("transpose", x, 1, 0);
+      if (isOne) query = key = value = aten("transpose", query, 1, 0);
+      else {
+        query = turn(query);
+        key = turn(key);
+        value = isKeyValue ? key : turn(value);
+      }
+    }
+    const [output, weights] = multi_head_attention_forward(query, key, value, {
       embedDim: this.embed_dim,
       numHeads: this.num_heads,
       inProjWeight: this.in_proj_weight,
@@ -165,13 +171,15 @@ export class MultiheadAttention extends Module {
       outProjWeight: this.out_proj.weight,
       outProjBias: this.out_proj.bias,
       training: this.training,
-      keyPaddingMask: padding,
+      keyPaddingMask,
       needWeights,
-      attnMask: mask,
+      attnMask,
       averageAttnWeights,
       isCausal,
     });
-    return [this.batch_first && query.ndim === 3 ? aten("transpose", output, 1, 0) : output, weights];
+    let attnOutput = output;
+    if (isTurned) attnOutput = aten("transpose", attnOutput, 1, 0);
+    return [attnOutput, weights];
   }
 }
 
@@ -261,15 +269,21 @@ export class TransformerEncoderLayer extends Module {
       name: "src_mask",
     });
     const mask = canonicalMask(srcMask, "src_mask", src.dtype, null);
-    const attend = (x: Tensor): Tensor =>
-      this.dropout1(this.self_attn(x, x, x, padding, false, mask, true, isCausal)[0]);
-    const feed = (x: Tensor): Tensor => this.dropout2(this.linear2(this.dropout(this.activation(this.linear1(x)))));
+    let x = src;
     if (this.norm_first) {
-      const x = aten("add", src, attend(this.norm1(src)));
-      return aten("add", x, feed(this.norm2(x)));
+      x = aten("add", x, this.attend(this.norm1(x), mask, padding, isCausal));
+      return aten("add", x, this.feed(this.norm2(x)));
     }
-    const x = this.norm1(aten("add", src, attend(src)));
-    return this.norm2(aten("add", x, feed(x)));
+    x = this.norm1(aten("add", x, this.attend(x, mask, padding, isCausal)));
+    return this.norm2(aten("add", x, this.feed(x)));
+  }
+
+  private attend(x: Tensor, attnMask: Tensor | null, keyPaddingMask: Tensor | null, isCausal: boolean): Tensor {
+    return this.dropout1(this.self_attn(x, x, x, keyPaddingMask, false, attnMask, true, isCausal)[0]);
+  }
+
+  private feed(x: Tensor): Tensor {
+    return this.dropout2(this.linear2(this.dropout(this.activation(this.linear1(x)))));
   }
 }
 
@@ -332,26 +346,43 @@ export class TransformerDecoderLayer extends Module {
     tgtIsCausal = false,
     memoryIsCausal = false,
   ): Tensor {
-    const attend = (x: Tensor): Tensor =>
-      this.dropout1(this.self_attn(x, x, x, tgtKeyPaddingMask, false, tgtMask, true, tgtIsCausal)[0]);
-    const recall = (x: Tensor): Tensor =>
-      this.dropout2(
-        this.multihead_attn(x, memory, memory, memoryKeyPaddingMask, false, memoryMask, true, memoryIsCausal)[0],
-      );
-    const feed = (x: Tensor): Tensor => this.dropout3(this.linear2(this.dropout(this.activation(this.linear1(x)))));
+    let x = tgt;
     if (this.norm_first) {
-      let x = aten("add", tgt, attend(this.norm1(tgt)));
-      x = aten("add", x, recall(this.norm2(x)));
-      return aten("add", x, feed(this.norm3(x)));
+      x = aten("add", x, this.attend(this.norm1(x), tgtMask, tgtKeyPaddingMask, tgtIsCausal));
+      x = aten("add", x, this.recall(this.norm2(x), memory, memoryMask, memoryKeyPaddingMask, memoryIsCausal));
+      return aten("add", x, this.feed(this.norm3(x)));
     }
-    let x = this.norm1(aten("add", tgt, attend(tgt)));
-    x = this.norm2(aten("add", x, recall(x)));
-    return this.norm3(aten("add", x, feed(x)));
+    x = this.norm1(aten("add", x, this.attend(x, tgtMask, tgtKeyPaddingMask, tgtIsCausal)));
+    x = this.norm2(aten("add", x, this.recall(x, memory, memoryMask, memoryKeyPaddingMask, memoryIsCausal)));
+    return this.norm3(aten("add", x, this.feed(x)));
+  }
+
+  private attend(x: Tensor, attnMask: Tensor | null, keyPaddingMask: Tensor | null, isCausal: boolean): Tensor {
+    return this.dropout1(this.self_attn(x, x, x, keyPaddingMask, false, attnMask, true, isCausal)[0]);
+  }
+
+  private recall(
+    x: Tensor,
+    mem: Tensor,
+    attnMask: Tensor | null,
+    keyPaddingMask: Tensor | null,
+    isCausal: boolean,
+  ): Tensor {
+    return this.dropout2(this.multihead_attn(x, mem, mem, keyPaddingMask, false, attnMask, true, isCausal)[0]);
+  }
+
+  private feed(x: Tensor): Tensor {
+    return this.dropout3(this.linear2(this.dropout(this.activation(this.linear1(x)))));
   }
 }
 
 function clones<M extends Module>(layer: M, count: number): ModuleList<M> {
   return new ModuleList(Array.from({ length: count }, () => deepcopy(layer)));
+}
+
+function sequenceLength(src: Tensor, batchFirst: boolean): Dim {
+  const srcSize = sizesOf(src);
+  return srcSize[src.ndim === 3 && batchFirst ? 1 : 0]!;
 }
 
 /** Whether a mask is the causal one, where that is not said. */
@@ -361,9 +392,9 @@ function isCausalMask(
   layer: { readonly batch_first: boolean },
   source: Tensor,
 ): boolean {
+  const length = sequenceLength(source, layer.batch_first);
   if (given !== null || !mask) return given === true;
-  const length = source.sizes[source.ndim === 3 && layer.batch_first ? 1 : 0]!;
-  const causal = Transformer.generateSquareSubsequentMask(length, mask.dtype);
+  const causal = Transformer.generateSquareSubsequentMask(dimNumber(length), mask.dtype);
   return mask.sizes.join() === causal.sizes.join() && toNumbers(aten("all", aten("eq", mask, causal)))[0] !== 0;
 }
 
@@ -558,9 +589,9 @@ export class Transformer extends Module {
     memoryIsCausal = false,
   ): Tensor {
     const batchDim = this.batch_first ? 0 : 1;
-    if (src.ndim === 3 && src.sizes[batchDim] !== tgt.sizes[batchDim])
+    if (dimDiffers(sizeOf(src, batchDim), sizeOf(tgt, batchDim)) && src.ndim === 3)
       throw new OperatorError("the batch number of src and tgt must be equal");
-    if (src.sizes.at(-1) !== this.d_model || tgt.sizes.at(-1) !== this.d_model) {
+    if (dimDiffers(sizeOf(src, -1), this.d_model) || dimDiffers(sizeOf(tgt, -1), this.d_model)) {
       throw new OperatorError("the feature number of src and tgt must be equal to d_model");
     }
     const memory = this.encoder(src, srcMask, srcKeyPaddingMask, srcIsCausal);

@@ -71,7 +71,7 @@ class ModuleSerializer {
   private writeTracedInputs(root: ScriptObject): void {
     const inputs = tracedInputsOf(root);
     if (!inputs) return;
-    const { bytes, storages } = this.pickler([]).pickle(inputs, TRACED_INPUTS_TYPE, 1);
+    const { bytes, storages } = this.pickler([]).pickle(inputs, TRACED_INPUTS_TYPE, ROOT_OWNERS);
     storages.forEach((_, i) => this.writer.writeRecord(`${FOLDER.tracedInputs}${i}`, new Uint8Array(0)));
     this.writer.writeRecord(RECORD.tracedInputs, bytes);
   }

@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { setWarningSink, type WarningSink } from "../../src/node/index.ts";
 import { FUNCTION_CASES } from "./traces/function_cases.ts";
-import { KNOWN_DIFFERENCES } from "./traces/known_differences.ts";
 import { LIBRARY_CASES } from "./traces/library_cases.ts";
 import { MODULE_CASES } from "./traces/module_cases.ts";
 import { traceTexts, type TraceTexts } from "./traces/trace_case.ts";
@@ -27,8 +26,6 @@ describe.each([
   ["library", LIBRARY_CASES],
 ] as const)("jit.trace() of %s gives PyTorch's text", (_, cases) => {
   test.each(Object.keys(cases))("%s", (name) => {
-    const texts = traceTexts(cases[name]!);
-    if (name in KNOWN_DIFFERENCES) expect(texts).not.toEqual(recorded[name]);
-    else expect(texts).toEqual(recorded[name]);
+    expect(traceTexts(cases[name]!)).toEqual(recorded[name]);
   });
 });

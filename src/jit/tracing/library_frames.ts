@@ -54,4 +54,5 @@ export const FRAMELESS_OPERATORS: ReadonlySet<string> = new Set([
   "atleast_3d",
   "chain_matmul",
   "unravel_index",
+  "unflatten",
 ]);

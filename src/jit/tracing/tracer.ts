@@ -299,7 +299,7 @@ export class Tracer {
     const { file } = context;
     if (!file) return { numbers, values };
     const positional = schema.args.filter((a) => !a.kwargOnly);
-    for (const { value, expression, keyword, position } of context.arguments) {
+    for (const { value, expression, keyword, position } of context.arguments.toReversed()) {
       const index =
         keyword === undefined
           ? schema.args.indexOf(positional[position]!)

@@ -41,6 +41,9 @@ export class TracingState {
   }
 
   setValue(key: Tensor | ScriptObject, value: Value): void {
+    // results of calls say no more than Tensor: the tensor at hand says the rest
+    if (key instanceof Tensor && value.type.kind === "Tensor" && !value.type.detail?.sizes)
+      value.setType(tensorTypeOf(key));
     this.values.set(key, value);
   }
 

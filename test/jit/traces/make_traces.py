@@ -22,7 +22,6 @@ torch.set_grad_enabled(False)
 def clean(text):
     text = re.sub(r" # .*", "", str(text))
     text = re.sub(r"___torch_mangle_[0-9]+\.", "", text)
-    text = re.sub(r"__torch__\.torch\.nn\.modules\.\w+\.", "__torch__.", text)
     # the names that the classes would have in a program of their own
     return text.replace("trace_modules.", "")
 

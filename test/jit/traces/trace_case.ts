@@ -20,8 +20,7 @@ export interface TraceTexts {
 function clean(text: unknown): string {
   return String(text)
     .replace(/ # .*/g, "")
-    .replace(/___torch_mangle_[0-9]+\./g, "")
-    .replace(/__torch__\.torch\.nn\.modules\.\w+\./g, "__torch__.");
+    .replace(/___torch_mangle_[0-9]+\./g, "");
 }
 
 /** Traces a case. */
