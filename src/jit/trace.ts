@@ -1,4 +1,4 @@
-/** @file jit.trace and jit.traceModule: run a function or module once and keep what it did. Upstream: torch/jit/_trace.py. Spec: spec/tracing.md. */
+/** @file jit.trace and jit.traceModule: run a function or module once and keep what it did. Upstream: torch/jit/_trace.py. Spec: none. */
 import { ScriptError } from "../base/errors.ts";
 import { emitWarning } from "../base/sinks.ts";
 import { QualifiedName } from "../core/qualified_name.ts";

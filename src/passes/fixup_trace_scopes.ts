@@ -1,4 +1,4 @@
-/** @file Turns the blocks of traced module calls into methods of the modules, or inlines them where there is no module. Upstream: torch/csrc/jit/passes/fixup_trace_scope_blocks.cpp. Spec: spec/tracing.md.
+/** @file Turns the blocks of traced module calls into methods of the modules, or inlines them where there is no module. Upstream: torch/csrc/jit/passes/fixup_trace_scope_blocks.cpp. Spec: none.
  *
  * While a trace runs, the nodes of a module's call lie in the block of a `prim::TracedModuleForward`, members of modules are
  * `prim::TracedAttr` values of the whole graph, and values are used across blocks freely. Here each block gets its own `self`, reads

@@ -1,4 +1,4 @@
-/** @file What the source says of the operator call that is running: names of variables, expressions of numbers, the stack as a range. Upstream: torch/jit/_trace.py (_create_interpreter_name_lookup_fn), torch/csrc/jit/python/python_tracer.cpp. Spec: spec/tracing.md.
+/** @file What the source says of the operator call that is running: names of variables, expressions of numbers, the stack as a range. Upstream: torch/jit/_trace.py (_create_interpreter_name_lookup_fn), torch/csrc/jit/python/python_tracer.cpp. Spec: none.
  *
  * Note [Names of values]: PyTorch names a value after the local variable that holds its tensor in the Python frame that calls the
  * operator where it is used. Here it is the variable that stands as the argument of the call. The frames of `nn` stand for those of

@@ -1,4 +1,4 @@
-/** @file Operators that PyTorch's tracer does not record as such but by what they are made of. Upstream: tools/autograd/gen_trace_type.py (DONT_RECORD_TRACE), aten/src/ATen/native/Convolution.cpp, RNN.cpp. Spec: spec/tracing.md. */
+/** @file Operators that PyTorch's tracer does not record as such but by what they are made of. Upstream: tools/autograd/gen_trace_type.py (DONT_RECORD_TRACE), aten/src/ATen/native/Convolution.cpp, RNN.cpp. Spec: none. */
 import type { FunctionSchema } from "../../core/schema.ts";
 import { OperatorError } from "../../base/errors.ts";
 import { Tensor } from "../../tensor/tensor.ts";

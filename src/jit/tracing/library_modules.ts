@@ -1,4 +1,4 @@
-/** @file Library modules as their texts see them while a trace runs. Upstream: torch/nn/modules/module.py. Spec: spec/tracing.md. See Note [Traced library code]. */
+/** @file Library modules as their texts see them while a trace runs. Upstream: torch/nn/modules/module.py. Spec: none. See Note [Traced library code]. */
 import { Module } from "../../nn/module.ts";
 import { STATE } from "../../nn/module_state.ts";
 import { boxFloat } from "../../tensor/scalar.ts";

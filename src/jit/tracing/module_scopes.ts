@@ -1,4 +1,4 @@
-/** @file Modules in a trace: which call belongs to which module, and the values that stand for their members. Upstream: torch/jit/_trace.py (register_submods), torch/nn/modules/module.py (_slow_forward), torch/csrc/jit/frontend/tracer.cpp (gatherParametersAndBuffers). Spec: spec/tracing.md. */
+/** @file Modules in a trace: which call belongs to which module, and the values that stand for their members. Upstream: torch/jit/_trace.py (register_submods), torch/nn/modules/module.py (_slow_forward), torch/csrc/jit/frontend/tracer.cpp (gatherParametersAndBuffers). Spec: none. */
 import { ScriptObject } from "../../core/ivalue.ts";
 import * as T from "../../core/type.ts";
 import type { Value } from "../../ir/graph.ts";

@@ -1,4 +1,4 @@
-/** @file What Python's own functions and methods of tensors do in library texts that a trace runs. Upstream: torch/_tensor.py, torch/nn/modules/utils.py. Spec: spec/tracing.md. See Note [Python values]. */
+/** @file What Python's own functions and methods of tensors do in library texts that a trace runs. Upstream: torch/_tensor.py, torch/nn/modules/utils.py. Spec: none. See Note [Python values]. */
 import { OperatorError } from "../../base/errors.ts";
 import { emitWarning } from "../../base/sinks.ts";
 import { callOperator, findOperatorByKey, schemasFor } from "../../core/operator_registry.ts";

@@ -1,4 +1,4 @@
-/** @file The call that PyTorch's Python bindings make of an eager call, where it is another overload or has more arguments. Upstream: torch/csrc/utils/python_arg_parser.cpp (should_allow_numbers_as_tensors), tools/autograd/gen_python_functions.py. Spec: spec/tracing.md. */
+/** @file The call that PyTorch's Python bindings make of an eager call, where it is another overload or has more arguments. Upstream: torch/csrc/utils/python_arg_parser.cpp (should_allow_numbers_as_tensors), tools/autograd/gen_python_functions.py. Spec: none. */
 import { schemaOf } from "../../core/operator_registry.ts";
 import type { FunctionSchema } from "../../core/schema.ts";
 import { fromData } from "../../tensor/data.ts";

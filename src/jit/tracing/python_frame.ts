@@ -1,4 +1,4 @@
-/** @file Runs library texts as Python would while a trace records: the operators that PyTorch's own code calls, with the names of its variables. Upstream: torch/nn (the code that is traced there), torch/jit/_trace.py (_create_interpreter_name_lookup_fn). Spec: spec/tracing.md.
+/** @file Runs library texts as Python would while a trace records: the operators that PyTorch's own code calls, with the names of its variables. Upstream: torch/nn (the code that is traced there), torch/jit/_trace.py (_create_interpreter_name_lookup_fn). Spec: none.
  *
  * Note [Traced library code]: our `forward`s compute PyTorch's results, but a trace shows the code that computed them: which
  * operators, on which sizes, and what the variables were called. So a library module that is called under a trace runs from the

@@ -1,4 +1,4 @@
-/** @file Values of Python as library texts see them while a trace runs them: tuples, sizes that are tensors, operators of the language. Upstream: torch/_tensor.py, torch/csrc/Size.cpp. Spec: spec/tracing.md.
+/** @file Values of Python as library texts see them while a trace runs them: tuples, sizes that are tensors, operators of the language. Upstream: torch/_tensor.py, torch/csrc/Size.cpp. Spec: none.
  *
  * Note [Python values]: None is null, an int is a number, a float is boxed where it is whole, a list is an array, a tuple is an array
  * that `tuple` made; sizes are tensors without dimensions, as Python's are while a trace runs. */

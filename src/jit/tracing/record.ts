@@ -1,4 +1,4 @@
-/** @file Records one operator call as a node. Upstream: tools/autograd/gen_trace_type.py (the generated TraceType.cpp), torch/csrc/jit/frontend/tracer.cpp (addInputs), torch/csrc/autograd/TraceTypeManual.cpp. Spec: spec/tracing.md. */
+/** @file Records one operator call as a node. Upstream: tools/autograd/gen_trace_type.py (the generated TraceType.cpp), torch/csrc/jit/frontend/tracer.cpp (addInputs), torch/csrc/autograd/TraceTypeManual.cpp. Spec: none. */
 import { isOutArgument, type Argument, type FunctionSchema } from "../../core/schema.ts";
 import * as T from "../../core/type.ts";
 import type { Type } from "../../core/type.ts";

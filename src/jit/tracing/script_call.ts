@@ -1,4 +1,4 @@
-/** @file Calls of compiled functions and methods while a trace runs: kept as calls. Upstream: torch/csrc/jit/python/pybind_utils.h (runAndInsertCall). Spec: spec/tracing.md. */
+/** @file Calls of compiled functions and methods while a trace runs: kept as calls. Upstream: torch/csrc/jit/python/pybind_utils.h (runAndInsertCall). Spec: none. */
 import { emitFunctionCall, emitMethodCall } from "./insert_call.ts";
 import type { ScriptFunction } from "../../ir/function.ts";
 import { activeTracer } from "./tracer.ts";

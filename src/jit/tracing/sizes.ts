@@ -1,4 +1,4 @@
-/** @file Sizes in a trace: which number of a call was computed from which size of a tensor. Upstream: torch/csrc/jit/frontend/tracer.cpp (getSizeOf, ArgumentStash). Spec: spec/tracing.md.
+/** @file Sizes in a trace: which number of a call was computed from which size of a tensor. Upstream: torch/csrc/jit/frontend/tracer.cpp (getSizeOf, ArgumentStash). Spec: none.
  *
  * Note [Traced sizes]: in Python, `x.size(0)` gives a tensor while a trace runs, so that arithmetic on it is recorded. JavaScript's
  * numbers carry nothing. So every read of a size (`x.shape`, `x.size(0)`) is recorded as PyTorch records it, together with its place

@@ -1,4 +1,4 @@
-/** @file Example inputs: their types, and the values of a trace that stand for them. Upstream: torch/csrc/jit/frontend/tracer.cpp (addInput), torch/csrc/jit/python/pybind_utils.h (toTraceableStack). Spec: spec/tracing.md. */
+/** @file Example inputs: their types, and the values of a trace that stand for them. Upstream: torch/csrc/jit/frontend/tracer.cpp (addInput), torch/csrc/jit/python/pybind_utils.h (toTraceableStack). Spec: none. */
 import { ScriptError } from "../../base/errors.ts";
 import * as T from "../../core/type.ts";
 import type { Type } from "../../core/type.ts";

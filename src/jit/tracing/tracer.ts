@@ -1,4 +1,4 @@
-/** @file Runs a function and records its operators as a graph. Upstream: torch/csrc/jit/frontend/tracer.cpp (trace). Spec: spec/tracing.md. */
+/** @file Runs a function and records its operators as a graph. Upstream: torch/csrc/jit/frontend/tracer.cpp (trace). Spec: none. */
 import { ScriptError } from "../../base/errors.ts";
 import type { ScriptObject } from "../../core/ivalue.ts";
 import { withInterceptor } from "../../core/dispatcher.ts";

@@ -1,4 +1,4 @@
-/** @file TracingState: the graph under construction and which value of it each tensor is. Upstream: torch/csrc/jit/frontend/tracer.cpp. Spec: spec/tracing.md.
+/** @file TracingState: the graph under construction and which value of it each tensor is. Upstream: torch/csrc/jit/frontend/tracer.cpp. Spec: none.
  *
  * Note [Untracked tensors]: a tensor that no recorded operator made and that is no input or parameter is a constant of the graph,
  * one for each tensor object. Numbers are constants anew at every use. */

@@ -1,0 +1,162 @@
+/** @file jit.trace and jit.traceModule: warnings with their lines, checks, calls that are kept, archives. Texts of graphs are in traces.test.ts. */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import {
+  ArchiveReader,
+  MemorySource,
+  TracingCheckError,
+  jit,
+  nn,
+  setWarningSink,
+  torch,
+  type ScriptWarning,
+  type Tensor,
+  type WarningSink,
+} from "../../src/node/index.ts";
+import { resetPythonCu } from "../../src/jit/python_cu.ts";
+
+const THIS = fileURLToPath(import.meta.url);
+const LINES = readFileSync(THIS, "utf8").split("\n");
+
+let warnings: ScriptWarning[] = [];
+let sink: WarningSink;
+beforeEach(() => {
+  resetPythonCu(); // names as in a program of its own
+  warnings = [];
+  sink = setWarningSink((warning) => warnings.push(warning));
+});
+afterEach(() => {
+  setWarningSink(sink);
+});
+
+class Gate extends nn.Module {
+  forward(x: Tensor): Tensor {
+    return Number(x.sum().item()) > 0 ? x : x.neg();
+  }
+}
+
+class Cell extends nn.Module {
+  dg = new Gate();
+  linear = new nn.Linear(4, 4);
+  forward(x: Tensor, h: Tensor): [Tensor, Tensor] {
+    const new_h = torch.tanh(this.dg(this.linear(x)).add(h));
+    return [new_h, new_h];
+  }
+  scaled(x: Tensor): Tensor {
+    return this.linear(x).mul(2);
+  }
+}
+
+const pair = (): [Tensor, Tensor] => [torch.rand([3, 4]), torch.rand([3, 4])];
+
+test("trace() warns where a tensor becomes a number, naming the line", () => {
+  jit.trace(new Cell(), pair(), { checkTrace: false });
+  expect(warnings.map((w) => w.category)).toEqual(["TracerWarning"]);
+  expect(warnings[0]!.message).toMatch(/^Converting a tensor to a JavaScript number might cause the trace/);
+  expect(warnings[0]!.filename).toBe(THIS);
+  expect(LINES[warnings[0]!.line! - 1]).toContain("x.sum().item()");
+});
+
+test("trace() warns of tensors made of numbers", () => {
+  jit.trace((x: Tensor) => x.add(torch.tensor([1, 2])), torch.rand([2]), { checkTrace: false });
+  expect(warnings.map((w) => w.message.slice(0, 52))).toEqual(["torch.tensor results are registered as constants in "]);
+});
+
+test("trace() gives what the module gives, and a hierarchy under the modules' names", () => {
+  const cell = new Cell();
+  const [x, h] = pair();
+  const traced = jit.trace(cell, [x, h]);
+  expect(String(traced)).toBe(
+    "Cell(\n  original_name=Cell\n  (dg): Gate(original_name=Gate)\n  (linear): Linear(original_name=Linear)\n)",
+  );
+  expect(String((traced(x, h) as Tensor[])[0])).toBe(String(cell(x, h)[0]));
+});
+
+test("trace() points nodes at the lines of this file", () => {
+  const { graph } = jit.trace((x: Tensor) => x.relu(), torch.rand([2]), { checkTrace: false });
+  const line = /aten::relu\(%x\) # (.*):(\d+):0/.exec(String(graph))!;
+  expect(line[1]).toBe(THIS);
+  expect(LINES[Number(line[2]) - 1]).toContain("x.relu()");
+});
+
+test("trace() throws TracingCheckError where another run gives another graph", () => {
+  let runs = 0;
+  const unsteady = (x: Tensor): Tensor => (runs++ % 2 === 0 ? x.relu() : x.tanh());
+  let error: unknown;
+  try {
+    jit.trace(unsteady, torch.rand([3]));
+  } catch (thrown) {
+    error = thrown;
+  }
+  expect(error).toBeInstanceOf(TracingCheckError);
+  const { message } = error as Error;
+  expect(message).toContain("Tracing failed sanity checks!\nERROR: Graphs differed across invocations!\n");
+  expect(message).toContain("-   %1 : Tensor = aten::relu(%0)\n");
+  expect(message).toContain("+   %1 : Tensor = aten::tanh(%0)\n");
+});
+
+test("trace() warns where results differ between runs, and names what is random", () => {
+  jit.trace((x: Tensor) => x.add(torch.rand([3])), torch.rand([3]));
+  expect(warnings[0]!.message).toMatch(/^Trace had nondeterministic nodes\. Did you forget call \.eval\(\)/);
+  expect(warnings[0]!.message).toContain("aten::rand");
+  expect(warnings[1]!.message).toMatch(/^Output nr 1\. of the traced function does not match/);
+  expect(warnings[1]!.message).toContain("Mismatched elements: 3 / 3 (100.0%)");
+});
+
+test("trace() checks other inputs where they are given", () => {
+  const relu = (x: Tensor): Tensor => (Number(x.sum().item()) > 0 ? x.relu() : x.tanh());
+  expect(() => jit.trace(relu, torch.ones([2]), { checkInputs: [torch.ones([2]).neg()] })).toThrow(TracingCheckError);
+});
+
+test("trace() keeps compiled functions as calls", () => {
+  const unit = new jit.CompilationUnit(
+    "def g(x, n: int = 2):\n  if bool(x.sum() > 0):\n    return x * n\n  return x\n",
+  );
+  const g = unit.get("g");
+  const traced = jit.trace((x: Tensor) => (g(x) as Tensor).add(1), torch.ones([3]));
+  expect(traced.code).toBe("def _lambda(x: Tensor) -> Tensor:\n  return torch.add(g(x, 2, ), CONSTANTS.c0)\n");
+  expect(String(traced(torch.ones([1]).neg()))).toBe("tensor([0.])");
+});
+
+test("trace() of something compiled is that thing", () => {
+  const traced = jit.trace((x: Tensor) => x.relu(), torch.rand([2]));
+  expect(jit.trace(traced as unknown as (x: Tensor) => Tensor, torch.rand([2]))).toBe(traced);
+  expect(warnings[0]!.message).toMatch(/^The input to trace is already a ScriptModule/);
+});
+
+test("traceModule() traces methods by name", () => {
+  const cell = new Cell();
+  const [x, h] = pair();
+  const traced = jit.traceModule(cell, { forward: [x, h], scaled: x }, { checkTrace: false });
+  expect(traced.methodNames()).toEqual(["forward", "scaled"]);
+  expect(traced.method("scaled").code).toBe(
+    "def scaled(self,\n    x: Tensor) -> Tensor:\n  linear = self.linear\n  _0 = torch.mul((linear).forward1(x, ), CONSTANTS.c0)\n  return _0\n",
+  );
+  expect(String(traced.method("scaled")(x))).toBe(String(cell.scaled(x)));
+});
+
+test("a traced module is saved with PyTorch's code and the shapes of its inputs", () => {
+  const [x, h] = pair();
+  const traced = jit.trace(new Cell(), [x, h]);
+  const bytes = traced.saveToBuffer();
+  const reader = ArchiveReader.open(new MemorySource(bytes));
+  const names = reader.recordNames();
+  expect(names).toContain("traced_inputs.pkl");
+  expect(reader.read("traced_inputs/0").length).toBe(0);
+  const code = new TextDecoder().decode(reader.read("code/__torch__.py"));
+  expect(code).toContain(
+    "    x: Tensor,\n    h: Tensor) -> Tuple[Tensor, Tensor]:\n    dg = self.dg\n    linear = self.linear\n    _0 = (dg).forward((linear).forward(x, ), )\n    _1 = torch.tanh(torch.add(_0, h))\n    return (_1, _1)\n",
+  );
+  const loaded = jit.load(bytes);
+  expect(String((loaded(x, h) as Tensor[])[0])).toBe(String((traced(x, h) as Tensor[])[0]));
+});
+
+test("a traced function is saved as a module's forward", () => {
+  function double(x: Tensor): Tensor {
+    return x.mul(2);
+  }
+  const loaded = jit.load(jit.trace(double, torch.rand([2])).saveToBuffer());
+  expect(String(loaded)).toBe("RecursiveScriptModule(original_name=PlaceholderModule)");
+  expect(loaded.code).toBe("def forward(self,\n    x: Tensor) -> Tensor:\n  return torch.mul(x, CONSTANTS.c0)\n");
+});
