@@ -7,12 +7,12 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { GELU, ReLU } from "./activation.ts";
 import { aten, emptyParameter, float, type FactoryOptions } from "./aten.ts";
 import { ModuleList } from "./containers.ts";
-import { deepcopy } from "./copy.ts";
 import { Dropout } from "./dropout.ts";
 import { gelu, relu } from "./functional_activation.ts";
 import { canonicalMask, multi_head_attention_forward } from "./functional_attention.ts";
 import { constant_, xavier_normal_, xavier_uniform_ } from "./init.ts";
 import { Linear, NonDynamicallyQuantizableLinear } from "./linear.ts";
+import { activationOf, clones, type ActivationLike } from "./transformer_parts.ts";
 import { Module } from "./module.ts";
 import { dimDiffers, dimNumber, sizeOf, sizesOf, type Dim } from "./sizes.ts";
 import { LayerNorm } from "./normalization.ts";
@@ -183,15 +183,7 @@ export class MultiheadAttention extends Module {
   }
 }
 
-/** An activation: by name, as a function, or as a module. */
-export type ActivationLike = "relu" | "gelu" | ((input: Tensor) => Tensor);
-
-function activationOf(given: ActivationLike): (input: Tensor) => Tensor {
-  if (typeof given === "function") return given;
-  if (given === "relu") return relu;
-  if (given === "gelu") return gelu;
-  throw new OperatorError(`activation should be relu/gelu, not ${String(given)}`);
-}
+export type { ActivationLike } from "./transformer_parts.ts";
 
 /** Options of the transformer layers. */
 export interface TransformerLayerOptions extends FactoryOptions {
@@ -374,10 +366,6 @@ export class TransformerDecoderLayer extends Module {
   private feed(x: Tensor): Tensor {
     return this.dropout3(this.linear2(this.dropout(this.activation(this.linear1(x)))));
   }
-}
-
-function clones<M extends Module>(layer: M, count: number): ModuleList<M> {
-  return new ModuleList(Array.from({ length: count }, () => deepcopy(layer)));
 }
 
 function sequenceLength(src: Tensor, batchFirst: boolean): Dim {
