@@ -231,6 +231,8 @@ export function lowerCall(c: Lowering, node: B.CallExpression, twice: boolean): 
   const name = (property as B.Identifier).name;
   const [argument] = node.arguments;
   if (name === "map" && argument?.type === "ArrowFunctionExpression") return lowerMapCall(c, node, object);
+  if (name === "push" && c.statementCall !== node)
+    c.refuse(node, "push gives the new length in JavaScript; make it a statement of its own, and read xs.length");
   if (name === "sort" && argument) {
     const order = numericOrder(argument);
     if (order) return c.form(order === 1 ? "sort" : "sortDown", [lowerExpr(c, object)], node);

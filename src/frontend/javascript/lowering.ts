@@ -90,6 +90,8 @@ export class Lowering {
   private temps = 0;
   /** The loops around, innermost last: what `continue` has to do first. */
   readonly loops: { readonly beforeContinue: () => Stmt[] }[] = [];
+  /** The call that is a statement of its own: nobody sees what it gives. */
+  statementCall: B.Node | undefined;
   /** Type parameters of the function and what they extend. */
   readonly typeParameters = new Map<string, B.Node>();
   /** Names that the function assigns after their declaration. */

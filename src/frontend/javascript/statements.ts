@@ -162,6 +162,7 @@ function lowerExpressionStatement(c: Lowering, node: B.Expression): Stmt[] {
       return compound(c, node, node.argument, node.operator === "++" ? "+" : "-", value);
     }
     case "CallExpression": {
+      c.statementCall = node;
       const path = dottedPath(node.callee);
       if (path && isPackagePath(c, path, "jit", ["assert"])) {
         const [test, message] = node.arguments;
@@ -191,7 +192,9 @@ function methodCall(node: B.CallExpression, name: string): B.Expression | undefi
 function lowerPushes(c: Lowering, node: B.CallExpression): Stmt[] | undefined {
   if (!methodCall(node, "push") || node.arguments.length < 2) return undefined;
   return node.arguments.map((argument) => {
-    const expr = c.parts.call(c, { ...node, arguments: [argument] }, false);
+    const one = { ...node, arguments: [argument] };
+    c.statementCall = one;
+    const expr = c.parts.call(c, one, false);
     return { kind: "ExprStmt", expr, range: c.range(node) };
   });
 }
