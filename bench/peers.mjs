@@ -77,7 +77,9 @@ export async function pytorch(bench, code, { threads = 1, args = {} } = {}) {
   const [driver, body] = [`driver-${stamp}.py`, `code-${stamp}.py`].map((name) => join(npmFolder, name));
   writeFileSync(driver, DRIVER);
   writeFileSync(body, code);
-  const child = spawn(path, [driver, body, String(threads), JSON.stringify(args)], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(path, [driver, body, String(threads), JSON.stringify(args)], { stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, TORCH_CPP_LOG_LEVEL: "ERROR" }, // NNPACK says at every call that the hardware is not its own
+  });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const { rmSync } = await import("node:fs");
   const read = async () => {
