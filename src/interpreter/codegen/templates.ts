@@ -259,6 +259,13 @@ const sizeOf = expression((dict) => `${dict}.size`);
 const identical = expression((a, b) => `${a}===${b}`);
 const different = expression((a, b) => `${a}!==${b}`);
 
+/** float() of a number whose type the graph knows to be int. */
+const floatOfScalar: Template = (w, { args, outs }) => {
+  if (!w.isInt(args[0]!)) return false;
+  w.assign(outs[0]!, w.double(args[0]!));
+  return;
+};
+
 /** Templates by operator. */
 const TEMPLATES = new Map<string, Template>([
   ["aten::add.int", arithmetic("+", addWide)],
@@ -276,6 +283,7 @@ const TEMPLATES = new Map<string, Template>([
   ["aten::eq.int", equalInts(true)],
   ["aten::ne.int", equalInts(false)],
   ["aten::Float.int", doubles(["int"], (a) => a)],
+  ["aten::Float.Scalar", floatOfScalar],
   ["aten::neg.float", expression((a) => `-${a}`)],
   ["aten::remainder.float", expression((a, b) => `(${b}+${a}%${b})%${b}`)],
   ["aten::div.int", doubles(["int", "int"], (a, b) => `${a}/${b}`)],
