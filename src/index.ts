@@ -69,6 +69,8 @@ export const jit = {
 /** Tensors: every operator, creation, dtypes, settings, saving and loading. Mirrors `torch`. */
 export const torch: Torch & Serialization = Object.assign(eager, serialization);
 
+export { type KernelBuild, setKernelBuild, supportedKernelBuilds } from "./tensor/kernels/wasm/build.ts";
+export { setExactConvolution } from "./tensor/kernels/wasm/winograd.ts";
 export { type ExecutionTier, setExecutionTier } from "./interpreter/tier.ts";
 export * as nn from "./nn/index.ts";
 export {
