@@ -68,7 +68,8 @@ export type Expr =
       readonly step: Expr | undefined;
     } & Base)
   | ({ readonly kind: "List"; readonly elements: readonly Expr[] } & Base)
-  | ({ readonly kind: "Tuple"; readonly elements: readonly Expr[] } & Base)
+  /** `takesFirst`: a target that leaves values over, as JavaScript's patterns may. */
+  | ({ readonly kind: "Tuple"; readonly elements: readonly Expr[]; readonly takesFirst?: boolean } & Base)
   | ({ readonly kind: "Dict"; readonly keys: readonly Expr[]; readonly values: readonly Expr[] } & Base)
   | ({ readonly kind: "ListComp"; readonly element: Expr; readonly target: Expr; readonly iter: Expr } & Base)
   | ({

@@ -13,8 +13,7 @@ import type { Graph, Node, Scope, Value } from "./graph.ts";
 export function tensorTypeOf(tensor: Tensor): Type {
   const detail: T.TensorDetail = {
     scalarType: tensor.dtype.cppName,
-    // a view asks its base, whatever the gradient mode was when it was made
-    requiresGrad: tensor.requiresGrad || (tensor.base?.requiresGrad ?? false),
+    requiresGrad: tensor.requiresGrad,
     device: tensor.device.toString(),
     ...(tensor.sparse ? {} : { sizes: tensor.sizes, strides: tensor.strides }),
   };

@@ -1,7 +1,7 @@
 /** @file Modules written in TypeScript compile to the graphs and the code that PyTorch makes of their Python twins, and run to what they give eagerly. */
 import { readFileSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Tensor, jit } from "../../src/node/index.ts";
+import { Tensor, jit, nn, torch } from "../../src/node/index.ts";
 import { resetPythonCu } from "../../src/jit/python_cu.ts";
 import { MODULES } from "./javascript_modules.ts";
 
@@ -51,4 +51,17 @@ describe.each(Object.entries(MODULES))("%s", (name, { make, calls }) => {
     const loaded = jit.load(scripted.saveToBuffer());
     expect(loaded.code).toBe(scripted.code);
   });
+});
+
+test("a pattern may take fewer values than there are", () => {
+  class First extends nn.Module {
+    lstm = new nn.LSTM(2, 3);
+    forward(x: Tensor): Tensor {
+      const [out] = this.lstm(x);
+      return out;
+    }
+  }
+  const first = new First();
+  const x = torch.ones([4, 1, 2]);
+  expect(String(jit.script(first)(x))).toBe(String(first(x)));
 });

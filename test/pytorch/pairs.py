@@ -275,7 +275,7 @@ class InstanceNormBlock(nn.Module):
         self.norm = nn.InstanceNorm2d(4, affine=True)
 
     def forward(self, x):
-        return F.prelu(self.norm(self.conv(self.pad(x))), torch.full((1,), 0.25))
+        return F.prelu(self.norm(self.conv(self.pad(x))), torch.full([1], 0.25))
 
 
 @pair("unet", lambda: (torch.randn(1, 2, 8, 8),))

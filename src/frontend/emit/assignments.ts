@@ -51,7 +51,7 @@ function emitTupleAssign(
       target.range,
     );
   }
-  if (outputs.length > binders && !starred) {
+  if (outputs.length > binders && !starred && !target.takesFirst) {
     throw new ScriptError(`too many values to unpack: need ${binders} but found ${outputs.length}`, target.range);
   }
   emitExprsAssign(e, target.elements, outputs, range, binders);

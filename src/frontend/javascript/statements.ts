@@ -433,7 +433,7 @@ export function lowerPattern(c: Lowering, node: B.Node): Expr {
           c.refuse(element, "Defaults in a pattern are not compiled; use `??` in a statement of its own");
         return lowerPattern(c, element);
       });
-      return { kind: "Tuple", elements, range: c.range(node) };
+      return { kind: "Tuple", elements, takesFirst: true, range: c.range(node) };
     }
     case "MemberExpression":
       return lowerExpr(c, node);

@@ -88,10 +88,7 @@ function addInputs(state: TracingState, node: Node, { schema, args, numbers }: R
   });
 }
 
-function addOutputs(state: TracingState, node: Node, { schema, args }: RecordedCall, result: unknown): void {
-  const [first] = args;
-  const isViewOfNeedy =
-    first instanceof Tensor && first.requiresGrad && schema.args[0]?.aliasInfo !== undefined && !isInplace(schema);
+function addOutputs(state: TracingState, node: Node, { schema }: RecordedCall, result: unknown): void {
   const results = schema.returns.length === 1 ? [result] : (result as unknown[]);
   schema.returns.forEach(({ type }, i) => {
     const value = results[i];
@@ -102,14 +99,7 @@ function addOutputs(state: TracingState, node: Node, { schema, args }: RecordedC
     if (!Array.isArray(value) || type.kind !== "List") return;
     const list = node.addOutput().setType(T.listOf(T.TensorT));
     const unpack = state.graph.insertNode(state.graph.create("prim::ListUnpack", [list], value.length));
-    value.forEach((tensor, k) => {
-      const output = unpack.outputs[k]!;
-      state.setOutput(output, tensor as Tensor);
-      // several views at once say that they need gradients as what they look into does, also where none are kept
-      const { type: made } = output;
-      if (isViewOfNeedy && made.kind === "Tensor" && made.detail)
-        output.setType({ ...made, detail: { ...made.detail, requiresGrad: true } });
-    });
+    value.forEach((tensor, k) => state.setOutput(unpack.outputs[k]!, tensor as Tensor));
   });
 }
 
