@@ -252,9 +252,12 @@ function derive(schema: FunctionSchema): OperatorEntry | undefined {
   }
   if (schema.name.endsWith("_") && !schema.name.endsWith("__") && schema.args[0]?.aliasInfo?.isWrite) {
     const base = schema.name.slice(0, -1);
+    // overload names of the two forms may differ: pow_.Scalar is pow.Tensor_Scalar in place, not pow.Scalar
+    const alike = schemasFor(base).filter((s) => sameArguments(s.args, schema.args));
     const functional =
-      schemasFor(base).find((s) => s.overloadName === schema.overloadName && s.args.length === schema.args.length) ??
-      schemasFor(base).find((s) => sameArguments(s.args, schema.args));
+      alike.find((s) => s.overloadName === schema.overloadName) ??
+      alike[0] ??
+      schemasFor(base).find((s) => s.overloadName === schema.overloadName && s.args.length === schema.args.length);
     const entry = functional && findOperator(functional);
     if (!entry) return undefined;
     const kernel = (...args: unknown[]): unknown => {

@@ -78,3 +78,8 @@ test("jit.CompilationUnit is called without new too, and its functions are prope
   const { double } = unit as unknown as { double: (x: Tensor) => Tensor };
   expect(double(torch.ones([2])).tolist()).toEqual([2, 2]);
 });
+
+test("pow_ with a number raises the tensor, not the number", () => {
+  const unit = jit.CompilationUnit("def f(x):\n  y = x.clone()\n  y.pow_(2)\n  return y\n");
+  expect((unit.get("f")(torch.tensor([2.0, 3.0])) as Tensor).tolist()).toEqual([4, 9]);
+});
