@@ -73,7 +73,7 @@ export class Bench {
   facts = {};
   skipped = {};
   constructor(options) {
-    Object.assign(this, options); // root, dist, quick, load
+    Object.assign(this, options); // root, dist, quick, load, ownModule (the built bundle, for other processes)
   }
 
   /** Measures one row and prints it. Returns name -> { median, min, max }. */

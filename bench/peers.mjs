@@ -1,7 +1,7 @@
 // What the package is compared with: PyTorch in a process of its own, npm packages, and models made with PyTorch.
 // Everything is installed on demand into the cache of this project (outside the repository), never as a dependency of the package.
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -81,7 +81,6 @@ export async function pytorch(bench, code, { threads = 1, args = {} } = {}) {
     env: { ...process.env, TORCH_CPP_LOG_LEVEL: "ERROR" }, // NNPACK says at every call that the hardware is not its own
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const { rmSync } = await import("node:fs");
   const read = async () => {
     for (;;) {
       const { value, done } = await lines.next();
@@ -109,6 +108,39 @@ export async function pytorch(bench, code, { threads = 1, args = {} } = {}) {
     competitor: (name, repeat = 1) => selfTimed(async () => (await call(name, repeat)).ms),
     /** What a function of the Python code returns (a number or text). */
     result: async (name) => (await call(name, 1)).result,
+    close: () => child.stdin.end(),
+  };
+}
+
+const NODE_DRIVER = (module) => `
+const { competitors } = await import(${JSON.stringify(module)});
+console.log("{}");
+const { createInterface } = await import("node:readline");
+for await (const name of createInterface({ input: process.stdin })) {
+  const start = performance.now();
+  await competitors[name]();
+  console.log(JSON.stringify({ ms: performance.now() - start }));
+}
+`;
+
+/** A process of Node that runs a module's text, which exports `competitors`: name -> function. */
+export async function nodeProcess(text) {
+  mkdirSync(npmFolder, { recursive: true });
+  const stamp = `${process.pid}-${Math.random().toString(36).slice(2)}`;
+  const [driver, module] = [`driver-${stamp}.mjs`, `module-${stamp}.mjs`].map((name) => join(npmFolder, name));
+  writeFileSync(module, text);
+  writeFileSync(driver, NODE_DRIVER(pathToFileURL(module).href));
+  const child = spawn(process.execPath, [driver], { stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const read = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error("the process ended");
+    return JSON.parse(value);
+  };
+  await read();
+  for (const file of [driver, module]) rmSync(file, { force: true });
+  return {
+    competitor: (name) => selfTimed(async () => (child.stdin.write(`${name}\n`), (await read()).ms)),
     close: () => child.stdin.end(),
   };
 }

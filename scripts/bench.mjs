@@ -26,7 +26,8 @@ const quick = flag("--quick");
 async function runSuite(name, file) {
   let loaded;
   const load = () => (loaded ??= import(pathToFileURL(join(dist, "node/index.js")).href));
-  const bench = new Bench({ root, dist, quick, load });
+  const ownModule = pathToFileURL(join(dist, "bundle/node/index.js")).href;
+  const bench = new Bench({ root, dist, quick, load, ownModule });
   const suite = await import(pathToFileURL(join(root, "bench", `${name}.bench.mjs`)).href);
   await suite.run(bench);
   const { title = name, unit = "ms", notes, goals } = suite;

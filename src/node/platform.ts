@@ -2,7 +2,9 @@
 import * as zlib from "node:zlib";
 import { crc32Portable, installCrc32 } from "../archive/crc32.ts";
 import { installDeflate, installInflate } from "../archive/zip_vendor.ts";
-import { setKernelBuild, type KernelBuild } from "../tensor/kernels/wasm/build.ts";
+import { setKernelBuild, setKernelThreads, type KernelBuild } from "../tensor/kernels/wasm/build.ts";
+import { setStartWorker } from "../tensor/kernels/wasm/thread_pool.ts";
+import { startNodeWorker } from "./worker.ts";
 
 const MIN_PLATFORM_CRC = 64; // below this the call costs more than the loop
 
@@ -10,10 +12,13 @@ const MIN_INFLATE_CHUNK = 64; // the least that zlib takes
 const DEFLATE_OVERHEAD = 64; // bytes that cannot be compressed become stored blocks
 const MAX_INFLATE_CHUNK = 1 << 18;
 
-/** Uses zlib's crc32 (Node 20.15 and later) and inflate, and the kernel build that TSARCHIVE_KERNELS names. Idempotent. */
+/** Uses zlib's crc32 (Node 20.15 and later) and inflate, Node's workers, and the kernel build and number of threads that TSARCHIVE_KERNELS and TSARCHIVE_THREADS name. Idempotent. */
 export function installNodePlatform(): void {
   const build = process.env["TSARCHIVE_KERNELS"];
   if (build) setKernelBuild(build as KernelBuild); // which refuses other names
+  setStartWorker(startNodeWorker);
+  const threads = process.env["TSARCHIVE_THREADS"];
+  if (threads) setKernelThreads(Number(threads)); // which refuses other numbers
   const platformCrc = (zlib as { crc32?: (data: Uint8Array, value?: number) => number }).crc32;
   if (typeof platformCrc === "function") {
     installCrc32((bytes, seed = 0) =>

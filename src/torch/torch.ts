@@ -6,6 +6,7 @@ import { parseDevice } from "../core/device_text.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { LAYOUTS, MEMORY_FORMATS, QSCHEMES } from "../tensor/format_names.ts";
 import { Generator, defaultGenerator } from "../tensor/generator.ts";
+import { kernelThreads, setKernelThreads } from "../tensor/kernels/wasm/build.ts";
 import { canCast, getDefaultDtype, promoteTypes, setDefaultDtype } from "../tensor/promotion.ts";
 import { Float, type Int, type Scalar } from "../tensor/scalar.ts";
 import { Device, Tensor } from "../tensor/tensor.ts";
@@ -217,6 +218,20 @@ const own = {
 
   // settings and questions
 
+  /**
+   * Sets how many threads compute (1 at the start): large products, convolutions and what is like them share their work out.
+   * Workers start in the background, about 0.1 s; until then, and for small work, one thread computes. The heap of the kernels
+   * becomes shared memory at the first call with more than one, and weights are packed again. Mirrors `torch.set_num_threads`.
+   * @throws OperatorError for a number that is not a positive integer, UnsupportedError where there is no shared memory: a page
+   * must be isolated from other origins.
+   */
+  setNumThreads: setKernelThreads,
+  /** How many threads compute. Mirrors `torch.get_num_threads`. */
+  getNumThreads: kernelThreads,
+  /** See `setNumThreads`. Mirrors `torch.set_num_threads`. */
+  set_num_threads: setKernelThreads,
+  /** How many threads compute. Mirrors `torch.get_num_threads`. */
+  get_num_threads: kernelThreads,
   /** Whether a value is a tensor. */
   isTensor: functions.isTensor,
   /** Whether a value is a tensor. Mirrors `torch.is_tensor`. */

@@ -209,13 +209,20 @@ export class FunctionBuilder {
 export const MEMORY_MODULE = "e";
 export const MEMORY_NAME = "m";
 
+/** Limits of the imported memory: none, or for a shared one at most 65,536 pages. */
+const ANY_MEMORY = [0x00, 0x00];
+const SHARED_MEMORY = [0x03, 0x00, ...unsigned(65536)];
+
 /** A module that imports one memory and exports every function by its name; functions return nothing. */
-export function encodeModule(functions: readonly FunctionBuilder[]): Uint8Array<ArrayBuffer> {
+export function encodeModule(functions: readonly FunctionBuilder[], isShared = false): Uint8Array<ArrayBuffer> {
   const types = functions.map((f) => [0x60, ...vector(f.params.map((p) => [VALUE_TYPES[p]])), 0]);
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // "\0asm", version 1
     ...section(1, vector(types)),
-    ...section(2, vector([[...named(MEMORY_MODULE), ...named(MEMORY_NAME), 0x02, 0x00, 0x00]])),
+    ...section(
+      2,
+      vector([[...named(MEMORY_MODULE), ...named(MEMORY_NAME), 0x02, ...(isShared ? SHARED_MEMORY : ANY_MEMORY)]]),
+    ),
     ...section(3, vector(functions.map((_, i) => unsigned(i)))),
     ...section(7, vector(functions.map((f, i) => [...named(f.name), 0x00, ...unsigned(i)]))),
     ...section(10, vector(functions.map((f) => f.encoded()))),

@@ -3,8 +3,9 @@
  * A family of kernels is one module, encoded and compiled at its first use, synchronously: each stays below the 4 KiB that
  * browsers compile on their main thread. All share one memory. Where a platform has no SIMD, or forbids compiling, the
  * reference kernels run. */
-import { UnsupportedError } from "../../../base/errors.ts";
+import { OperatorError, UnsupportedError } from "../../../base/errors.ts";
 import { encodeModule, FunctionBuilder, MEMORY_MODULE, MEMORY_NAME } from "./assembler.ts";
+import { MAX_THREADS, requireSharedMemory, ThreadPool } from "./thread_pool.ts";
 import { setTemporaryHeap } from "../../temporaries.ts";
 import { KernelMemory } from "./memory.ts";
 import { finishProgram } from "./finish_programs.ts";
@@ -26,6 +27,8 @@ export type KernelBuild = "reference" | "simd" | "relaxed";
 /** The compiled kernels and their memory. All arguments are addresses, byte strides or counts: see programs.ts. */
 export interface Kernels {
   readonly memory: KernelMemory;
+  /** Threads that share the memory, where there are several. */
+  readonly pool: ThreadPool | undefined;
   /** Rows of a panel of a packed left operand. */
   readonly rows: 4 | 6;
   gemm(
@@ -132,9 +135,9 @@ export function supportedKernelBuilds(): readonly KernelBuild[] {
   return builds;
 }
 
-/** The bytes of a module of kernels. */
-export function kernelModuleBytes(build: FastBuild, family: KernelFamily): Uint8Array<ArrayBuffer> {
-  return encodeModule(FAMILIES[family](build === "relaxed"));
+/** The bytes of a module of kernels; one with a shared memory imports a memory of another type. */
+export function kernelModuleBytes(build: FastBuild, family: KernelFamily, isShared = false): Uint8Array<ArrayBuffer> {
+  return encodeModule(FAMILIES[family](build === "relaxed"), isShared);
 }
 
 let sharedMemory: KernelMemory | undefined;
@@ -155,22 +158,64 @@ type Exports = Record<string, (...args: number[]) => void>;
 
 /** Kept when the build changes: compiling again would start in the engine's slow tier. */
 const compiled = new Map<string, Exports | undefined>();
+/** The same for the threads of the pool. */
+const pooled = new Map<string, Exports>();
 
 function compile(build: FastBuild, family: KernelFamily): Exports | undefined {
   const memory = kernelMemory();
   if (!memory) return undefined;
   const key = `${build}:${family}`;
-  if (compiled.has(key)) return compiled.get(key);
-  let exports: Exports | undefined;
-  try {
-    const module = new WebAssembly.Module(kernelModuleBytes(build, family));
-    const imports = { [MEMORY_MODULE]: { [MEMORY_NAME]: memory.memory } };
-    exports = new WebAssembly.Instance(module, imports).exports as Exports;
-  } catch {
-    exports = undefined; // a content security policy forbids compiling, or there is no memory left
+  if (!compiled.has(key)) {
+    let exports: Exports | undefined;
+    try {
+      const module = new WebAssembly.Module(kernelModuleBytes(build, family, memory.isShared));
+      const imports = { [MEMORY_MODULE]: { [MEMORY_NAME]: memory.memory } };
+      exports = new WebAssembly.Instance(module, imports).exports as Exports;
+    } catch {
+      exports = undefined; // a content security policy forbids compiling, or there is no memory left
+    }
+    compiled.set(key, exports);
   }
-  compiled.set(key, exports);
-  return exports;
+  const exports = compiled.get(key);
+  if (!exports || !pool) return exports;
+  let shared = pooled.get(key);
+  if (!shared) {
+    const programs = FAMILIES[family](build === "relaxed");
+    shared = pool.share(kernelModuleBytes(build, family, true), programs, exports);
+    pooled.set(key, shared);
+  }
+  return shared;
+}
+
+let pool: ThreadPool | undefined;
+
+/** Called where the memory was replaced: addresses in the old one mean nothing any more. */
+export const afterMemoryReplaced: (() => void)[] = [];
+
+/** Threads that the kernels use. */
+export function kernelThreads(): number {
+  return pool?.threads ?? 1;
+}
+
+/** Sets how many threads the kernels use. Throws OperatorError for a bad number, UnsupportedError where threads cannot share memory. */
+export function setKernelThreads(threads: number): void {
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new OperatorError(`set_num_threads expects a positive integer, but got ${threads}`);
+  }
+  threads = Math.min(threads, MAX_THREADS);
+  if (threads === kernelThreads()) return;
+  if (threads > 1) requireSharedMemory(threads);
+  pool?.stop();
+  pool = undefined;
+  pooled.clear();
+  current = undefined;
+  if (threads === 1) return;
+  if (!kernelMemory()?.isShared) {
+    sharedMemory = new KernelMemory(true);
+    compiled.clear();
+    for (const forget of afterMemoryReplaced) forget();
+  }
+  pool = new ThreadPool(sharedMemory!, threads);
 }
 
 let chosen: KernelBuild | undefined;
@@ -212,8 +257,9 @@ export function wasmKernels(): Kernels | undefined {
     const exports = build === "reference" ? undefined : compile(build, "product");
     current.product = exports && {
       memory: kernelMemory()!,
+      pool,
       rows: panelRows(build === "relaxed"),
-      ...(exports as unknown as Omit<Kernels, "memory" | "rows">),
+      ...(exports as unknown as Omit<Kernels, "memory" | "rows" | "pool">),
     };
   }
   return current.product;

@@ -19,12 +19,12 @@ const MAX_PAGES = 65536;
 /** Free bytes in one range that there should be before a kernel starts. */
 const HEADROOM_BYTES = 1 << 24;
 
-function makeMemory(): WebAssembly.Memory {
+function makeMemory(shared: boolean): WebAssembly.Memory {
   try {
-    return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAX_PAGES });
+    return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAX_PAGES, shared });
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
-    return new WebAssembly.Memory({ initial: SMALLEST_PAGES, maximum: MAX_PAGES });
+    return new WebAssembly.Memory({ initial: SMALLEST_PAGES, maximum: MAX_PAGES, shared });
   }
 }
 
@@ -32,9 +32,11 @@ const aligned = (bytes: number): number => Math.ceil((bytes + SLACK_BYTES) / LIN
 
 /** A growing WebAssembly memory with its typed arrays and an allocator. */
 export class KernelMemory implements TemporaryHeap {
-  readonly memory = makeMemory();
+  /** Whether workers may use it, too. Copies of short arrays to and from shared memory cost four times as much. */
+  readonly isShared: boolean;
+  readonly memory: WebAssembly.Memory;
   /** The memory as a segment: storages of temporaries lie in it. */
-  readonly segment = new Segment(this.memory.buffer);
+  readonly segment: Segment;
   /** Storages that live here. */
   residents = 0;
   /** Bytes that were asked for and refused because growing would have killed views. */
@@ -44,8 +46,15 @@ export class KernelMemory implements TemporaryHeap {
   peak = 0;
   /** Free ranges by address; address 0 stays free: kernels take it for "none". */
   private readonly starts: number[] = [LINE_BYTES];
-  private readonly lengths: number[] = [this.memory.buffer.byteLength - LINE_BYTES - SLACK_BYTES];
+  private readonly lengths: number[];
   private readonly blocks = new Map<number, number>();
+
+  constructor(isShared = false) {
+    this.isShared = isShared;
+    this.memory = makeMemory(isShared);
+    this.segment = new Segment(this.memory.buffer);
+    this.lengths = [this.memory.buffer.byteLength - LINE_BYTES - SLACK_BYTES];
+  }
 
   get f32(): Float32Array {
     return this.segment.f32;
@@ -158,14 +167,19 @@ export class KernelMemory implements TemporaryHeap {
 
   /** One block with areas for so many 4-byte elements each, each on its own cache line; undefined where there is no room. */
   arena(...elements: readonly number[]): number[] | undefined {
+    return this.arenas(1, elements)?.at;
+  }
+
+  /** One block with so many copies of the areas; the addresses are those of the first. */
+  arenas(copies: number, elements: readonly number[]): { at: number[]; bytes: number } | undefined {
     let bytes = 0;
     const offsets = elements.map((count) => {
       const at = bytes;
       bytes += aligned(count * 4);
       return at;
     });
-    const start = this.allocate(bytes);
-    return start === 0 ? undefined : offsets.map((at) => start + at);
+    const start = this.allocate(copies * bytes);
+    return start === 0 ? undefined : { at: offsets.map((at) => start + at), bytes };
   }
 
   /** Address of the first element of an array that lies in this memory, 0 where it lies elsewhere. */

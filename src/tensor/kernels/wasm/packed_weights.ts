@@ -13,13 +13,18 @@ interface Packed {
   readonly address: number;
 }
 
-const cache = new WeakMap<Storage, Map<string, Packed>>();
-let total = 0;
+/** What one memory holds. */
+class Cache {
+  readonly forms = new WeakMap<Storage, Map<string, Packed>>();
+  total = 0;
+}
+
+const caches = new WeakMap<KernelMemory, Cache>();
 
 const finalizer = new FinalizationRegistry<{ memory: KernelMemory; address: number; bytes: number }>(
   ({ memory, address, bytes }) => {
     memory.free(address);
-    total -= bytes;
+    caches.get(memory)!.total -= bytes;
   },
 );
 
@@ -35,12 +40,14 @@ export function packedWeights(
   fill: (address: number) => boolean,
 ): number {
   if (owner === undefined || owner.segment === memory.segment) return 0;
-  const known = cache.get(owner)?.get(key);
+  let cache = caches.get(memory);
+  if (!cache) caches.set(memory, (cache = new Cache()));
+  const known = cache.forms.get(owner)?.get(key);
   if (known?.version === owner.version) return known.address;
   const bytes = 4 * elements;
   let address = known?.address ?? 0;
   if (address === 0) {
-    if (total + bytes > MAX_BYTES) return 0;
+    if (cache.total + bytes > MAX_BYTES) return 0;
     address = memory.allocate(bytes);
     if (address === 0) return 0;
   }
@@ -50,10 +57,10 @@ export function packedWeights(
   }
   if (known) known.version = owner.version;
   else {
-    let forms = cache.get(owner);
-    if (!forms) cache.set(owner, (forms = new Map()));
+    let forms = cache.forms.get(owner);
+    if (!forms) cache.forms.set(owner, (forms = new Map()));
     forms.set(key, { version: owner.version, address });
-    total += bytes;
+    cache.total += bytes;
     finalizer.register(owner, { memory, address, bytes });
   }
   return address;

@@ -1,7 +1,7 @@
 /** @file Few rows by a weight matrix that stays in the kernels' memory: what recurrent networks and decoders do all the time. Upstream: none. Spec: none. */
 import type { Storage } from "../../storage.ts";
 import type { Tensor } from "../../tensor.ts";
-import { wasmKernels } from "./build.ts";
+import { afterMemoryReplaced, wasmKernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
 import type { KernelMemory } from "./memory.ts";
 import { packedWeights } from "./packed_weights.ts";
@@ -47,7 +47,8 @@ export interface Resident {
   memory: Float32Array | undefined;
 }
 
-const residents = new WeakMap<Storage, Resident>();
+let residents = new WeakMap<Storage, Resident>();
+afterMemoryReplaced.push(() => (residents = new WeakMap()));
 const rowElements = (k: number): number => (k + 4) & -4;
 
 /**

@@ -1,0 +1,45 @@
+// Two threads against one, each in a process of its own, in turns; PyTorch with two threads beside them.
+import { cpus } from "node:os";
+import { models, nodeProcess, pytorch } from "./peers.mjs";
+
+export const title = "Threads";
+export const notes =
+  "One 224 by 224 image. The processes take turns; the threads of those that wait sleep. The goal is a ratio of 1.7 between one thread and two on two cores.";
+
+const OWN = (dist, threads, files) => `
+import { jit, torch } from ${JSON.stringify(dist)};
+torch.setNumThreads(${threads});
+const image = torch.from(Float32Array.from({ length: 3 * 224 * 224 }, (_, i) => ((i * 7919) % 2003) / 2003), [1, 3, 224, 224]);
+const models = Object.fromEntries(Object.entries(${JSON.stringify(files)}).map(([name, file]) => [name, jit.load(file)]));
+await new Promise((done) => setTimeout(done, 300)); // workers start meanwhile
+for (const model of Object.values(models)) for (let i = 0; i < 4; i++) { model(image); await new Promise((done) => setImmediate(done)); }
+export const competitors = Object.fromEntries(Object.entries(models).map(([name, model]) => [name, () => model(image)]));
+`;
+
+const TORCH = `
+def competitor(file):
+    model = torch.jit.load(file)
+    image = torch.rand(1, 3, 224, 224)
+    for _ in range(3): model(image)
+    return lambda: float(model(image)[0, 0])
+for name, file in args["files"].items():
+    competitors[name] = competitor(file)
+`;
+
+export async function run(bench) {
+  if (cpus().length < 2) bench.skip("two threads", "this machine has one core");
+  const names = bench.quick ? ["resnet18"] : ["resnet18", "mobilenet_v2", "vit_b_16"];
+  const made = await models(bench, names);
+  const files = Object.fromEntries(Object.entries(made).flatMap(([name, { scripted }]) => (scripted ? [[name, scripted]] : [])));
+  const processes = [];
+  for (const threads of [1, 2]) processes.push(await nodeProcess(OWN(bench.ownModule, threads, files)));
+  const python = await pytorch(bench, TORCH, { threads: 2, args: { files } });
+  for (const name of Object.keys(files)) {
+    await bench.compare(name, {
+      "two threads": processes[1].competitor(name),
+      "one thread": processes[0].competitor(name),
+      "PyTorch, two threads": python?.competitor(name),
+    }, { repetitions: name === "vit_b_16" ? 9 : 21, warmup: 2 });
+  }
+  for (const process of [...processes, python]) process?.close();
+}

@@ -1,0 +1,109 @@
+/** @file Tasks give the same with several threads as with one: values, areas of threads, regions without end, commands beyond the area. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { OperatorError } from "../../src/base/errors.ts";
+import {
+  kernelBuild,
+  kernelThreads,
+  setKernelBuild,
+  setKernelThreads,
+  supportedKernelBuilds,
+  wasmKernels,
+} from "../../src/tensor/kernels/wasm/build.ts";
+import { runTasks, threadAreas } from "../../src/tensor/kernels/wasm/parallel.ts";
+import { setStartWorker } from "../../src/tensor/kernels/wasm/thread_pool.ts";
+import { startNodeWorker } from "../../src/node/worker.ts";
+
+const build = supportedKernelBuilds().at(-1)!;
+
+async function workersReady(): Promise<void> {
+  const { pool } = wasmKernels()!;
+  for (let i = 0; i < 500 && pool!.ready < pool!.threads - 1; i++) await new Promise((r) => setTimeout(r, 10));
+  expect(pool!.ready).toBe(pool!.threads - 1);
+}
+
+test("the number of threads must be a positive integer", () => {
+  for (const bad of [0, -1, 1.5, Number.NaN]) expect(() => setKernelThreads(bad)).toThrow(OperatorError);
+  expect(kernelThreads()).toBe(1);
+});
+
+describe.runIf(build !== "reference")("tasks on three threads", () => {
+  const initial = kernelBuild();
+  beforeAll(async () => {
+    setStartWorker(startNodeWorker);
+    setKernelBuild(build);
+    setKernelThreads(3);
+    await workersReady();
+  });
+  afterAll(() => {
+    setKernelThreads(1);
+    setKernelBuild(initial);
+  });
+
+  test("every task runs once, whoever takes it", () => {
+    const kernels = wasmKernels()!;
+    const count = 700;
+    const areas = kernels.memory.arena(16 * count, 16 * count, 16)!;
+    const [from, to] = areas as [number, number];
+    const { f32 } = kernels.memory;
+    for (let i = 0; i < 16 * count; i++) f32[from / 4 + i] = i;
+    for (let round = 0; round < 300; round++) {
+      f32.fill(-1, to / 4, to / 4 + 16 * count);
+      const some = 1 + ((round * 7919) % count);
+      runTasks(kernels, some, (k, task) => k.copyRows(to + 64 * task, 64, from + 64 * task, 64, 1, 64, 4));
+      for (let i = 0; i < 16 * count; i++) {
+        if (f32[to / 4 + i] !== (i < 16 * some ? i : -1)) throw new Error(`round ${round}: element ${i}`);
+      }
+    }
+    kernels.memory.free(areas[0]!);
+  });
+
+  test("a thread's own areas are its own, and the calls of a task keep their order", () => {
+    const kernels = wasmKernels()!;
+    const { memory } = kernels;
+    const elements = 2048;
+    const tasks = 40;
+    const plain = memory.arena(elements * tasks, elements * tasks)!;
+    const [from, to] = plain as [number, number];
+    const own = threadAreas(kernels, elements)!;
+    for (let i = 0; i < elements * tasks; i++) memory.f32[from / 4 + i] = i;
+    const bytes = 4 * elements;
+    for (let round = 0; round < 50; round++) {
+      memory.f32.fill(0, to / 4, to / 4 + elements * tasks);
+      runTasks(
+        kernels,
+        tasks,
+        (k, task) => {
+          k.copyRows(own.at[0]!, bytes, from + bytes * task, bytes, 1, bytes, 4);
+          k.finish(to + bytes * task, bytes, own.at[0]!, bytes, 1, elements, 0, 2, 1, -Infinity, Infinity);
+        },
+        own,
+      );
+      for (let i = 0; i < elements * tasks; i += 97) expect(memory.f32[to / 4 + i]).toBe(2 * i + 1);
+    }
+    memory.free(own.start);
+    memory.free(plain[0]!);
+  });
+
+  test("more commands than the area takes run in several regions", () => {
+    const kernels = wasmKernels()!;
+    const { memory } = kernels;
+    const calls = 9000; // 10 words each: the area has 131,072
+    const areas = memory.arena(8, 4 * calls, 4 * calls)!;
+    const [from, to, other] = areas as [number, number, number];
+    memory.f32.fill(3, from / 4, from / 4 + 4);
+    memory.f32.fill(0, to / 4, to / 4 + 4 * calls);
+    memory.f32.fill(0, other / 4, other / 4 + 4 * calls);
+    runTasks(kernels, 6, (k, task) => {
+      const target = task % 2 === 0 ? to : other;
+      const first = Math.floor(task / 2) * (calls / 3);
+      for (let i = first; i < first + calls / 3; i++) {
+        for (let twice = 0; twice < 6; twice++) k.copyRows(target + 16 * i, 16, from, 16, 1, 16, 4);
+      }
+    });
+    for (let i = 0; i < 4 * calls; i++) {
+      expect(memory.f32[to / 4 + i]).toBe(3);
+      expect(memory.f32[other / 4 + i]).toBe(3);
+    }
+    memory.free(areas[0]!);
+  });
+});
