@@ -1,6 +1,6 @@
 /** @file Quantized linear layers and convolutions on packed parameters. Upstream: aten/src/ATen/native/quantized/cpu/qlinear.cpp, qlinear_dynamic.cpp, qconv.cpp. Spec: none.
  *
- * Note [Exact accumulators]: products of (integer - zero point) are summed as float64, which is exact; one float32 multiplication
+ * Note [Exact accumulators]: products of (integer - zero point) are summed exactly, as integers of 32 bits or as float64; one float32 multiplication
  * then rescales the sum, as fbgemm's output stage does. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
@@ -28,9 +28,10 @@ import {
   quantizeValue,
 } from "../tensor/kernels/quantized.ts";
 import { rowProductFor } from "../tensor/kernels/gemm.ts";
+import { wasmIntegerSums } from "../tensor/kernels/wasm/integers.ts";
 import { roundToHalf } from "../tensor/half.ts";
 import { isChannelsLastContiguous, channelsLastStrides } from "../tensor/memory_format.ts";
-import { emptyTensor, Tensor } from "../tensor/tensor.ts";
+import { emptyTensor, Tensor, type Quantizer } from "../tensor/tensor.ts";
 import { formatList, squeezeView, unsqueezeView } from "../tensor/view_geometry.ts";
 import { convolution } from "./convolution.ts";
 import { dequantizeTensor } from "./quantized.ts";
@@ -60,13 +61,27 @@ function weightScales(weight: Tensor, channels: number): Float64Array {
   return toFloat64Array(q.scales).map(f);
 }
 
+const quantizerNumbers = new WeakMap<Quantizer, number>();
+let quantizers = 0;
+
+/** Tells one quantizer from another: what is kept of a weight depends on its zero points. */
+function quantizerNumber(quantizer: Quantizer): number {
+  let number = quantizerNumbers.get(quantizer);
+  if (number === undefined) quantizerNumbers.set(quantizer, (number = ++quantizers));
+  return number;
+}
+
 function linearSums(x: Float64Array, sizes: readonly number[], scale: number, { weight, bias }: LinearParams): Sums {
   const [n, k] = weight.sizes as [number, number];
   const width = sizes[sizes.length - 1]!;
   if (width !== k) throw new OperatorError(`The number of rows in the packB should be equal to K: ${width}`);
   const rows = k === 0 ? 0 : x.length / k;
   const sums = new Float64Array(rows * n);
-  rowProductFor(sums)(x, 0, k, centered(weight), 0, k, sums, 0, n, rows, n, k);
+  const weights = (): Float64Array => centered(weight);
+  const key = `${weight.base0}:${weight.strides.join()}:${quantizerNumber(weight.quantizer!)}`;
+  if (!wasmIntegerSums(x, weight.storage, key, weights, sums, rows, n, k)) {
+    rowProductFor(sums)(x, 0, k, weights(), 0, k, sums, 0, n, rows, n, k);
+  }
   return {
     sums,
     sizes: [...sizes.slice(0, -1), n],

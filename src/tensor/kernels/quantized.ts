@@ -259,20 +259,29 @@ export function extremes(values: ArrayLike<number>): { min: number; max: number 
   let min = values.length ? Infinity : 0;
   let max = values.length ? -Infinity : 0;
   for (let i = 0; i < values.length; i++) {
-    if (values[i]! < min) min = values[i]!;
-    if (values[i]! > max) max = values[i]!;
+    const value = values[i]!;
+    min = value < min ? value : min;
+    max = value > max ? value : max;
   }
   return { min, max };
 }
 
+/** 1.5 * 2^52: doubles of this size have no fraction. */
+const ROUNDING = 6755399441055744;
+
 /** Quantizes activations on the fly to uint8. */
 export function quantizeDynamic(
-  values: ArrayLike<number>,
+  values: Float64Array,
   reduceRange: boolean,
 ): { integers: Float64Array; scale: number; zeroPoint: number } {
   const { min, max } = extremes(values);
   const { scale, zeroPoint } = chooseParameters(min, max, 0, reduceRange ? 127 : 255);
   const integers = new Float64Array(values.length);
-  for (let i = 0; i < integers.length; i++) integers[i] = quantizeFused(values[i]!, scale, zeroPoint, DTYPES.quint8);
+  const inverse = f(1 / f(scale));
+  for (let i = 0; i < integers.length; i++) {
+    // as quantizeFused; adding and taking away rounds a double to the nearest even integer
+    const q = f(f(values[i]!) * inverse + zeroPoint) + ROUNDING - ROUNDING;
+    integers[i] = q < 0 ? 0 : q <= 255 ? q : 255;
+  }
   return { integers, scale, zeroPoint };
 }

@@ -8,6 +8,7 @@ import { encodeModule, FunctionBuilder, MEMORY_MODULE, MEMORY_NAME } from "./ass
 import { MAX_THREADS, requireSharedMemory, ThreadPool } from "./thread_pool.ts";
 import { setTemporaryHeap } from "../../temporaries.ts";
 import { KernelMemory } from "./memory.ts";
+import { dots16Program } from "./integer_programs.ts";
 import { finishProgram } from "./finish_programs.ts";
 import {
   copyRowsProgram,
@@ -86,6 +87,11 @@ export type VectorKernels = Readonly<
   softmax(rows: number, count: number, ld: number, columns: number, table: number): void;
 };
 
+/** Products of integers: see integer_programs.ts. */
+export interface IntegerKernels {
+  dots16(x: number, ldx: number, count: number, w: number, k: number, rows: number, y: number, ldy: number): void;
+}
+
 /** A build that is made of WebAssembly. */
 export type FastBuild = Exclude<KernelBuild, "reference">;
 
@@ -101,6 +107,7 @@ const FAMILIES = {
     windowMaxProgram(),
   ],
   vectors: () => [...UNARY_VECTORS.map(unaryProgram), softmaxProgram()],
+  integers: () => [dots16Program()],
   winograd2: (fused: boolean) => [
     winogradInputProgram(2),
     winogradOutputProgram(2),
@@ -224,6 +231,7 @@ let current:
   | {
       product?: Kernels | undefined;
       vectors?: VectorKernels | undefined;
+      integers?: IntegerKernels | undefined;
       winograd: Map<number, WinogradKernels | undefined>;
     }
   | undefined;
@@ -274,6 +282,17 @@ export function vectorKernels(): VectorKernels | undefined {
       build === "reference" ? undefined : (compile(build, "vectors") as unknown as VectorKernels | undefined);
   }
   return current.vectors;
+}
+
+/** The products of integers, or undefined where the reference kernels are to run. */
+export function integerKernels(): IntegerKernels | undefined {
+  current ??= { winograd: new Map() };
+  if (!("integers" in current)) {
+    const build = kernelBuild();
+    current.integers =
+      build === "reference" ? undefined : (compile(build, "integers") as unknown as IntegerKernels | undefined);
+  }
+  return current.integers;
 }
 
 /** The transforms for tiles of m by m outputs, or undefined where the reference kernels are to run. */
