@@ -91,22 +91,34 @@ class AliasAnalysis {
   private readonly graph: Graph;
   private readonly isFrozen: boolean;
   private readonly typeCache = new Map<Type, readonly Type[] | undefined>();
+  private readonly wildcardCache = new Map<Type, Element>();
 
   constructor(graph: Graph, options: AliasOptions) {
     this.graph = graph;
     this.isFrozen = options.isFrozen ?? false;
-    for (const input of graph.inputs) this.setWildcard(input);
-    this.analyzeBlock(graph.block);
+  }
+
+  analyzeGraph(): this {
+    for (const input of this.graph.inputs) this.setWildcard(input);
+    this.analyzeBlock(this.graph.block);
     this.dag.setWildcards(
       this.wildcardValues,
       (v) => this.elements.get(v)!,
       (v) => this.wildcardOf(v.type),
     );
+    return this;
+  }
+
+  isWriter(node: Node): boolean {
+    return this.writes.has(node) || this.containedWrites.has(node) || this.writesToAllWildcards.has(node);
   }
 
   types(type: Type): readonly Type[] | undefined {
-    if (!this.typeCache.has(type)) this.typeCache.set(type, aliasTypes(type));
-    return this.typeCache.get(type);
+    const known = this.typeCache.get(type);
+    if (known || this.typeCache.has(type)) return known;
+    const types = aliasTypes(type);
+    this.typeCache.set(type, types);
+    return types;
   }
   isMutable(value: Value): boolean {
     return this.types(value.type) !== undefined;
@@ -115,7 +127,7 @@ class AliasAnalysis {
   private analyzeBlock(block: Block): void {
     for (const node of block.nodes()) this.analyzeNode(node);
   }
-  private analyzeNode(node: Node): void {
+  analyzeNode(node: Node): void {
     const special = SPECIAL[node.kind];
     if (special) return special(this, node);
     if (isConservative(node)) return this.analyzeConservative(node);
@@ -287,13 +299,18 @@ class AliasAnalysis {
   }
 
   private makeWildcard(type: Type): Element | undefined {
+    const known = this.wildcardCache.get(type);
+    if (known) return known;
     const types = this.types(type);
     if (!types) return undefined;
     const key = wildcardKey(types);
     let wildcard = this.wildcards.get(key);
-    if (!wildcard) {
+    if (wildcard) this.wildcardCache.set(type, wildcard);
+    else {
       wildcard = this.dag.makeElement();
       this.wildcards.set(key, wildcard);
+      // before what it holds: a class may hold itself
+      this.wildcardCache.set(type, wildcard);
       this.fillFresh(wildcard, types);
     }
     return wildcard;
@@ -306,6 +323,8 @@ class AliasAnalysis {
     return wildcard;
   }
   wildcardOf(type: Type): Element | undefined {
+    const known = this.wildcardCache.get(type);
+    if (known) return known;
     const types = this.types(type);
     return types && this.wildcards.get(wildcardKey(types));
   }
@@ -348,6 +367,18 @@ function containedTypesOf(type: Type): readonly Type[] {
   }
 }
 
+/**
+ * A test of nodes without blocks: whether `AliasDb.writesOf` would give any location. Whether a node writes shows from the node;
+ * only what it writes to needs the analysis of the whole graph.
+ */
+export function writeTest(graph: Graph): (node: Node) => boolean {
+  const analysis = new AliasAnalysis(graph, {});
+  return (node) => {
+    analysis.analyzeNode(node);
+    return analysis.isWriter(node);
+  };
+}
+
 /** Alias information of a graph as it was when asked for; removing nodes keeps it valid. */
 export class AliasDb {
   private readonly graph: Graph;
@@ -357,7 +388,7 @@ export class AliasDb {
 
   constructor(graph: Graph, options: AliasOptions = {}) {
     this.graph = graph;
-    this.analysis = new AliasAnalysis(graph, options);
+    this.analysis = new AliasAnalysis(graph, options).analyzeGraph();
     const { dag, elements, wildcards } = this.analysis;
     for (const [node, values] of this.analysis.writes) {
       for (const value of values) addAll(this.writesAt(node), dag.locationsOf(elements.get(value)!));

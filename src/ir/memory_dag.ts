@@ -5,12 +5,12 @@ import type { Value } from "./graph.ts";
 /** One thing in memory, or a pointer to such things. Values that alias the same may share an element. */
 export interface Element {
   readonly index: number;
-  /** Elements that this one may be. Empty: it is a memory location of its own. */
-  readonly pointsTo: Set<number>;
+  /** Elements that this one may be. Absent: it is a memory location of its own. Most elements are, so that sets are made late. */
+  pointsTo: Set<number> | undefined;
   /** Elements inside this one. */
-  readonly contained: Set<number>;
-  /** Values of the element; empty for wildcards. */
-  readonly values: Set<Value>;
+  contained: Set<number> | undefined;
+  /** The element's value; undefined for wildcards. */
+  readonly value: Value | undefined;
 }
 
 /** Memory locations by element index. */
@@ -35,21 +35,16 @@ export class MemoryDag {
 
   /** A new element for a value, or for a wildcard. */
   makeElement(value?: Value): Element {
-    const element: Element = {
-      index: this.elements.length,
-      pointsTo: new Set(),
-      contained: new Set(),
-      values: new Set(value ? [value] : []),
-    };
+    const element: Element = { index: this.elements.length, pointsTo: undefined, contained: undefined, value };
     this.elements.push(element);
     return element;
   }
   makePointer(from: Element, to: Element): void {
-    if (from !== to) from.pointsTo.add(to.index);
+    if (from !== to) (from.pointsTo ??= new Set()).add(to.index);
   }
   addContained(inner: Element, container: Element): void {
     internalAssert(inner !== container, "an element cannot hold itself");
-    container.contained.add(inner.index);
+    (container.contained ??= new Set()).add(inner.index);
   }
   element(index: number): Element {
     return this.elements[index]!;
@@ -62,6 +57,11 @@ export class MemoryDag {
   locationsOf(element: Element): Locations {
     const known = this.locations.get(element);
     if (known) return known;
+    if (!element.pointsTo) {
+      const own: Locations = new Set([element.index]);
+      this.locations.set(element, own);
+      return own;
+    }
     const stack = [element];
     const open = new Set<Element>();
     for (let next = stack.at(-1); next; next = stack.at(-1)) {
@@ -71,15 +71,15 @@ export class MemoryDag {
       }
       const pending = open.has(next)
         ? []
-        : [...next.pointsTo].map((i) => this.element(i)).filter((e) => !this.locations.has(e) && !open.has(e));
+        : [...(next.pointsTo ?? [])].map((i) => this.element(i)).filter((e) => !this.locations.has(e) && !open.has(e));
       open.add(next);
       if (pending.length > 0) {
         stack.push(...pending);
         continue;
       }
       const found: Locations = new Set();
-      if (next.pointsTo.size === 0) found.add(next.index);
-      for (const to of next.pointsTo) addAll(found, this.locations.get(this.element(to)) ?? []);
+      if (!next.pointsTo) found.add(next.index);
+      for (const to of next.pointsTo ?? []) addAll(found, this.locations.get(this.element(to)) ?? []);
       this.locations.set(next, found);
       stack.pop();
     }
@@ -93,7 +93,7 @@ export class MemoryDag {
       if (out.has(next.index)) continue;
       out.add(next.index);
       for (const location of this.locationsOf(next)) queue.push(this.element(location));
-      for (const inner of next.contained) queue.push(this.element(inner));
+      for (const inner of next.contained ?? []) queue.push(this.element(inner));
     }
   }
 
@@ -129,7 +129,7 @@ export class MemoryDag {
       addAll(known, pointees);
     }
     for (const element of this.elements) {
-      const [value] = element.values;
+      const { value } = element;
       const wildcard = value && wildcardOf(value);
       const changed = wildcard && edited.get(wildcard);
       if (!changed) continue;

@@ -14,7 +14,8 @@ interface Pair {
 
 /** Merges `cat([a, cat([b, c], d)], d)` into `cat([a, b, c], d)`. */
 export function combineConcats(graph: Graph): boolean {
-  const db = new AliasDb(graph);
+  let aliasDb: AliasDb | undefined;
+  const db = (): AliasDb => (aliasDb ??= new AliasDb(graph)); // most graphs have nothing to ask
   const pairs: Pair[] = [];
   for (const node of allNodes(graph.block)) {
     const pair = node.kind === "aten::cat" ? pairOf(node, db) : undefined;
@@ -44,10 +45,10 @@ function listInputs(concat: Node): Value[] {
   return [...concat.inputs[0]!.node.inputs];
 }
 
-function pairOf(node: Node, db: AliasDb): Pair | undefined {
+function pairOf(node: Node, db: () => AliasDb): Pair | undefined {
   const list = node.inputs[0]!.node;
   const dim = toIValue(node.inputs[1]!)?.value;
-  if (typeof dim !== "number" || list.kind !== "prim::ListConstruct" || !tryMove(db, list, node, "before", true))
+  if (typeof dim !== "number" || list.kind !== "prim::ListConstruct" || !tryMove(db(), list, node, "before", true))
     return undefined;
   const [use] = node.output.uses;
   if (node.output.uses.length !== 1 || use?.user.kind !== "prim::ListConstruct") return undefined;

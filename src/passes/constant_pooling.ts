@@ -11,12 +11,16 @@ export function constantPooling(graph: Graph): boolean {
 
 class ConstantPool {
   private readonly graph: Graph;
-  private readonly aliasDb: AliasDb;
+  private aliasDb: AliasDb | undefined;
   private readonly pool = new Map<string, Node[]>();
 
   constructor(graph: Graph) {
     this.graph = graph;
-    this.aliasDb = new AliasDb(graph);
+  }
+
+  /** Only constants that are objects ask for it. */
+  private get db(): AliasDb {
+    return (this.aliasDb ??= new AliasDb(this.graph));
   }
 
   poolBlock(block: Block): boolean {
@@ -38,8 +42,7 @@ class ConstantPool {
     if (!bucket) this.pool.set(hash, (bucket = []));
     const existing = bucket.find((known) => sameComputation(known, node));
     if (existing) {
-      if (!isSameObject(existing, node) && !this.aliasDb.safeToChangeAliasing(node.outputs, existing.outputs))
-        return false;
+      if (!isSameObject(existing, node) && !this.db.safeToChangeAliasing(node.outputs, existing.outputs)) return false;
       node.replaceAllUsesWith(existing);
       node.destroy();
       return true;

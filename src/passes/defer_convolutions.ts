@@ -5,7 +5,7 @@
  * Nothing is computed twice, and at run time every step may decline (training, another dtype, a traced call): it settles the note
  * and runs as the operator that it was. Where something between the first and the last step might write to what the note holds,
  * a `settle` stands in front of it. For graphs that only run; never for one that is shown or saved. */
-import { AliasDb } from "../ir/alias_analysis.ts";
+import { writeTest } from "../ir/alias_analysis.ts";
 import { toIValue } from "../ir/constants.ts";
 import { allNodes, type Block, type Graph, type Node, type Value } from "../ir/graph.ts";
 import { callsOverload } from "../ir/node_schema.ts";
@@ -38,9 +38,9 @@ export function deferConvolutions(graph: Graph): boolean {
     if (steps.length > 0) chains.push({ convolution: node, steps });
   }
   if (chains.length === 0) return false;
-  const db = new AliasDb(graph);
+  const writes = writeTest(graph);
   const members = new Set(chains.flatMap((c) => [c.convolution, ...c.steps]));
-  const hazards = chains.map((chain) => writersBetween(chain, members, db));
+  const hazards = chains.map((chain) => writersBetween(chain, members, writes));
   chains.forEach((chain, i) => rewrite(graph, chain, hazards[i]!));
   return true;
 }
@@ -97,12 +97,12 @@ function stageOf(node: Node, offset: number, stage: Stage): Stage | undefined {
 }
 
 /** Nodes between the ends of a chain, at any depth, that may write to something. Steps of other chains look after themselves. */
-function writersBetween(chain: Chain, members: ReadonlySet<Node>, db: AliasDb): Node[] {
+function writersBetween(chain: Chain, members: ReadonlySet<Node>, writes: (node: Node) => boolean): Node[] {
   const writers: Node[] = [];
   const visit = (node: Node): void => {
     if (members.has(node)) return;
     for (const block of node.blocks) visitBlock(block);
-    if (node.blocks.length === 0 && db.writesOf(node).size > 0) writers.push(node);
+    if (node.blocks.length === 0 && writes(node)) writers.push(node);
   };
   const visitBlock = (block: Block): void => {
     for (const node of block.nodes()) visit(node);

@@ -14,15 +14,21 @@ const CONVOLUTION_RANKS: Readonly<Record<string, number>> = {
 
 /** Folds `dim` of convolutions, and additions of 0 and products with 1. */
 export function peepholeAliasSensitive(graph: Graph): boolean {
-  return new AliasSensitive(new AliasDb(graph)).visit(graph.block);
+  return new AliasSensitive(graph).visit(graph.block);
 }
 
 class AliasSensitive {
-  private readonly db: AliasDb;
+  private readonly graph: Graph;
+  private aliasDb: AliasDb | undefined;
   /** Values whose aliases are no longer those of the database. */
   private readonly stale = new Set<Value>();
-  constructor(db: AliasDb) {
-    this.db = db;
+  constructor(graph: Graph) {
+    this.graph = graph;
+  }
+
+  /** Analysed for the first node that needs it: most graphs have none. What changes before it are uses of ints, which alias nothing. */
+  private get db(): AliasDb {
+    return (this.aliasDb ??= new AliasDb(this.graph));
   }
 
   visit(block: Block): boolean {

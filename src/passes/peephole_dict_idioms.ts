@@ -3,11 +3,17 @@ import { IntT } from "../core/type.ts";
 import { AliasDb } from "../ir/alias_analysis.ts";
 import { insertConstant, toIValue } from "../ir/constants.ts";
 import type { Block, Graph, Node, Value } from "../ir/graph.ts";
-import { writtenValues } from "./peephole_list_idioms.ts";
+import { anyNode, writtenValues } from "./peephole_list_idioms.ts";
 
 /** Folds len and indexing of dict literals with constant, distinct keys. */
 export function peepholeDictIdioms(graph: Graph): boolean {
-  return foldBlock(graph.block, writtenValues(graph, new AliasDb(graph), "Dict"));
+  return anyNode(graph, isCandidate) && foldBlock(graph.block, writtenValues(graph, new AliasDb(graph), "Dict"));
+}
+
+function isCandidate(node: Node): boolean {
+  const dict = node.inputs[0];
+  if (node.kind !== "aten::len" && node.kind !== "aten::__getitem__") return false;
+  return dict?.type.kind === "Dict" && dict.node.kind === "prim::DictConstruct";
 }
 
 function foldBlock(block: Block, written: ReadonlySet<Value>): boolean {
@@ -15,8 +21,7 @@ function foldBlock(block: Block, written: ReadonlySet<Value>): boolean {
   for (const node of block.nodes()) {
     for (const inner of node.blocks) if (foldBlock(inner, written)) changed = true;
     const dict = node.inputs[0];
-    if (dict?.type.kind !== "Dict" || dict.node.kind !== "prim::DictConstruct" || written.has(dict)) continue;
-    if (node.kind !== "aten::len" && node.kind !== "aten::__getitem__") continue;
+    if (!dict || !isCandidate(node) || written.has(dict)) continue;
     const entries = constantEntries(dict.node);
     if (entries && fold(node, entries)) changed = true;
   }

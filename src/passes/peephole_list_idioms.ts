@@ -2,12 +2,22 @@
 import { IntT } from "../core/type.ts";
 import { AliasDb } from "../ir/alias_analysis.ts";
 import { insertConstant, toIValue } from "../ir/constants.ts";
-import type { Block, Graph, Node, Value } from "../ir/graph.ts";
+import { allNodes, type Block, type Graph, type Node, type Value } from "../ir/graph.ts";
 
 /** Folds len, indexing, unpacking, concatenation and slicing of list literals. */
 export function peepholeListIdioms(graph: Graph): boolean {
-  const db = new AliasDb(graph);
-  return foldBlock(graph.block, writtenValues(graph, db, "List"));
+  return anyNode(graph, isCandidate) && foldBlock(graph.block, writtenValues(graph, new AliasDb(graph), "List"));
+}
+
+/** Whether some node of the graph is one: asked before the analysis, which costs more than the pass. */
+export function anyNode(graph: Graph, test: (node: Node) => boolean): boolean {
+  for (const node of allNodes(graph.block)) if (test(node)) return true;
+  return false;
+}
+
+function isCandidate(node: Node): boolean {
+  const list = node.inputs[0];
+  return list?.type.kind === "List" && list.node.kind === "prim::ListConstruct" && Object.hasOwn(FOLDS, node.kind);
 }
 
 /** Values of a kind of type that some node writes to. */
@@ -32,8 +42,8 @@ function foldBlock(block: Block, written: Set<Value>): boolean {
   for (const node of block.nodes()) {
     for (const inner of node.blocks) if (foldBlock(inner, written)) changed = true;
     const list = node.inputs[0];
-    if (list?.type.kind !== "List" || list.node.kind !== "prim::ListConstruct" || written.has(list)) continue;
-    if (FOLDS[node.kind]?.(node, list.node.inputs, written)) changed = true;
+    if (!list || !isCandidate(node) || written.has(list)) continue;
+    if (FOLDS[node.kind]!(node, list.node.inputs, written)) changed = true;
   }
   return changed;
 }

@@ -1,6 +1,6 @@
 /** @file What may alias what. Upstream: test/cpp/jit/test_alias_analysis.cpp. Spec: none. */
 import { describe, expect, test } from "vitest";
-import { AliasDb } from "../../src/ir/alias_analysis.ts";
+import { AliasDb, writeTest } from "../../src/ir/alias_analysis.ts";
 import { allNodes, type Graph, type Node, type Value } from "../../src/ir/graph.ts";
 import { parseGraph } from "../../src/ir/parser.ts";
 import { graphText } from "../../src/ir/printer.ts";
@@ -79,5 +79,24 @@ describe("tryMove", () => {
     const before = graphText(graph);
     expect(tryMove(db, node(graph, "aten::relu_"), node(graph, "aten::abs"), "before")).toBe(false);
     expect(graphText(graph)).toBe(before);
+  });
+});
+
+describe("writeTest()", () => {
+  test("tells the nodes that write as the whole analysis does", () => {
+    const { graph, db } = parse(
+      `  %list : Tensor[] = prim::ListConstruct(%a, %b)
+  %one : int = prim::Constant[value=1]()
+  %more : Tensor[] = aten::append(%list, %a)
+  %sum : Tensor = aten::add(%a, %b, %one)
+  %w : Tensor = aten::add_(%sum, %b, %one)
+  %r : Tensor = aten::relu(%w)
+  %z : Tensor = aten::zero_(%r)
+  return (%z)`,
+    );
+    const writes = writeTest(graph);
+    const writers = [...allNodes(graph.block)].filter(writes).map((n) => n.kind);
+    expect(writers).toEqual(["aten::append", "aten::add_", "aten::zero_"]);
+    for (const node of allNodes(graph.block)) expect(writes(node)).toBe(db.writesOf(node).size > 0);
   });
 });
