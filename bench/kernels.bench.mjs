@@ -34,6 +34,7 @@ export async function run(bench) {
   const { setKernelBuild, supportedKernelBuilds } = await import(join(kernels, "wasm/build.js"));
   const { rowProductFor } = await import(join(kernels, "gemm.js"));
   const { convolve } = await import(join(kernels, "convolution.js"));
+  const { fromData } = await import(join(bench.dist, "tensor/data.js"));
   const builds = supportedKernelBuilds().toReversed();
   const report = async (name, flops, body) => {
     const inner = Math.max(1, Math.floor(2e6 / flops)); // small kernels: many calls for one measurement
@@ -51,7 +52,8 @@ export async function run(bench) {
   for (const [name, g] of Object.entries(CONVOLUTIONS)) {
     const k = (g.inChannels / g.groups) * product(g.kernel);
     const [x, w, out] = [random(g.inChannels * product(g.input)), random(g.outChannels * k), new Float32Array(g.outChannels * product(g.output))];
-    await report(name, 2 * out.length * k, () => convolve(x, w, out, g));
+    const { storage } = fromData(w, [w.length]); // weights are packed once for their storage
+    await report(name, 2 * out.length * k, () => convolve(x, w, out, g, storage));
   }
   setKernelBuild(builds[0]);
 }

@@ -8,6 +8,7 @@ import {
   setKernelThreads,
   supportedKernelBuilds,
   wasmKernels,
+  type Kernels,
 } from "../../src/tensor/kernels/wasm/build.ts";
 import { runTasks, threadAreas } from "../../src/tensor/kernels/wasm/parallel.ts";
 import { setStartWorker } from "../../src/tensor/kernels/wasm/thread_pool.ts";
@@ -25,6 +26,11 @@ test("the number of threads must be a positive integer", () => {
   for (const bad of [0, -1, 1.5, Number.NaN]) expect(() => setKernelThreads(bad)).toThrow(OperatorError);
   expect(kernelThreads()).toBe(1);
 });
+
+/** One call of a kernel that copies. */
+function copy(kernels: Kernels, to: number, from: number, bytes: number): void {
+  kernels.finish(to, bytes, from, bytes, 1, bytes / 4, 0, 1, 0, -Infinity, Infinity);
+}
 
 describe.runIf(build !== "reference")("tasks on three threads", () => {
   const initial = kernelBuild();
@@ -49,7 +55,7 @@ describe.runIf(build !== "reference")("tasks on three threads", () => {
     for (let round = 0; round < 300; round++) {
       f32.fill(-1, to / 4, to / 4 + 16 * count);
       const some = 1 + ((round * 7919) % count);
-      runTasks(kernels, some, (k, task) => k.copyRows(to + 64 * task, 64, from + 64 * task, 64, 1, 64, 4));
+      runTasks(kernels, some, (k, task) => copy(k, to + 64 * task, from + 64 * task, 64));
       for (let i = 0; i < 16 * count; i++) {
         if (f32[to / 4 + i] !== (i < 16 * some ? i : -1)) throw new Error(`round ${round}: element ${i}`);
       }
@@ -73,7 +79,7 @@ describe.runIf(build !== "reference")("tasks on three threads", () => {
         kernels,
         tasks,
         (k, task) => {
-          k.copyRows(own.at[0]!, bytes, from + bytes * task, bytes, 1, bytes, 4);
+          copy(k, own.at[0]!, from + bytes * task, bytes);
           k.finish(to + bytes * task, bytes, own.at[0]!, bytes, 1, elements, 0, 2, 1, -Infinity, Infinity);
         },
         own,
@@ -87,7 +93,7 @@ describe.runIf(build !== "reference")("tasks on three threads", () => {
   test("more commands than the area takes run in several regions", () => {
     const kernels = wasmKernels()!;
     const { memory } = kernels;
-    const calls = 9000; // 10 words each: the area has 131,072
+    const calls = 9000; // 14 words each: the area has 131,072
     const areas = memory.arena(8, 4 * calls, 4 * calls)!;
     const [from, to, other] = areas as [number, number, number];
     memory.f32.fill(3, from / 4, from / 4 + 4);
@@ -97,7 +103,7 @@ describe.runIf(build !== "reference")("tasks on three threads", () => {
       const target = task % 2 === 0 ? to : other;
       const first = Math.floor(task / 2) * (calls / 3);
       for (let i = first; i < first + calls / 3; i++) {
-        for (let twice = 0; twice < 6; twice++) k.copyRows(target + 16 * i, 16, from, 16, 1, 16, 4);
+        for (let twice = 0; twice < 6; twice++) copy(k, target + 16 * i, from, 16);
       }
     });
     for (let i = 0; i < 4 * calls; i++) {

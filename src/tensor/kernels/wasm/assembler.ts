@@ -18,12 +18,14 @@ const PLAIN = {
   "i32.lt_s": [0x48],
   "i32.lt_u": [0x49],
   "i32.gt_s": [0x4a],
+  "i32.ge_s": [0x4e],
   "i32.ge_u": [0x4f],
   "i32.add": [0x6a],
   "i32.sub": [0x6b],
   "i32.mul": [0x6c],
   "i32.and": [0x71],
   "i32.shl": [0x74],
+  "i32.shr_u": [0x76],
   "f32.add": [0x92],
   "f32.mul": [0x94],
   select: [0x1b],
@@ -181,10 +183,14 @@ export class FunctionBuilder {
     return this.close();
   }
 
-  /** Runs `body` where the i32 on the stack is not zero. */
-  when(body: () => void): this {
+  /** Runs `body` where the i32 on the stack is not zero, and `otherwise` where it is. */
+  when(body: () => void, otherwise?: () => void): this {
     this.open(0x04);
     body();
+    if (otherwise) {
+      this.code.push(0x05);
+      otherwise();
+    }
     return this.close();
   }
 

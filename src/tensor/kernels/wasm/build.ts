@@ -9,9 +9,9 @@ import { MAX_THREADS, requireSharedMemory, ThreadPool } from "./thread_pool.ts";
 import { setTemporaryHeap } from "../../temporaries.ts";
 import { KernelMemory } from "./memory.ts";
 import { dots16Program } from "./integer_programs.ts";
+import { convolveProgram, depthwise3Program, padPlanesProgram, windowMax3Program } from "./convolution_programs.ts";
 import { finishProgram } from "./finish_programs.ts";
 import {
-  copyRowsProgram,
   depthwiseProgram,
   dotsProgram,
   gemmProgram,
@@ -47,15 +47,6 @@ export interface Kernels {
   ): void;
   dots(x: number, w: number, ldw: number, k: number, rows: number, y: number): void;
   depthwise(x: number, offsets: number, w: number, taps: number, steps: number, out: number): void;
-  copyRows(
-    to: number,
-    toStride: number,
-    from: number,
-    fromStride: number,
-    rows: number,
-    bytes: number,
-    step: number,
-  ): void;
   interleave(to: number, step: number, from: number, stride: number, k: number): void;
   windowMax(x: number, offsets: number, taps: number, steps: number, out: number): void;
   finish(
@@ -72,6 +63,76 @@ export interface Kernels {
     high: number,
   ): void;
 }
+
+/** The kernels of convolutions: see convolution_programs.ts. */
+export interface ConvolutionKernels {
+  convolve(
+    a: number,
+    b: number,
+    positions: number,
+    offsets: number,
+    k: number,
+    rows: number,
+    columns: number,
+    c: number,
+    ldc: number,
+    adds: number,
+    scratch: number,
+    group: number,
+    table: number,
+    delta: number,
+    low: number,
+    high: number,
+  ): void;
+  padPlanes(
+    to: number,
+    toPlane: number,
+    toRow: number,
+    size: number,
+    from: number,
+    fromPlane: number,
+    fromRow: number,
+    first: number,
+    rows: number,
+    bytes: number,
+    step: number,
+    planes: number,
+    padding: number,
+  ): void;
+}
+
+/** Windows of 3 by 3 by how far apart they are: see convolution_programs.ts. */
+export interface WindowKernels {
+  readonly depthwise: Readonly<Record<1 | 2, DepthwiseKernel>>;
+  readonly max: Readonly<Record<1 | 2, WindowKernel>>;
+}
+
+/** Maxima of windows of 3 by 3. */
+export type WindowKernel = (
+  x: number,
+  xPlane: number,
+  xRow: number,
+  out: number,
+  rows: number,
+  bytes: number,
+  planes: number,
+) => void;
+
+/** 3 by 3 convolutions plane by plane. */
+export type DepthwiseKernel = (
+  x: number,
+  xPlane: number,
+  xRow: number,
+  out: number,
+  rows: number,
+  bytes: number,
+  planes: number,
+  w: number,
+  table: number,
+  delta: number,
+  low: number,
+  high: number,
+) => void;
 
 /** Winograd's transforms for one size of tile: see winograd_programs.ts. */
 export interface WinogradKernels {
@@ -101,10 +162,16 @@ const FAMILIES = {
     gemmProgram(fused),
     dotsProgram(fused),
     depthwiseProgram(fused),
-    copyRowsProgram(),
     interleaveProgram(),
     finishProgram(),
     windowMaxProgram(),
+  ],
+  convolution: (fused: boolean) => [convolveProgram(fused), padPlanesProgram()],
+  windows: (fused: boolean) => [
+    depthwise3Program(fused, 1),
+    depthwise3Program(fused, 2),
+    windowMax3Program(1),
+    windowMax3Program(2),
   ],
   vectors: () => [...UNARY_VECTORS.map(unaryProgram), softmaxProgram()],
   integers: () => [dots16Program()],
@@ -230,6 +297,8 @@ let chosen: KernelBuild | undefined;
 let current:
   | {
       product?: Kernels | undefined;
+      convolution?: ConvolutionKernels | undefined;
+      windows?: WindowKernels | undefined;
       vectors?: VectorKernels | undefined;
       integers?: IntegerKernels | undefined;
       winograd: Map<number, WinogradKernels | undefined>;
@@ -271,6 +340,31 @@ export function wasmKernels(): Kernels | undefined {
     };
   }
   return current.product;
+}
+
+/** The kernels of convolutions, or undefined where the reference kernels are to run. */
+export function convolutionKernels(): ConvolutionKernels | undefined {
+  current ??= { winograd: new Map() };
+  if (!("convolution" in current)) {
+    const build = kernelBuild();
+    const exports = build === "reference" ? undefined : compile(build, "convolution");
+    current.convolution = exports && { ...(exports as unknown as ConvolutionKernels) };
+  }
+  return current.convolution;
+}
+
+/** The kernels of windows of 3 by 3, or undefined where the reference kernels are to run. */
+export function windowKernels(): WindowKernels | undefined {
+  current ??= { winograd: new Map() };
+  if (!("windows" in current)) {
+    const build = kernelBuild();
+    const exports = build === "reference" ? undefined : compile(build, "windows");
+    current.windows = exports && {
+      depthwise: { 1: exports["depthwise31"]!, 2: exports["depthwise32"]! } as WindowKernels["depthwise"],
+      max: { 1: exports["windowMax31"]!, 2: exports["windowMax32"]! } as WindowKernels["max"],
+    };
+  }
+  return current.windows;
 }
 
 /** The functions of vectors, or undefined where the reference kernels are to run. */

@@ -2,22 +2,27 @@
  *
  * 3 by 3 convolutions with stride 1 take Winograd's way (winograd.ts), others are products over phase planes (planes.ts). */
 import type { Storage } from "../../storage.ts";
-import type { ConvGeometry } from "../convolution.ts";
-import { wasmKernels, type Kernels } from "./build.ts";
+import type { ConvGeometry, Triple } from "../convolution.ts";
+import { convolutionKernels, wasmKernels, windowKernels, type ConvolutionKernels, type Kernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
-import { PLAIN_FINISH, Target, type Finish } from "./finish.ts";
+import { addressIn, PLAIN_FINISH, Results, Target, type Finish } from "./finish.ts";
 import { packedWeights } from "./packed_weights.ts";
+import { runTasks, threadAreas } from "./parallel.ts";
 import { fillPlanes, isWhole, phasePlan, type PhasePlan } from "./planes.ts";
-import { packedElements, packLeft, runPacked, stagingElements } from "./product.ts";
+import { innerStep, packedElements, packLeft, PASS_PANELS, stagingElements } from "./product.ts";
 import { COLUMNS, DEPTHWISE_STEP } from "./programs.ts";
+import { eachPadded, windowStride } from "./windows.ts";
 import { winogradConvolve } from "./winograd.ts";
 
 /** Multiplications of a whole convolution from which the copies pay. */
 const MIN_WORK = 1 << 13;
 /** Elements of one area: larger groups run on the reference kernel, whose products come back here in parts. */
 const MAX_AREA = 1 << 24;
-/** Elements of the results that are computed before they are finished. */
-const RESULT_ELEMENTS = 1 << 17;
+/** Elements of the tiles that are gathered at a time: they stay in the first-level cache. */
+const GROUP_ELEMENTS = 1 << 13;
+/** Most tasks of a product, and multiplications from which one pays. */
+const MAX_TASKS = 16;
+const TASK_WORK = 1 << 18;
 /** Elements of the depthwise planes that are in memory at a time. */
 const DEPTHWISE_ELEMENTS = 1 << 17;
 /** Most computed positions for one that is kept. */
@@ -43,103 +48,145 @@ export function wasmConvolve(
   const kernels = wasmKernels();
   if (kernels === undefined) return false;
   if (winogradConvolve(kernels, x, w, out, g, finish, owner)) return true;
+  const convolution = convolutionKernels();
+  if (!convolution) return false;
   const plan = phasePlan(g);
   const [, ay, ax] = plan.axes;
   const computed = ((g.output[0] - 1) * ay.length + g.output[1]) * ax.length;
-  if (computed > MAX_WASTE * outPlane + 64) return false;
-  if (inPer === 1 && outPer <= 2) return depthwise(kernels, plan, x, w, out, g, finish);
+  if (inPer === 1 && outPer === 1 && depthwise3(kernels, convolution, x, w, out, g, finish)) return true;
+  if (inPer === 1 && outPer <= 2 && computed <= MAX_WASTE * outPlane + 64)
+    return depthwise(kernels, convolution, plan, x, w, out, g, finish);
+  const { memory } = kernels;
   const k = inPer * taps;
   const inPlane = g.input[0] * g.input[1] * g.input[2];
-  const resident = isWhole(plan, inPlane) ? kernels.memory.addressOf(x) : 0;
-  const channel = resident === 0 ? plan.channel : inPlane;
-  const panelRows = packedElements(kernels, outPer, 1);
-  // where a kernel is one element wide, a plane that is used as it is has no ends of rows to throw away
-  const row = isWhole(plan, inPlane) && ax.length === g.output[2] ? g.output[1] * g.output[2] : ax.length;
-  const [rows, columns] = row === ax.length ? [g.output[1], g.output[2]] : [1, row];
-  const rowsPerPass = Math.max(1, Math.min(rows, Math.floor(RESULT_ELEMENTS / (panelRows * row))));
-  const columnsPerPass =
-    rows > 1 ? columns : Math.min(columns, Math.max(COLUMNS, Math.floor(RESULT_ELEMENTS / panelRows) & -COLUMNS));
-  const width = Math.ceil((rowsPerPass * Math.min(row, rows > 1 ? row : columnsPerPass)) / COLUMNS) * COLUMNS;
+  const isInPlace = isWhole(plan, inPlane);
+  const channel = isInPlace ? inPlane : plan.channel;
+  const tiles = Math.ceil(outPlane / COLUMNS);
   const packed = packedElements(kernels, outPer, k);
-  const elements = [packed, inPer * channel, panelRows * width, k * COLUMNS];
+  const step = innerStep(k);
+  const group = Math.max(1, Math.min(tiles, Math.floor(GROUP_ELEMENTS / (COLUMNS * step))));
+  // a plane that is used as it is and covered by its outputs in order needs no table
+  const isDense = ax.length === g.output[2] && (g.output[0] === 1 || ay.length === g.output[1]);
+  const elements = [packed, inPer * channel, g.outChannels * outPlane, g.inChannels * inPlane];
   if (elements.some((n) => n > MAX_AREA)) return false;
   const kept = packedWeights(
-    kernels.memory,
+    memory,
     owner,
     `conv:${kernels.rows}:${w.byteOffset}:${w.length}:${g.groups}:${k}`,
     g.groups * packed,
     (address) => packGroups(kernels, address, w, g.groups, outPer, k),
   );
-  const put = rowsPerPass * columnsPerPass;
-  const areas = kernels.memory.arena(
-    k,
-    k * COLUMNS,
-    kept === 0 ? g.groups * packed : 0,
-    resident === 0 ? inPer * channel + width : 0,
-    resident === 0 ? inPer * inPlane : 0,
-    panelRows * width,
-    put,
-    put,
-  );
-  if (!areas) return false;
-  const [offsets, scratch, own, planes, staging, result, stagedOut, stagedResidual] = areas as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const weights = kept === 0 ? own : kept;
-  const { i32 } = kernels.memory;
+  const results = Results.of(kernels, out, finish, g.outChannels, g.outChannels * outPlane);
+  const areas =
+    results &&
+    memory.arena(
+      k,
+      isDense ? 0 : tiles * COLUMNS,
+      kept === 0 ? g.groups * packed : 0,
+      isInPlace ? 0 : inPer * channel,
+      memory.addressOf(x) === 0 ? g.inChannels * inPlane : 0,
+    );
+  const own = areas && threadAreas(kernels, group * COLUMNS * step);
+  const release = (): void => {
+    if (own) memory.free(own.start);
+    if (areas) memory.free(areas[0]!);
+    results?.free();
+  };
+  const weights = kept || areas?.[2];
+  if (!own || !weights || (kept === 0 && !packGroups(kernels, weights, w, g.groups, outPer, k))) {
+    release();
+    return false;
+  }
+  const [offsets, table, , planes, staging] = areas as [number, number, number, number, number];
+  const positions = isDense ? 0 : table;
+  const { i32 } = memory;
   for (let c = 0, at = offsets / 4; c < inPer; c++) for (const tap of plan.taps) i32[at++] = 4 * c * channel + tap;
-  const isReady = kept !== 0 || packGroups(kernels, weights, w, g.groups, outPer, k);
-  const target = new Target(kernels, out, finish, stagedOut, stagedResidual);
-  for (let n = 0; isReady && n < g.batch; n++) {
-    for (let group = 0; group < g.groups; group++) {
-      const source = (n * g.inChannels + group * inPer) * inPlane;
-      if (resident === 0) fillPlanes(kernels, plan, planes, staging, x, source, inPer, g.input);
-      const base = resident === 0 ? planes : resident + 4 * source;
-      const first = (n * g.outChannels + group * outPer) * outPlane;
-      for (let z = 0; z < g.output[0]; z++) {
-        for (let y = 0; y < rows; y += rowsPerPass) {
-          for (let c0 = 0; c0 < columns; c0 += columnsPerPass) {
-            const someRows = Math.min(rowsPerPass, rows - y);
-            const someColumns = Math.min(columnsPerPass, columns - c0);
-            const tiles = Math.ceil(((someRows - 1) * row + someColumns) / COLUMNS);
-            const ldc = tiles * COLUMNS;
-            runPacked(kernels, {
-              a: weights + 4 * group * packed,
-              m: outPer,
-              k,
-              b: base + 4 * ((z * ay.length + y) * ax.length + c0),
-              tileStride: 4 * COLUMNS,
-              offsets,
-              scratch,
-              tiles,
-              c: result,
-              ldc,
-            });
-            for (let o = 0; o < outPer; o++) {
-              const to = first + o * outPlane + (z * g.output[1] + y) * g.output[2] + c0;
-              target.put(
-                to,
-                group * outPer + o,
-                result + 4 * o * ldc,
-                rows > 1 ? row : someColumns,
-                someRows,
-                someColumns,
-              );
-            }
+  if (!isDense) fillPositions(i32, positions / 4, plan, g.output);
+  const parts = divide(outPer, tiles, kernels.rows, group, outPer * outPlane * k);
+  for (let n = 0; n < g.batch; n++) {
+    const image = addressIn(kernels, x, n * g.inChannels * inPlane, g.inChannels * inPlane, staging);
+    const { to, delta } = results.begin(n);
+    for (let index = 0; index < g.groups; index++) {
+      const source = image + 4 * index * inPer * inPlane;
+      if (!isInPlace) fillPlanes(kernels, convolution.padPlanes, plan, planes, source, inPer, g.input);
+      const b = isInPlace ? source : planes;
+      const a = weights + 4 * index * packed;
+      runTasks(
+        kernels,
+        parts.length,
+        (_, task) => {
+          const { row, rows, tile, tiles: some } = parts[task]!;
+          const column = tile * COLUMNS;
+          const columns = Math.min(some * COLUMNS, outPlane - column);
+          for (let k0 = 0; k0 < k; k0 += step) {
+            const count = Math.min(step, k - k0);
+            const isLast = k0 + count === k;
+            convolution.convolve(
+              a + 4 * (packedElements(kernels, outPer, k0) + row * count),
+              positions === 0 ? b + 4 * column : b,
+              positions === 0 ? 0 : positions + 4 * column,
+              offsets + 4 * k0,
+              count,
+              rows,
+              columns,
+              to + 4 * ((index * outPer + row) * outPlane + column),
+              4 * outPlane,
+              k0,
+              own.at[0]!,
+              group,
+              isLast && results.table !== 0 ? results.table + 8 * (index * outPer + row) : 0,
+              delta,
+              results.low,
+              results.high,
+            );
           }
-        }
-      }
+        },
+        own,
+      );
+    }
+    results.end(n);
+  }
+  release();
+  return true;
+}
+
+/** Byte offsets of the outputs' positions in a plane, up to whole tiles. */
+function fillPositions(i32: Int32Array, at: number, plan: PhasePlan, [od, oh, ow]: Triple): void {
+  const [, ay, ax] = plan.axes;
+  let last = 0;
+  let to = at;
+  for (let z = 0; z < od; z++) {
+    for (let y = 0; y < oh; y++) {
+      last = 4 * (z * ay.length + y) * ax.length;
+      for (let c = 0; c < ow; c++, last += 4) i32[to++] = last;
     }
   }
-  kernels.memory.free(offsets);
-  return isReady;
+  for (; (to - at) % COLUMNS !== 0; last += 4) i32[to++] = last;
+}
+
+interface Part {
+  readonly row: number;
+  readonly rows: number;
+  readonly tile: number;
+  readonly tiles: number;
+}
+
+/** Divides a product into parts of similar work: of columns, and where there are too few, of rows. */
+function divide(rows: number, tiles: number, panelRows: number, group: number, work: number): Part[] {
+  const wanted = Math.max(1, Math.min(MAX_TASKS, Math.floor(work / TASK_WORK)));
+  const groups = Math.ceil(tiles / group);
+  const someTiles = Math.ceil(groups / Math.min(wanted, groups)) * group;
+  const across = Math.ceil(tiles / someTiles);
+  const panels = Math.ceil(rows / panelRows);
+  const somePanels = Math.min(PASS_PANELS, Math.ceil(panels / Math.min(panels, Math.ceil(wanted / across))));
+  const someRows = somePanels * panelRows;
+  const parts: Part[] = [];
+  for (let row = 0; row < rows; row += someRows) {
+    for (let tile = 0; tile < tiles; tile += someTiles) {
+      parts.push({ row, rows: Math.min(someRows, rows - row), tile, tiles: Math.min(someTiles, tiles - tile) });
+    }
+  }
+  return parts;
 }
 
 /** Packs the weights of every group; false where there is no room. */
@@ -161,9 +208,62 @@ function packGroups(
   return true;
 }
 
+/** One input channel for every output channel, in windows of 3 by 3; false where they are others. */
+function depthwise3(
+  kernels: Kernels,
+  { padPlanes }: ConvolutionKernels,
+  x: Float32Array,
+  w: Float32Array,
+  out: Float32Array,
+  g: ConvGeometry,
+  finish: Finish,
+): boolean {
+  const stride = windowStride(g);
+  const windows = windowKernels();
+  if (stride === 0 || !windows) return false;
+  const { memory } = kernels;
+  const channels = g.outChannels;
+  const outPlane = g.output[1] * g.output[2];
+  const inImage = channels * g.input[1] * g.input[2];
+  if (Math.max(inImage, channels * outPlane) > MAX_AREA) return false;
+  // the scale of every channel is wanted, even where nothing follows
+  const results = Results.of(kernels, out, finish, channels, channels * outPlane, true);
+  const areas = results && memory.arena(9 * channels, memory.addressOf(x) === 0 ? inImage : 0);
+  let isDone = areas !== undefined;
+  if (areas) {
+    const weights = addressIn(kernels, w, 0, 9 * channels, areas[0]!);
+    for (let n = 0; isDone && n < g.batch; n++) {
+      const image = addressIn(kernels, x, n * inImage, inImage, areas[1]!);
+      const { to, delta } = results.begin(n);
+      const run = windows.depthwise[stride];
+      isDone = eachPadded(kernels, padPlanes, g, stride, image, channels, 0, (first, count, at, plane, row) =>
+        run(
+          at,
+          plane,
+          row,
+          to + 4 * first * outPlane,
+          g.output[1],
+          4 * g.output[2],
+          count,
+          weights + 36 * first,
+          results.table + 8 * first,
+          delta,
+          results.low,
+          results.high,
+        ),
+      );
+      results.end(n);
+    }
+    memory.free(areas[0]!);
+  }
+  results?.free();
+  return isDone;
+}
+
 /** One input channel for every one or two output channels; as many channels at a time as fit the cache. */
 function depthwise(
   kernels: Kernels,
+  convolution: ConvolutionKernels,
   plan: PhasePlan,
   x: Float32Array,
   w: Float32Array,
@@ -207,7 +307,8 @@ function depthwise(
   for (let n = 0; n < g.batch; n++) {
     for (let c0 = 0; c0 < g.groups; c0 += some) {
       const count = Math.min(some, g.groups - c0);
-      fillPlanes(kernels, plan, planes, staging, x, (n * g.groups + c0) * inPlane, count, g.input);
+      const source = addressIn(kernels, x, (n * g.groups + c0) * inPlane, count * inPlane, staging);
+      fillPlanes(kernels, convolution.padPlanes, plan, planes, source, count, g.input);
       for (let o = 0; o < count * perGroup; o++) {
         const plane = planes + 4 * Math.floor(o / perGroup) * plan.channel;
         const channel = c0 * perGroup + o;

@@ -69,3 +69,95 @@ export class Target {
     if (this.address === 0) copyElements32(this.out, at, kernels.memory.f32, to / 4, count);
   }
 }
+
+/** The results of kernels that finish what they store (Note [Finished stores]), image by image: where they lie if that is in the kernels' memory, else in an area that is copied. */
+export class Results {
+  /** Scale and shift of every channel; 0 where nothing follows. */
+  readonly table: number;
+  readonly low: number;
+  readonly high: number;
+  private readonly kernels: Kernels;
+  private readonly out: Float32Array;
+  private readonly residual: Float32Array | undefined;
+  private readonly image: number;
+  private readonly areas: readonly number[];
+
+  private constructor(
+    kernels: Kernels,
+    out: Float32Array,
+    finish: Finish,
+    channels: number,
+    image: number,
+    areas: readonly number[],
+    wantsTable: boolean,
+  ) {
+    this.kernels = kernels;
+    this.out = out;
+    this.residual = finish.residual;
+    this.low = finish.low;
+    this.high = finish.high;
+    this.image = image;
+    this.areas = areas;
+    const { scale, shift, residual, low, high } = finish;
+    const isPlain = !wantsTable && !scale && !shift && !residual && low === -Infinity && high === Infinity;
+    this.table = isPlain ? 0 : areas[0]!;
+    const { f32 } = kernels.memory;
+    if (isPlain) return;
+    for (let c = 0, at = this.table / 4; c < channels; c++) {
+      f32[at++] = scale ? scale[c]! : 1;
+      f32[at++] = shift ? shift[c]! : 0;
+    }
+  }
+
+  /** @param image elements of one image, which are those of `channels` channels; `wantsTable` makes the table where nothing follows, too. Undefined where there is no room; else to be freed. */
+  static of(
+    kernels: Kernels,
+    out: Float32Array,
+    finish: Finish,
+    channels: number,
+    image: number,
+    wantsTable = false,
+  ): Results | undefined {
+    const { memory } = kernels;
+    const { residual } = finish;
+    const areas = memory.arena(
+      2 * channels,
+      memory.addressOf(out) === 0 ? image : 0,
+      residual && memory.addressOf(residual) === 0 ? image : 0,
+    );
+    return areas && new Results(kernels, out, finish, channels, image, areas, wantsTable);
+  }
+
+  /** Where the results of image n go, and how many bytes behind them the residual lies (0: there is none). */
+  begin(n: number): { readonly to: number; readonly delta: number } {
+    const { memory } = this.kernels;
+    const at = n * this.image;
+    const to = memory.addressAt(this.out, at) || this.areas[1]!;
+    if (!this.residual) return { to, delta: 0 };
+    let from = memory.addressAt(this.residual, at);
+    if (from === 0) {
+      from = this.areas[2]!;
+      copyElements32(memory.f32, from / 4, this.residual, at, this.image);
+    }
+    return { to, delta: from - to };
+  }
+
+  /** Image n is complete. */
+  end(n: number): void {
+    const { memory } = this.kernels;
+    if (memory.addressOf(this.out) !== 0) return;
+    copyElements32(this.out, n * this.image, memory.f32, this.areas[1]! / 4, this.image);
+  }
+
+  free(): void {
+    this.kernels.memory.free(this.areas[0]!);
+  }
+}
+
+/** Address of `count` elements of an array: where they lie, or where they were copied to. */
+export function addressIn(kernels: Kernels, array: Float32Array, at: number, count: number, staging: number): number {
+  const address = kernels.memory.addressAt(array, at);
+  if (address !== 0) return address;
+  copyElements32(kernels.memory.f32, staging / 4, array, at, count);
+  return staging;
+}

@@ -7,8 +7,11 @@
  * an output row and the end of the phase's row are computed and thrown away. An input that is its own plane and lies in the
  * kernels' memory is used where it is. */
 import type { ConvGeometry, Triple } from "../convolution.ts";
-import type { Kernels } from "./build.ts";
-import { copyElements32 } from "./copies.ts";
+import type { ConvolutionKernels, Kernels } from "./build.ts";
+import { runTasks } from "./parallel.ts";
+
+/** Elements that a task pads. */
+const TASK_ELEMENTS = 1 << 15;
 
 /** One dimension of a phase plane. */
 interface PhaseAxis {
@@ -66,6 +69,18 @@ export function phasePlan(g: Pick<ConvGeometry, "kernel" | "stride" | "padding" 
   return { axes, phase, channel: (Math.ceil(elements / 16) | 1) * 16, taps };
 }
 
+/** One padded plane a channel, of so many rows and columns. */
+export function paddedPlane(padding: Triple, height: number, width: number): PhasePlan {
+  const axis = (start: number, length: number): PhaseAxis => ({ stride: 1, starts: [start], length, taps: [] });
+  const phase = height * width;
+  return {
+    axes: [axis(0, 1), axis(-padding[1], height), axis(-padding[2], width)],
+    phase,
+    channel: (Math.ceil(phase / 16) | 1) * 16,
+    taps: [],
+  };
+}
+
 /** Whether the one plane of a channel is the channel as it is. */
 export function isWhole(plan: PhasePlan, plane: number): boolean {
   return (
@@ -74,53 +89,62 @@ export function isWhole(plan: PhasePlan, plane: number): boolean {
   );
 }
 
-/** Fills the phase planes, with `padding` around the input, of `channels` channels at byte address `to`; an input that lies elsewhere passes through `staging`. */
+/** Fills the phase planes of `channels` channels at byte address `to`, with `padding` around the input, which lies at byte address `from`. */
 export function fillPlanes(
   kernels: Kernels,
+  pad: ConvolutionKernels["padPlanes"],
   plan: PhasePlan,
   to: number,
-  staging: number,
-  x: Float32Array,
-  source: number,
+  from: number,
   channels: number,
   input: Triple,
   padding = 0,
 ): void {
-  const { f32 } = kernels.memory;
+  const share = Math.ceil(channels / Math.ceil((channels * plan.channel) / TASK_ELEMENTS));
+  runTasks(kernels, Math.ceil(channels / share), (_, task) => {
+    const first = task * share;
+    const count = Math.min(share, channels - first);
+    const plane = input[0] * input[1] * input[2];
+    fillSome(pad, plan, to + 4 * first * plan.channel, from + 4 * first * plane, count, input, padding);
+  });
+}
+
+/** The same in one task. */
+export function fillSome(
+  pad: ConvolutionKernels["padPlanes"],
+  plan: PhasePlan,
+  to: number,
+  from: number,
+  channels: number,
+  input: Triple,
+  padding: number,
+): void {
   const [az, ay, ax] = plan.axes;
   const [id, ih, iw] = input;
-  const plane = id * ih * iw;
-  if (isWhole(plan, plane)) {
-    for (let c = 0; c < channels; c++) copyElements32(f32, to / 4 + c * plan.channel, x, source + c * plane, plane);
-    return;
-  }
-  f32.fill(padding, to / 4, to / 4 + channels * plan.channel);
-  const resident = kernels.memory.addressOf(x);
-  if (resident === 0) copyElements32(f32, staging / 4, x, source, channels * plane);
-  const origin = resident === 0 ? staging : resident + 4 * source;
-  for (let c = 0; c < channels; c++) {
-    let at = to / 4 + c * plan.channel;
-    for (const z0 of az.starts) {
-      for (const y0 of ay.starts) {
-        const rows = inside(y0, ay.stride, ay.length, ih);
-        for (const x0 of ax.starts) {
-          const columns = inside(x0, ax.stride, ax.length, iw);
-          for (let z = 0; z < az.length; z++, at += ay.length * ax.length) {
-            const iz = z0 + z * az.stride;
-            if (iz < 0 || iz >= id || rows.count <= 0 || columns.count <= 0) continue;
-            const first = at + rows.start * ax.length + columns.start;
-            const from =
-              origin + 4 * (c * plane + (iz * ih + y0 + rows.start * ay.stride) * iw + x0 + columns.start * ax.stride);
-            kernels.copyRows(
-              4 * first,
-              4 * ax.length,
-              from,
-              4 * ay.stride * iw,
-              rows.count,
-              4 * columns.count,
-              4 * ax.stride,
-            );
-          }
+  for (const z0 of az.starts) {
+    for (const y0 of ay.starts) {
+      const rows = inside(y0, ay.stride, ay.length, ih);
+      for (const x0 of ax.starts) {
+        const columns = inside(x0, ax.stride, ax.length, iw);
+        for (let z = 0; z < az.length; z++, to += 4 * ay.length * ax.length) {
+          const iz = z0 + z * az.stride;
+          const isEmpty = iz < 0 || iz >= id || rows.count <= 0 || columns.count <= 0;
+          const start = (iz * ih + y0 + rows.start * ay.stride) * iw + x0 + columns.start * ax.stride;
+          pad(
+            to,
+            4 * plan.channel,
+            4 * ax.length,
+            4 * ay.length * ax.length,
+            isEmpty ? from : from + 4 * start,
+            4 * id * ih * iw,
+            4 * ay.stride * iw,
+            4 * (rows.start * ax.length + columns.start),
+            isEmpty ? 0 : rows.count,
+            4 * columns.count,
+            4 * ax.stride,
+            channels,
+            padding,
+          );
         }
       }
     }

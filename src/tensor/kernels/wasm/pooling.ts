@@ -1,9 +1,10 @@
 /** @file float32 pooling on the WebAssembly kernels. Upstream: none. Spec: none. */
 import type { PoolGeometry } from "../pooling.ts";
-import { wasmKernels } from "./build.ts";
-import { PLAIN_FINISH, Target } from "./finish.ts";
+import { convolutionKernels, wasmKernels, windowKernels, type ConvolutionKernels, type Kernels } from "./build.ts";
+import { addressIn, PLAIN_FINISH, Results, Target } from "./finish.ts";
 import { fillPlanes, phasePlan } from "./planes.ts";
 import { DEPTHWISE_STEP } from "./programs.ts";
+import { eachPadded, windowStride } from "./windows.ts";
 
 /** Comparisons from which the copies pay. */
 const MIN_WORK = 1 << 12;
@@ -16,7 +17,9 @@ export function wasmMaxPool(x: Float32Array, out: Float32Array, g: PoolGeometry)
   const taps = g.kernel[0] * g.kernel[1] * g.kernel[2];
   if (out.length * taps < MIN_WORK) return false;
   const kernels = wasmKernels();
-  if (!kernels) return false;
+  const convolution = convolutionKernels();
+  if (!kernels || !convolution) return false;
+  if (maxPool3(kernels, convolution, x, out, g)) return true;
   const plan = phasePlan(g);
   const [, ay, ax] = plan.axes;
   const [od, oh, ow] = g.output;
@@ -33,7 +36,8 @@ export function wasmMaxPool(x: Float32Array, out: Float32Array, g: PoolGeometry)
   const target = new Target(kernels, out, PLAIN_FINISH, staged, 0);
   for (let p0 = 0; p0 < g.planes; p0 += some) {
     const count = Math.min(some, g.planes - p0);
-    fillPlanes(kernels, plan, planes, staging, x, p0 * inPlane, count, g.input, -Infinity);
+    const source = addressIn(kernels, x, p0 * inPlane, count * inPlane, staging);
+    fillPlanes(kernels, convolution.padPlanes, plan, planes, source, count, g.input, -Infinity);
     for (let p = 0; p < count; p++) {
       kernels.windowMax(planes + 4 * p * plan.channel, offsets, taps, steps, result);
       for (let z = 0; z < od; z++) {
@@ -44,4 +48,35 @@ export function wasmMaxPool(x: Float32Array, out: Float32Array, g: PoolGeometry)
   }
   kernels.memory.free(offsets);
   return true;
+}
+
+/** In windows of 3 by 3; false where they are others. */
+function maxPool3(
+  kernels: Kernels,
+  { padPlanes }: ConvolutionKernels,
+  x: Float32Array,
+  out: Float32Array,
+  g: PoolGeometry,
+): boolean {
+  const stride = windowStride(g);
+  const windows = windowKernels();
+  if (stride === 0 || !windows) return false;
+  const { memory } = kernels;
+  const outPlane = g.output[1] * g.output[2];
+  const inAll = g.planes * g.input[1] * g.input[2];
+  const results = Results.of(kernels, out, PLAIN_FINISH, 0, g.planes * outPlane);
+  const areas = results && memory.arena(memory.addressOf(x) === 0 ? inAll : 0);
+  let isDone = areas !== undefined && Math.max(inAll, out.length) <= MAX_AREA;
+  if (areas && isDone) {
+    const from = addressIn(kernels, x, 0, inAll, areas[0]!);
+    const { to } = results.begin(0);
+    const run = windows.max[stride];
+    isDone = eachPadded(kernels, padPlanes, g, stride, from, g.planes, -Infinity, (first, count, at, plane, row) =>
+      run(at, plane, row, to + 4 * first * outPlane, g.output[1], 4 * g.output[2], count),
+    );
+    results.end(0);
+  }
+  if (areas) memory.free(areas[0]!);
+  results?.free();
+  return isDone;
 }

@@ -8,7 +8,7 @@ import { COLUMNS } from "./programs.ts";
 /** Inner dimension of one pass: a tile of the right operand (16 KiB) and a panel of the left (12 KiB) stay in the L1 cache. */
 const INNER = 512;
 /** Rows of one pass: their panels (up to 1 MiB) stay in the L2 cache. */
-const PASS_PANELS = 86;
+export const PASS_PANELS = 86;
 /** Elements of one packed operand or result at a time. */
 const AREA_ELEMENTS = 1 << 21;
 /** At most so many rows or columns are computed as dot products, without packing. */

@@ -15,7 +15,7 @@ export const COLUMNS = 8;
 export const DEPTHWISE_STEP = 16;
 
 /** acc += x * y, each pushed by a function; one rounding where the build has it. */
-function accumulate(f: FunctionBuilder, fused: boolean, acc: number, x: () => void, y: () => void): void {
+export function accumulate(f: FunctionBuilder, fused: boolean, acc: number, x: () => void, y: () => void): void {
   if (fused) {
     x();
     y();
@@ -256,61 +256,6 @@ export function windowMaxProgram(): FunctionBuilder {
     );
     f.increase(x, { by: 4 * DEPTHWISE_STEP }).increase(out, { by: 4 * DEPTHWISE_STEP });
     f.get(steps).i32(1).op("i32.sub").set(steps).get(steps);
-  });
-  return f;
-}
-
-/** copyRows(to, toStride, from, fromStride, rows, bytes, step): `rows` rows of `bytes` bytes (a multiple of 4, at least 4), of
- * elements that lie `step` bytes apart where they come from and side by side where they go. */
-export function copyRowsProgram(): FunctionBuilder {
-  const f = new FunctionBuilder("copyRows", new Array<"i32">(7).fill("i32"));
-  const [to, toStride, from, fromStride, rows, bytes, step] = f.params.map((_, i) => i) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  // bytes that are copied by whole vectors: of neighbours, or of every second element
-  const [i, wide, pairs, source] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
-  f.get(step)
-    .i32(4)
-    .op("i32.ne")
-    .op("i32.eqz")
-    .when(() => f.get(bytes).i32(-16).op("i32.and").set(wide));
-  f.get(step)
-    .i32(8)
-    .op("i32.ne")
-    .op("i32.eqz")
-    .when(() => f.get(bytes).i32(-16).op("i32.and").set(pairs));
-  f.loop(() => {
-    f.i32(0).set(i).get(from).set(source);
-    f.get(wide).when(() => {
-      f.loop(() => {
-        f.get(to).get(i).op("i32.add").get(source).memory("v128.load").memory("v128.store");
-        f.increase(source, { by: 16 }).increase(i, { by: 16 }).get(i).get(wide).op("i32.ne");
-      });
-    });
-    f.get(pairs).when(() => {
-      f.loop(() => {
-        f.get(to).get(i).op("i32.add");
-        f.get(source).memory("v128.load").get(source).memory("v128.load", 16).shuffle(0, 2, 4, 6).memory("v128.store");
-        f.increase(source, { by: 32 }).increase(i, { by: 16 }).get(i).get(pairs).op("i32.ne");
-      });
-    });
-    f.get(i)
-      .get(bytes)
-      .op("i32.ne")
-      .when(() => {
-        f.loop(() => {
-          f.get(to).get(i).op("i32.add").get(source).memory("f32.load").memory("f32.store");
-          f.increase(source, { byLocal: step }).increase(i, { by: 4 }).get(i).get(bytes).op("i32.ne");
-        });
-      });
-    f.increase(to, { byLocal: toStride }).increase(from, { byLocal: fromStride });
-    f.get(rows).i32(1).op("i32.sub").set(rows).get(rows);
   });
   return f;
 }

@@ -1,10 +1,10 @@
 /** @file 3 by 3 convolutions with stride 1 by Winograd's algorithm. Upstream: none. Spec: none. See Note [Winograd] in winograd_programs.ts and docs/adr/0008-winograd.md. */
 import type { Storage } from "../../storage.ts";
 import type { ConvGeometry } from "../convolution.ts";
-import { winogradKernels, type Kernels, type WinogradKernels } from "./build.ts";
-import { Target, type Finish } from "./finish.ts";
+import { convolutionKernels, winogradKernels, type Kernels, type WinogradKernels } from "./build.ts";
+import { addressIn, Target, type Finish } from "./finish.ts";
 import { packedWeights } from "./packed_weights.ts";
-import { fillPlanes, type PhasePlan } from "./planes.ts";
+import { fillPlanes, paddedPlane } from "./planes.ts";
 import { innerStep, packedElements, packPanels, runPacked, stagingElements } from "./product.ts";
 import { COLUMNS } from "./programs.ts";
 import { WINOGRAD_POINTS, WINOGRAD_TEMP_BYTES, type TileSize } from "./winograd_programs.ts";
@@ -65,7 +65,8 @@ export function winogradConvolve(
   if (!fits) return false;
   const m = tileSize(height, width);
   const transforms = winogradKernels(m);
-  if (!transforms) return false;
+  const convolution = convolutionKernels();
+  if (!transforms || !convolution) return false;
   const n = m + 2;
   const parts = n * n;
   const [down, across] = [Math.ceil(height / m), Math.ceil(width / m)];
@@ -79,7 +80,7 @@ export function winogradConvolve(
   const ldy = tiles * COLUMNS;
   const padded = packedElements(kernels, outs, 1);
   const packed = padded * channels;
-  const plan = paddedPlane(g, down * m + 2, group * m + 4);
+  const plan = paddedPlane(g.padding, down * m + 2, group * m + 4);
   const [partOfV, partOfY] = [channels * ldv + 16, padded * ldy + 16];
   const inPlane = g.input[1] * g.input[2];
   const elements = [parts * packed, parts * partOfV, parts * partOfY, channels * plan.channel];
@@ -124,7 +125,8 @@ export function winogradConvolve(
   const target = new Target(kernels, out, finish, stagedOut, stagedResidual);
   const ldx = plan.axes[2].length;
   for (let batch = 0; batch < g.batch; batch++) {
-    fillPlanes(kernels, plan, planes, staging, x, batch * channels * inPlane, channels, g.input);
+    const source = addressIn(kernels, x, batch * channels * inPlane, channels * inPlane, staging);
+    fillPlanes(kernels, convolution.padPlanes, plan, planes, source, channels, g.input);
     for (let row0 = 0; row0 < down; row0 += blockRows) {
       const rows = Math.min(blockRows, down - row0);
       for (let c = 0; c < channels; c++) {
@@ -161,23 +163,6 @@ export function winogradConvolve(
   }
   kernels.memory.free(offsets);
   return true;
-}
-
-/** One padded plane a channel, large enough for whole groups of tiles. */
-function paddedPlane(g: ConvGeometry, height: number, width: number): PhasePlan {
-  const axis = (start: number, length: number): PhasePlan["axes"][0] => ({
-    stride: 1,
-    starts: [start],
-    length,
-    taps: [],
-  });
-  const phase = height * width;
-  return {
-    axes: [axis(0, 1), axis(-g.padding[1], height), axis(-g.padding[2], width)],
-    phase,
-    channel: (Math.ceil(phase / 16) | 1) * 16,
-    taps: [],
-  };
 }
 
 /** G of the transform: n rows of 3. */

@@ -1,0 +1,81 @@
+/** @file Windows of 3 by 3 plane by plane: depthwise convolutions and maxima. Upstream: none. Spec: none.
+ *
+ * Planes are padded into an area that the first-level cache holds, a few at a time, and read from there. */
+import type { Triple } from "../convolution.ts";
+import type { ConvolutionKernels, Kernels } from "./build.ts";
+import { runTasks, threadAreas } from "./parallel.ts";
+import { fillSome, paddedPlane } from "./planes.ts";
+
+/** Elements of the planes that are padded at a time, where one has not more. */
+const PADDED_ELEMENTS = 6 << 10;
+/** Most elements of a padded plane. */
+const MAX_PLANE = 1 << 22;
+/** Most tasks of an image, and results from which one pays. */
+const MAX_TASKS = 16;
+const TASK_RESULTS = 1 << 14;
+
+interface WindowGeometry {
+  readonly input: Triple;
+  readonly output: Triple;
+  readonly kernel: Triple;
+  readonly stride: Triple;
+  readonly padding: Triple;
+  readonly dilation: Triple;
+}
+
+/** How far apart the windows are that `eachPadded` takes; 0 where it does not. */
+export function windowStride(g: WindowGeometry): 0 | 1 | 2 {
+  const [, , across] = g.stride;
+  const fits =
+    g.input[0] === 1 &&
+    g.output[0] === 1 &&
+    g.kernel.join() === "1,3,3" &&
+    g.dilation.every((d) => d === 1) &&
+    g.padding[0] === 0 &&
+    g.stride[1] === across &&
+    g.output[2] >= 4 &&
+    ((g.output[1] - 1) * across + 3) * ((g.output[2] - 1) * across + 3) <= MAX_PLANE;
+  return fits && (across === 1 || across === 2) ? across : 0;
+}
+
+/**
+ * Runs `body` for some of `planes` planes at a time: they lie padded at `at`, `plane` and `row` bytes apart, in the memory of the task's thread.
+ * @param from byte address of the first plane.
+ * @returns false where there is no room.
+ */
+export function eachPadded(
+  kernels: Kernels,
+  pad: ConvolutionKernels["padPlanes"],
+  g: WindowGeometry,
+  stride: 1 | 2,
+  from: number,
+  planes: number,
+  padding: number,
+  body: (first: number, count: number, at: number, plane: number, row: number) => void,
+): boolean {
+  const [, height, width] = g.output;
+  const columns = (width - 1) * stride + 3;
+  const plan = paddedPlane(g.padding, (height - 1) * stride + 3, columns);
+  const inPlane = g.input[1] * g.input[2];
+  const tasks = Math.max(1, Math.min(MAX_TASKS, planes, Math.floor((planes * height * width) / TASK_RESULTS)));
+  const share = Math.ceil(planes / tasks);
+  const some = Math.max(1, Math.min(share, Math.floor(PADDED_ELEMENTS / plan.channel)));
+  const own = threadAreas(kernels, some * plan.channel);
+  if (!own) return false;
+  const at = own.at[0]!;
+  runTasks(
+    kernels,
+    Math.ceil(planes / share),
+    (_, task) => {
+      const end = Math.min(planes, (task + 1) * share);
+      for (let first = task * share; first < end; first += some) {
+        const count = Math.min(some, end - first);
+        fillSome(pad, plan, at, from + 4 * first * inPlane, count, g.input, padding);
+        body(first, count, at, 4 * plan.channel, 4 * columns);
+      }
+    },
+    own,
+  );
+  kernels.memory.free(own.start);
+  return true;
+}

@@ -1,0 +1,160 @@
+/** @file Convolutions and maxima in the kernels' memory: what follows is done where results are stored, and nothing else is written. */
+import { afterAll, describe, expect, test } from "vitest";
+import { convolve, type ConvGeometry, type Triple } from "../../src/tensor/kernels/convolution.ts";
+import { maxPool } from "../../src/tensor/kernels/pooling.ts";
+import {
+  kernelBuild,
+  setKernelBuild,
+  supportedKernelBuilds,
+  wasmKernels,
+  type KernelBuild,
+} from "../../src/tensor/kernels/wasm/build.ts";
+import { wasmConvolve } from "../../src/tensor/kernels/wasm/convolution.ts";
+import { wasmMaxPool } from "../../src/tensor/kernels/wasm/pooling.ts";
+
+const initial = kernelBuild();
+afterAll(() => setKernelBuild(initial));
+const fast = supportedKernelBuilds().filter((b): b is Exclude<KernelBuild, "reference"> => b !== "reference");
+
+let state = 4711;
+function next(): number {
+  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+  return state / 2 ** 32;
+}
+const integer = (low: number, high: number): number => low + Math.floor(next() * (high - low + 1));
+const random = (count: number): Float32Array => Float32Array.from({ length: count }, () => 2 * next() - 1);
+const volume = (t: Triple): number => t[0] * t[1] * t[2];
+
+function geometry(
+  batch: number,
+  [c, o, groups]: readonly [number, number, number],
+  size: readonly [number, number],
+  kernel: readonly [number, number],
+  stride: number,
+  padding: number,
+): ConvGeometry {
+  const output = ([0, 1] as const).map((d) => Math.floor((size[d] + 2 * padding - kernel[d]) / stride) + 1);
+  return {
+    batch,
+    inChannels: c,
+    outChannels: o,
+    groups,
+    input: [1, ...size],
+    kernel: [1, ...kernel],
+    stride: [1, stride, stride],
+    padding: [0, padding, padding],
+    dilation: [1, 1, 1],
+    output: [1, output[0]!, output[1]!],
+  };
+}
+
+/** Elements before and behind an array that must stay as they are. */
+const FENCE = 16;
+const UNTOUCHED = -7;
+
+/** Copies arrays into the kernels' memory, runs `body` with them, and returns the first; checks that nothing around it was written. */
+function resident(arrays: readonly Float32Array[], body: (views: Float32Array[]) => void): Float32Array {
+  const { memory } = wasmKernels()!;
+  const areas = memory.arena(...arrays.map((a) => a.length + 2 * FENCE))!;
+  const fenced = areas.map((at, i) => memory.f32.subarray(at / 4, at / 4 + arrays[i]!.length + 2 * FENCE));
+  const views = fenced.map((f) => f.subarray(FENCE, f.length - FENCE));
+  fenced.forEach((f, i) => f.fill(UNTOUCHED).set(arrays[i]!, FENCE));
+  memory.residents++; // the memory must not grow under the views
+  body(views);
+  memory.residents--;
+  const [first] = fenced as [Float32Array];
+  for (const edge of [first.subarray(0, FENCE), first.subarray(first.length - FENCE)])
+    expect(edge.every((v) => v === UNTOUCHED)).toBe(true);
+  const result = views[0]!.slice();
+  memory.free(areas[0]!);
+  return result;
+}
+
+const areSame = (a: Float32Array, b: Float32Array): boolean => a.every((v, i) => Object.is(v, b[i]));
+
+function expectFinished(build: KernelBuild, g: ConvGeometry, bound: number): void {
+  if (g.outChannels * volume(g.output) * (g.inChannels / g.groups) * volume(g.kernel) < 1 << 13) return; // little work
+  const x = random(g.batch * g.inChannels * volume(g.input));
+  const w = random((g.outChannels * g.inChannels * volume(g.kernel)) / g.groups);
+  const size = g.batch * g.outChannels * volume(g.output);
+  const [scale, shift, residual] = [random(g.outChannels), random(g.outChannels), random(size)];
+  setKernelBuild("reference");
+  const [plain, sums] = [new Float32Array(size), new Float32Array(size)];
+  convolve(x, w, plain, g);
+  convolve(x.map(Math.abs), w.map(Math.abs), sums, g);
+  setKernelBuild(build);
+  const staged = new Float32Array(size);
+  const finish = { scale, shift, low: -0.5, high: 1.5 };
+  expect(wasmConvolve(x, w, staged, g, { ...finish, residual })).toBe(true);
+  const out = resident([new Float32Array(size), x, w, residual], ([to, a, b, r]) => {
+    expect(wasmConvolve(a!, b!, to!, g, { ...finish, residual: r })).toBe(true);
+  });
+  expect(areSame(out, staged)).toBe(true);
+  const plane = volume(g.output);
+  let worst = 0;
+  out.forEach((value, i) => {
+    const c = Math.floor(i / plane) % g.outChannels;
+    const wanted = Math.min(1.5, Math.max(-0.5, plain[i]! * scale[c]! + shift[c]! + residual[i]!));
+    worst = Math.max(worst, Math.abs(value - wanted) / (2 + sums[i]!));
+  });
+  expect(worst).toBeLessThan(bound);
+}
+
+describe.each(fast)("%s kernels", (build) => {
+  test("finish products of random geometries and write nothing else", () => {
+    for (let i = 0; i < 40; i++) {
+      const groups = integer(1, 2);
+      const kernel = [integer(1, 4), integer(1, 4)] as const;
+      const size = [integer(5, 24), integer(5, 24)] as const;
+      const channels = [groups * integer(3, 40), groups * integer(3, 40), groups] as const;
+      expectFinished(build, geometry(integer(1, 2), channels, size, kernel, integer(1, 2), integer(0, 1)), 2 ** -16);
+    }
+    // several passes of the inner dimension, several tasks, a few columns in the last tile
+    expectFinished(build, geometry(1, [150, 70, 1], [15, 15], [3, 3], 2, 1), 2 ** -20);
+    expectFinished(build, geometry(1, [700, 50, 1], [7, 7], [1, 1], 1, 0), 2 ** -20);
+    expectFinished(build, geometry(1, [16, 30, 1], [60, 60], [1, 1], 1, 0), 2 ** -20);
+  });
+  test("finish depthwise convolutions of random geometries and write nothing else", () => {
+    for (let i = 0; i < 40; i++) {
+      const c = integer(20, 60);
+      const size = [integer(6, 40), integer(6, 40)] as const;
+      const [stride, padding] = [integer(1, 2), integer(0, 2)];
+      expectFinished(build, geometry(integer(1, 2), [c, c, c], size, [3, 3], stride, padding), 2 ** -20);
+    }
+  });
+  test("keep NaN and infinities of depthwise convolutions in their windows", () => {
+    const g = geometry(1, [40, 40, 40], [12, 12], [3, 3], 1, 1);
+    const [x, w] = [random(40 * 144), random(40 * 9)];
+    [x[5], x[700], x[1000]] = [NaN, Infinity, -Infinity];
+    const kind = (values: Float32Array): string[] =>
+      Array.from(values, (v) => (Number.isFinite(v) ? "finite" : String(v)));
+    const [wanted, out] = [new Float32Array(x.length), new Float32Array(x.length)];
+    setKernelBuild("reference");
+    convolve(x, w, wanted, g);
+    setKernelBuild(build);
+    expect(wasmConvolve(x, w, out, g)).toBe(true);
+    expect(kind(out)).toEqual(kind(wanted));
+  });
+  test("take the maximum of windows as the reference does, NaN where one is", () => {
+    setKernelBuild(build);
+    for (let i = 0; i < 40; i++) {
+      const planes = integer(10, 40);
+      const three = i % 4 !== 0;
+      const kernel = three ? ([3, 3] as const) : ([integer(1, 3), 2] as const);
+      const size = [integer(12, 30), integer(12, 30)] as const;
+      const g = { ...geometry(1, [1, 1, 1], size, kernel, integer(1, 3), three ? integer(0, 1) : 0), planes };
+      const x = random(planes * volume(g.input));
+      x[integer(0, x.length - 1)] = NaN;
+      x[integer(0, x.length - 1)] = -Infinity;
+      const wanted = new Float32Array(planes * volume(g.output));
+      maxPool(x, wanted, new Float64Array(wanted.length), g);
+      const staged = new Float32Array(wanted.length);
+      if (!wasmMaxPool(x, staged, g)) continue; // little work
+      const out = resident([new Float32Array(wanted.length), x], ([to, from]) => {
+        expect(wasmMaxPool(from!, to!, g)).toBe(true);
+      });
+      expect(areSame(staged, wanted)).toBe(true);
+      expect(areSame(out, wanted)).toBe(true);
+    }
+  });
+});
