@@ -2,6 +2,7 @@
 import { OperatorError } from "../base/errors.ts";
 import { DTYPES } from "./dtype.ts";
 import { broadcastStrides, Cursor, iterationOrder } from "./iterate.ts";
+import { wasmConvert } from "./kernels/wasm/conversions.ts";
 import { isNonOverlappingAndDense } from "./memory_format.ts";
 import { canCast } from "./promotion.ts";
 import { BLOCK } from "./runs.ts";
@@ -109,6 +110,9 @@ export function copyElements(dst: Tensor, srcIn: Tensor): void {
     copyRaw(dst, src);
     return;
   }
+  if (plain && !src.isNeg && !src.isConj && sameList(src.sizes, dst.sizes) && sameLayout(src, dst)) {
+    if (convertFloats(dst, src)) return;
+  }
   const srcStrides = broadcastStrides(src, dst.sizes);
   const order = iterationOrder(dst.sizes, [dst.strides, srcStrides]);
   const to = new Cursor(dst, dst.sizes, dst.strides, order);
@@ -145,6 +149,21 @@ export function copyElements(dst: Tensor, srcIn: Tensor): void {
     from.load(re, count);
     to.store(re, count, isFloat);
   }
+}
+
+/** Between float32 and half or bfloat16, tensors of the same dense layout; false where another way is to be taken. */
+function convertFloats(dst: Tensor, src: Tensor): boolean {
+  const [a, b] = [src.storage.segment, dst.storage.segment];
+  const { float16, bfloat16, float32 } = DTYPES;
+  if (src.dtype === float32 && (dst.dtype === float16 || dst.dtype === bfloat16)) {
+    const name = dst.dtype === float16 ? "floatToHalf" : "floatToBfloat16";
+    return wasmConvert(name, b.u16, dst.base0, a.f32, src.base0, dst.numel);
+  }
+  if (dst.dtype === float32 && (src.dtype === float16 || src.dtype === bfloat16)) {
+    const name = src.dtype === float16 ? "halfToFloat" : "bfloat16ToFloat";
+    return wasmConvert(name, b.f32, dst.base0, a.u16, src.base0, dst.numel);
+  }
+  return false;
 }
 
 function isDisjoint(a: Tensor, b: Tensor): boolean {

@@ -8,6 +8,7 @@ import { encodeModule, FunctionBuilder, MEMORY_MODULE, MEMORY_NAME } from "./ass
 import { MAX_THREADS, requireSharedMemory, ThreadPool } from "./thread_pool.ts";
 import { setTemporaryHeap } from "../../temporaries.ts";
 import { KernelMemory } from "./memory.ts";
+import { conversionProgram, CONVERSIONS, type Conversion } from "./conversion_programs.ts";
 import { dots16Program } from "./integer_programs.ts";
 import { convolveProgram, depthwise3Program, padPlanesProgram, windowMax3Program } from "./convolution_programs.ts";
 import { finishProgram } from "./finish_programs.ts";
@@ -153,6 +154,9 @@ export interface IntegerKernels {
   dots16(x: number, ldx: number, count: number, w: number, k: number, rows: number, y: number, ldy: number): void;
 }
 
+/** Conversions between dtypes: see conversion_programs.ts. */
+export type ConversionKernels = Readonly<Record<Conversion, (to: number, from: number, count: number) => void>>;
+
 /** A build that is made of WebAssembly. */
 export type FastBuild = Exclude<KernelBuild, "reference">;
 
@@ -175,6 +179,7 @@ const FAMILIES = {
   ],
   vectors: () => [...UNARY_VECTORS.map(unaryProgram), softmaxProgram()],
   integers: () => [dots16Program()],
+  conversions: () => CONVERSIONS.map(conversionProgram),
   winograd2: (fused: boolean) => [
     winogradInputProgram(2),
     winogradOutputProgram(2),
@@ -301,6 +306,7 @@ let current:
       windows?: WindowKernels | undefined;
       vectors?: VectorKernels | undefined;
       integers?: IntegerKernels | undefined;
+      conversions?: ConversionKernels | undefined;
       winograd: Map<number, WinogradKernels | undefined>;
     }
   | undefined;
@@ -387,6 +393,17 @@ export function integerKernels(): IntegerKernels | undefined {
       build === "reference" ? undefined : (compile(build, "integers") as unknown as IntegerKernels | undefined);
   }
   return current.integers;
+}
+
+/** The conversions, or undefined where the reference loops are to run. */
+export function conversionKernels(): ConversionKernels | undefined {
+  current ??= { winograd: new Map() };
+  if (!("conversions" in current)) {
+    const build = kernelBuild();
+    current.conversions =
+      build === "reference" ? undefined : (compile(build, "conversions") as unknown as ConversionKernels | undefined);
+  }
+  return current.conversions;
 }
 
 /** The transforms for tiles of m by m outputs, or undefined where the reference kernels are to run. */
