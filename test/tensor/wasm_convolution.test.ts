@@ -114,6 +114,15 @@ describe.each(fast)("%s kernels", (build) => {
     expectFinished(build, geometry(1, [700, 50, 1], [7, 7], [1, 1], 1, 0), 2 ** -20);
     expectFinished(build, geometry(1, [16, 30, 1], [60, 60], [1, 1], 1, 0), 2 ** -20);
   });
+  test("finish what Winograd's transforms give, at every edge, and write nothing else", () => {
+    for (let i = 0; i < 30; i++) {
+      const channels = [integer(8, 40), integer(8, 40), 1] as const;
+      const size = [integer(4, 30), integer(4, 30)] as const;
+      expectFinished(build, geometry(integer(1, 2), channels, size, [3, 3], 1, integer(1, 2)), 2 ** -17);
+    }
+    expectFinished(build, geometry(1, [530, 20, 1], [7, 7], [3, 3], 1, 1), 2 ** -17);
+    expectFinished(build, geometry(1, [64, 64, 1], [56, 56], [3, 3], 1, 1), 2 ** -17);
+  });
   test("finish depthwise convolutions of random geometries and write nothing else", () => {
     for (let i = 0; i < 40; i++) {
       const c = integer(20, 60);

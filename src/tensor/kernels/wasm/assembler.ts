@@ -218,7 +218,14 @@ export class FunctionBuilder {
   /** The function's entry in the code section. */
   encoded(): number[] {
     internalAssert(this.depth === 0, `function ${this.name} has open blocks`);
-    const body = [...vector(this.locals.map((t) => [1, VALUE_TYPES[t]])), ...this.code, ...PLAIN.end];
+    const runs: { type: ValueType; count: number }[] = [];
+    for (const type of this.locals) {
+      const last = runs.at(-1);
+      if (last?.type === type) last.count++;
+      else runs.push({ type, count: 1 });
+    }
+    const locals = runs.map(({ type, count }) => [...unsigned(count), VALUE_TYPES[type]]);
+    const body = [...vector(locals), ...this.code, ...PLAIN.end];
     return [...unsigned(body.length), ...body];
   }
 }

@@ -137,9 +137,35 @@ export type DepthwiseKernel = (
 
 /** Winograd's transforms for one size of tile: see winograd_programs.ts. */
 export interface WinogradKernels {
-  input(x: number, ldx: number, v: number, stride: number, tiles: number, temp: number): void;
-  output(y: number, stride: number, to: number, ldto: number, tiles: number, temp: number): void;
-  weights(from: number, to: number, stride: number, count: number, table: number, temp: number): void;
+  input(
+    x: number,
+    xPlane: number,
+    ldx: number,
+    v: number,
+    vChannel: number,
+    stride: number,
+    tiles: number,
+    rows: number,
+    channels: number,
+    temp: number,
+  ): void;
+  output(
+    y: number,
+    yChannel: number,
+    stride: number,
+    to: number,
+    toPlane: number,
+    height: number,
+    width: number,
+    tiles: number,
+    channels: number,
+    temp: number,
+    table: number,
+    delta: number,
+    low: number,
+    high: number,
+  ): void;
+  weights(from: number, to: number, stride: number, count: number, temp: number): void;
 }
 
 /** Functions of vectors of elements: see vector_programs.ts. */

@@ -9,7 +9,7 @@ import { addressIn, PLAIN_FINISH, Results, Target, type Finish } from "./finish.
 import { packedWeights } from "./packed_weights.ts";
 import { runTasks, threadAreas } from "./parallel.ts";
 import { fillPlanes, isWhole, phasePlan, type PhasePlan } from "./planes.ts";
-import { innerStep, packedElements, packLeft, PASS_PANELS, stagingElements } from "./product.ts";
+import { GROUP_ELEMENTS, innerStep, packedElements, packLeft, PASS_PANELS, stagingElements } from "./product.ts";
 import { COLUMNS, DEPTHWISE_STEP } from "./programs.ts";
 import { eachPadded, windowStride } from "./windows.ts";
 import { winogradConvolve } from "./winograd.ts";
@@ -18,8 +18,6 @@ import { winogradConvolve } from "./winograd.ts";
 const MIN_WORK = 1 << 13;
 /** Elements of one area: larger groups run on the reference kernel, whose products come back here in parts. */
 const MAX_AREA = 1 << 24;
-/** Elements of the tiles that are gathered at a time: they stay in the first-level cache. */
-const GROUP_ELEMENTS = 1 << 13;
 /** Most tasks of a product, and multiplications from which one pays. */
 const MAX_TASKS = 16;
 const TASK_WORK = 1 << 18;

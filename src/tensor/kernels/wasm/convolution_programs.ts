@@ -7,17 +7,17 @@ import { FunctionBuilder } from "./assembler.ts";
 import { accumulate, COLUMNS, panelRows } from "./programs.ts";
 
 /** Takes names for the parameters of a program. */
-function parametersOf<const N extends string>(names: readonly N[]): Record<N, number> {
+export function parametersOf<const N extends string>(names: readonly N[]): Record<N, number> {
   return Object.fromEntries(names.map((name, i) => [name, i])) as Record<N, number>;
 }
 
 /** Locals by name. */
-function localsOf<const N extends string>(f: FunctionBuilder, names: readonly N[]): Record<N, number> {
+export function localsOf<const N extends string>(f: FunctionBuilder, names: readonly N[]): Record<N, number> {
   return Object.fromEntries(names.map((name) => [name, f.local("i32")])) as Record<N, number>;
 }
 
 /** x = clamp(x + residual), with the residual `delta` (a local) bytes behind the address that `at` pushes plus `offset`; delta 0 is none. */
-function addAndClamp(
+export function addAndClamp(
   f: FunctionBuilder,
   x: number,
   at: () => void,
@@ -35,7 +35,7 @@ function addAndClamp(
 }
 
 /** Stores the first `count` (a local, at most 3 matter) elements of x at the address in `at`; changes x and at. */
-function storeFirst(f: FunctionBuilder, x: number, at: number, count: number): void {
+export function storeFirst(f: FunctionBuilder, x: number, at: number, count: number): void {
   f.get(count)
     .i32(2)
     .op("i32.and")

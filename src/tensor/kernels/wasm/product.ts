@@ -9,6 +9,8 @@ import { COLUMNS } from "./programs.ts";
 const INNER = 512;
 /** Rows of one pass: their panels (up to 1 MiB) stay in the L2 cache. */
 export const PASS_PANELS = 86;
+/** Elements of the tiles that are gathered at a time: they stay in the first-level cache. */
+export const GROUP_ELEMENTS: number = 1 << 13;
 /** Elements of one packed operand or result at a time. */
 const AREA_ELEMENTS = 1 << 21;
 /** At most so many rows or columns are computed as dot products, without packing. */

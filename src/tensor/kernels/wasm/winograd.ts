@@ -2,12 +2,13 @@
 import type { Storage } from "../../storage.ts";
 import type { ConvGeometry } from "../convolution.ts";
 import { convolutionKernels, winogradKernels, type Kernels, type WinogradKernels } from "./build.ts";
-import { addressIn, Target, type Finish } from "./finish.ts";
+import { addressIn, Results, type Finish } from "./finish.ts";
 import { packedWeights } from "./packed_weights.ts";
+import { runTasks, threadAreas } from "./parallel.ts";
 import { fillPlanes, paddedPlane } from "./planes.ts";
-import { innerStep, packedElements, packPanels, runPacked, stagingElements } from "./product.ts";
+import { GROUP_ELEMENTS, innerStep, packedElements, packPanels, stagingElements } from "./product.ts";
 import { COLUMNS } from "./programs.ts";
-import { WINOGRAD_POINTS, WINOGRAD_TEMP_BYTES, type TileSize } from "./winograd_programs.ts";
+import { WINOGRAD_TEMP_BYTES, type TileSize } from "./winograd_programs.ts";
 
 /** Fewest channels on either side from which the transforms pay. */
 const MIN_CHANNELS = 8;
@@ -16,6 +17,9 @@ const BLOCK_ELEMENTS = 1 << 18;
 /** Tiles of a block, so that the transformed weights are not read too often. */
 const MIN_BLOCK_TILES = 16;
 const MAX_AREA = 1 << 24;
+/** Most tasks of a transform, and transformed elements from which one pays. */
+const MAX_TASKS = 16;
+const TASK_ELEMENTS = 1 << 14;
 
 let isExact = false;
 
@@ -67,8 +71,7 @@ export function winogradConvolve(
   const transforms = winogradKernels(m);
   const convolution = convolutionKernels();
   if (!transforms || !convolution) return false;
-  const n = m + 2;
-  const parts = n * n;
+  const parts = (m + 2) ** 2;
   const [down, across] = [Math.ceil(height / m), Math.ceil(width / m)];
   const group = Math.max(across, 4);
   const blockRows = Math.min(
@@ -76,106 +79,132 @@ export function winogradConvolve(
     Math.max(1, Math.ceil(MIN_BLOCK_TILES / across), Math.floor(BLOCK_ELEMENTS / (parts * (channels + outs) * across))),
   );
   const tiles = Math.ceil((blockRows * across) / COLUMNS);
-  const ldv = tiles * COLUMNS + 8;
-  const ldy = tiles * COLUMNS;
-  const padded = packedElements(kernels, outs, 1);
-  const packed = padded * channels;
+  // whole groups of four tiles are written, and read
+  const [ldv, ldy] = [tiles * COLUMNS + 8, tiles * COLUMNS];
   const plan = paddedPlane(g.padding, down * m + 2, group * m + 4);
-  const [partOfV, partOfY] = [channels * ldv + 16, padded * ldy + 16];
-  const inPlane = g.input[1] * g.input[2];
-  const elements = [parts * packed, parts * partOfV, parts * partOfY, channels * plan.channel];
+  const [partOfA, partOfV, partOfY] = partsOf(kernels, outs, channels, ldv, ldy);
+  const inImage = channels * g.input[1] * g.input[2];
+  const outImage = outs * height * width;
+  const elements = [parts * partOfA, parts * partOfV, parts * partOfY, channels * plan.channel, inImage, outImage];
   if (elements.some((count) => count > MAX_AREA)) return false;
-  const fill = (address: number): boolean => transformWeights(kernels, transforms, address, w, outs, channels, m);
+  const { memory } = kernels;
+  const fill = (address: number): boolean => transformWeights(kernels, transforms, address, w, outs, channels, partOfA);
   const key = `winograd${m}:${kernels.rows}:${w.byteOffset}:${outs}:${channels}`;
-  const kept = packedWeights(kernels.memory, owner, key, parts * packed, fill);
-  const areas = kernels.memory.arena(
-    channels,
-    channels * COLUMNS,
-    kept === 0 ? parts * packed : 0,
-    channels * plan.channel,
-    channels * inPlane,
-    parts * partOfV,
-    parts * partOfY,
-    blockRows * m * group * m,
-    blockRows * m * width,
-    blockRows * m * width,
-    WINOGRAD_TEMP_BYTES / 4,
-  );
-  if (!areas) return false;
-  const [offsets, scratch, own, planes, staging, v, y, result, stagedOut, stagedResidual, temp] = areas as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  if (kept === 0 && !fill(own)) {
-    kernels.memory.free(offsets);
+  const kept = packedWeights(memory, owner, key, parts * partOfA, fill);
+  const results = Results.of(kernels, out, finish, outs, outImage, true);
+  const areas =
+    results &&
+    memory.arena(
+      channels,
+      kept === 0 ? parts * partOfA : 0,
+      channels * plan.channel,
+      memory.addressOf(x) === 0 ? inImage : 0,
+      parts * partOfV,
+      parts * partOfY,
+    );
+  const step = innerStep(channels);
+  const someTiles = Math.max(1, Math.min(tiles, Math.floor(GROUP_ELEMENTS / (COLUMNS * step))));
+  const own = areas && threadAreas(kernels, someTiles * COLUMNS * step, WINOGRAD_TEMP_BYTES / 4);
+  const release = (): void => {
+    if (own) memory.free(own.start);
+    if (areas) memory.free(areas[0]!);
+    results?.free();
+  };
+  const weights = kept || areas?.[1];
+  if (!own || !weights || (kept === 0 && !fill(weights))) {
+    release();
     return false;
   }
-  const weights = kept === 0 ? own : kept;
-  const { i32 } = kernels.memory;
-  for (let c = 0; c < channels; c++) i32[offsets / 4 + c] = 4 * c * ldv;
-  const target = new Target(kernels, out, finish, stagedOut, stagedResidual);
+  const [offsets, , planes, staging, v, y] = areas as [number, number, number, number, number, number];
+  const [scratch, temp] = own.at as [number, number];
+  for (let c = 0; c < channels; c++) memory.i32[offsets / 4 + c] = 4 * c * ldv;
   const ldx = plan.axes[2].length;
+  /** Some of `count` channels in every task. */
+  const inShares = (count: number, work: number, body: (first: number, some: number) => void): void => {
+    const share = Math.ceil(count / Math.max(1, Math.min(MAX_TASKS, Math.floor((count * work) / TASK_ELEMENTS))));
+    const tasks = Math.ceil(count / share);
+    runTasks(kernels, tasks, (_, task) => body(task * share, Math.min(share, count - task * share)), own);
+  };
   for (let batch = 0; batch < g.batch; batch++) {
-    const source = addressIn(kernels, x, batch * channels * inPlane, channels * inPlane, staging);
-    fillPlanes(kernels, convolution.padPlanes, plan, planes, source, channels, g.input);
+    const image = addressIn(kernels, x, batch * inImage, inImage, staging);
+    const { to, delta } = results.begin(batch);
+    fillPlanes(kernels, convolution.padPlanes, plan, planes, image, channels, g.input);
     for (let row0 = 0; row0 < down; row0 += blockRows) {
       const rows = Math.min(blockRows, down - row0);
-      for (let c = 0; c < channels; c++) {
-        const plane = planes + 4 * (c * plan.channel + row0 * m * ldx);
-        for (let r = 0; r < rows; r++) {
-          transforms.input(plane + 4 * r * m * ldx, 4 * ldx, v + 4 * (c * ldv + r * across), 4 * partOfV, across, temp);
-        }
-      }
-      const some = Math.ceil((rows * across) / COLUMNS);
-      for (let part = 0; part < parts; part++) {
-        runPacked(kernels, {
-          a: weights + 4 * part * packed,
-          m: outs,
-          k: channels,
-          b: v + 4 * part * partOfV,
-          tileStride: 4 * COLUMNS,
-          offsets,
-          scratch,
-          tiles: some,
-          c: y + 4 * part * partOfY,
-          ldc: ldy,
-        });
-      }
-      const kept = Math.min(rows * m, height - row0 * m);
-      for (let o = 0; o < outs; o++) {
-        for (let r = 0; r < rows; r++) {
-          const from = y + 4 * (o * ldy + r * across);
-          transforms.output(from, 4 * partOfY, result + 4 * r * m * group * m, 4 * group * m, across, temp);
-        }
-        const to = ((batch * outs + o) * height + row0 * m) * width;
-        target.put(to, o, result, group * m, kept, width);
-      }
+      const columns = Math.ceil((rows * across) / COLUMNS) * COLUMNS;
+      inShares(channels, rows * across * parts, (first, some) =>
+        transforms.input(
+          planes + 4 * (first * plan.channel + row0 * m * ldx),
+          4 * plan.channel,
+          4 * ldx,
+          v + 4 * first * ldv,
+          4 * ldv,
+          4 * partOfV,
+          across,
+          rows,
+          some,
+          temp,
+        ),
+      );
+      runTasks(
+        kernels,
+        parts,
+        (_, part) => {
+          for (let k0 = 0; k0 < channels; k0 += step) {
+            convolution.convolve(
+              weights + 4 * (part * partOfA + packedElements(kernels, outs, k0)),
+              v + 4 * part * partOfV,
+              0,
+              offsets + 4 * k0,
+              Math.min(step, channels - k0),
+              outs,
+              columns,
+              y + 4 * part * partOfY,
+              4 * ldy,
+              k0,
+              scratch,
+              someTiles,
+              0,
+              0,
+              0,
+              0,
+            );
+          }
+        },
+        own,
+      );
+      const lines = Math.min(rows * m, height - row0 * m);
+      inShares(outs, rows * across * parts, (first, some) =>
+        transforms.output(
+          y + 4 * first * ldy,
+          4 * ldy,
+          4 * partOfY,
+          to + 4 * (first * height + row0 * m) * width,
+          4 * height * width,
+          lines,
+          width,
+          across,
+          some,
+          temp,
+          results.table + 8 * first,
+          delta,
+          results.low,
+          results.high,
+        ),
+      );
     }
+    results.end(batch);
   }
-  kernels.memory.free(offsets);
+  release();
   return true;
 }
 
-/** G of the transform: n rows of 3. */
-function weightTransform(m: TileSize): number[][] {
-  const points = WINOGRAD_POINTS[m];
-  const rows = points.map((p, i) => {
-    const f = points.reduce((product, q, j) => (j === i ? product : product * (p - q)), 1);
-    return [1 / f, p / f, (p * p) / f];
-  });
-  return [...rows, [0, 0, 1]];
+/** Elements from one part of the transformed filters, tiles and products to the next: not a power of two, or what belongs together falls on the same few sets of the caches. */
+function partsOf(kernels: Kernels, outs: number, channels: number, ldv: number, ldy: number): [number, number, number] {
+  return [packedElements(kernels, outs, channels) + 16, channels * ldv + 16, outs * ldy + 16];
 }
 
-/** G g G^T of every filter, in double precision, packed as the left operands of the products (see packLeft); false where there is no room. */
+/** G g G^T of every filter, packed as the left operands of the products (see packLeft), `part` elements from one product to the next; false where there is no room. */
 function transformWeights(
   kernels: Kernels,
   transforms: WinogradKernels,
@@ -183,38 +212,22 @@ function transformWeights(
   w: Float32Array,
   outs: number,
   channels: number,
-  m: TileSize,
+  part: number,
 ): boolean {
   const { memory, rows } = kernels;
-  const areas = memory.arena(
-    2 * 3 * (m + 2),
-    WINOGRAD_TEMP_BYTES / 4,
-    stagingElements(9 * channels),
-    9 * channels * rows,
-  );
+  const areas = memory.arena(WINOGRAD_TEMP_BYTES / 4, stagingElements(9 * channels), 9 * channels * rows);
   if (!areas) return false;
-  const [table, temp, staging, panel] = areas as [number, number, number, number];
-  memory.segment.f64.set(weightTransform(m).flat(), table / 8);
+  const [temp, staging, panel] = areas as [number, number, number];
   const padded = packedElements(kernels, outs, 1);
   const step = innerStep(channels);
   for (let o = 0; o < outs; o += rows) {
-    packPanels(
-      kernels,
-      panel,
-      staging,
-      w,
-      o * 9 * channels,
-      9 * channels,
-      Math.min(rows, outs - o),
-      9 * channels,
-      rows,
-    );
+    const some = Math.min(rows, outs - o);
+    packPanels(kernels, panel, staging, w, o * 9 * channels, 9 * channels, some, 9 * channels, rows);
     for (let c0 = 0; c0 < channels; c0 += step) {
       const count = Math.min(step, channels - c0);
-      const at = to + 4 * (padded * c0 + o * count);
-      transforms.weights(panel + 4 * 9 * rows * c0, at, 4 * padded * channels, count, table, temp);
+      transforms.weights(panel + 4 * 9 * rows * c0, to + 4 * (padded * c0 + o * count), 4 * part, count, temp);
     }
   }
-  memory.free(table);
+  memory.free(temp);
   return true;
 }
