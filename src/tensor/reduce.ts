@@ -1,7 +1,9 @@
 /** @file The reduction engine: folds of dimensions, and functions of whole lines along one dimension. Upstream: aten/src/ATen/native/ReduceOpsUtils.h, cpu/Reduce.h. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
-import type { DType } from "./dtype.ts";
+import { DTYPES, type DType } from "./dtype.ts";
 import { Cursor } from "./iterate.ts";
+import type { VectorReduction } from "./kernels/wasm/reduction_programs.ts";
+import { wasmReduce } from "./kernels/wasm/reductions.ts";
 import { BLOCK } from "./runs.ts";
 import { wrapDim } from "./strides.ts";
 import { emptyTensor, META, type Tensor } from "./tensor.ts";
@@ -51,6 +53,8 @@ export interface RealFold {
   start(): void;
   fold(x: Float64Array, from: number, to: number): void;
   finish(): number;
+  /** The same as a reduction of vectors, and what is done to its result. */
+  readonly vector?: { readonly kind: VectorReduction; readonly finish?: (result: number) => number };
 }
 
 /** A fold over exact integers. */
@@ -130,6 +134,10 @@ export function reduceReal(
   const out = emptyOut(self, plan, outDtype);
   if (out.numel === 0 || out.device === META) return out;
   const results = new Float64Array(out.numel);
+  if (fold.vector && !prepare && !big && reduceVectors(self, plan, fold.vector, results)) {
+    outCursor(out).store(results, out.numel, fromFloat);
+    return out;
+  }
   const cursor = cursorOf(self, plan);
   let safe = true;
   let next = 0;
@@ -159,6 +167,33 @@ export function reduceReal(
   if (big && !safe) return reduceBig(self, plan, big, out);
   outCursor(out).store(results, out.numel, fromFloat);
   return out;
+}
+
+/** Reduces neighbouring dimensions of a contiguous float32 tensor with vector instructions; false where it is another case. */
+function reduceVectors(
+  self: Tensor,
+  { reduced, count }: Reduction,
+  { kind, finish }: NonNullable<RealFold["vector"]>,
+  results: Float64Array,
+): boolean {
+  if (self.dtype !== DTYPES.float32 || count === 0 || self.isNeg || !self.isContiguous()) return false;
+  let [outer, inner] = [1, 1];
+  let stage: "outer" | "reduced" | "inner" = "outer";
+  for (let d = 0; d < self.ndim; d++) {
+    const size = self.sizes[d]!;
+    if (size === 1) continue;
+    if (reduced[d]) {
+      if (stage === "inner") return false;
+      stage = "reduced";
+    } else if (stage === "outer") outer *= size;
+    else {
+      stage = "inner";
+      inner *= size;
+    }
+  }
+  if (!wasmReduce(kind, self.storage.segment.f32, self.base0, outer, count, inner, results)) return false;
+  if (finish) for (let i = 0; i < results.length; i++) results[i] = finish(results[i]!);
+  return true;
 }
 
 function reduceBig(self: Tensor, plan: Reduction, fold: BigFold, out: Tensor): Tensor {

@@ -15,13 +15,19 @@ export function sumFold(scale = 1): RealFold {
       total += s;
     },
     finish: () => total * scale,
+    vector: scale === 1 ? { kind: "sum" } : { kind: "sum", finish: (sum) => sum * scale },
   };
 }
 
 /** Sum divided by the count. */
 export function meanFold(count: number): RealFold {
   const sum = sumFold();
-  return { start: sum.start, fold: sum.fold, finish: () => sum.finish() / count };
+  return {
+    start: sum.start,
+    fold: sum.fold,
+    finish: () => sum.finish() / count,
+    vector: { kind: "sum", finish: (total) => total / count },
+  };
 }
 
 /** Sum of what is not NaN. */
@@ -136,6 +142,7 @@ export function maxFold(): RealFold {
       }
     },
     finish: () => best,
+    vector: { kind: "max" },
   };
 }
 
@@ -154,6 +161,7 @@ export function minFold(): RealFold {
       }
     },
     finish: () => best,
+    vector: { kind: "min" },
   };
 }
 

@@ -20,6 +20,7 @@ import {
   panelRows,
   windowMaxProgram,
 } from "./programs.ts";
+import { REDUCTIONS, reduceColumnsProgram, reduceRowsProgram, type VectorReduction } from "./reduction_programs.ts";
 import { softmaxProgram, UNARY_VECTORS, unaryProgram, type UnaryVector } from "./vector_programs.ts";
 import { winogradInputProgram, winogradOutputProgram, winogradWeightsProgram } from "./winograd_programs.ts";
 
@@ -183,6 +184,14 @@ export interface IntegerKernels {
 /** Conversions between dtypes: see conversion_programs.ts. */
 export type ConversionKernels = Readonly<Record<Conversion, (to: number, from: number, count: number) => void>>;
 
+/** Sums and extrema: see reduction_programs.ts. */
+export type ReductionKernels = Readonly<
+  Record<
+    `${VectorReduction}${"Rows" | "Columns"}`,
+    (x: number, rows: number, columns: number, ld: number, y: number) => void
+  >
+>;
+
 /** A build that is made of WebAssembly. */
 export type FastBuild = Exclude<KernelBuild, "reference">;
 
@@ -205,6 +214,7 @@ const FAMILIES = {
   ],
   vectors: () => [...UNARY_VECTORS.map(unaryProgram), softmaxProgram()],
   integers: () => [dots16Program()],
+  reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
   conversions: () => CONVERSIONS.map(conversionProgram),
   winograd2: (fused: boolean) => [
     winogradInputProgram(2),
@@ -313,7 +323,7 @@ export function setKernelThreads(threads: number): void {
   pool?.stop();
   pool = undefined;
   pooled.clear();
-  current = undefined;
+  current.clear();
   if (threads === 1) return;
   if (!kernelMemory()?.isShared) {
     sharedMemory = new KernelMemory(true);
@@ -324,18 +334,8 @@ export function setKernelThreads(threads: number): void {
 }
 
 let chosen: KernelBuild | undefined;
-/** What runs under the chosen build, made at the first use. */
-let current:
-  | {
-      product?: Kernels | undefined;
-      convolution?: ConvolutionKernels | undefined;
-      windows?: WindowKernels | undefined;
-      vectors?: VectorKernels | undefined;
-      integers?: IntegerKernels | undefined;
-      conversions?: ConversionKernels | undefined;
-      winograd: Map<number, WinogradKernels | undefined>;
-    }
-  | undefined;
+/** The families of the chosen build, made at their first use. */
+const current = new Map<KernelFamily, unknown>();
 
 /** The build in use: the best supported one unless chosen otherwise. */
 export function kernelBuild(): KernelBuild {
@@ -352,100 +352,70 @@ export function setKernelBuild(build: KernelBuild): void {
     );
   }
   chosen = build;
-  current = undefined;
+  current.clear();
 }
 
 // temporaries lie where the kernels can use them; without kernels there is no reason for the heap
 setTemporaryHeap(() => (wasmKernels() ? kernelMemory() : undefined));
 
+/** A family of the chosen build, undefined where the reference kernels are to run. */
+function family<T>(name: KernelFamily, make: (exports: Exports) => T): T | undefined {
+  if (!current.has(name)) {
+    const build = kernelBuild();
+    const exports = build === "reference" ? undefined : compile(build, name);
+    current.set(name, exports && make(exports));
+  }
+  return current.get(name) as T | undefined;
+}
+
 /** The WebAssembly kernels, or undefined where the reference ones are to run. */
 export function wasmKernels(): Kernels | undefined {
-  current ??= { winograd: new Map() };
-  if (!("product" in current)) {
-    const build = kernelBuild();
-    const exports = build === "reference" ? undefined : compile(build, "product");
-    current.product = exports && {
-      memory: kernelMemory()!,
-      pool,
-      rows: panelRows(build === "relaxed"),
-      ...(exports as unknown as Omit<Kernels, "memory" | "rows" | "pool">),
-    };
-  }
-  return current.product;
+  return family("product", (exports) => ({
+    memory: kernelMemory()!,
+    pool,
+    rows: panelRows(chosen === "relaxed"),
+    ...(exports as unknown as Omit<Kernels, "memory" | "rows" | "pool">),
+  }));
 }
 
 /** The kernels of convolutions, or undefined where the reference kernels are to run. */
 export function convolutionKernels(): ConvolutionKernels | undefined {
-  current ??= { winograd: new Map() };
-  if (!("convolution" in current)) {
-    const build = kernelBuild();
-    const exports = build === "reference" ? undefined : compile(build, "convolution");
-    current.convolution = exports && { ...(exports as unknown as ConvolutionKernels) };
-  }
-  return current.convolution;
+  return family("convolution", (exports) => exports as unknown as ConvolutionKernels);
 }
 
 /** The kernels of windows of 3 by 3, or undefined where the reference kernels are to run. */
 export function windowKernels(): WindowKernels | undefined {
-  current ??= { winograd: new Map() };
-  if (!("windows" in current)) {
-    const build = kernelBuild();
-    const exports = build === "reference" ? undefined : compile(build, "windows");
-    current.windows = exports && {
-      depthwise: { 1: exports["depthwise31"]!, 2: exports["depthwise32"]! } as WindowKernels["depthwise"],
-      max: { 1: exports["windowMax31"]!, 2: exports["windowMax32"]! } as WindowKernels["max"],
-    };
-  }
-  return current.windows;
+  return family("windows", (exports) => ({
+    depthwise: { 1: exports["depthwise31"]!, 2: exports["depthwise32"]! } as WindowKernels["depthwise"],
+    max: { 1: exports["windowMax31"]!, 2: exports["windowMax32"]! } as WindowKernels["max"],
+  }));
 }
 
 /** The functions of vectors, or undefined where the reference kernels are to run. */
 export function vectorKernels(): VectorKernels | undefined {
-  current ??= { winograd: new Map() };
-  if (!("vectors" in current)) {
-    const build = kernelBuild();
-    current.vectors =
-      build === "reference" ? undefined : (compile(build, "vectors") as unknown as VectorKernels | undefined);
-  }
-  return current.vectors;
+  return family("vectors", (exports) => exports as unknown as VectorKernels);
 }
 
 /** The products of integers, or undefined where the reference kernels are to run. */
 export function integerKernels(): IntegerKernels | undefined {
-  current ??= { winograd: new Map() };
-  if (!("integers" in current)) {
-    const build = kernelBuild();
-    current.integers =
-      build === "reference" ? undefined : (compile(build, "integers") as unknown as IntegerKernels | undefined);
-  }
-  return current.integers;
+  return family("integers", (exports) => exports as unknown as IntegerKernels);
 }
 
 /** The conversions, or undefined where the reference loops are to run. */
 export function conversionKernels(): ConversionKernels | undefined {
-  current ??= { winograd: new Map() };
-  if (!("conversions" in current)) {
-    const build = kernelBuild();
-    current.conversions =
-      build === "reference" ? undefined : (compile(build, "conversions") as unknown as ConversionKernels | undefined);
-  }
-  return current.conversions;
+  return family("conversions", (exports) => exports as unknown as ConversionKernels);
+}
+
+/** The reductions, or undefined where the reference is to run. */
+export function reductionKernels(): ReductionKernels | undefined {
+  return family("reductions", (exports) => exports as unknown as ReductionKernels);
 }
 
 /** The transforms for tiles of m by m outputs, or undefined where the reference kernels are to run. */
 export function winogradKernels(m: 2 | 4): WinogradKernels | undefined {
-  current ??= { winograd: new Map() };
-  if (!current.winograd.has(m)) {
-    const build = kernelBuild();
-    const exports = build === "reference" ? undefined : compile(build, `winograd${m}`);
-    current.winograd.set(
-      m,
-      exports && {
-        input: exports[`winogradInput${m}`]!,
-        output: exports[`winogradOutput${m}`]!,
-        weights: exports[`winogradWeights${m}`]!,
-      },
-    );
-  }
-  return current.winograd.get(m);
+  return family(`winograd${m}`, (exports) => ({
+    input: exports[`winogradInput${m}`]!,
+    output: exports[`winogradOutput${m}`]!,
+    weights: exports[`winogradWeights${m}`]!,
+  }));
 }
