@@ -9,11 +9,18 @@ import { floatsOf } from "../tensor/kernels/data.ts";
 import { kernelMemory, wasmKernels } from "../tensor/kernels/wasm/build.ts";
 import { wasmConvolve } from "../tensor/kernels/wasm/convolution.ts";
 import type { Finish } from "../tensor/kernels/wasm/finish.ts";
+import type { Storage } from "../tensor/storage.ts";
 import { scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { numelOf } from "../tensor/strides.ts";
 import { uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { planConvolution } from "./convolution.ts";
 import { batchNormAffine } from "./normalization.ts";
+
+/** What a batch normalisation does to a channel: x * scale + shift. */
+interface Affine {
+  readonly scale: Float64Array;
+  readonly shift: Float64Array;
+}
 
 /** What a waiting tensor is to become. */
 interface Note {
@@ -21,7 +28,7 @@ interface Note {
   readonly weight: Tensor;
   readonly bias: Tensor | null;
   readonly geometry: ConvGeometry;
-  affine: { scale: Float64Array; shift: Float64Array } | undefined;
+  affine: Affine | undefined;
   residual: Tensor | undefined;
   low: number;
   high: number;
@@ -88,8 +95,58 @@ function computeStepByStep(out: Tensor, note: Note): void {
   }
 }
 
+/** Where the values of a tensor are, and how often they were written to. */
+interface Seen {
+  readonly storage: Storage;
+  readonly version: number;
+  readonly base: number;
+  readonly numel: number;
+}
+
+const seenOf = (t: Tensor): Seen => ({ storage: t.storage, version: t.storage.version, base: t.base0, numel: t.numel });
+
+const isUnchanged = (t: Tensor | null, seen: Seen | undefined): boolean =>
+  t === null
+    ? seen === undefined
+    : seen !== undefined &&
+      t.storage === seen.storage &&
+      t.storage.version === seen.version &&
+      t.base0 === seen.base &&
+      t.numel === seen.numel;
+
+/** The maps of normalisations by the storage of their variance. */
+const affines = new WeakMap<
+  Storage,
+  { readonly eps: number; readonly seen: (Seen | undefined)[]; readonly affine: Affine }
+>();
+
+/** `batchNormAffine`, kept until one of the parameters is written to. Values in the kernels' memory are the interpreter's, and written to without notice. */
+function keptAffine(
+  input: Tensor,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  mean: Tensor | null,
+  variance: Tensor | null,
+  eps: number,
+): Affine {
+  const parameters = [weight, bias, mean, variance];
+  const known = variance ? affines.get(variance.storage) : undefined;
+  const channels = input.sizes[1];
+  if (
+    known?.eps === eps &&
+    known.affine.scale.length === channels &&
+    parameters.every((t, i) => isUnchanged(t, known.seen[i]))
+  )
+    return known.affine;
+  const affine = batchNormAffine(input, weight, bias, mean, variance, eps);
+  const memory = kernelMemory();
+  if (variance && parameters.every((t) => t === null || !memory?.holds(t.storage)))
+    affines.set(variance.storage, { eps, seen: parameters.map((t) => (t ? seenOf(t) : undefined)), affine });
+  return affine;
+}
+
 /** Bias and batch normalisation as one map. */
-function channelMap(bias: Tensor | null, affine: Note["affine"]): Pick<Finish, "scale" | "shift"> {
+function channelMap(bias: Tensor | null, affine: Affine | undefined): Pick<Finish, "scale" | "shift"> {
   const b = bias ? floatsOf(bias) : undefined;
   if (!affine) return { shift: b };
   const { scale, shift } = affine;
@@ -207,7 +264,7 @@ export const DEFERRED_KERNELS: Readonly<Record<string, (...args: never[]) => unk
     const note = openNote(input, (n) => isEvaluation && n.affine === undefined && !n.residual && isUnclamped(n));
     if (!note)
       return callOperator("aten::batch_norm", [input, weight, bias, mean, variance, training, momentum, eps, cudnn]);
-    note.affine = batchNormAffine(input, weight, bias, mean, variance, eps);
+    note.affine = keptAffine(input, weight, bias, mean, variance, eps);
     return input;
   },
   "tsarchive::deferred_add": (self: Tensor, other: Tensor, alpha: unknown) =>

@@ -109,6 +109,17 @@ test("convolution, normalisation, residual and relu give what the operators give
   }
 });
 
+test("parameters of a normalisation that change between calls are seen", () => {
+  const f = new jit.CompilationUnit(SOURCE).get("chain");
+  const a = operands();
+  for (const changed of [[], [2], [3], [4], [5], [1], [2, 5]]) {
+    for (const i of changed) torch.call("mul_", a[i]!, 1.5);
+    const [x, w, ...rest] = a;
+    for (let twice = 0; twice < 2; twice++)
+      expectClose(f(x, w, null, ...rest, false) as Tensor, eagerChain(clones(a), null, false, true));
+  }
+});
+
 test("writes between the steps are seen in their order", () => {
   const f = new jit.CompilationUnit(SOURCE).get("change");
   for (const training of [false, true]) {
