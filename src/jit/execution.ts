@@ -21,7 +21,7 @@ function usesAutocast(graph: Graph): boolean {
   return false;
 }
 
-/** Operators for whose sake calls are inlined: what is around them is computed with them, in whichever module it stands. */
+/** Operators with which what is around them is computed, in whichever module it stands. */
 const HEAVY: ReadonlySet<string> = new Set(["aten::conv2d", "aten::_convolution"]);
 
 function isHeavy(graph: Graph): boolean {
@@ -39,11 +39,12 @@ function inlined(fn: ScriptFunction): Graph | undefined {
   }
 }
 
-/** The graph that runs for a function. */
+/** The graph that runs for a function: with its calls inlined, since a call costs more than a small operator and hides what is around it. */
 export function executionGraph(fn: ScriptFunction): Graph {
   if (usesAutocast(fn.graph)) return optimizedGraph(fn);
   const whole = inlined(fn);
-  if (!whole || !isHeavy(whole)) return fn.graph;
+  if (!whole) return fn.graph;
+  if (!isHeavy(whole)) return whole;
   // a copy: the inlined graph is shown to users, too
   const graph = whole.copy();
   deferConvolutions(graph);
