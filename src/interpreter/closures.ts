@@ -149,6 +149,8 @@ function instructionClosure(i: Instruction, functionName: string): Closure {
         f[out] = exitWith();
       };
     }
+    case "sequence":
+      return sequenceClosure(i, blockClosure(i.steps, functionName));
     case "warn": {
       const { message } = i;
       return (f) => {
@@ -156,6 +158,22 @@ function instructionClosure(i: Instruction, functionName: string): Closure {
       };
     }
   }
+}
+
+function sequenceClosure(i: Extract<Instruction, { op: "sequence" }>, steps: Closure): Closure {
+  const { sequence, args, outs } = i;
+  return (f) => {
+    if (!isIntercepted()) {
+      const values: unknown[] = [];
+      for (let k = 0; k < args.length; k++) values.push(f[args[k]!]);
+      const results = sequence.run(values);
+      if (results !== undefined) {
+        for (let k = 0; k < outs.length; k++) f[outs[k]!] = results[k];
+        return;
+      }
+    }
+    steps(f);
+  };
 }
 
 function releaseClosure(registers: readonly number[]): Closure {

@@ -13,6 +13,7 @@ import { Code, type CodeRef, type Instruction, type NativeCall } from "./instruc
 import { compileInternal, hasInternalKernel } from "./internal_kernels.ts";
 import { BlockOrder, isReleased } from "./liveness.ts";
 import { planMemory, type MemoryPlan } from "./memory_plan.ts";
+import { findSequences } from "./sequences.ts";
 import { withShortWay } from "./short_ways.ts";
 
 /** The graph that runs for a function; a layer above may put another in its place (what passes make of it). */
@@ -103,7 +104,7 @@ export class Compiler {
       this.template,
       this.types,
       this.constants,
-      instructions,
+      findSequences(instructions, outputs, this.template, this.constants),
       outputs,
       blockClosure,
     );

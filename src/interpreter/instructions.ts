@@ -6,6 +6,7 @@
 import type { Kernel, OperatorEntry } from "../core/operator_registry.ts";
 import type { ClassType, Type } from "../core/type.ts";
 import type { InlinedCall } from "../ir/graph.ts";
+import type { Sequence } from "../tensor/kernels/wasm/sequences.ts";
 import type { SourceRange } from "../base/source_range.ts";
 
 /** Registers of one activation. */
@@ -137,6 +138,15 @@ export type Instruction =
       readonly at: Origin;
     }
   | { readonly op: "exit"; readonly out: number; readonly at: Origin }
+  /** `outs = sequence(args)`, or where that gives undefined, `steps`. See Note [Sequences]. */
+  | {
+      readonly op: "sequence";
+      readonly sequence: Sequence;
+      readonly args: readonly number[];
+      readonly outs: readonly number[];
+      readonly steps: readonly Instruction[];
+      readonly at: Origin;
+    }
   /** Warns once per run of the outermost function where `id` is known. */
   | { readonly op: "warn"; readonly message: number; readonly id: number | undefined; readonly at: Origin };
 
@@ -196,5 +206,6 @@ export class Code {
 }
 
 function containsLoop(instructions: readonly Instruction[]): boolean {
+  // sequences contain none
   return instructions.some((i) => i.op === "loop" || (i.op === "if" && (containsLoop(i.yes) || containsLoop(i.no))));
 }

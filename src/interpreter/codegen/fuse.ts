@@ -7,7 +7,8 @@
 import { floatExp, floatSigmoid, floatTanh } from "../../tensor/math/float_exp.ts";
 import { Float } from "../../tensor/scalar.ts";
 import { emptyAs, isSmall, matches } from "../../tensor/small.ts";
-import type { Code, Instruction } from "../instructions.ts";
+import type { Instruction } from "../instructions.ts";
+import { isRelease, type Uses } from "../uses.ts";
 import type { KernelInstruction } from "./templates.ts";
 import type { Writer } from "./writer.ts";
 
@@ -75,50 +76,6 @@ function numberOf(w: Writer, register: number): number | undefined {
   const value = w.constant(register);
   if (typeof value === "number") return Math.fround(value);
   return value instanceof Float ? Math.fround(value.value) : undefined;
-}
-
-/** Instructions that only end lives: they may wait until a run of others is over. */
-function isRelease(i: Instruction): boolean {
-  return i.op === "release" || (i.op === "kernel" && i.key === "tsarchive::release");
-}
-
-/** Reads and writes of every register of a function; releases do not count as reads. */
-export interface Uses {
-  readonly reads: ReadonlyMap<number, number>;
-  readonly writes: ReadonlyMap<number, number>;
-}
-
-/** Counts the uses of registers. */
-export function countUses(code: Code): Uses {
-  const reads = new Map<number, number>();
-  const writes = new Map<number, number>();
-  const add = (to: Map<number, number>, registers: readonly number[]): void => {
-    for (const r of registers) to.set(r, (to.get(r) ?? 0) + 1);
-  };
-  const visit = (list: readonly Instruction[]): void => {
-    for (const i of list) {
-      if (isRelease(i)) continue;
-      // every field that names registers, whatever the instruction
-      if ("args" in i) add(reads, i.args);
-      if ("arg" in i) add(reads, [i.arg]);
-      if ("object" in i) add(reads, [i.object]);
-      if ("value" in i) add(reads, [i.value]);
-      if ("message" in i) add(reads, [i.message]);
-      if ("keys" in i) add(reads, [...i.keys, ...i.values]);
-      if ("condition" in i) add(reads, [i.condition]);
-      if ("max" in i) add(reads, [i.max]);
-      if ("outs" in i) add(writes, i.outs);
-      if ("out" in i) add(writes, [i.out]);
-      if ("counter" in i) add(writes, [i.counter]);
-      if (i.op === "if") {
-        visit(i.yes);
-        visit(i.no);
-      } else if (i.op === "loop") visit(i.body);
-    }
-  };
-  visit(code.instructions);
-  add(reads, code.outputs);
-  return { reads, writes };
 }
 
 /** A run of instructions from `from` to before `to` that may be fused. */

@@ -29,7 +29,16 @@ function charge(n: number): number {
 
 function count(instructions: readonly Instruction[]): number {
   return instructions.reduce(
-    (n, i) => n + 1 + (i.op === "if" ? count(i.yes) + count(i.no) : i.op === "loop" ? count(i.body) : 0),
+    (n, i) =>
+      n +
+      1 +
+      (i.op === "if"
+        ? count(i.yes) + count(i.no)
+        : i.op === "loop"
+          ? count(i.body)
+          : i.op === "sequence"
+            ? count(i.steps)
+            : 0),
     0,
   );
 }
@@ -116,6 +125,16 @@ function writeInstruction(w: Writer, i: Instruction, charged: () => string): voi
     case "loop":
       writeLoop(w, i, charged);
       return;
+    case "sequence": {
+      const t = w.temporary();
+      w.line(`const ${t}=${w.ref(i.sequence)}.run([${i.args.map((r) => w.value(r)).join(",")}]);`);
+      w.line(`if(${t}!==undefined){`);
+      i.outs.forEach((out, k) => w.assign(out, `${t}[${k}]`));
+      w.line(`}else{n+=${i.steps.length};`);
+      writeBlock(w, i.steps, charged);
+      w.line(`}`);
+      return;
+    }
     case "call": {
       const callee = w.ref(calleeCode(i.callee));
       const args = i.args.map((r) => w.value(r)).join(",");

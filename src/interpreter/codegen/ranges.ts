@@ -78,6 +78,9 @@ function eachWrite(list: readonly Instruction[], visit: (out: number, from: numb
         visit(i.counter, -1);
         eachWrite(i.body, visit);
         break;
+      case "sequence":
+        eachWrite(i.steps, visit);
+        break;
       default:
         if ("outs" in i) for (const out of i.outs) visit(out, -1);
         else if ("out" in i) visit(i.out, -1);

@@ -3,7 +3,7 @@
  * Note [Generated text]: the text consists of templates of this folder and of numbers (of registers, references, error sites). Kernels, constants,
  * callees and slots' objects come by reference through one array, so no text of an archive ever reaches the evaluator. */
 import type { Code, Origin } from "../instructions.ts";
-import { countUses, type Uses } from "./fuse.ts";
+import { countUses, type Uses } from "../uses.ts";
 import { analyze, isSafe, type Facts, type Interval } from "./ranges.ts";
 import { W, join, split, toDouble } from "./wide_int.ts";
 
@@ -33,7 +33,7 @@ export class Writer {
   constructor(code: Code) {
     this.code = code;
     this.facts = analyze(code);
-    this.uses = countUses(code);
+    this.uses = countUses(code.instructions, code.outputs);
   }
 
   line(text: string): void {

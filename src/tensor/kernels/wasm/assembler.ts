@@ -14,6 +14,7 @@ const PLAIN = {
   end: [0x0b],
   return: [0x0f],
   "i32.eqz": [0x45],
+  "i32.eq": [0x46],
   "i32.ne": [0x47],
   "i32.lt_s": [0x48],
   "i32.lt_u": [0x49],
@@ -35,6 +36,7 @@ const PLAIN = {
   "f32x4.mul": [0xfd, 0xe6, 0x01],
   "f32x4.abs": [0xfd, 0xe0, 0x01],
   "f32x4.neg": [0xfd, 0xe1, 0x01],
+  "f32x4.sqrt": [0xfd, 0xe3, 0x01],
   "f32x4.nearest": [0xfd, 0x6a],
   "f32x4.div": [0xfd, 0xe7, 0x01],
   "f32x4.lt": [0xfd, 0x43],
@@ -177,6 +179,12 @@ export class FunctionBuilder {
 
   extractLane(lane: number): this {
     this.code.push(0xfd, 0x1f, lane);
+    return this;
+  }
+
+  /** Calls another function of the module, by its place in it. */
+  call(index: number): this {
+    this.code.push(0x10, ...unsigned(index));
     return this;
   }
 

@@ -21,6 +21,7 @@ import {
   windowMaxProgram,
 } from "./programs.ts";
 import { REDUCTIONS, reduceColumnsProgram, reduceRowsProgram, type VectorReduction } from "./reduction_programs.ts";
+import { sequencePrograms } from "./sequence_programs.ts";
 import { softmaxProgram, UNARY_VECTORS, unaryProgram, type UnaryVector } from "./vector_programs.ts";
 import { winogradInputProgram, winogradOutputProgram, winogradWeightsProgram } from "./winograd_programs.ts";
 
@@ -192,6 +193,12 @@ export type ReductionKernels = Readonly<
   >
 >;
 
+/** Runs records of small operators: see Note [Sequences]. */
+export interface SequenceKernels {
+  runSequence(at: number, end: number, table: number): void;
+  rowProduct(x: number, w: number, k: number, n: number, bias: number, y: number): void;
+}
+
 /** A build that is made of WebAssembly. */
 export type FastBuild = Exclude<KernelBuild, "reference">;
 
@@ -216,6 +223,7 @@ const FAMILIES = {
   integers: () => [dots16Program()],
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
   conversions: () => CONVERSIONS.map(conversionProgram),
+  sequences: sequencePrograms,
   winograd2: (fused: boolean) => [
     winogradInputProgram(2),
     winogradOutputProgram(2),
@@ -324,6 +332,7 @@ export function setKernelThreads(threads: number): void {
   pool = undefined;
   pooled.clear();
   current.clear();
+  choice++;
   if (threads === 1) return;
   if (!kernelMemory()?.isShared) {
     sharedMemory = new KernelMemory(true);
@@ -336,6 +345,14 @@ export function setKernelThreads(threads: number): void {
 let chosen: KernelBuild | undefined;
 /** The families of the chosen build, made at their first use. */
 const current = new Map<KernelFamily, unknown>();
+
+/** Counts changes of build and threads: while it stays, so do the kernels and their memory. */
+let choice = 0;
+
+/** How often build or threads were changed: what was taken from here before may be gone. */
+export function kernelChoice(): number {
+  return choice;
+}
 
 /** The build in use: the best supported one unless chosen otherwise. */
 export function kernelBuild(): KernelBuild {
@@ -353,6 +370,7 @@ export function setKernelBuild(build: KernelBuild): void {
   }
   chosen = build;
   current.clear();
+  choice++;
 }
 
 // temporaries lie where the kernels can use them; without kernels there is no reason for the heap
@@ -409,6 +427,11 @@ export function conversionKernels(): ConversionKernels | undefined {
 /** The reductions, or undefined where the reference is to run. */
 export function reductionKernels(): ReductionKernels | undefined {
   return family("reductions", (exports) => exports as unknown as ReductionKernels);
+}
+
+/** What runs sequences of small operators, or undefined where the reference kernels are to run. */
+export function sequenceKernels(): SequenceKernels | undefined {
+  return family("sequences", (exports) => exports as unknown as SequenceKernels);
 }
 
 /** The transforms for tiles of m by m outputs, or undefined where the reference kernels are to run. */

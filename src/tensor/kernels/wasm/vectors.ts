@@ -13,7 +13,7 @@ const BLOCK = 4096;
 const tables = new WeakMap<KernelMemory, number>();
 
 /** Address of the constants, 0 where there is no room. */
-function tableIn(memory: KernelMemory): number {
+export function vectorTable(memory: KernelMemory): number {
   let address = tables.get(memory) ?? 0;
   if (address === 0) {
     address = memory.allocate(4 * VECTOR_TABLE.length);
@@ -43,7 +43,7 @@ export function wasmUnary(
   const kernels = vectorKernels();
   const memory = wasmKernels()?.memory;
   if (!kernels || !memory) return false;
-  const table = tableIn(memory);
+  const table = vectorTable(memory);
   const block = table === 0 ? 0 : memory.allocate(4 * BLOCK);
   if (block === 0) return false;
   const run = kernels[name];
@@ -77,7 +77,7 @@ export function wasmSoftmax(
   const kernels = vectorKernels();
   const memory = wasmKernels()?.memory;
   if (!kernels || !memory) return false;
-  const table = tableIn(memory);
+  const table = vectorTable(memory);
   const ld = ((columns + 3) & -4) + 4;
   const some = Math.max(1, Math.min(rows, Math.floor((4 * BLOCK) / ld)));
   const block = table === 0 ? 0 : memory.allocate(4 * some * ld);

@@ -1,0 +1,225 @@
+/** @file Runs of small tensor operators that become one instruction. Upstream: torch/csrc/jit/passes/tensorexpr_fuser.cpp (the aim). Spec: none.
+ *
+ * A run of instructions that steps of a sequence can stand for gets one of them in front: Note [Sequences]. Attributes that are read in between
+ * are read before it, and lives end behind it. Where the sequence does not fit what comes in, the instructions run as they are. */
+import { Float } from "../tensor/scalar.ts";
+import { Sequence, type SequenceStep } from "../tensor/kernels/wasm/sequences.ts";
+import type { SequenceBinary, SequenceUnary } from "../tensor/kernels/wasm/sequence_programs.ts";
+import type { Instruction } from "./instructions.ts";
+import { countUses, isRelease, type Uses } from "./uses.ts";
+
+type KernelInstruction = Extract<Instruction, { op: "kernel" }>;
+type UnpackInstruction = Extract<Instruction, { op: "unpack" }>;
+
+/** What is known of constants. */
+interface Constants {
+  has(register: number): boolean;
+  value(register: number): unknown;
+}
+
+/** An operator as a step of the registers it reads. */
+interface Match {
+  /** Registers of tensors. */
+  readonly reads: readonly number[];
+  /** The step, given the numbers of the values read. */
+  readonly step: (values: readonly number[]) => SequenceStep;
+}
+
+type Matcher = (args: readonly number[], constants: Constants) => Match | undefined;
+
+const isOne = (register: number | undefined, constants: Constants): boolean =>
+  register === undefined || (constants.has(register) && constants.value(register) === 1);
+
+const unary =
+  (name: SequenceUnary): Matcher =>
+  ([a]) => ({ reads: [a!], step: ([x]) => ({ op: "unary", name, a: x! }) });
+
+/** `alpha`, where there is one, must be 1. */
+const binary =
+  (name: SequenceBinary): Matcher =>
+  ([a, b, alpha], constants) =>
+    isOne(alpha, constants) ? { reads: [a!, b!], step: ([x, y]) => ({ op: "binary", name, a: x!, b: y! }) } : undefined;
+
+const withNumber =
+  (name: SequenceBinary, isLeft = false): Matcher =>
+  ([a, b, alpha], constants) => {
+    const value = constants.has(b!) ? constants.value(b!) : undefined;
+    const number = typeof value === "number" ? value : value instanceof Float ? value.value : undefined;
+    if (number === undefined || !isOne(alpha, constants)) return undefined;
+    return { reads: [a!], step: ([x]) => ({ op: "number", name, a: x!, number: Math.fround(number), isLeft }) };
+  };
+
+const linear: Matcher = ([x, weight, bias], constants) => {
+  if (constants.has(bias!) && constants.value(bias!) === null) {
+    return { reads: [x!, weight!], step: ([a, w]) => ({ op: "linear", x: a!, weight: w!, bias: undefined }) };
+  }
+  return { reads: [x!, weight!, bias!], step: ([a, w, b]) => ({ op: "linear", x: a!, weight: w!, bias: b }) };
+};
+
+const MATCHERS = new Map<string, Matcher>([
+  ["aten::add.Tensor", binary("add")],
+  ["aten::sub.Tensor", binary("sub")],
+  ["aten::mul.Tensor", binary("mul")],
+  ["aten::div.Tensor", binary("div")],
+  ["aten::add.Scalar", withNumber("add")],
+  ["aten::sub.Scalar", withNumber("sub")],
+  ["aten::rsub.Scalar", withNumber("sub", true)],
+  ["aten::mul.Scalar", withNumber("mul")],
+  ["aten::div.Scalar", withNumber("div")],
+  ["aten::sigmoid", unary("sigmoid")],
+  ["aten::tanh", unary("tanh")],
+  ["aten::exp", unary("exp")],
+  ["aten::sqrt", unary("sqrt")],
+  ["aten::neg", unary("neg")],
+  ["aten::relu", unary("relu")],
+  ["aten::linear", linear],
+]);
+
+/** Parts of a tensor, which an `unpack` takes from their list. */
+const CHUNK = "aten::chunk";
+
+/** A step at its place: one instruction, or two. */
+interface Member {
+  readonly match: Match;
+  readonly instructions: readonly Instruction[];
+  readonly outs: readonly number[];
+  /** Results are views: they may not leave the sequence. */
+  readonly isView: boolean;
+  readonly at: number;
+}
+
+class Finder {
+  private readonly uses: Uses;
+  private readonly constants: Constants;
+
+  constructor(uses: Uses, constants: Constants) {
+    this.uses = uses;
+    this.constants = constants;
+  }
+
+  /** The instructions of a block with sequences in front of runs. */
+  block(list: readonly Instruction[]): Instruction[] {
+    const out: Instruction[] = [];
+    for (let at = 0; at < list.length;) {
+      const run = this.run(list, at, list.length);
+      if (run) {
+        out.push(...run.instructions);
+        at = run.to;
+        continue;
+      }
+      const i = list[at++]!;
+      if (i.op === "if") out.push({ ...i, yes: this.block(i.yes), no: this.block(i.no) });
+      else if (i.op === "loop") out.push({ ...i, body: this.block(i.body) });
+      else out.push(i);
+    }
+    return out;
+  }
+
+  private member(list: readonly Instruction[], at: number): Member | undefined {
+    const i = list[at]!;
+    if (i.op !== "kernel" || !i.entry || i.outs.length !== 1) return undefined;
+    if (i.key === CHUNK) return this.chunk(i, list[at + 1], at);
+    const match = MATCHERS.get(i.key)?.(i.args, this.constants);
+    return match && { match, instructions: [i], outs: i.outs, isView: false, at };
+  }
+
+  private chunk(i: KernelInstruction, next: Instruction | undefined, at: number): Member | undefined {
+    const [x, count, dim] = i.args.map((r) => (this.constants.has(r) ? this.constants.value(r) : undefined));
+    const list = i.outs[0]!;
+    if (x !== undefined || typeof count !== "number" || typeof dim !== "number") return undefined;
+    if (next?.op !== "unpack" || next.arg !== list || next.outs.length !== count) return undefined;
+    if (this.uses.reads.get(list) !== 1 || this.uses.writes.get(list) !== 1) return undefined;
+    const unpack: UnpackInstruction = next;
+    const match: Match = { reads: [i.args[0]!], step: ([a]) => ({ op: "chunk", x: a!, count, dim }) };
+    return { match, instructions: [i, unpack], outs: unpack.outs, isView: true, at };
+  }
+
+  /** The longest run that begins at a position and ends before `limit`, with its sequence. */
+  private run(
+    list: readonly Instruction[],
+    from: number,
+    limit: number,
+  ): { readonly instructions: readonly Instruction[]; readonly to: number } | undefined {
+    const members: Member[] = [];
+    const attributes: Instruction[] = [];
+    const ends: Instruction[] = [];
+    let to = from;
+    for (let at = from; at < limit;) {
+      const i = list[at]!;
+      const member = this.member(list, at);
+      if (member) {
+        members.push(member);
+        to = at += member.instructions.length;
+      } else if (isRelease(i) || (i.op === "get_attr" && this.uses.writes.get(i.out) === 1)) at++;
+      else break;
+      if (members.length === 0) return undefined;
+    }
+    // ends of lives right behind belong to the run
+    while (to < limit && isRelease(list[to]!)) to++;
+    if (members.filter(({ isView }) => !isView).length < 2) return undefined;
+    const own = new Set(members.flatMap(({ instructions }) => instructions));
+    for (const i of list.slice(from, to)) {
+      if (i.op === "get_attr") attributes.push(i);
+      else if (!own.has(i)) ends.push(i);
+    }
+    const inside = new Map<number, number>();
+    for (const { match } of members) for (const r of match.reads) inside.set(r, (inside.get(r) ?? 0) + 1);
+    const isInner = (r: number): boolean =>
+      this.uses.writes.get(r) === 1 && this.uses.reads.get(r) === (inside.get(r) ?? 0);
+    const leaving = members.find(({ isView, outs }) => isView && !outs.every(isInner));
+    if (leaving) return this.run(list, from, leaving.at);
+    // an attribute of what the run itself makes cannot be read before it
+    const made = new Set(members.flatMap(({ outs }) => outs));
+    if (attributes.some((i) => i.op === "get_attr" && made.has(i.object))) return undefined;
+    const { args, outs, steps, values } = this.steps(members, isInner);
+    if (outs.length === 0) return undefined;
+    const isInnerEnd = (i: Instruction): boolean => i.op === "kernel" && isInner(i.args[0]!) && made.has(i.args[0]!);
+    const sequence: Instruction = {
+      op: "sequence",
+      sequence: new Sequence(steps, values),
+      args,
+      outs,
+      steps: [...members.flatMap(({ instructions }) => instructions), ...ends.filter(isInnerEnd)],
+      at: members[0]!.instructions[0]!.at,
+    };
+    return { instructions: [...attributes, sequence, ...ends.filter((i) => !isInnerEnd(i))], to };
+  }
+
+  /** The steps of some members with the registers that go in and out. */
+  private steps(
+    members: readonly Member[],
+    isInner: (register: number) => boolean,
+  ): {
+    readonly args: readonly number[];
+    readonly outs: readonly number[];
+    readonly steps: readonly SequenceStep[];
+    readonly values: readonly number[];
+  } {
+    const args: number[] = [];
+    const written = new Set<number>();
+    for (const { match, outs } of members) {
+      for (const r of match.reads) if (!written.has(r) && !args.includes(r)) args.push(r);
+      for (const r of outs) written.add(r);
+    }
+    const current = new Map(args.map((r, n) => [r, n]));
+    let count = args.length;
+    const steps = members.map(({ match, outs }) => {
+      const step = match.step(match.reads.map((r) => current.get(r)!));
+      for (const r of outs) current.set(r, count++);
+      return step;
+    });
+    const outs = [...written].filter((r) => !isInner(r));
+    return { args, outs, steps, values: outs.map((r) => current.get(r)!) };
+  }
+}
+
+/** Instructions with sequences in front of the runs that they may stand for; `outputs` are the registers of the results. */
+export function findSequences(
+  instructions: readonly Instruction[],
+  outputs: readonly number[],
+  template: readonly unknown[],
+  constants: ReadonlySet<number>,
+): readonly Instruction[] {
+  const uses = countUses(instructions, outputs);
+  return new Finder(uses, { has: (r) => constants.has(r), value: (r) => template[r] }).block(instructions);
+}
