@@ -23,7 +23,7 @@ export interface LoadOptions {
   /** Check the CRC of each record that is read (default true). */
   readonly verifyCrc?: boolean;
   /**
-   * Read weights when they are first touched and parse methods when they are first needed (default false). The file stays open until
+   * Read weights when they are first touched and code when it is first needed (default false). The file stays open until
    * the module is garbage; it must not change. Sizes and bounds are checked while loading all the same, damage shows when it is touched.
    */
   readonly lazy?: boolean;
@@ -44,7 +44,8 @@ export function openSource(input: LoadInput): ByteSource {
 }
 
 /**
- * Opens a TorchScript archive. Synchronous, as in PyTorch; code compiles when it is first called.
+ * Opens a TorchScript archive. Synchronous, as in PyTorch; methods are parsed and compiled when they are first needed, and what is wrong
+ * inside one shows then.
  * @throws ArchiveError, PickleError, ScriptError naming file, record and position of what is wrong.
  */
 export function load(input: LoadInput, options: LoadOptions = {}): ScriptModule {
@@ -60,6 +61,7 @@ export function load(input: LoadInput, options: LoadOptions = {}): ScriptModule 
       findNativeClass,
       lazy,
       staysOpen: lazy,
+      defersBodies: true,
       ...limits,
     });
     for (const name of options.extraFiles?.keys() ?? []) {

@@ -31,6 +31,8 @@ export interface LoadOptions extends StorageOptions {
   readonly limits?: LimitOverrides | undefined;
   /** The source is not closed after loading: code is read when it is asked for. */
   readonly staysOpen?: boolean | undefined;
+  /** Methods are parsed when they are first needed: errors of syntax in them show then. */
+  readonly defersBodies?: boolean | undefined;
 }
 
 /** An archive whose objects are there and whose code compiles when it is called. */
@@ -100,7 +102,7 @@ function openCode(reader: ArchiveReader, options: Partial<LoadOptions>): LoadedP
   const importer = new SourceImporter(cu, constants, loadSource, version, {
     findNativeClass,
     limits,
-    defersBodies: options.lazy && options.staysOpen,
+    defersBodies: options.defersBodies,
   });
   const table = openPickle(reader, RECORD.constants, FOLDER.constants, importer, options);
   if (!(table.value instanceof PickleTuple)) {

@@ -4,7 +4,7 @@ import { PersistentId, PickleGlobal, PickleTuple, pickleTypeName, type PickleVal
 import { ArchiveError, PickleError } from "../base/errors.ts";
 import { checkLimit, type LimitOverrides } from "../base/limits.ts";
 import { DTYPES, dtypeFromStorageName, type DType } from "../tensor/dtype.ts";
-import { allocateStorage, Segment, Storage } from "../tensor/storage.ts";
+import { allocateStorage, allocateUnwrittenStorage, Segment, Storage } from "../tensor/storage.ts";
 import { CPU, Device, META } from "../tensor/tensor.ts";
 
 /** Options of reading storages. */
@@ -109,7 +109,7 @@ export class StorageImporter {
   }
 
   private eager(name: string, size: number, dtype: DType, nbytes: number): Storage {
-    const storage = allocateStorage(nbytes);
+    const storage = allocateUnwrittenStorage(nbytes);
     this.fill(name, size, dtype, storage.bytes());
     return storage;
   }
@@ -162,7 +162,7 @@ function place(storage: LazyStorage, segment: Segment, byteOffset: number): void
 }
 
 function touch(storage: LazyStorage): LazyStorage {
-  const { segment, byteOffset } = allocateStorage(storage.nbytes);
+  const { segment, byteOffset } = allocateUnwrittenStorage(storage.nbytes);
   storage.fill!(segment.u8.subarray(byteOffset, byteOffset + storage.nbytes));
   place(storage, segment, byteOffset);
   return storage;

@@ -4,6 +4,7 @@ import { crc32Portable, installCrc32 } from "../archive/crc32.ts";
 import { installDeflate, installInflate } from "../archive/zip_vendor.ts";
 import { setKernelBuild, setKernelThreads, type KernelBuild } from "../tensor/kernels/wasm/build.ts";
 import { setStartWorker } from "../tensor/kernels/wasm/thread_pool.ts";
+import { installUnwrittenBuffers } from "../tensor/storage.ts";
 import { startNodeWorker } from "./worker.ts";
 
 const MIN_PLATFORM_CRC = 64; // below this the call costs more than the loop
@@ -12,7 +13,7 @@ const MIN_INFLATE_CHUNK = 64; // the least that zlib takes
 const DEFLATE_OVERHEAD = 64; // bytes that cannot be compressed become stored blocks
 const MAX_INFLATE_CHUNK = 1 << 18;
 
-/** Uses zlib's crc32 (Node 20.15 and later) and inflate, Node's workers, and the kernel build and number of threads that TSARCHIVE_KERNELS and TSARCHIVE_THREADS name. Idempotent. */
+/** Uses zlib's crc32 (Node 20.15 and later) and inflate, buffers that are not cleared, Node's workers, and the kernel build and number of threads that TSARCHIVE_KERNELS and TSARCHIVE_THREADS name. Idempotent. */
 export function installNodePlatform(): void {
   const build = process.env["TSARCHIVE_KERNELS"];
   if (build) setKernelBuild(build as KernelBuild); // which refuses other names
@@ -25,6 +26,8 @@ export function installNodePlatform(): void {
       bytes.length < MIN_PLATFORM_CRC ? crc32Portable(bytes, seed) : platformCrc(bytes, seed),
     );
   }
+  // the bytes of an archive are written over what malloc gives: clearing it first costs as much as a third of reading
+  installUnwrittenBuffers((size) => Buffer.allocUnsafeSlow(size).buffer as ArrayBuffer);
   installInflate((compressed, maxBytes) => {
     // maxOutputLength must be positive; one more than allowed lets the caller see a stream that holds too much.
     // A chunk of the known size saves zlib's own buffers, which for small records cost more than inflating.

@@ -109,10 +109,30 @@ export function allocateStorage(nbytes: number, isZeroed = true): Storage {
     slabUsed += need;
     return storage;
   }
-  const other = source?.(nbytes, isZeroed);
-  if (other) return other;
+  return source?.(nbytes, isZeroed) ?? ownStorage(nbytes, (size) => new ArrayBuffer(size));
+}
+
+let makeUnwritten: ((size: number) => ArrayBuffer) | undefined;
+
+/** Lets the platform give buffers that were not cleared; `undefined` restores cleared ones. */
+export function installUnwrittenBuffers(make: typeof makeUnwritten): void {
+  makeUnwritten = make;
+}
+
+/**
+ * Allocates bytes that hold anything, never in the heap of the kernels: for those who write every byte before anybody else sees the
+ * storage, and drop it where they cannot.
+ */
+export function allocateUnwrittenStorage(nbytes: number): Storage {
+  if (!makeUnwritten || nbytes <= SMALL_BYTES) return allocateStorage(nbytes, false);
+  allocatedStorages++;
+  allocatedBytes += nbytes;
+  return ownStorage(nbytes, makeUnwritten);
+}
+
+function ownStorage(nbytes: number, make: (size: number) => ArrayBuffer): Storage {
   try {
-    return new Storage(new Segment(new ArrayBuffer(Math.ceil(nbytes / 8) * 8)), 0, nbytes);
+    return new Storage(new Segment(make(Math.ceil(nbytes / 8) * 8)), 0, nbytes);
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw new LimitError("memory", nbytes, `Cannot allocate ${nbytes} bytes: the platform refused`);
