@@ -7,6 +7,7 @@ import { DTYPES } from "../tensor/dtype.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
 import { headScores, headValues, softmaxRows, type HeadShape } from "../tensor/kernels/attention.ts";
 import { computeDtype, doublesOf, floatsAs, floatsOf, fromDoubles, maskOf } from "../tensor/kernels/data.ts";
+import { wasmAttention } from "../tensor/kernels/wasm/attention.ts";
 import { wasmSoftmax } from "../tensor/kernels/wasm/vectors.ts";
 import { broadcastShapes, numelOf } from "../tensor/strides.ts";
 import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
@@ -171,10 +172,37 @@ function laidOutLike(out: Tensor, query: Tensor): Tensor {
   return result;
 }
 
+/** The result where nothing but it is asked for and the kernels can make it block by block; undefined for the general way. */
+function attendBlocks(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  o: Pick<AttentionOptions, "mask" | "dropout" | "isCausal" | "scale" | "gqa">,
+): Tensor | undefined {
+  const lead = query.sizes.slice(0, -2).join();
+  const isPlain =
+    query.dtype === DTYPES.float32 &&
+    !o.mask &&
+    o.dropout === 0 &&
+    !o.isCausal &&
+    !o.gqa &&
+    [key, value].every((t) => t.sizes.slice(0, -2).join() === lead) &&
+    key.sizes[key.ndim - 2] === value.sizes[value.ndim - 2] &&
+    key.sizes[key.ndim - 1] === query.sizes[query.ndim - 1];
+  if (!isPlain || query.numel === 0 || value.numel === 0) return undefined;
+  const out = runsFlash(query, key, value, 0)
+    ? emptyLike(query)
+    : emptyTensor([...query.sizes.slice(0, -1), value.sizes[value.ndim - 1]!], query.dtype);
+  const scale = o.scale ?? 1 / Math.sqrt(query.sizes[query.ndim - 1]!);
+  return wasmAttention(query, key, value, out, scale) ? out : undefined;
+}
+
 export const scaled_dot_product_attention = op(
   "aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor",
   (query, key, value, mask, dropout, isCausal, scale, gqa) => {
     checkAttention(query, key, value, mask, isCausal);
+    const blocks = attendBlocks(query, key, value, { mask, dropout, isCausal, scale, gqa });
+    if (blocks) return blocks;
     const { out } = attend(query, key, value, { mask, dropout, isCausal, scale, gqa, wantWeights: false, safe: true });
     return runsFlash(query, key, value, dropout) ? laidOutLike(out, query) : out;
   },

@@ -8,7 +8,8 @@ export function softmaxRows(x: Floats, rows: number, width: number, safe: boolea
   for (let r = 0; r < rows; r++) {
     const at = r * width;
     let most = -Infinity;
-    for (let i = 0; i < width; i++) if (x[at + i]! > most) most = x[at + i]!;
+    // a NaN is taken, too: it makes the row NaN, and not one that sees nothing
+    for (let i = 0; i < width; i++) if (!(x[at + i]! <= most)) most = x[at + i]!;
     if (most === -Infinity && safe) {
       x.fill(0, at, at + width);
       logsumexp[r] = -Infinity;

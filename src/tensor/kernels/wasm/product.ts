@@ -64,6 +64,33 @@ export function packPanels(
   }
 }
 
+/** `packPanels` for rows that lie in the kernels' memory, `ld` bytes apart, by kernel calls alone: a task may pack. What fills the last
+ * panel has no meaning. Writes up to four elements before `toAt`, and reads up to three rows before the first where there are fewer than four. */
+export function packResident(
+  kernels: Kernels,
+  toAt: number,
+  from: number,
+  ld: number,
+  rows: number,
+  k: number,
+  width: number,
+): void {
+  const step = 4 * width;
+  // the last panel first: its first lanes, written last, may spill into the panel before it
+  for (let r = Math.floor((rows - 1) / width) * width; r >= 0; r -= width) {
+    const to = toAt + 4 * r * k;
+    const row = from + r * ld;
+    const count = Math.min(width, rows - r);
+    if (count < width) {
+      const last = row + (count - 1) * ld;
+      kernels.interleave(to, step, last, 0, k);
+      if (width > 4) kernels.interleave(to + 4 * (width - 4), step, last, 0, k);
+    }
+    if (count > 4) kernels.interleave(to, step, row, ld, k);
+    kernels.interleave(to + 4 * (count - 4), step, row + (count - 4) * ld, ld, k);
+  }
+}
+
 /** Elements of the area that rows pass through while they are packed. */
 export function stagingElements(k: number): number {
   return Math.max(STAGING_ELEMENTS, COLUMNS * k);

@@ -1,0 +1,126 @@
+/** @file float32 attention without the whole matrix of scores. Upstream: aten/src/ATen/native/cpu/FlashAttentionKernel.cpp (the aim). Spec: none.
+ *
+ * A task takes some queries of one head: their scores against all keys, the softmax and the product with the values stay in areas
+ * of the thread. Queries, keys and values are read where they lie in the kernels' memory, whatever their strides. */
+import { contiguousAs } from "../../clone.ts";
+import { elementOffsets } from "../../iterate.ts";
+import { viewOf, type Tensor } from "../../tensor.ts";
+import { vectorKernels, wasmKernels, type Kernels } from "./build.ts";
+import { copyElements32 } from "./copies.ts";
+import type { KernelMemory } from "./memory.ts";
+import { runTasks, threadAreas } from "./parallel.ts";
+import { packedElements, packResident } from "./product.ts";
+import { COLUMNS } from "./programs.ts";
+import { vectorTable } from "./vectors.ts";
+
+/** Multiplications of a head from which this pays. */
+const MIN_WORK = 1 << 12;
+/** Scores that a task has at a time: they stay in the second-level cache. */
+const SCORES = 1 << 14;
+/** Queries of a task are a multiple of this: whole panels of either build. */
+const QUERIES = 12;
+const MIN_ROWS = 4;
+
+/** An operand in the kernels' memory: where its heads start, and bytes between its rows. */
+interface Placed {
+  readonly heads: readonly number[];
+  readonly ld: number;
+}
+
+/** Whether `t` can be read where it lies: in the kernels' memory, rows dense. */
+function isInPlace(memory: KernelMemory, t: Tensor): boolean {
+  return memory.holds(t.storage) && t.strides[t.ndim - 1] === 1 && t.strides[t.ndim - 2]! >= 0 && !t.isNeg;
+}
+
+/** Where the matrices of a tensor start in its segment, in bytes. */
+function matrixOffsets(t: Tensor): number[] {
+  return Array.from(elementOffsets(viewOf(t, t.sizes.slice(0, -2), t.strides.slice(0, -2))), (at) => 4 * at);
+}
+
+/**
+ * out = softmax(q k^T * scale) v over the last two dimensions: q (..., L, E), k (..., S, E), v (..., S, V), out (..., L, V), float32 with the
+ * same leading dimensions; out's rows are dense. Returns false where another kernel is to run.
+ */
+export function wasmAttention(q: Tensor, k: Tensor, v: Tensor, out: Tensor, scale: number): boolean {
+  const [L, E] = q.sizes.slice(-2) as [number, number];
+  const [S, V] = v.sizes.slice(-2) as [number, number];
+  if (L < MIN_ROWS || S < MIN_ROWS || V < MIN_ROWS || L * S * E < MIN_WORK || out.strides[out.ndim - 1] !== 1)
+    return false;
+  const kernels = wasmKernels();
+  const vectors = vectorKernels();
+  const table = kernels && vectors ? vectorTable(kernels.memory) : 0;
+  if (!kernels || !vectors || table === 0) return false;
+  const { memory } = kernels;
+  const operands = [q, k, v].map((t) => (isInPlace(memory, t) ? t : contiguousAs(t, t.dtype)));
+  const heads = out.numel / (L * V);
+  const tiles = Math.ceil(S / COLUMNS);
+  // packing may write a few elements before the first tile
+  const keyElements = COLUMNS + tiles * COLUMNS * E;
+  const isOutHere = memory.holds(out.storage);
+  const moved = operands.map((t) => (memory.holds(t.storage) ? 0 : t.numel));
+  const areas = memory.arena(S, heads * keyElements, ...moved, isOutHere ? 0 : out.numel);
+  if (!areas) return false;
+  const [offsets, keyArea, ...rest] = areas as [number, number, ...number[]];
+  const keys = keyArea + 4 * COLUMNS;
+  const ld = tiles * COLUMNS + COLUMNS;
+  const step = Math.max(QUERIES, Math.min(Math.ceil(L / QUERIES), Math.floor(SCORES / (ld * QUERIES))) * QUERIES);
+  const valueTiles = Math.ceil(V / COLUMNS);
+  const own = threadAreas(
+    kernels,
+    COLUMNS + packedElements(kernels, step, Math.max(E, S)),
+    step * ld,
+    COLUMNS * S,
+    step * valueTiles * COLUMNS,
+    step * E,
+  );
+  if (!own) {
+    memory.free(offsets);
+    return false;
+  }
+  const placed = operands.map((t, i): Placed => {
+    const here = moved[i] === 0;
+    if (!here) memory.f32.set(t.storage.segment.f32.subarray(t.base0, t.base0 + t.numel), rest[i]! / 4);
+    const start = here ? 0 : rest[i]! - 4 * t.base0;
+    return { heads: matrixOffsets(t).map((at) => start + at), ld: 4 * t.strides[t.ndim - 2]! };
+  });
+  const [pq, pk, pv] = placed as [Placed, Placed, Placed];
+  const results = isOutHere ? matrixOffsets(out) : Array.from({ length: heads }, (_, h) => rest[3]! + 4 * h * L * V);
+  const ldOut = isOutHere ? 4 * out.strides[out.ndim - 2]! : 4 * V;
+  for (let p = 0; p < S; p++) memory.i32[offsets / 4 + p] = p * pv.ld;
+  runTasks(kernels, heads, (kernels_, h) =>
+    packResident(kernels_, keys + 4 * h * keyElements, pk.heads[h]!, pk.ld, S, E, COLUMNS),
+  );
+  const blocks = Math.ceil(L / step);
+  const [leftArea, scores, scratch, result, scaled] = own.at as [number, number, number, number, number];
+  const left = leftArea + 4 * COLUMNS;
+  const attendBlock = (using: Kernels, task: number): void => {
+    const h = Math.floor(task / blocks);
+    const first = (task % blocks) * step;
+    const rows = Math.min(step, L - first);
+    const panels = Math.ceil(rows / using.rows);
+    const query = pq.heads[h]! + first * pq.ld;
+    using.finish(scaled, 4 * E, query, pq.ld, rows, E, 0, scale, 0, -Infinity, Infinity);
+    packResident(using, left, scaled, 4 * E, rows, E, using.rows);
+    const tile = 4 * COLUMNS * E;
+    using.gemm(left, keys + 4 * h * keyElements, tile, 0, E, panels, tiles, scores, 4 * ld, 0, 0);
+    vectors.softmax(scores, rows, 4 * ld, S, table);
+    packResident(using, left, scores, 4 * ld, rows, S, using.rows);
+    const ldResult = 4 * valueTiles * COLUMNS;
+    using.gemm(left, pv.heads[h]!, 4 * COLUMNS, offsets, S, panels, valueTiles, result, ldResult, 0, scratch);
+    using.finish(results[h]! + first * ldOut, ldOut, result, ldResult, rows, V, 0, 1, 0, -Infinity, Infinity);
+  };
+  runTasks(kernels, heads * blocks, attendBlock, own);
+  if (!isOutHere) copyOut(memory, out, rest[3]!, L, V);
+  memory.free(own.start);
+  memory.free(offsets);
+  return true;
+}
+
+function copyOut(memory: KernelMemory, out: Tensor, from: number, L: number, V: number): void {
+  const to = out.storage.segment.f32;
+  let at = from / 4;
+  for (const start of matrixOffsets(out)) {
+    let row = start / 4;
+    for (let r = 0; r < L; r++, at += V, row += out.strides[out.ndim - 2]!) copyElements32(to, row, memory.f32, at, V);
+  }
+}

@@ -1,0 +1,99 @@
+/** @file Attention block by block on the WebAssembly kernels gives what the reference gives. */
+import { afterAll, describe, expect, test } from "vitest";
+import { callOperator } from "../../src/core/operator_registry.ts";
+import "../../src/ops/attention.ts";
+import { fromData } from "../../src/tensor/data.ts";
+import { doublesOf } from "../../src/tensor/kernels/data.ts";
+import { kernelBuild, setKernelBuild, supportedKernelBuilds } from "../../src/tensor/kernels/wasm/build.ts";
+import { releaseTemporary, runForTemporary } from "../../src/tensor/temporaries.ts";
+import { Tensor, viewOf } from "../../src/tensor/tensor.ts";
+import { transposeView } from "../../src/tensor/view_geometry.ts";
+
+const initial = kernelBuild();
+afterAll(() => setKernelBuild(initial));
+const fast = supportedKernelBuilds().filter((b) => b !== "reference");
+
+let seed = 1;
+const random = (): number => ((seed = (seed * 48271) % 2147483647) / 2147483647) * 2 - 1;
+const tensor = (sizes: readonly number[]): Tensor =>
+  fromData(Float32Array.from({ length: sizes.reduce((a, b) => a * b, 1) }, random), [...sizes]);
+
+const attention = (q: Tensor, k: Tensor, v: Tensor, scale: number | null = null): Tensor =>
+  callOperator("aten::scaled_dot_product_attention", [q, k, v, null, 0, false, scale, false]) as Tensor;
+
+/** A copy with the same sizes and strides in the kernels' memory. */
+function inHeap(t: Tensor): Tensor {
+  const bytes = t.storage.bytes().slice();
+  const copy = runForTemporary(() => fromData(new Float32Array(bytes.buffer), [bytes.length / 4])) as () => Tensor;
+  return viewOf(copy(), t.sizes, t.strides, t.storageOffset);
+}
+
+function close(actual: Tensor, wanted: Tensor): void {
+  expect(actual.sizes).toEqual(wanted.sizes);
+  expect(actual.strides).toEqual(wanted.strides);
+  const [a, b] = [doublesOf(actual), doublesOf(wanted)];
+  a.forEach((value, i) => {
+    if (Object.is(value, b[i])) return;
+    if (Number.isNaN(b[i]!)) expect(value).toBeNaN();
+    else expect(Math.abs(value - b[i]!)).toBeLessThan(2e-6 * (1 + Math.abs(b[i]!)));
+  });
+}
+
+const SHAPES = [
+  [1, 12, 197, 197, 64, 64],
+  [2, 3, 49, 50, 32, 32],
+  [1, 2, 5, 7, 128, 130],
+  [3, 1, 13, 33, 40, 24],
+  [1, 1, 193, 300, 8, 5],
+  [1, 1, 6, 1001, 16, 16],
+] as const;
+
+describe.each(fast)("%s attention", (build) => {
+  const both = (run: () => Tensor): [Tensor, Tensor] => {
+    setKernelBuild("reference");
+    const wanted = run();
+    setKernelBuild(build);
+    return [run(), wanted];
+  };
+
+  test.each(SHAPES)("of %i x %i heads, %i queries, %i keys, widths %i and %i", (N, H, L, S, E, V) => {
+    const [q, k, v] = [tensor([N, H, L, E]), tensor([N, H, S, E]), tensor([N, H, S, V])];
+    close(...both(() => attention(q, k, v)));
+    close(...both(() => attention(q, k, v, -0.7)));
+    close(...both(() => attention(q, k, v, 0)));
+    // heads behind each other in a row, as linear layers give them
+    const [tq, tk, tv] = [tensor([N, L, H, E]), tensor([N, S, H, E]), tensor([N, S, H, V])].map((t) =>
+      transposeView(t, 1, 2),
+    ) as [Tensor, Tensor, Tensor];
+    close(...both(() => attention(tq, tk, tv)));
+    close(...both(() => attention(q, tk, tv)));
+  });
+
+  test("of operands in the kernels' memory with any strides, into it", () => {
+    const packed = tensor([2, 37, 3, 4, 48]);
+    const part = (t: Tensor, i: number): Tensor =>
+      viewOf(t, [2, 4, 37, 48], [37 * 576, 48, 576, 1], t.storageOffset + i * 192);
+    setKernelBuild("reference");
+    const wanted = attention(part(packed, 0), part(packed, 1), part(packed, 2));
+    setKernelBuild(build);
+    const here = inHeap(packed);
+    const run = runForTemporary(attention as (...args: never[]) => unknown) as typeof attention;
+    const actual = run(part(here, 0), part(here, 1), part(here, 2));
+    close(actual, wanted);
+    releaseTemporary(actual);
+    releaseTemporary(here);
+  });
+
+  test("of values that are not finite", () => {
+    for (const special of [NaN, Infinity, -Infinity]) {
+      const [q, k, v] = [tensor([1, 1, 20, 16]), tensor([1, 1, 30, 16]), tensor([1, 1, 30, 16])];
+      for (const t of [q, k, v]) {
+        const at = t.base0 + 3 * 16 + 2;
+        const before = t.storage.segment.f32[at]!;
+        t.storage.segment.f32[at] = special;
+        close(...both(() => attention(q, k, v)));
+        t.storage.segment.f32[at] = before;
+      }
+    }
+  });
+});
