@@ -183,6 +183,37 @@ function sameLayout(a: Tensor, b: Tensor): boolean {
   return sameList(a.strides, b.strides) && isNonOverlappingAndDense(a.sizes, a.strides);
 }
 
+/** Rows and columns of the part of a plane that is copied at a time: its cache lines stay in the first-level cache. */
+const TILE = 32;
+
+type Words = Uint8Array | Uint16Array | Uint32Array | Float64Array;
+
+/** a[at + i * ai + j * aj] = b[bt + i * bi + j * bj] for ni by nj elements, tile by tile. */
+function copyPlane(
+  a: Words,
+  at: number,
+  ai: number,
+  aj: number,
+  b: Words,
+  bt: number,
+  bi: number,
+  bj: number,
+  ni: number,
+  nj: number,
+): void {
+  for (let i0 = 0; i0 < ni; i0 += TILE) {
+    const some = Math.min(TILE, ni - i0);
+    for (let j0 = 0; j0 < nj; j0 += TILE) {
+      const last = Math.min(j0 + TILE, nj);
+      for (let j = j0; j < last; j++) {
+        let to = at + i0 * ai + j * aj;
+        let from = bt + i0 * bi + j * bj;
+        for (let i = 0; i < some; i++, to += ai, from += bi) a[to] = b[from]!;
+      }
+    }
+  }
+}
+
 /** Moves elements of one dtype without looking at them. */
 function copyRaw(dst: Tensor, src: Tensor): void {
   const srcStrides = broadcastStrides(src, dst.sizes);
@@ -218,6 +249,10 @@ function copyRaw(dst: Tensor, src: Tensor): void {
     ds.push(0);
     ss.push(0);
   }
+  // the dimension whose elements lie side by side where they come from: with the first one it makes a plane to transpose
+  const near = step === 1 && ss[0] !== 1 && sizes[0]! >= TILE ? ss.indexOf(1) : -1;
+  const isPlane = near > 0 && sizes[near]! >= TILE;
+  if (isPlane) for (const list of [sizes, ds, ss]) [list[1], list[near]] = [list[near]!, list[1]!];
   const index = new Array<number>(sizes.length).fill(0);
   const n0 = sizes[0]!;
   const d0 = ds[0]! * step;
@@ -225,7 +260,8 @@ function copyRaw(dst: Tensor, src: Tensor): void {
   let at = dst.base0 * step;
   let bt = src.base0 * step;
   for (;;) {
-    if (step === 1) {
+    if (isPlane) copyPlane(a, at, d0, ds[1]!, b, bt, s0, ss[1]!, n0, sizes[1]!);
+    else if (step === 1) {
       if (d0 === 1 && s0 === 1 && n0 > 32) a.set(b.subarray(bt, bt + n0), at);
       else for (let i = 0, j = at, k = bt; i < n0; i++, j += d0, k += s0) a[j] = b[k]!;
     } else {
@@ -234,7 +270,7 @@ function copyRaw(dst: Tensor, src: Tensor): void {
         a[j + 1] = b[k + 1]!;
       }
     }
-    let d = 1;
+    let d = isPlane ? 2 : 1;
     for (; d < sizes.length; d++) {
       at += ds[d]! * step;
       bt += ss[d]! * step;
