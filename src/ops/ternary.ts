@@ -7,6 +7,8 @@ import { contiguousData, onlyElement } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { writeElement } from "../tensor/elements.ts";
 import { forEachStrided } from "../tensor/iterate.ts";
+import { moveUnit, type MoveUnit } from "../tensor/kernels/gather.ts";
+import { wasmClamp } from "../tensor/kernels/wasm/vectors.ts";
 import { MEMORY_FORMAT } from "../tensor/memory_format.ts";
 import { C, cdiv, cmul } from "../tensor/math/complex.ts";
 import { broadcastAll, map1, map2, map3, notImplemented, type Kernel3 } from "../tensor/pointwise.ts";
@@ -17,6 +19,8 @@ import { expandView } from "../tensor/view_geometry.ts";
 import { operand, wrapped } from "./operands.ts";
 import { checkedScalar, cppTypeName } from "./scalar_checks.ts";
 import { kernelParameter } from "./unary.ts";
+
+type Words = ReturnType<MoveUnit["of"]>;
 
 const WHERE: Kernel3 = {
   name: "where_cpu",
@@ -38,12 +42,56 @@ function whereOf(condition: Tensor, self: Tensor | Scalar, other: Tensor | Scala
   // the condition must not decide the layout's dtype conversion: it loads as 0 or 1 in every dtype
   const checked = (v: Tensor | Scalar): Tensor =>
     operand(v instanceof Tensor || dtype.category !== "int" ? v : checkedScalar(v, dtype), dtype);
-  return map3(condition, checked(self), checked(other), WHERE, dtype);
+  const [a, b] = [checked(self), checked(other)];
+  return selectContiguous(condition, a, b, dtype) ?? map3(condition, a, b, WHERE, dtype);
+}
+
+/** `where` of contiguous tensors of one dtype and shape, or of single elements: their bits are moved as they are. */
+function selectContiguous(condition: Tensor, a: Tensor, b: Tensor, dtype: DType): Tensor | undefined {
+  const { per, of } = moveUnit(dtype);
+  const isPlain = (t: Tensor): boolean =>
+    t.dtype === dtype &&
+    !t.isNeg &&
+    t.device.type === "cpu" &&
+    ((t.ndim === 0 && t.numel === 1) ||
+      (t.isContiguous() && t.ndim === condition.ndim && t.sizes.every((size, d) => size === condition.sizes[d])));
+  const fits = per === 1 && condition.isContiguous() && condition.device.type === "cpu" && isPlain(a) && isPlain(b);
+  if (!fits || condition.ndim === 0) return undefined;
+  const out = emptyTensor(condition.sizes, dtype);
+  const flags = condition.storage.segment.u8;
+  const [y, x0, x1] = [out, a, b].map((t) => of(t.storage.segment)) as [Words, Words, Words];
+  const [step0, step1] = [a.ndim === 0 ? 0 : 1, b.ndim === 0 ? 0 : 1];
+  const { numel } = out;
+  for (
+    let i = 0, to = out.base0, c = condition.base0, p = a.base0, q = b.base0;
+    i < numel;
+    i++, p += step0, q += step1
+  ) {
+    y[to + i] = flags[c + i]! !== 0 ? x0[p]! : x1[q]!;
+  }
+  return out;
 }
 export const where = op("aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor", whereOf);
 op("aten::where.ScalarSelf(Tensor condition, Scalar self, Tensor other) -> Tensor", whereOf);
 op("aten::where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor", whereOf);
 op("aten::where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor", whereOf);
+
+/** A function of its own: a loop in a closure that is made for one call is never compiled well. */
+function clampLoop(
+  out: Float32Array,
+  o: number,
+  a: Float32Array,
+  ai: number,
+  n: number,
+  low: number,
+  high: number,
+): void {
+  const least = low > high ? high : low;
+  for (let i = 0; i < n; i++) {
+    const x = a[ai + i]!; // what is not a number fails both comparisons
+    out[o + i] = x < low ? least : x > high ? high : x;
+  }
+}
 
 function clampRange(name: string, self: Tensor, min: Scalar | null, max: Scalar | null): Tensor {
   if (min === null && max === null) {
@@ -71,11 +119,7 @@ function clampRange(name: string, self: Tensor, min: Scalar | null, max: Scalar 
       },
       f32: (out, o, a, ai, n) => {
         if (poisoned) out.fill(NaN, o, o + n);
-        else
-          for (let i = 0; i < n; i++) {
-            // Math.min and Math.max keep NaN and compile without branches
-            out[o + i] = Math.min(Math.max(a[ai + i]!, low), high);
-          }
+        else if (!wasmClamp(out, o, a, ai, n, low, high)) clampLoop(out, o, a, ai, n, low, high);
       },
     },
     dtype,

@@ -11,7 +11,7 @@ import {
 } from "../../src/tensor/kernels/wasm/build.ts";
 import { erf } from "../../src/tensor/math/erf.ts";
 import { UNARY_VECTORS, type UnaryVector } from "../../src/tensor/kernels/wasm/vector_programs.ts";
-import { wasmSoftmax, wasmUnary } from "../../src/tensor/kernels/wasm/vectors.ts";
+import { wasmClamp, wasmSoftmax, wasmUnary } from "../../src/tensor/kernels/wasm/vectors.ts";
 
 const initial = kernelBuild();
 afterAll(() => setKernelBuild(initial));
@@ -24,6 +24,8 @@ const EXACT: Readonly<Record<UnaryVector, (x: number) => number>> = {
   silu: (x) => x / (1 + Math.exp(-x)),
   tanh: Math.tanh,
   gelu: (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2)),
+  log: Math.log,
+  erf,
 };
 
 /** Largest difference in units of 2^-24 of the value, or of `least` where the value is smaller. */
@@ -58,6 +60,12 @@ describe.each(fast)("%s vectors", (build) => {
       -105,
       0.55,
       -0.55,
+      1e-40,
+      2 ** -126,
+      Math.SQRT1_2,
+      Math.SQRT2,
+      0.99999994,
+      1.0000001,
     ];
     const values = special.concat(Array.from({ length: 9000 }, (_, i) => (i - 4500) / 400));
     const x = Float32Array.from(values.concat(Array.from({ length: 1000 }, (_, i) => (i - 500) / 5)));
@@ -74,6 +82,27 @@ describe.each(fast)("%s vectors", (build) => {
       const least = name === "gelu" ? 1e-6 : name === "exp" || name === "tanh" ? 1e-37 : 1e-29;
       expect(worstError(out.subarray(o, o + n), (i) => EXACT[name](x[ai + i]!), least)).toBeLessThan(12);
       expect([...out.subarray(0, o), ...out.subarray(o + n)].every((v) => v === -7)).toBe(true);
+    }
+  });
+
+  test("clamp: bounds in either order, what is not a number, the sign of zero", () => {
+    setKernelBuild(build);
+    const values = [NaN, -0, 0, Infinity, -Infinity, ...Array.from({ length: 9000 }, (_, i) => (i - 4500) / 1000)];
+    const x = Float32Array.from(values);
+    for (const [low, high] of [
+      [0, Infinity],
+      [-1, 2],
+      [1, -1],
+      [-Infinity, -0.5],
+    ] as const) {
+      const out = new Float32Array(x.length + 2).fill(-7);
+      expect(wasmClamp(out, 1, x, 0, x.length, low, high)).toBe(true);
+      const least = Math.min(low, high);
+      x.forEach((v, i) => {
+        const wanted = v < low ? least : v > high ? high : v;
+        if (!Object.is(out[1 + i], Math.fround(wanted))) throw new Error(`clamp(${v}, ${low}, ${high}): ${out[1 + i]}`);
+      });
+      expect([out[0], out.at(-1)]).toEqual([-7, -7]);
     }
   });
 

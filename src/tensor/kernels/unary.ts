@@ -27,12 +27,18 @@ import { erf, erfc, erfinv } from "../math/erf.ts";
 import { floatExp, floatSigmoid, floatTanh } from "../math/float_exp.ts";
 import { digamma, lgamma } from "../math/gamma.ts";
 import type { Kernel1, Loop1 } from "../pointwise.ts";
-import { vectorLoop } from "./wasm/vectors.ts";
+import { vectorLoop, wasmClamp } from "./wasm/vectors.ts";
 
 /** A float32 loop with `f` inlined would need generated code; hot kernels write theirs out. */
 const sqrtLoop: Loop1 = (out, o, a, ai, n) => {
   for (let i = 0; i < n; i++) out[o + i] = Math.sqrt(a[ai + i]!);
 };
+/** The loop of a function. */
+const plainLoop =
+  (f: (x: number) => number): Loop1 =>
+  (out, o, a, ai, n) => {
+    for (let i = 0; i < n; i++) out[o + i] = f(a[ai + i]!);
+  };
 const expLoop: Loop1 = (out, o, a, ai, n) => {
   for (let i = 0; i < n; i++) out[o + i] = floatExp(a[ai + i]!);
 };
@@ -42,9 +48,12 @@ const tanhLoop: Loop1 = (out, o, a, ai, n) => {
 const sigmoidLoop: Loop1 = (out, o, a, ai, n) => {
   for (let i = 0; i < n; i++) out[o + i] = floatSigmoid(a[ai + i]!);
 };
+/** Keeps what is not a number, and the sign of zero. */
+function relu(x: number): number {
+  return x < 0 ? 0 : x;
+}
 const reluLoop: Loop1 = (out, o, a, ai, n) => {
-  // Math.max keeps NaN and compiles without a branch
-  for (let i = 0; i < n; i++) out[o + i] = Math.max(a[ai + i]!, 0);
+  if (!wasmClamp(out, o, a, ai, n, 0, Infinity)) for (let i = 0; i < n; i++) out[o + i] = relu(a[ai + i]!);
 };
 const negLoop: Loop1 = (out, o, a, ai, n) => {
   for (let i = 0; i < n; i++) out[o + i] = -a[ai + i]!;
@@ -132,7 +141,7 @@ export const UNARY = {
   exp: { name: "exp_vml_cpu", real: Math.exp, complex: cexp, f32: vectorLoop("exp", expLoop) },
   exp2: { name: "exp2", real: (x) => 2 ** x, complex: (r, i) => cexp(r * LOG2, i * LOG2) },
   expm1: { name: "expm1_vml_cpu", real: Math.expm1, complex: cexpm1 },
-  log: { name: "log_vml_cpu", real: Math.log, complex: clog },
+  log: { name: "log_vml_cpu", real: Math.log, complex: clog, f32: vectorLoop("log", plainLoop(Math.log)) },
   log2: {
     name: "log2_vml_cpu",
     real: Math.log2,
@@ -183,7 +192,7 @@ export const UNARY = {
       cdiv(C.re, C.im, Math.PI * r, Math.PI * i);
     },
   },
-  erf: { name: "erf_vml_cpu", real: erf },
+  erf: { name: "erf_vml_cpu", real: erf, f32: vectorLoop("erf", plainLoop(erf)) },
   erfc: { name: "erfc_vml_cpu", real: erfc },
   erfinv: { name: "erfinv_vml_cpu", real: erfinv },
   lgamma: { name: "lgamma_vml_cpu", real: lgamma },
@@ -214,7 +223,7 @@ export const UNARY = {
   },
   deg2rad: { name: "deg2rad", real: (x) => x * (Math.PI / 180) },
   rad2deg: { name: "rad2deg", real: (x) => x * (180 / Math.PI) },
-  relu: { name: "clamp_min_scalar_cpu", real: (x) => Math.max(x, 0), big: (x) => (x < 0n ? 0n : x), f32: reluLoop },
+  relu: { name: "clamp_min_scalar_cpu", real: relu, big: (x) => (x < 0n ? 0n : x), f32: reluLoop },
   bitwiseNot: { name: "bitwise_not_cpu", real: (x) => -x - 1, big: (x) => ~x },
   logicalNot: {
     name: "logical_not_cpu",

@@ -22,7 +22,7 @@ import {
 } from "./programs.ts";
 import { REDUCTIONS, reduceColumnsProgram, reduceRowsProgram, type VectorReduction } from "./reduction_programs.ts";
 import { sequencePrograms } from "./sequence_programs.ts";
-import { softmaxProgram, UNARY_VECTORS, unaryProgram, type UnaryVector } from "./vector_programs.ts";
+import { clampProgram, softmaxProgram, UNARY_VECTORS, unaryProgram, type UnaryVector } from "./vector_programs.ts";
 import { winogradInputProgram, winogradOutputProgram, winogradWeightsProgram } from "./winograd_programs.ts";
 
 /** `reference`: plain TypeScript, sums in double precision; `simd`: WebAssembly SIMD; `relaxed`: with fused multiply-add. */
@@ -175,6 +175,7 @@ export type VectorKernels = Readonly<
   Record<UnaryVector, (to: number, from: number, count: number, table: number) => void>
 > & {
   softmax(rows: number, count: number, ld: number, columns: number, table: number): void;
+  clamp(to: number, from: number, count: number, low: number, high: number): void;
 };
 
 /** Products of integers: see integer_programs.ts. */
@@ -219,7 +220,7 @@ const FAMILIES = {
     windowMax3Program(1),
     windowMax3Program(2),
   ],
-  vectors: () => [...UNARY_VECTORS.map(unaryProgram), softmaxProgram()],
+  vectors: () => [...UNARY_VECTORS.map(unaryProgram), softmaxProgram(), clampProgram()],
   integers: () => [dots16Program()],
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
   conversions: () => CONVERSIONS.map(conversionProgram),

@@ -3,12 +3,13 @@
  * Note [Vector functions]: constants are read from a table in memory, which is faster than making them in the loop. exp: x = n ln 2
  * + r, a polynomial in r, and 2^n in two factors so that results that are not normal numbers come out right; at most 1.5 units
  * in the last place off. The normal distribution's tail (for gelu) is exp(-z^2) times a polynomial in (z - 2.5) / (z + 2.5),
- * fitted to 3e-8: it keeps its relative precision where 1 + erf(x) has none. tanh: a polynomial below 0.55, exp(-2x) above. NaN
+ * fitted to 3e-8: it keeps its relative precision where 1 + erf(x) has none. tanh: a polynomial below 0.55, exp(-2x) above. log: a polynomial
+ * around one and the exponent, in the coefficients of the Cephes library; erf: its polynomial below one, the tail above. NaN
  * and infinities come out as from the functions of Math. */
 import { FunctionBuilder } from "./assembler.ts";
 
 /** Functions of one vector. */
-export const UNARY_VECTORS = ["exp", "sigmoid", "silu", "tanh", "gelu"] as const;
+export const UNARY_VECTORS = ["exp", "sigmoid", "silu", "tanh", "gelu", "log", "erf"] as const;
 /** Name of such a function. */
 export type UnaryVector = (typeof UNARY_VECTORS)[number];
 
@@ -49,6 +50,28 @@ const CONSTANTS = {
   t2: -0.0538751386,
   t1: 0.13332924,
   t0: -0.333333304,
+  smallestNormal: 2 ** -126,
+  beyondFraction: 2 ** 23,
+  minus23: -23,
+  minusOne: -1,
+  positiveInfinity: Infinity,
+  none: NaN,
+  l8: 0.070376836292,
+  l7: -0.1151461031,
+  l6: 0.116769987,
+  l5: -0.12420140846,
+  l4: 0.14249322787,
+  l3: -0.16668057665,
+  l2: 0.20000714765,
+  l1: -0.24999993993,
+  l0: 0.33333331174,
+  r6: 7.853861353153693e-5,
+  r5: -8.010193625184903e-4,
+  r4: 5.188327685732524e-3,
+  r3: -2.685381193529856e-2,
+  r2: 1.128358514861418e-1,
+  r1: -3.7612625824233e-1,
+  r0: 1.12837916572671,
 } as const;
 type Constant = keyof typeof CONSTANTS;
 const NAMES = Object.keys(CONSTANTS) as Constant[];
@@ -154,6 +177,57 @@ const BODIES: Readonly<Record<UnaryVector, (v: Vectors, x: number, y: number, t:
     v.constant("one").get(y).op("f32x4.sub").get(x).zeros().op("f32x4.lt").op("v128.bitselect");
     f.op("f32x4.mul").set(y);
   },
+  log: (v, x, y, [e, z, m]) => {
+    const { f } = v;
+    // m: x, or 2^23 times it where it is no normal number
+    f.get(x);
+    v.constant("beyondFraction").op("f32x4.mul").get(x).get(x);
+    v.constant("smallestNormal").op("f32x4.lt").op("v128.bitselect").set(m!);
+    // e: the exponent, so that m = the value / 2^e lies around one, from the root of 1/2 to that of 2
+    f.get(m!);
+    v.constant("rootHalf").op("i32x4.sub").set(e!);
+    f.get(e!).i32(0x7fffff).op("i32x4.splat").op("v128.and");
+    v.constant("rootHalf").op("i32x4.add").set(m!);
+    f.get(e!).i32(23).op("i32x4.shr_s").op("f32x4.convert_i32x4_s").set(e!);
+    v.constant("minus23").get(x);
+    v.constant("smallestNormal").op("f32x4.lt").op("v128.and").get(e!).op("f32x4.add").set(e!);
+    f.get(m!);
+    v.constant("minusOne").op("f32x4.add").set(m!);
+    f.get(m!).get(m!).op("f32x4.mul").set(z!);
+    v.polynomial(m!, ["l8", "l7", "l6", "l5", "l4", "l3", "l2", "l1", "l0"]);
+    f.get(m!).op("f32x4.mul").get(z!).op("f32x4.mul").get(e!);
+    v.constant("ln2Low").op("f32x4.mul").op("f32x4.add").get(z!);
+    v.constant("half").op("f32x4.mul").op("f32x4.sub").get(m!).op("f32x4.add").get(e!);
+    v.constant("ln2High").op("f32x4.mul").op("f32x4.add").set(y);
+    // infinity and what is not a number stay; nothing has no logarithm but -infinity, and less than nothing has none
+    f.get(y).get(x).get(x);
+    v.constant("positiveInfinity").op("f32x4.lt").op("v128.bitselect").set(y);
+    v.constant("none").get(y).get(x).zeros().op("f32x4.lt").op("v128.bitselect").set(y);
+    f.get(y);
+    v.constant("infinity").get(x).zeros().op("f32x4.ne").op("v128.bitselect").set(y);
+  },
+  erf: (v, x, y, [a, b, c, d]) => {
+    const { f } = v;
+    // far from zero: 1 - exp(-x^2) * polynomial / (1 + 2 |x|), and the sign of x
+    f.get(x).op("f32x4.abs");
+    v.constant("far").op("f32x4.pmin").set(d!);
+    f.get(d!);
+    v.constant("center").op("f32x4.sub").get(d!);
+    v.constant("center").op("f32x4.add").op("f32x4.div").set(c!);
+    f.get(d!).get(d!).op("f32x4.mul").op("f32x4.neg").set(y);
+    v.exp(y, a!, b!);
+    v.polynomial(c!, ["g9", "g8", "g7", "g6", "g5", "g4", "g3", "g2", "g1", "g0"]).get(y).op("f32x4.mul");
+    v.constant("one").get(d!).op("f32x4.add").get(d!).op("f32x4.add").op("f32x4.div").set(y);
+    v.constant("one").get(y).op("f32x4.sub").set(y);
+    f.get(y).op("f32x4.neg").get(y).get(x).zeros().op("f32x4.lt").op("v128.bitselect").set(y);
+    // near zero: x times a polynomial in x^2
+    f.get(x).get(x).op("f32x4.mul").set(c!);
+    v.polynomial(c!, ["r6", "r5", "r4", "r3", "r2", "r1", "r0"]).get(x).op("f32x4.mul").get(y);
+    f.get(x).op("f32x4.abs");
+    v.constant("one").op("f32x4.lt").op("v128.bitselect").set(y);
+    // what is not a number stays
+    f.get(x).get(y).get(x).get(x).op("f32x4.ne").op("v128.bitselect").set(y);
+  },
 };
 
 /** name(to, from, count, table): count elements, a positive multiple of 4; to may be from. */
@@ -168,6 +242,21 @@ export function unaryProgram(name: UnaryVector): FunctionBuilder {
     BODIES[name](v, x, y, t);
     f.get(to).get(y).memory("v128.store");
     f.increase(to, { by: 16 }).increase(from, { by: 16 });
+    f.get(count).i32(4).op("i32.sub").set(count).get(count);
+  });
+  return f;
+}
+
+/** clamp(to, from, count, low, high): count elements, a positive multiple of 4; to may be from. Above `high` comes after below `low`. */
+export function clampProgram(): FunctionBuilder {
+  const f = new FunctionBuilder("clamp", ["i32", "i32", "i32", "f32", "f32"]);
+  const [to, from, count, low, high] = f.params.map((_, i) => i) as [number, number, number, number, number];
+  const [least, most] = [f.local("v128"), f.local("v128")];
+  f.get(low).op("f32x4.splat").set(least).get(high).op("f32x4.splat").set(most);
+  f.loop(() => {
+    // pmax and pmin keep their first operand where it is not a number
+    f.get(to).get(from).memory("v128.load").get(least).op("f32x4.pmax").get(most).op("f32x4.pmin");
+    f.memory("v128.store").increase(to, { by: 16 }).increase(from, { by: 16 });
     f.get(count).i32(4).op("i32.sub").set(count).get(count);
   });
   return f;

@@ -31,6 +31,35 @@ export function vectorLoop(name: UnaryVector, plain: Loop1): Loop1 {
   };
 }
 
+/** Runs a kernel over n elements of `a` into `out`: in place where both lie in the kernels' memory, else in blocks that are copied. */
+function mapBlocks(
+  out: Float32Array,
+  o: number,
+  a: Float32Array,
+  ai: number,
+  n: number,
+  run: (to: number, from: number, count: number) => void,
+): boolean {
+  const { memory } = wasmKernels()!;
+  const block = memory.allocate(4 * BLOCK);
+  if (block === 0) return false;
+  const { f32 } = memory;
+  const [from, to] = [memory.addressAt(a, ai), memory.addressAt(out, o)];
+  let done = 0;
+  if (from !== 0 && to !== 0 && n >= 4) {
+    done = n & -4;
+    run(to, from, done);
+  }
+  for (; done < n; done += BLOCK) {
+    const count = Math.min(BLOCK, n - done);
+    copyElements32(f32, block / 4, a, ai + done, count);
+    run(block, block, (count + 3) & -4);
+    copyElements32(out, o + done, f32, block / 4, count);
+  }
+  memory.free(block);
+  return true;
+}
+
 /** out[o + i] = f(a[ai + i]) for n elements. Returns false where the reference kernel is to run. */
 export function wasmUnary(
   name: UnaryVector,
@@ -42,26 +71,24 @@ export function wasmUnary(
 ): boolean {
   const kernels = vectorKernels();
   const memory = wasmKernels()?.memory;
-  if (!kernels || !memory) return false;
-  const table = vectorTable(memory);
-  const block = table === 0 ? 0 : memory.allocate(4 * BLOCK);
-  if (block === 0) return false;
-  const run = kernels[name];
-  const { f32 } = memory;
-  const [from, to] = [memory.addressAt(a, ai), memory.addressAt(out, o)];
-  let done = 0;
-  if (from !== 0 && to !== 0 && n >= 4) {
-    done = n & -4;
-    run(to, from, done, table);
-  }
-  for (; done < n; done += BLOCK) {
-    const count = Math.min(BLOCK, n - done);
-    copyElements32(f32, block / 4, a, ai + done, count);
-    run(block, block, (count + 3) & -4, table);
-    copyElements32(out, o + done, f32, block / 4, count);
-  }
-  memory.free(block);
-  return true;
+  const table = kernels && memory ? vectorTable(memory) : 0;
+  if (!kernels || table === 0) return false;
+  return mapBlocks(out, o, a, ai, n, (to, from, count) => kernels[name](to, from, count, table));
+}
+
+/** out[o + i] = a[ai + i], or the bound beyond which it lies; what is not a number stays. Returns false where the reference loop is to run. */
+export function wasmClamp(
+  out: Float32Array,
+  o: number,
+  a: Float32Array,
+  ai: number,
+  n: number,
+  low: number,
+  high: number,
+): boolean {
+  if (n < MIN_ELEMENTS || !wasmKernels()) return false;
+  const kernels = vectorKernels();
+  return !!kernels && mapBlocks(out, o, a, ai, n, (to, from, count) => kernels.clamp(to, from, count, low, high));
 }
 
 /** Softmax of rows that lie one behind the other; `out` may be `x`. Returns false where the reference kernel is to run. */
