@@ -17,12 +17,21 @@ import { tensorFromNested, toNested } from "./tensor_data.ts";
 
 type Method = (this: Tensor, ...args: never[]) => unknown;
 
+/**
+ * Where the methods are. An object of more than 1020 properties is a hash table for V8, and nothing on it is inlined: what kernels use all the
+ * time stays alone on Tensor.prototype, and the methods come behind.
+ */
+const METHODS: object = Object.create(Object.prototype) as object;
+Object.setPrototypeOf(Tensor.prototype, METHODS);
+
+const home = (name: string | symbol): object => (Object.hasOwn(Tensor.prototype, name) ? Tensor.prototype : METHODS);
+
 function define(name: string | symbol, value: Method): void {
-  Object.defineProperty(Tensor.prototype, name, { value, configurable: true, writable: true, enumerable: false });
+  Object.defineProperty(home(name), name, { value, configurable: true, writable: true, enumerable: false });
 }
 
 function getter(name: string, get: (this: Tensor) => unknown, set?: (this: Tensor, value: never) => void): void {
-  Object.defineProperty(Tensor.prototype, name, {
+  Object.defineProperty(home(name), name, {
     get,
     configurable: true,
     enumerable: false,
