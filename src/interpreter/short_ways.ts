@@ -92,8 +92,11 @@ const MAKERS = new Map<string, Maker>([
   ["aten::sqrt", unary(loop1(UNARY.sqrt))],
   [
     "aten::linear",
-    (kernel) => (input, weight, bias) =>
-      smallLinear(input as Tensor, weight as Tensor, bias as Tensor | null) ?? kernel(input, weight, bias),
+    (kernel) => {
+      const short = smallLinear();
+      return (input, weight, bias) =>
+        short(input as Tensor, weight as Tensor, bias as Tensor | null) ?? kernel(input, weight, bias);
+    },
   ],
   [
     "aten::gru_cell",
@@ -124,8 +127,10 @@ const MAKERS = new Map<string, Maker>([
   ["aten::Bool.Tensor", (kernel) => (a) => smallTruth(a as Tensor) ?? kernel(a)],
   [
     "aten::select.int",
-    (kernel) => (self, dim, index) =>
-      smallSelect(self as Tensor, dim as number, index as number) ?? kernel(self, dim, index),
+    (kernel) => {
+      const short = smallSelect();
+      return (self, dim, index) => short(self as Tensor, dim as number, index as number) ?? kernel(self, dim, index);
+    },
   ],
   [
     "aten::chunk",

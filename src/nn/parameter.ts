@@ -29,10 +29,8 @@ export class Parameter extends Tensor {
 export function setData(tensor: Tensor, data: Tensor): void {
   tensor.storage = data.storage;
   tensor.dtype = data.dtype;
-  tensor.sizes = data.sizes;
-  tensor.strides = data.strides;
+  tensor.setGeometry(data.sizes, data.strides);
   tensor.storageOffset = data.storageOffset;
-  tensor.numel = data.numel;
   tensor.device = data.device;
   tensor.isConj = data.isConj;
   tensor.isNeg = data.isNeg;

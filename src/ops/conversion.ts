@@ -7,7 +7,7 @@ import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { fromIndices } from "../tensor/kernels/data.ts";
 import { isContiguousIn, stridesIn } from "../tensor/memory_format.ts";
 import { allocateStorage, Storage } from "../tensor/storage.ts";
-import { contiguousStrides, numelOf } from "../tensor/strides.ts";
+import { contiguousStrides } from "../tensor/strides.ts";
 import { META, viewOf, type Device, type Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
 import { dtypeArgument } from "./views.ts";
@@ -113,9 +113,7 @@ export function resizeTensor(self: Tensor, size: readonly number[], format: numb
   }
   const isSame = self.ndim === size.length && self.sizes.every((s, d) => s === size[d]);
   if (isSame && !format) return self;
-  self.sizes = [...size];
-  self.strides = format ? stridesIn(size, format) : contiguousStrides(size);
-  self.numel = numelOf(size);
+  self.setGeometry([...size], format ? stridesIn(size, format) : contiguousStrides(size));
   growStorage(self.storage, (self.storageOffset + reachedElements(self.sizes, self.strides)) * self.dtype.itemsize);
   return self;
 }
@@ -128,7 +126,7 @@ op(
   "aten::resize_as_(Tensor(a!) self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor(a!)",
   (self, template, format) => {
     resizeTensor(self, template.sizes, format === 1 ? null : format);
-    if (format === 1) self.strides = [...template.strides];
+    if (format === 1) self.setGeometry(self.sizes, [...template.strides]);
     return self;
   },
 );
@@ -149,9 +147,7 @@ function setGeometry(
   if (negative !== undefined) throw new OperatorError("Negative strides are not supported");
   self.storage = storage;
   self.storageOffset = offset;
-  self.sizes = [...size];
-  self.strides = stride.length === size.length ? [...stride] : contiguousStrides(size);
-  self.numel = numelOf(size);
+  self.setGeometry([...size], stride.length === size.length ? [...stride] : contiguousStrides(size));
   growStorage(storage, (offset + reachedElements(self.sizes, self.strides)) * self.dtype.itemsize);
   return self;
 }

@@ -420,8 +420,6 @@ function asInt64(t: Tensor): Tensor {
   const out = fromData([], [0], DTYPES.int64);
   out.storage = t.storage;
   out.storageOffset = t.storageOffset;
-  out.sizes = t.sizes;
-  out.strides = t.strides;
-  out.numel = t.numel;
+  out.setGeometry(t.sizes, t.strides);
   return out;
 }

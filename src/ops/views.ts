@@ -179,10 +179,8 @@ export const t = op("aten::t(Tensor(a) self) -> Tensor(a)", t2d);
 
 /** Makes the in-place form of a view: the tensor itself takes the view's geometry. */
 function becomes(self: Tensor, view: Tensor): Tensor {
-  self.sizes = view.sizes;
-  self.strides = view.strides;
+  self.setGeometry(view.sizes, view.strides);
   self.storageOffset = view.storageOffset;
-  self.numel = view.numel;
   return self;
 }
 

@@ -7,7 +7,7 @@ import { isNonOverlappingAndDense } from "./memory_format.ts";
 import { canCast } from "./promotion.ts";
 import { BLOCK } from "./runs.ts";
 import { allocateStorage, type Storage } from "./storage.ts";
-import { broadcastShapes, contiguousStrides, numelOf } from "./strides.ts";
+import { broadcastShapes, contiguousStrides } from "./strides.ts";
 import { emptyTensor, type Tensor } from "./tensor.ts";
 
 const OVERLAP_WITHIN =
@@ -339,9 +339,7 @@ export function resizeTensorTo(
   sizes: readonly number[],
   strides: readonly number[] = contiguousStrides(sizes),
 ): void {
-  t.sizes = sizes;
-  t.strides = strides;
-  t.numel = numelOf(sizes);
+  t.setGeometry(sizes, strides);
   if (t.numel > 0) {
     let last = t.storageOffset;
     for (let d = 0; d < sizes.length; d++) last += (sizes[d]! - 1) * strides[d]!;

@@ -18,20 +18,9 @@ const MAX_ELEMENTS = 1024;
 
 const NO_SIZES: readonly number[] = Object.freeze([]);
 
-/** Row-major strides of a plain tensor's sizes: its own, but where they are odd at dimensions of size 1. */
-function rowMajorStrides(t: Tensor): readonly number[] {
-  const { sizes, strides } = t;
-  let expected = 1;
-  for (let d = sizes.length - 1; d >= 0; d--) {
-    if (strides[d] !== expected) return contiguousStrides(sizes);
-    expected *= sizes[d]!;
-  }
-  return strides;
-}
-
 /** An uninitialised float32 tensor of a plain tensor's shape. */
 export function emptyAs(t: Tensor): Tensor {
-  return new Tensor(allocateStorage(4 * t.numel), FLOAT32, t.sizes, rowMajorStrides(t), 0);
+  return Tensor.like(t, allocateStorage(4 * t.numel));
 }
 
 function sameSizes(a: readonly number[], b: readonly number[]): boolean {
@@ -56,7 +45,7 @@ export function smallUnary(loop: Loop1): (a: Tensor) => Tensor | undefined {
   return (a) => {
     if (!isSmall(a)) return undefined;
     const out = emptyAs(a);
-    loop(out.storage.segment.f32, out.base0, a.storage.segment.f32, a.base0, a.numel);
+    loop(out.storage.segment.f32, out.base32, a.storage.segment.f32, a.base32, a.numel);
     return out;
   };
 }
@@ -67,7 +56,7 @@ export function smallBinary(loop: Loop2): (a: Tensor, b: Tensor) => Tensor | und
     if (!matches(a, b)) return undefined;
     const out = emptyAs(a);
     const [x, y] = [a.storage.segment.f32, b.storage.segment.f32];
-    loop(out.storage.segment.f32, out.base0, x, a.base0, 1, y, b.base0, 1, a.numel);
+    loop(out.storage.segment.f32, out.base32, x, a.base32, 1, y, b.base32, 1, a.numel);
     return out;
   };
 }
@@ -86,7 +75,7 @@ export function smallScalar(loop: Loop2): (a: Tensor, b: unknown) => Tensor | un
     if (!isReal(b) || !isSmall(a)) return undefined;
     NUMBER[0] = Number(b);
     const out = emptyAs(a);
-    loop(out.storage.segment.f32, out.base0, a.storage.segment.f32, a.base0, 1, NUMBER, 0, 0, a.numel);
+    loop(out.storage.segment.f32, out.base32, a.storage.segment.f32, a.base32, 1, NUMBER, 0, 0, a.numel);
     return out;
   };
 }
@@ -98,10 +87,12 @@ export function smallComparison(
   return (a, b) => {
     if (!isReal(b) || !isSmall(a)) return undefined;
     const n = a.numel;
-    const out = new Tensor(allocateStorage(n), BOOL, a.sizes, rowMajorStrides(a), 0);
+    const out = Tensor.like(a, allocateStorage(n));
+    out.dtype = BOOL;
     const y = out.storage.segment.u8;
     const x = a.storage.segment.f32;
-    const [from, to] = [a.base0, out.base0];
+    const from = a.base32;
+    const to = out.base0;
     const number = Math.fround(Number(b));
     for (let i = 0; i < n; i++) y[to + i] = test(x[from + i]!, number) ? 1 : 0;
     return out;
@@ -113,9 +104,9 @@ export function smallSum(a: Tensor): Tensor | undefined {
   if (!isSmall(a)) return undefined;
   const x = a.storage.segment.f32;
   let total = 0;
-  for (let i = a.base0, end = i + a.numel; i < end; i++) total += x[i]!;
+  for (let i = a.base32, end = i + a.numel; i < end; i++) total += x[i]!;
   const out = new Tensor(allocateStorage(4), FLOAT32, NO_SIZES, NO_SIZES, 0);
-  out.storage.segment.f32[out.base0] = total;
+  out.storage.segment.f32[out.base32] = total;
   return out;
 }
 
@@ -155,15 +146,36 @@ function multiplyRows(
     return true;
   }
   const b = bias === null ? undefined : bias.storage.segment.f32;
-  const biasAt = bias === null ? 0 : bias.base0;
+  const biasAt = bias === null ? 0 : bias.base32;
   const w = weight.storage.segment.f32;
-  for (let r = 0; r < rows; r++, xAt += k) {
-    let at = weight.base0;
-    for (let j = 0; j < n; j++, yAt++) {
+  const start = weight.base32;
+  for (let r = 0; r < rows; r++, xAt += k, yAt += n) {
+    let j = 0;
+    // four sums at a time: one waits for its own last addition
+    for (let at = start; j + 4 <= n; j += 4, at += 3 * k) {
+      let s0 = 0;
+      let s1 = 0;
+      let s2 = 0;
+      let s3 = 0;
+      for (let p = 0; p < k; p++, at++) {
+        const v = x[xAt + p]!;
+        s0 += v * w[at]!;
+        s1 += v * w[at + k]!;
+        s2 += v * w[at + 2 * k]!;
+        s3 += v * w[at + 3 * k]!;
+      }
+      const to = yAt + j;
+      y[to] = s0;
+      y[to + 1] = s1;
+      y[to + 2] = s2;
+      y[to + 3] = s3;
+    }
+    for (let at = start + j * k; j < n; j++) {
       let sum = 0;
       for (let p = 0; p < k; p++, at++) sum += x[xAt + p]! * w[at]!;
-      y[yAt] = b === undefined ? sum : Math.fround(sum) + b[biasAt + j]!;
+      y[yAt + j] = sum;
     }
+    if (b !== undefined) for (j = 0; j < n; j++) y[yAt + j]! += b[biasAt + j]!;
   }
   return true;
 }
@@ -173,23 +185,34 @@ function isBias(bias: Tensor | null, n: number): boolean {
   return bias === null || (bias.sizes.length === 1 && bias.numel === n && bias.isPlainFloat32);
 }
 
-/** `input @ weight.T + bias` with few rows. */
-export function smallLinear(input: Tensor, weight: Tensor, bias: Tensor | null): Tensor | undefined {
-  const { sizes } = input;
-  const dims = sizes.length;
-  if (dims === 0 || weight.sizes.length !== 2 || !input.isPlainFloat32 || !weight.isPlainFloat32) return undefined;
-  const n = weight.sizes[0]!;
-  const k = weight.sizes[1]!;
-  const rows = input.numel / k;
-  if (!(rows >= 1) || n === 0 || sizes[dims - 1] !== k || !isBias(bias, n)) return undefined;
-  const way = wayOf(weight, bias, rows);
-  if (way === undefined) return undefined;
-  const shape = dims === 2 ? [rows, n] : dims === 1 ? [n] : [...sizes.slice(0, -1), n];
-  const strides = dims === 2 ? [n, 1] : contiguousStrides(shape);
-  const out = new Tensor(allocateStorage(4 * rows * n), FLOAT32, shape, strides, 0);
-  const x = input.storage.segment.f32;
-  const y = out.storage.segment.f32;
-  return multiplyRows(way, weight, bias, rows, x, input.base0, y, out.base0) ? out : undefined;
+/** `input @ weight.T + bias` with few rows, for one place of a program. */
+export function smallLinear(): (input: Tensor, weight: Tensor, bias: Tensor | null) => Tensor | undefined {
+  // the shape of the last result: the next one is most often of the same
+  let lastSizes: readonly number[] | undefined;
+  let lastN = 0;
+  let shape: readonly number[] = NO_SIZES;
+  let strides: readonly number[] = NO_SIZES;
+  return (input, weight, bias) => {
+    const { sizes } = input;
+    const dims = sizes.length;
+    if (dims === 0 || weight.sizes.length !== 2 || !input.isPlainFloat32 || !weight.isPlainFloat32) return undefined;
+    const n = weight.sizes[0]!;
+    const k = weight.sizes[1]!;
+    const rows = input.numel / k;
+    if (!(rows >= 1) || n === 0 || sizes[dims - 1] !== k || !isBias(bias, n)) return undefined;
+    const way = wayOf(weight, bias, rows);
+    if (way === undefined) return undefined;
+    if (sizes !== lastSizes || n !== lastN) {
+      shape = [...sizes.slice(0, -1), n];
+      strides = contiguousStrides(shape);
+      lastSizes = sizes;
+      lastN = n;
+    }
+    const out = new Tensor(allocateStorage(4 * rows * n), FLOAT32, shape, strides, 0);
+    const x = input.storage.segment.f32;
+    const y = out.storage.segment.f32;
+    return multiplyRows(way, weight, bias, rows, x, input.base32, y, out.base32) ? out : undefined;
+  };
 }
 
 /** Gates of a cell: of the input, then of the state. Grows. */
@@ -233,8 +256,8 @@ function cellProducts(
   const x = input.storage.segment.f32;
   const h = hx.storage.segment.f32;
   const isDone =
-    multiplyRows(wayIn, wIh, bIh, rows, x, input.base0, gates, 0) &&
-    multiplyRows(wayState, wHh, bHh, rows, h, hx.base0, gates, rows * width);
+    multiplyRows(wayIn, wIh, bIh, rows, x, input.base32, gates, 0) &&
+    multiplyRows(wayState, wHh, bHh, rows, h, hx.base32, gates, rows * width);
   return isDone ? rows : 0;
 }
 
@@ -254,8 +277,8 @@ export function smallGruCell(
   const h = hx.storage.segment.f32;
   const y = out.storage.segment.f32;
   const values = gates;
-  let from = hx.base0;
-  let to = out.base0;
+  let from = hx.base32;
+  let to = out.base32;
   for (let r = 0; r < rows; r++) {
     let a = 3 * size * r;
     let b = 3 * size * (rows + r);
@@ -289,9 +312,9 @@ export function smallLstmCell(
   const y = hOut.storage.segment.f32;
   const z = cOut.storage.segment.f32;
   const values = gates;
-  let from = cx.base0;
-  let toH = hOut.base0;
-  let toC = cOut.base0;
+  let from = cx.base32;
+  let toH = hOut.base32;
+  let toC = cOut.base32;
   for (let r = 0; r < rows; r++) {
     let a = 4 * size * r;
     let b = 4 * size * (rows + r);
@@ -316,29 +339,35 @@ function viewAs(self: Tensor, sizes: readonly number[], strides: readonly number
   return view;
 }
 
-/** self[index] along a dimension. */
-export function smallSelect(self: Tensor, dim: number, index: number): Tensor | undefined {
-  const { sizes, strides } = self;
-  const dims = sizes.length;
-  const d = dim < 0 ? dim + dims : dim;
-  if (d < 0 || d >= dims || self.sparse !== undefined || self.quantizer !== undefined) return undefined;
-  const size = sizes[d]!;
-  const at = index < 0 ? index + size : index;
-  if (!(at >= 0 && at < size)) return undefined;
-  const offset = self.storageOffset + at * strides[d]!;
-  if (dims === 3) {
-    if (d === 0) return viewAs(self, [sizes[1]!, sizes[2]!], [strides[1]!, strides[2]!], offset);
-    if (d === 1) return viewAs(self, [sizes[0]!, sizes[2]!], [strides[0]!, strides[2]!], offset);
-    return viewAs(self, [sizes[0]!, sizes[1]!], [strides[0]!, strides[1]!], offset);
-  }
-  if (dims === 2) return viewAs(self, [sizes[1 - d]!], [strides[1 - d]!], offset);
-  const [newSizes, newStrides]: [number[], number[]] = [[], []];
-  for (let e = 0; e < dims; e++) {
-    if (e === d) continue;
-    newSizes.push(sizes[e]!);
-    newStrides.push(strides[e]!);
-  }
-  return viewAs(self, newSizes, newStrides, offset);
+function without(values: readonly number[], d: number): readonly number[] {
+  return [...values.slice(0, d), ...values.slice(d + 1)];
+}
+
+/** self[index] along a dimension, for one place of a program. */
+export function smallSelect(): (self: Tensor, dim: number, index: number) => Tensor | undefined {
+  // the geometry of the last result
+  let lastSizes: readonly number[] | undefined;
+  let lastStrides: readonly number[] | undefined;
+  let lastDim = -1;
+  let newSizes: readonly number[] = NO_SIZES;
+  let newStrides: readonly number[] = NO_SIZES;
+  return (self, dim, index) => {
+    const { sizes, strides } = self;
+    const dims = sizes.length;
+    const d = dim < 0 ? dim + dims : dim;
+    if (d < 0 || d >= dims || self.sparse !== undefined || self.quantizer !== undefined) return undefined;
+    const size = sizes[d]!;
+    const at = index < 0 ? index + size : index;
+    if (!(at >= 0 && at < size)) return undefined;
+    if (sizes !== lastSizes || strides !== lastStrides || d !== lastDim) {
+      newSizes = without(sizes, d);
+      newStrides = without(strides, d);
+      lastSizes = sizes;
+      lastStrides = strides;
+      lastDim = d;
+    }
+    return viewAs(self, newSizes, newStrides, self.storageOffset + at * strides[d]!);
+  };
 }
 
 /** Equal parts along a dimension; undefined unless it divides evenly. */

@@ -67,6 +67,11 @@ const CONJ = 2;
 const NEG = 4;
 const PARAMETER = 8;
 const WRAPPED = 16;
+/** What is known of the geometry: that it was looked at, that the elements lie row by row, that the strides are those of a new tensor. */
+const LOOKED_AT = 32;
+const CONTIGUOUS = 64;
+const ROW_MAJOR = 128;
+const GEOMETRY = LOOKED_AT | CONTIGUOUS | ROW_MAJOR;
 
 /** The methods of Tensor, which `src/torch` installs: every operator, and what speaks JavaScript. */
 export interface Tensor extends TensorApi {}
@@ -82,14 +87,14 @@ export class Tensor {
   storage: Storage;
   /** Dtype of the elements. */
   dtype: DType;
-  /** Size of each dimension; `shape` is the same. */
-  sizes: readonly number[];
+  /** Size of each dimension; `shape` is the same. Changed by `setGeometry`. */
+  readonly sizes: readonly number[];
   /** Distance between neighbours in each dimension, in elements. */
-  strides: readonly number[];
+  readonly strides: readonly number[];
   /** First element in the storage, in elements. */
   storageOffset: number;
   /** Elements: the product of `sizes`. */
-  numel: number;
+  readonly numel: number;
   private flags = 0;
   private rare: Rare | undefined = undefined;
   /** The tensor that this one is a view of (for in-place autograd and `_is_view`). */
@@ -102,6 +107,42 @@ export class Tensor {
     this.strides = strides;
     this.storageOffset = storageOffset;
     this.numel = numelOf(sizes);
+  }
+
+  /** A new tensor like a plain one, of the same sizes, in a storage of its own. */
+  static like(t: Tensor, storage: Storage): Tensor {
+    const { sizes } = t;
+    const isRowMajor = (t.geometry() & ROW_MAJOR) !== 0;
+    const out = new Tensor(storage, t.dtype, sizes, isRowMajor ? t.strides : contiguousStrides(sizes), 0);
+    out.flags = GEOMETRY;
+    return out;
+  }
+
+  /** Gives other sizes and strides, in place. The storage must reach. */
+  setGeometry(sizes: readonly number[], strides: readonly number[]): void {
+    const self = this as { -readonly [K in "sizes" | "strides" | "numel"]: Tensor[K] };
+    self.sizes = sizes;
+    self.strides = strides;
+    self.numel = numelOf(sizes);
+    this.flags &= ~GEOMETRY;
+  }
+
+  /** The flags, with what there is to know of the geometry. */
+  private geometry(): number {
+    return (this.flags & LOOKED_AT) !== 0 ? this.flags : this.lookAtGeometry();
+  }
+
+  private lookAtGeometry(): number {
+    const { sizes, strides } = this;
+    let expected = 1;
+    let found = GEOMETRY;
+    for (let d = sizes.length - 1; d >= 0; d--) {
+      const size = sizes[d]!;
+      if (strides[d] !== expected) found &= size === 1 ? ~ROW_MAJOR : ~(ROW_MAJOR | CONTIGUOUS);
+      expected *= size;
+    }
+    if (this.numel === 0) found |= CONTIGUOUS;
+    return (this.flags |= found);
   }
 
   private setFlag(flag: number, value: boolean): void {
@@ -187,9 +228,8 @@ export class Tensor {
 
   /** Float32 elements on the CPU that lie in the storage as they are, row by row: what small kernels take. */
   get isPlainFloat32(): boolean {
-    return (
-      this.dtype === FLOAT32 && (this.flags & (CONJ | NEG)) === 0 && this.rare === undefined && this.isContiguous()
-    );
+    if (this.dtype !== FLOAT32 || this.rare !== undefined) return false;
+    return (this.geometry() & (CONJ | NEG | CONTIGUOUS)) === CONTIGUOUS;
   }
 
   /** Number of dimensions. */
@@ -205,20 +245,17 @@ export class Tensor {
 
   /** Whether the elements lie row-major without gaps. */
   isContiguous(): boolean {
-    let expected = 1;
-    if (this.numel === 0) return true;
-    for (let d = this.sizes.length - 1; d >= 0; d--) {
-      const size = this.sizes[d]!;
-      if (size === 1) continue;
-      if (this.strides[d] !== expected) return false;
-      expected *= size;
-    }
-    return true;
+    return (this.geometry() & CONTIGUOUS) !== 0;
   }
 
   /** Index of element 0 in the segment's typed array of `dtype.array`, in units of `dtype.itemsize` elements. */
   get base0(): number {
     return this.storage.byteOffset / this.dtype.itemsize + this.storageOffset;
+  }
+
+  /** The same for a float32 tensor. */
+  get base32(): number {
+    return this.storage.byteOffset / 4 + this.storageOffset;
   }
 }
 

@@ -136,8 +136,6 @@ describe("ValuePickler", () => {
     const indices = tensor([2, 2], DTYPES.int64);
     const coo = empty([2, 2]);
     coo.sparse = { layout: "sparse_coo", indices, values: tensor([2]), coalesced: true };
-    const plain = new Tensor(allocateStorage(32), DTYPES.int64, [2], [2], 2);
-    plain.strides = [2];
     const csr = empty([2, 2]);
     csr.sparse = {
       layout: "sparse_csr",

@@ -150,8 +150,8 @@ export function writeFused(w: Writer, uses: Uses, run: Run): Fused | undefined {
     `if(!(${guard}))return undefined;`,
     // the first result has row-major strides: the others share them
     ...outs.map((_, k) => `const y${k}=${w.ref(emptyAs)}(${k === 0 ? "a0" : "y0"});`),
-    ...names.map((x, k) => `const x${k}=${x}.storage.segment.f32,o${k}=${x}.base0;`),
-    ...outs.map((_, k) => `const z${k}=y${k}.storage.segment.f32,p${k}=y${k}.base0;`),
+    ...names.map((x, k) => `const x${k}=${x}.storage.segment.f32,o${k}=${x}.base32;`),
+    ...outs.map((_, k) => `const z${k}=y${k}.storage.segment.f32,p${k}=y${k}.base32;`),
     `for(let i=0,n=a0.numel;i<n;i++){`,
     ...names.map((_, k) => `const v${k}=x${k}[o${k}+i];`),
     ...body,

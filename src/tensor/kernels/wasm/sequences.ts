@@ -120,7 +120,7 @@ const tiledRows = (n: number): number => Math.ceil(n / (TILE_ROWS / 2)) * (TILE_
 /** Address of a weight (n, k) in tiles, see rowProduct; 0 where it has no place. */
 export function tiledWeight(memory: KernelMemory, weight: Tensor): number {
   const [n, k] = weight.sizes as [number, number];
-  const from = weight.base0;
+  const from = weight.base32;
   return packedWeights(memory, weight.storage, `tiles ${from} ${n} ${k}`, tiledRows(n) * k, (address) => {
     const { f32 } = memory;
     const source = weight.storage.segment.f32;
@@ -375,7 +375,7 @@ export class Sequence {
       const { input, numel, at } = moving[m]!;
       const t = values[input] as Tensor;
       const source = t.storage.segment.f32;
-      const from = t.base0;
+      const from = t.base32;
       if (numel <= MAX_LOOP) for (let i = 0; i < numel; i++) f32[at + i] = source[from + i]!;
       else f32.set(source.subarray(from, from + numel), at);
     }
@@ -385,7 +385,7 @@ export class Sequence {
       const { sizes, strides, numel, at } = results[r]!;
       const t = new Tensor(allocateStorage(4 * numel), FLOAT32, sizes, strides, 0);
       const y = t.storage.segment.f32;
-      const to = t.base0;
+      const to = t.base32;
       if (numel <= MAX_LOOP) for (let i = 0; i < numel; i++) y[to + i] = f32[at + i]!;
       else y.set(f32.subarray(at, at + numel), to);
       out.push(t);
