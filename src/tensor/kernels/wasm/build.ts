@@ -11,6 +11,7 @@ import { KernelMemory } from "./memory.ts";
 import { conversionProgram, CONVERSIONS, type Conversion } from "./conversion_programs.ts";
 import { dots16Program } from "./integer_programs.ts";
 import { convolveProgram, depthwise3Program, padPlanesProgram, windowMax3Program } from "./convolution_programs.ts";
+import { denseProgram } from "./dense_programs.ts";
 import { finishProgram } from "./finish_programs.ts";
 import {
   depthwiseProgram,
@@ -101,6 +102,22 @@ export interface ConvolutionKernels {
     step: number,
     planes: number,
     padding: number,
+  ): void;
+}
+
+/** Linear layers: see dense_programs.ts. */
+export interface DenseKernels {
+  dense(
+    a: number,
+    b: number,
+    tileStride: number,
+    k: number,
+    rows: number,
+    columns: number,
+    c: number,
+    ldc: number,
+    adds: number,
+    bias: number,
   ): void;
 }
 
@@ -214,6 +231,7 @@ const FAMILIES = {
     windowMaxProgram(),
   ],
   convolution: (fused: boolean) => [convolveProgram(fused), padPlanesProgram()],
+  dense: (fused: boolean) => [denseProgram(fused)],
   windows: (fused: boolean) => [
     depthwise3Program(fused, 1),
     depthwise3Program(fused, 2),
@@ -400,6 +418,11 @@ export function wasmKernels(): Kernels | undefined {
 /** The kernels of convolutions, or undefined where the reference kernels are to run. */
 export function convolutionKernels(): ConvolutionKernels | undefined {
   return family("convolution", (exports) => exports as unknown as ConvolutionKernels);
+}
+
+/** The kernel of linear layers, or undefined where the reference kernels are to run. */
+export function denseKernels(): DenseKernels | undefined {
+  return family("dense", (exports) => exports as unknown as DenseKernels);
 }
 
 /** The kernels of windows of 3 by 3, or undefined where the reference kernels are to run. */

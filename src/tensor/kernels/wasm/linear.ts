@@ -1,17 +1,31 @@
 /** @file float32 linear layers on the WebAssembly kernels: the weight is packed once and kept. Upstream: none. Spec: none. */
 import type { Storage } from "../../storage.ts";
-import { wasmKernels, type Kernels } from "./build.ts";
+import { denseKernels, wasmKernels, type Kernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
 import { packedWeights } from "./packed_weights.ts";
-import { copyPadded, packedElements, packLeft, packPanels, runPacked, stagingElements } from "./product.ts";
+import { runTasks } from "./parallel.ts";
+import {
+  copyPadded,
+  innerStep,
+  packedElements,
+  packLeft,
+  packPanels,
+  packResident,
+  stagingElements,
+} from "./product.ts";
 import { COLUMNS } from "./programs.ts";
 
 /** Rows up to which outputs are dot products. */
 const MAX_SKINNY = 4;
 /** Multiplications from which keeping the weight pays. */
 const MIN_WORK = 1 << 11;
-/** Elements of the results that are computed before the bias is added. */
-const RESULT_ELEMENTS = 1 << 17;
+/** Rows of a block. */
+const BLOCK = 516;
+/** Fewest rows that are packed where they lie. */
+const MIN_RESIDENT = 4;
+/** Multiplications of a task, and tasks that there should be at least. */
+const TASK_WORK = 1 << 23;
+const MIN_TASKS = 8;
 const MAX_AREA = 1 << 24;
 
 /**
@@ -84,11 +98,10 @@ function manyRows(
   owner: Storage,
 ): boolean {
   const { memory } = kernels;
+  const dense = denseKernels();
   const tiles = Math.ceil(n / COLUMNS);
-  const left = packedElements(kernels, rows, k);
-  const panelRows = packedElements(kernels, rows, 1);
-  const someTiles = Math.max(1, Math.min(tiles, Math.floor(RESULT_ELEMENTS / (panelRows * COLUMNS))));
-  if (Math.max(left, tiles * COLUMNS * k, panelRows * someTiles * COLUMNS) > MAX_AREA) return false;
+  const inner = innerStep(k);
+  if (!dense || Math.max(tiles * COLUMNS * k, (kernels.rows + 1) * Math.max(k, n)) > MAX_AREA) return false;
   const weights = packedWeights(memory, owner, `linear:${w.byteOffset}:${n}:${k}`, tiles * COLUMNS * k, (address) => {
     const staging = memory.arena(stagingElements(k));
     if (!staging) return false;
@@ -97,37 +110,63 @@ function manyRows(
     return true;
   });
   if (weights === 0) return false;
-  const areas = memory.arena(left, stagingElements(k), panelRows * someTiles * COLUMNS, tiles * COLUMNS, n);
+  // rows of one block: their panels of one pass stay in the second-level cache
+  const block = Math.min(
+    rows,
+    Math.max(1, Math.floor(Math.min(BLOCK, MAX_AREA / Math.max(k, n)) / kernels.rows)) * kernels.rows,
+  );
+  const [from, to] = [memory.addressOf(x), memory.addressOf(out)];
+  const areas = memory.arena(
+    packedElements(kernels, block, k),
+    from === 0 ? stagingElements(k) : 0,
+    tiles * COLUMNS,
+    to === 0 ? block * n : 0,
+  );
   if (!areas) return false;
-  const [packed, staging, result, shift, staged] = areas as [number, number, number, number, number];
+  const [left, staging, shift, result] = areas as [number, number, number, number];
   const { f32 } = memory;
-  packLeft(kernels, packed, staging, x, 0, k, rows, k);
   if (bias) copyElements32(f32, shift / 4, bias, 0, n);
-  const address = memory.addressOf(out);
-  for (let tile = 0; tile < tiles; tile += someTiles) {
-    const some = Math.min(someTiles, tiles - tile);
-    const ldc = some * COLUMNS;
-    runPacked(kernels, {
-      a: packed,
-      m: rows,
-      k,
-      b: weights + 4 * COLUMNS * k * tile,
-      tileStride: 4 * COLUMNS * k,
-      offsets: 0,
-      scratch: 0,
-      tiles: some,
-      c: result,
-      ldc,
+  const someTiles = Math.max(1, Math.min(Math.ceil(tiles / MIN_TASKS), Math.ceil(TASK_WORK / (block * COLUMNS * k))));
+  const tasks = Math.ceil(tiles / someTiles);
+  for (let row = 0; row < rows; row += block) {
+    const count = Math.min(block, rows - row);
+    if (from === 0 || count < MIN_RESIDENT) packLeft(kernels, left, staging, x, row * k, k, count, k);
+    else packLeftHere(kernels, left, from + 4 * row * k, count, k);
+    const c = to === 0 ? result : to + 4 * row * n;
+    runTasks(kernels, tasks, (_, task) => {
+      const column = task * someTiles * COLUMNS;
+      const columns = Math.min(someTiles * COLUMNS, n - column);
+      let a = left;
+      for (let k0 = 0; k0 < k; k0 += inner) {
+        const depth = Math.min(inner, k - k0);
+        const b = weights + 4 * (column * k + COLUMNS * k0);
+        dense.dense(
+          a,
+          b,
+          4 * COLUMNS * k,
+          depth,
+          count,
+          columns,
+          c + 4 * column,
+          4 * n,
+          k0,
+          bias ? shift + 4 * column : 0,
+        );
+        a += 4 * packedElements(kernels, count, depth);
+      }
     });
-    const column = tile * COLUMNS;
-    const count = Math.min(ldc, n - column);
-    for (let r = 0; r < rows; r++) {
-      const to = address === 0 ? staged : address + 4 * (r * n + column);
-      const from = result + 4 * r * ldc;
-      kernels.finish(to, 0, from, 0, 1, count, bias ? shift + 4 * column : 0, 1, 0, -Infinity, Infinity);
-      if (address === 0) copyElements32(out, r * n + column, f32, staged / 4, count);
-    }
+    if (to === 0) copyElements32(out, row * n, f32, result / 4, count * n);
   }
-  memory.free(packed);
+  memory.free(left);
   return true;
+}
+
+/** `packLeft` for dense rows in the kernels' memory, shared out between threads. */
+function packLeftHere(kernels: Kernels, left: number, from: number, rows: number, k: number): void {
+  const step = innerStep(k);
+  runTasks(kernels, Math.ceil(k / step), (using, task) => {
+    const k0 = task * step;
+    const to = left + 4 * packedElements(kernels, rows, k0);
+    packResident(using, to, from + 4 * k0, 4 * k, rows, Math.min(step, k - k0), kernels.rows);
+  });
 }

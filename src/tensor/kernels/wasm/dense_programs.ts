@@ -1,0 +1,135 @@
+/** @file Linear layers as a program for the assembler: products that start from the bias and are stored where they belong. Upstream: none. Spec: none. */
+import { FunctionBuilder } from "./assembler.ts";
+import { accumulate, COLUMNS, panelRows } from "./programs.ts";
+
+const DENSE = ["a", "b", "tileStride", "k", "rows", "columns", "c", "ldc", "adds", "bias"] as const;
+
+/**
+ * dense(a, b, tileStride, k, rows, columns, c, ldc, adds, bias): C (rows by columns) = A B + bias, addresses and strides in bytes. A is
+ * packed in panels, B in tiles (Note [Packed product]), `tileStride` apart. Where `adds` is not zero the product is added to C, else to the
+ * bias of every column, which has whole tiles; 0 is none. Nothing is stored beyond C; whole vectors are read there. All counts are at least 1.
+ */
+export function denseProgram(fused: boolean): FunctionBuilder {
+  const f = new FunctionBuilder("dense", new Array<"i32">(DENSE.length).fill("i32"));
+  const ROWS = panelRows(fused);
+  const p = Object.fromEntries(DENSE.map((name, i) => [name, i])) as Record<(typeof DENSE)[number], number>;
+  const [panelBytes, ap, aEnd, bp, cp, at, left, wanted] = Array.from({ length: 8 }, () => f.local("i32")) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const acc = Array.from({ length: ROWS * 2 }, () => f.local("v128"));
+  const [b0, b1, x] = [f.local("v128"), f.local("v128"), f.local("v128")];
+  /** Runs `body` for every row of the panel with its address in `at`; beyond the last row that stays where it was. */
+  const everyRow = (body: (first: number, second: number) => void): void => {
+    f.get(cp).set(at);
+    for (let r = 0; r < ROWS; r++) {
+      body(acc[2 * r]!, acc[2 * r + 1]!);
+      if (r + 1 < ROWS) {
+        f.get(at).get(p.ldc).i32(0);
+        f.get(left)
+          .i32(r + 1)
+          .op("i32.gt_s")
+          .op("select")
+          .op("i32.add")
+          .set(at);
+      }
+    }
+  };
+  const begin = (): void => {
+    f.get(p.adds).when(
+      () =>
+        everyRow((first, second) => {
+          f.get(at).memory("v128.load").set(first).get(at).memory("v128.load", 16).set(second);
+        }),
+      () => {
+        f.zeros().set(b0).zeros().set(b1);
+        f.get(p.bias).when(() => f.get(p.bias).memory("v128.load").set(b0).get(p.bias).memory("v128.load", 16).set(b1));
+        acc.forEach((v, i) => f.get(i % 2 === 0 ? b0 : b1).set(v));
+      },
+    );
+  };
+  const multiply = (): void => {
+    f.get(p.b).set(bp);
+    f.loop(() => {
+      f.get(bp).memory("v128.load").set(b0).get(bp).memory("v128.load", 16).set(b1);
+      for (let r = 0; r < ROWS; r++) {
+        f.get(ap)
+          .memory("v128.load32_splat", 4 * r)
+          .set(x);
+        for (const [half, b] of [b0, b1].entries())
+          accumulate(
+            f,
+            fused,
+            acc[2 * r + half]!,
+            () => f.get(x),
+            () => f.get(b),
+          );
+      }
+      f.increase(bp, { by: 4 * COLUMNS }).increase(ap, { by: 4 * ROWS });
+      f.get(ap).get(aEnd).op("i32.ne");
+    });
+  };
+  /** Stores what there is of two vectors at `at`, and of the columns that are wanted. */
+  const storePart = (first: number, second: number): void => {
+    f.get(wanted)
+      .i32(4)
+      .op("i32.and")
+      .when(() => f.get(at).get(first).memory("v128.store").get(second).set(first).increase(at, { by: 16 }));
+    f.get(wanted)
+      .i32(2)
+      .op("i32.and")
+      .when(() => {
+        f.get(at).get(first).storeLow();
+        f.get(first).get(first).shuffle(2, 3, 2, 3).set(first).increase(at, { by: 8 });
+      });
+    f.get(wanted)
+      .i32(1)
+      .op("i32.and")
+      .when(() => f.get(at).get(first).extractLane(0).memory("f32.store"));
+  };
+  const store = (): void => {
+    const isWhole = f.local("i32");
+    f.get(wanted).i32(COLUMNS).op("i32.ge_s").set(isWhole);
+    f.get(cp).set(at);
+    for (let r = 0; r < ROWS; r++) {
+      const [first, second] = [acc[2 * r]!, acc[2 * r + 1]!];
+      f.get(left)
+        .i32(r)
+        .op("i32.gt_s")
+        .when(() => {
+          f.get(isWhole).when(
+            () => f.get(at).get(first).memory("v128.store").get(at).get(second).memory("v128.store", 16),
+            () => storePart(first, second),
+          );
+          f.increase(cp, { byLocal: p.ldc }).get(cp).set(at);
+        });
+    }
+  };
+  f.get(p.columns).set(wanted);
+  f.loop(() => {
+    f.get(p.a).set(ap).get(p.c).set(cp).get(p.rows).set(left);
+    f.get(p.k)
+      .i32(4 * ROWS)
+      .op("i32.mul")
+      .set(panelBytes);
+    f.loop(() => {
+      f.get(ap).get(panelBytes).op("i32.add").set(aEnd);
+      begin();
+      multiply();
+      store();
+      f.get(left).i32(ROWS).op("i32.sub").set(left);
+      f.get(left).i32(0).op("i32.gt_s");
+    });
+    f.get(p.bias).when(() => f.increase(p.bias, { by: 4 * COLUMNS }));
+    f.increase(p.b, { byLocal: p.tileStride }).increase(p.c, { by: 4 * COLUMNS });
+    f.get(wanted).i32(COLUMNS).op("i32.sub").set(wanted);
+    f.get(wanted).i32(0).op("i32.gt_s");
+  });
+  return f;
+}
