@@ -48,10 +48,10 @@ export function wasmConvolve(
   if (winogradConvolve(kernels, x, w, out, g, finish, owner)) return true;
   const convolution = convolutionKernels();
   if (!convolution) return false;
+  if (inPer === 1 && outPer === 1 && depthwise3(kernels, convolution, x, w, out, g, finish)) return true;
   const plan = phasePlan(g);
   const [, ay, ax] = plan.axes;
   const computed = ((g.output[0] - 1) * ay.length + g.output[1]) * ax.length;
-  if (inPer === 1 && outPer === 1 && depthwise3(kernels, convolution, x, w, out, g, finish)) return true;
   if (inPer === 1 && outPer <= 2 && computed <= MAX_WASTE * outPlane + 64)
     return depthwise(kernels, convolution, plan, x, w, out, g, finish);
   const { memory } = kernels;

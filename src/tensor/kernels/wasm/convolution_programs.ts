@@ -300,14 +300,14 @@ const PAD = [
 ] as const;
 
 /**
- * padPlanes(to, toPlane, toRow, size, from, fromPlane, fromRow, first, rows, bytes, step, planes, padding): fills `size` bytes of
- * each of `planes` planes with `padding`, then copies `rows` rows of `bytes` bytes to `first` bytes behind its start, of elements
- * that lie `step` bytes apart where they come from. Rows may be none, all sizes are multiples of 4. Reads up to 32 bytes beyond a row.
+ * padPlanes(to, toPlane, toRow, size, from, fromPlane, fromRow, first, rows, bytes, step, planes, padding): copies
+ * `rows` rows of `bytes` bytes, of elements that lie `step` bytes apart where they come from, into each of `planes` planes of `size`
+ * bytes, `first` bytes behind its start, and fills the rest of it with `padding`. Rows may be none, all sizes are multiples of 4. Reads up to 32 bytes beyond a row.
  */
 export function padPlanesProgram(): FunctionBuilder {
   const f = new FunctionBuilder("padPlanes", [...new Array<"i32">(12).fill("i32"), "f32"]);
   const p = parametersOf(PAD);
-  const i = localsOf(f, ["at", "row", "source", "left", "move", "last"]);
+  const i = localsOf(f, ["at", "row", "source", "left", "move", "last", "gap"]);
   const value = f.local("v128");
   /** Runs `vector` for every four elements of `bytes` (a local), the last four overlapping those before, or `single` for each where they are fewer. */
   const sweep = (bytes: number, vector: () => void, single: () => void): void => {
@@ -343,13 +343,20 @@ export function padPlanesProgram(): FunctionBuilder {
       f.increase(i.move, { byLocal: p.step }).increase(i.at, { by: 4 }).get(i.at).get(p.bytes).op("i32.ne");
     });
   };
+  /** Pads `i.gap` bytes from `i.row` on, if any. */
+  const pad = (): void => {
+    f.get(i.gap).when(() =>
+      sweep(
+        i.gap,
+        () => to(i.row).get(value).memory("v128.store"),
+        () => to(i.row).get(p.padding).memory("f32.store"),
+      ),
+    );
+  };
   f.get(p.padding).op("f32x4.splat").set(value);
   f.loop(() => {
-    sweep(
-      p.size,
-      () => to(p.to).get(value).memory("v128.store"),
-      () => to(p.to).get(p.padding).memory("f32.store"),
-    );
+    f.get(p.to).set(i.row).get(p.first).get(p.size).get(p.rows).op("select").set(i.gap);
+    pad();
     f.get(p.rows).when(() => {
       f.get(p.to).get(p.first).op("i32.add").set(i.row).get(p.from).set(i.source).get(p.rows).set(i.left);
       f.loop(() => {
@@ -385,8 +392,14 @@ export function padPlanesProgram(): FunctionBuilder {
               scattered,
             ),
         );
-        f.increase(i.row, { byLocal: p.toRow }).increase(i.source, { byLocal: p.fromRow });
-        f.get(i.left).i32(1).op("i32.sub").set(i.left).get(i.left);
+        f.increase(i.source, { byLocal: p.fromRow }).increase(i.row, { byLocal: p.bytes });
+        f.get(i.left).i32(1).op("i32.sub").set(i.left);
+        // what lies between a row and the next, or behind the last, is of one piece
+        f.get(p.toRow).get(p.bytes).op("i32.sub");
+        f.get(p.to).get(p.size).op("i32.add").get(i.row).op("i32.sub");
+        f.get(i.left).op("select").set(i.gap);
+        pad();
+        f.increase(i.row, { byLocal: i.gap }).get(i.left);
       });
     });
     f.increase(p.to, { byLocal: p.toPlane }).increase(p.from, { byLocal: p.fromPlane });
