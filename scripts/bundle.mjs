@@ -1,22 +1,24 @@
 // Bundles what `import "tsarchive"` and the command line load: hundreds of small modules cost more to find and read than to run.
 // Names stay as they are (class names are part of what users see; tracing reads parameter names of `nn`); comments go.
+// For Node they are CommonJS behind small ES modules, so that they can come with V8's code cache (src/node/code_cache.ts).
 // The modules of `nn` stay in a folder `nn/`: stack traces tell library modules from the rest by it (src/jit/call_site.ts).
-import { readdirSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, copyFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { rolldown } from "rolldown";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const source = (name) => join(root, "src", `${name}.ts`);
 
-/** Text in one byte a character is read and scanned faster: what is not ASCII becomes escapes. Columns of such lines shift a little in the map. */
+/** Text in one byte a character is read and scanned faster: what is not ASCII becomes escapes. A first line for the shell becomes a comment. Columns of such lines shift a little in the map. */
 const ascii = {
   name: "ascii",
   generateBundle(_options, bundle) {
     const escape = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
     for (const chunk of Object.values(bundle)) {
       // eslint-disable-next-line no-control-regex
-      if (chunk.type === "chunk") chunk.code = chunk.code.replace(/[^\x00-\x7f]/g, escape);
+      if (chunk.type === "chunk") chunk.code = chunk.code.replace(/[^\x00-\x7f]/g, escape).replace(/^#!/, "//");
     }
   },
 };
@@ -39,7 +41,10 @@ const lazyParser = {
 /** See `HELPERS` in src/jit/call_site.ts. */
 const HELPERS = ["aten", "sizes", "module"];
 
-async function bundle(folder, input, options) {
+/** Module hooks run in a thread of their own and are an ES module. */
+const HOOKS = "cli/commands/script_loader";
+
+async function bundle(folder, input, { format = "esm", isWhole = true, ...options }) {
   // package.json speaks of the side effects of dist, not of src
   const build = await rolldown({
     input,
@@ -48,15 +53,16 @@ async function bundle(folder, input, options) {
     treeshake: { moduleSideEffects: () => true },
     ...options,
   });
-  await build.write({
+  const extension = format === "cjs" ? "cjs" : "js";
+  const { output } = await build.write({
     dir: join(root, "dist", folder),
-    format: "esm",
+    format,
     sourcemap: true,
     comments: false,
-    entryFileNames: "[name].js",
-    chunkFileNames: "[name].js",
+    entryFileNames: `[name].${extension}`,
+    chunkFileNames: `[name].${extension}`,
     // from the bottom up: a group takes along what it needs and no group before it has
-    codeSplitting: {
+    codeSplitting: isWhole && {
       groups: [
         { name: "archive", priority: 3, test: /[\\/]src[\\/](base|archive)[\\/]/ },
         {
@@ -74,14 +80,55 @@ async function bundle(folder, input, options) {
     },
   });
   await build.close();
+  return output;
 }
 
-const commands = readdirSync(join(root, "src/cli/commands")).map((file) => `cli/commands/${file.replace(/\.ts$/, "")}`);
-const entries = ["node/index", "cli/main", ...commands];
+/** An ES module that gives what a CommonJS file of the bundle exports. */
+function writeFacade(name, exports, { load = "loadBundled", head = "" } = {}) {
+  const loader = `${"../".repeat(name.split("/").length - 1)}code_cache.js`;
+  const call = `${load}(${JSON.stringify(`${name}.cjs`)})`;
+  const text = exports.length > 0 ? `export const { ${exports.join(", ")} } = ${call};\n` : `${call};\n`;
+  writeFileSync(
+    join(root, "dist/bundle", `${name}.js`),
+    `${head}import { ${load} } from ${JSON.stringify(loader)};\n${text}`,
+  );
+}
+
+/** Makes, loads and runs models in a process of its own, and keeps what that has compiled. */
+function makeCodeCache() {
+  const at = (name) => JSON.stringify(pathToFileURL(join(root, name)).href);
+  const models = ["gru_loop", "control_flow", "stateful_train"].map((name) =>
+    join(root, "test/fixtures/models", name, "model.pt"),
+  );
+  const program = `
+    import { writeCodeCache } from ${at("dist/bundle/code_cache.js")};
+    import { jit, nn, torch } from ${at("dist/bundle/node/index.js")};
+    for (const file of ${JSON.stringify(models)})
+      for (const lazy of [false, true]) [String(jit.load(file, { lazy }).eval()), jit.load(file, { lazy }).code];
+    const layers = [new nn.Conv2d(3, 8, 3, { padding: 1 }), new nn.BatchNorm2d(8), new nn.ReLU(), new nn.Flatten(), new nn.Linear(8192, 4)];
+    const image = torch.ones([1, 3, 32, 32]);
+    jit.load(jit.trace(new nn.Sequential(...layers).eval(), [image]).saveToBuffer())(image);
+    writeCodeCache();`;
+  execFileSync(process.execPath, ["--input-type=module", "-e", program], {
+    env: { ...process.env, TSARCHIVE_MAKE_CODE_CACHE: "1" },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+}
+
+const commands = readdirSync(join(root, "src/cli/commands"))
+  .map((file) => `cli/commands/${file.replace(/\.ts$/, "")}`)
+  .filter((name) => name !== HOOKS);
 for (const folder of ["bundle", "browser"]) rmSync(join(root, "dist", folder), { recursive: true, force: true });
-await bundle("bundle", Object.fromEntries(entries.map((name) => [name, source(name)])), {
-  platform: "node",
-  plugins: [ascii, lazyParser],
-  external: [/^node:/],
-});
+const forNode = { platform: "node", plugins: [ascii, lazyParser], external: [/^node:/] };
+const output = await bundle(
+  "bundle",
+  Object.fromEntries(["node/index", "cli/main", ...commands].map((name) => [name, source(name)])),
+  { ...forNode, format: "cjs" },
+);
+await bundle("bundle", { [HOOKS]: source(HOOKS) }, { ...forNode, isWhole: false });
+copyFileSync(join(root, "dist/node/code_cache.js"), join(root, "dist/bundle/code_cache.js"));
+writeFacade("node/index", output.find((chunk) => chunk.name === "node/index").exports);
+writeFacade("cli/main", [], { load: "loadNatively", head: "#!/usr/bin/env node\n" });
+chmodSync(join(root, "dist/bundle/cli/main.js"), 0o755);
 await bundle("browser", { index: source("index") }, { platform: "browser" });
+makeCodeCache();

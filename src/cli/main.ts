@@ -33,22 +33,26 @@ function exitCodeOf(error: unknown): number {
   throw error;
 }
 
+async function main(): Promise<void> {
+  const program = new Command("tsarchive")
+    .description("Open, run, inspect and check TorchScript archives, without Python")
+    .exitOverride()
+    .showHelpAfterError();
+  const asked = process.argv.find((argument) => Object.hasOwn(COMMANDS, argument));
+  try {
+    for (const [name, load] of Object.entries(COMMANDS)) {
+      // help lists them all
+      if (asked === undefined || asked === name) (await load()).command.register(program);
+    }
+    await program.parseAsync(process.argv);
+  } catch (error) {
+    process.exitCode = exitCodeOf(error);
+  } finally {
+    flush();
+  }
+}
+
 // Node 22 keeps what it has compiled for the next start
 (nodeModule as { enableCompileCache?: () => unknown }).enableCompileCache?.();
-
-const program = new Command("tsarchive")
-  .description("Open, run, inspect and check TorchScript archives, without Python")
-  .exitOverride()
-  .showHelpAfterError();
-const asked = process.argv.find((argument) => Object.hasOwn(COMMANDS, argument));
-try {
-  for (const [name, load] of Object.entries(COMMANDS)) {
-    // help lists them all
-    if (asked === undefined || asked === name) (await load()).command.register(program);
-  }
-  await program.parseAsync(process.argv);
-} catch (error) {
-  process.exitCode = exitCodeOf(error);
-} finally {
-  flush();
-}
+// not awaited at the top: the bundle is CommonJS
+void main();

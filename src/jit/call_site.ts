@@ -22,7 +22,7 @@ const MAX_FRAMES = 200;
 const FRAME =
   /^\s*at (?:async )?(?:(.*?) \()?(?:.*? at )?((?:file:\/\/|[a-z]+:\/\/|\/|[A-Za-z]:[\\/]).*?):(\d+):(\d+)\)?$/;
 
-const THIS_FILE = /jit\/call_site\.[jt]s$/;
+const THIS_FILE = /jit\/call_site\.c?[jt]s$/;
 
 /**
  * Folders of this library's own code, with the slash at their ends: where it runs, which for a bundle is the bundle's folder, and
@@ -49,10 +49,10 @@ function findOwnFolders(): string[] {
 }
 
 /** Files of `nn`. */
-const NN = /\/nn\/[^/]*\.[jt]s$/;
+const NN = /\/nn\/[^/]*\.c?[jt]s$/;
 
 /** Files of `nn` that only pass calls on. */
-const HELPERS = /\/nn\/(aten|module|sizes)\.[jt]s$/;
+const HELPERS = /\/nn\/(aten|module|sizes)\.c?[jt]s$/;
 
 /** A file URL as a path; other names as they are. */
 function pathOf(file: string): string {

@@ -1,8 +1,9 @@
 /** @file The bundles that package.json points at: complete, in working order, with names that people see. Made by `npm run build`. */
 import { execFileSync } from "node:child_process";
-import { readdirSync, statSync } from "node:fs";
+import { readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { crc32 } from "../../src/archive/crc32.ts";
 import * as source from "../../src/node/index.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -82,3 +83,16 @@ test.runIf(built)("the command line starts from its bundle", () => {
   });
   expect(out).toContain("Usage: tsarchive ops");
 });
+
+test.runIf(built)(
+  "the Node that built the bundle has a code cache, and another text is never taken for what was compiled",
+  () => {
+    const cache = join(ROOT, "dist/bundle/cache");
+    const [version] = readdirSync(cache);
+    const names = readdirSync(join(cache, version!));
+    for (const file of ["archive.cjs", "engine.cjs", "node.cjs"]) {
+      const text = readFileSync(join(ROOT, "dist/bundle", file));
+      expect(names).toContain(`${file}-${crc32(text).toString(16)}.bin`);
+    }
+  },
+);

@@ -1,0 +1,82 @@
+/** @file Loads the files of the bundle with V8's code cache: nothing is parsed, and functions that every start needs are compiled. Upstream: none. Spec: none.
+ *
+ * Note [Code cache]: `npm run build` runs a small model and keeps what V8 has compiled in `cache/`, for the Node that built it. Another
+ * Node, and a file that is not the one that was compiled, are told by their names there; V8 itself refuses data of other flags. Where
+ * there is no cache, Node's own `require` loads the same files, with its compile cache if that is on. Stands alone: it is what loads the
+ * rest. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as vm from "node:vm";
+import * as zlib from "node:zlib";
+
+/** Node has it since 20.15. */
+const crc32 = (zlib as { crc32?: (text: Uint8Array) => number }).crc32;
+
+/** What Node wraps CommonJS files in. */
+const HEAD = "(function (exports, require, module, __filename, __dirname) { ";
+
+interface LoadedFile {
+  readonly module: { exports: unknown };
+  readonly script: vm.Script;
+  readonly cachePath: string;
+}
+
+const FOLDER = dirname(fileURLToPath(import.meta.url));
+const CACHE = join(FOLDER, "cache", `${process.version}-${process.arch}`);
+const nodeRequire = createRequire(import.meta.url);
+const files = new Map<string, LoadedFile>();
+
+/** Whether files are to be loaded here: there is a cache, or one is being made. */
+let isUsed = crc32 !== undefined && (existsSync(CACHE) || process.env["TSARCHIVE_MAKE_CODE_CACHE"] === "1");
+
+/** The exports of a file of the bundle, by its path in the bundle's folder. */
+export function loadBundled(name: string): unknown {
+  const path = join(FOLDER, name);
+  return isUsed ? loadFile(path) : (nodeRequire(path) as unknown);
+}
+
+/** The same by Node's own `require`, also for all that is loaded later: for programs that `import()`, which is beyond what is loaded here. */
+export function loadNatively(name: string): unknown {
+  isUsed = false;
+  return loadBundled(name);
+}
+
+function loadFile(path: string): unknown {
+  const known = files.get(path);
+  if (known) return known.module.exports;
+  const bytes = readFileSync(path);
+  const cachePath = join(
+    CACHE,
+    `${relative(FOLDER, path).replaceAll(/[\\/]/g, "-")}-${crc32!(bytes).toString(16)}.bin`,
+  );
+  const cachedData = readIfThere(cachePath);
+  const script = new vm.Script(`${HEAD}${bytes.toString("latin1")}\n})`, {
+    filename: path,
+    columnOffset: -HEAD.length,
+    ...(cachedData ? { cachedData } : {}),
+  });
+  const module = { exports: {} as unknown };
+  files.set(path, { module, script, cachePath });
+  const folder = dirname(path);
+  const require = (id: string): unknown =>
+    id.startsWith(".") ? loadFile(resolve(folder, id)) : (nodeRequire(id) as unknown);
+  const body = script.runInThisContext() as (...args: readonly unknown[]) => void;
+  body(module.exports, require, module, path, folder);
+  return module.exports;
+}
+
+function readIfThere(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined; // no file for this text: it is compiled as always
+  }
+}
+
+/** Writes what V8 has compiled of the files that were loaded so far. For the build. */
+export function writeCodeCache(): void {
+  mkdirSync(CACHE, { recursive: true });
+  for (const { script, cachePath } of files.values()) writeFileSync(cachePath, script.createCachedData());
+}
