@@ -72,8 +72,10 @@ function compute(out: Tensor, note: Note): void {
 }
 
 function finishOf(note: Note): Finish {
+  const { scale, shift } = channelMap(note.bias, note.affine);
   return {
-    ...channelMap(note.bias, note.affine),
+    scale,
+    shift,
     residual: note.residual && (floatsOf(note.residual) as Float32Array),
     low: note.low,
     high: note.high,
@@ -148,7 +150,7 @@ function keptAffine(
 /** Bias and batch normalisation as one map. */
 function channelMap(bias: Tensor | null, affine: Affine | undefined): Pick<Finish, "scale" | "shift"> {
   const b = bias ? floatsOf(bias) : undefined;
-  if (!affine) return { shift: b };
+  if (!affine) return { scale: undefined, shift: b };
   const { scale, shift } = affine;
   return { scale, shift: b ? shift.map((s, c) => s + b[c]! * scale[c]!) : shift };
 }

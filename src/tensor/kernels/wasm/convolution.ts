@@ -20,7 +20,7 @@ const MIN_WORK = 1 << 13;
 const MAX_AREA = 1 << 24;
 /** Most tasks of a product, and multiplications from which one pays. */
 const MAX_TASKS = 16;
-const TASK_WORK = 1 << 18;
+const TASK_WORK = 1 << 19;
 /** Elements of the depthwise planes that are in memory at a time. */
 const DEPTHWISE_ELEMENTS = 1 << 17;
 /** Most computed positions for one that is kept. */

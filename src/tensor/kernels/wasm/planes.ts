@@ -11,7 +11,7 @@ import type { ConvolutionKernels, Kernels } from "./build.ts";
 import { runTasks } from "./parallel.ts";
 
 /** Elements that a task pads. */
-const TASK_ELEMENTS = 1 << 15;
+const TASK_ELEMENTS = 1 << 16;
 
 /** One dimension of a phase plane. */
 interface PhaseAxis {

@@ -12,7 +12,7 @@ const PADDED_ELEMENTS = 6 << 10;
 const MAX_PLANE = 1 << 22;
 /** Most tasks of an image, and results from which one pays. */
 const MAX_TASKS = 16;
-const TASK_RESULTS = 1 << 14;
+const TASK_RESULTS = 1 << 15;
 
 interface WindowGeometry {
   readonly input: Triple;

@@ -19,7 +19,7 @@ const MIN_BLOCK_TILES = 16;
 const MAX_AREA = 1 << 24;
 /** Most tasks of a transform, and transformed elements from which one pays. */
 const MAX_TASKS = 16;
-const TASK_ELEMENTS = 1 << 14;
+const TASK_ELEMENTS = 1 << 15;
 
 let isExact = false;
 
