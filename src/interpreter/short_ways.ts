@@ -4,6 +4,7 @@ import type { Kernel } from "../core/operator_registry.ts";
 import { BINARY } from "../tensor/kernels/binary.ts";
 import { UNARY } from "../tensor/kernels/unary.ts";
 import {
+  COMPARISONS,
   smallBinary,
   smallChunk,
   smallComparison,
@@ -20,6 +21,7 @@ import type { Loop1, Loop2 } from "../tensor/pointwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 type Any = (...args: unknown[]) => unknown;
+type CellWeights = [Tensor, Tensor, Tensor | null, Tensor | null];
 type Maker = (kernel: Any) => Any;
 
 function loop1(kernel: { readonly f32?: Loop1 }): Loop1 {
@@ -78,12 +80,7 @@ const MAKERS = new Map<string, Maker>([
   ["aten::sub.Scalar", scaledScalar(loop2(BINARY.sub))],
   ["aten::mul.Scalar", scalar(loop2(BINARY.mul))],
   ["aten::div.Scalar", scalar(loop2(BINARY.div))],
-  ["aten::gt.Scalar", comparison((a, b) => a > b)],
-  ["aten::lt.Scalar", comparison((a, b) => a < b)],
-  ["aten::ge.Scalar", comparison((a, b) => a >= b)],
-  ["aten::le.Scalar", comparison((a, b) => a <= b)],
-  ["aten::eq.Scalar", comparison((a, b) => a === b)],
-  ["aten::ne.Scalar", comparison((a, b) => a !== b)],
+  ...Object.entries(COMPARISONS).map(([name, test]): [string, Maker] => [`aten::${name}.Scalar`, comparison(test)]),
   ["aten::neg", unary(loop1(UNARY.neg))],
   ["aten::relu", unary(loop1(UNARY.relu))],
   ["aten::tanh", unary(loop1(UNARY.tanh))],
@@ -100,27 +97,18 @@ const MAKERS = new Map<string, Maker>([
   ],
   [
     "aten::gru_cell",
-    (kernel) =>
-      (...args) =>
-        smallGruCell(...(args as Parameters<typeof smallGruCell>)) ?? kernel(...args),
+    (kernel) => {
+      const short = smallGruCell();
+      return (input, hx, ...weights) =>
+        short([hx as Tensor], input as Tensor, ...(weights as CellWeights))?.[0] ?? kernel(input, hx, ...weights);
+    },
   ],
   [
     "aten::lstm_cell",
-    (kernel) => (input, hx, wIh, wHh, bIh, bHh) => {
-      const [h, c, extra] = hx as Tensor[];
-      const short =
-        h && c && !extra
-          ? smallLstmCell(
-              input as Tensor,
-              h,
-              c,
-              wIh as Tensor,
-              wHh as Tensor,
-              bIh as Tensor | null,
-              bHh as Tensor | null,
-            )
-          : undefined;
-      return short ?? kernel(input, hx, wIh, wHh, bIh, bHh);
+    (kernel) => {
+      const short = smallLstmCell();
+      return (input, hx, ...weights) =>
+        short(hx as Tensor[], input as Tensor, ...(weights as CellWeights)) ?? kernel(input, hx, ...weights);
     },
   ],
   ["aten::sum", (kernel) => (a, dtype) => (dtype === null ? smallSum(a as Tensor) : undefined) ?? kernel(a, dtype)],

@@ -8,7 +8,8 @@ import { Float } from "./scalar.ts";
 import { allocateStorage } from "./storage.ts";
 import { contiguousStrides } from "./strides.ts";
 import { Tensor } from "./tensor.ts";
-import { floatSigmoid, floatTanh } from "./math/float_exp.ts";
+import type { SequenceBinary, SequenceUnary } from "./kernels/wasm/sequence_programs.ts";
+import { Sequence, type SequenceStep } from "./kernels/wasm/sequences.ts";
 import { multiplyRow, residentRows, type Resident } from "./kernels/wasm/row_vectors.ts";
 
 const FLOAT32 = DTYPES.float32;
@@ -80,6 +81,39 @@ export function smallScalar(loop: Loop2): (a: Tensor, b: unknown) => Tensor | un
   };
 }
 
+/** Comparisons with a number, by operator. */
+export const COMPARISONS = {
+  gt: (a, b) => a > b,
+  lt: (a, b) => a < b,
+  ge: (a, b) => a >= b,
+  le: (a, b) => a <= b,
+  eq: (a, b) => a === b,
+  ne: (a, b) => a !== b,
+} as const satisfies Record<string, (a: number, b: number) => boolean>;
+
+const TRUE: readonly unknown[] = [true];
+const FALSE: readonly unknown[] = [false];
+
+/** The truth of a comparison of a number with a tensor's one element, or with the sum of its elements: what scripts decide by. */
+export class SmallDecision {
+  private readonly sums: boolean;
+  private readonly test: (a: number, b: number) => boolean;
+  private readonly number: number;
+
+  constructor(sums: boolean, comparison: keyof typeof COMPARISONS, number: number) {
+    this.sums = sums;
+    this.test = COMPARISONS[comparison];
+    this.number = Math.fround(number);
+  }
+
+  /** One bool, or undefined for a tensor that is not small and plain. */
+  run(values: readonly unknown[]): readonly unknown[] | undefined {
+    const a = values[0];
+    if (!(a instanceof Tensor) || !isSmall(a) || (a.numel !== 1 && !this.sums)) return undefined;
+    return this.test(Math.fround(sumOf(a)), this.number) ? TRUE : FALSE;
+  }
+}
+
 /** A comparison with a number. */
 export function smallComparison(
   test: (a: number, b: number) => boolean,
@@ -99,12 +133,17 @@ export function smallComparison(
   };
 }
 
-/** The sum of all elements. */
-export function smallSum(a: Tensor): Tensor | undefined {
-  if (!isSmall(a)) return undefined;
+function sumOf(a: Tensor): number {
   const x = a.storage.segment.f32;
   let total = 0;
   for (let i = a.base32, end = i + a.numel; i < end; i++) total += x[i]!;
+  return total;
+}
+
+/** The sum of all elements. */
+export function smallSum(a: Tensor): Tensor | undefined {
+  if (!isSmall(a)) return undefined;
+  const total = sumOf(a);
   const out = new Tensor(allocateStorage(4), FLOAT32, NO_SIZES, NO_SIZES, 0);
   out.storage.segment.f32[out.base32] = total;
   return out;
@@ -215,120 +254,80 @@ export function smallLinear(): (input: Tensor, weight: Tensor, bias: Tensor | nu
   };
 }
 
-/** Gates of a cell: of the input, then of the state. Grows. */
-let gates = new Float32Array(1024);
-
-/**
- * Both products of a recurrent cell, left in `gates`: rows of the input's, then rows of the state's, `width` each. Gives the rows, or 0 where
- * the general kernel is to run.
- */
-function cellProducts(
-  count: number,
+/** A recurrent cell of one place of a program: the new states, or undefined where the general kernel is to run. */
+export type SmallCell = (
+  states: readonly Tensor[],
   input: Tensor,
-  hx: Tensor,
   wIh: Tensor,
   wHh: Tensor,
   bIh: Tensor | null,
   bHh: Tensor | null,
-): number {
-  if (input.sizes.length !== 2 || hx.sizes.length !== 2 || wIh.sizes.length !== 2 || wHh.sizes.length !== 2) return 0;
-  const rows = input.sizes[0]!;
-  const hidden = hx.sizes[1]!;
-  const width = count * hidden;
-  const fits =
-    rows > 0 &&
-    rows <= MAX_ROWS &&
-    hidden > 0 &&
-    hx.sizes[0] === rows &&
-    wIh.sizes[0] === width &&
-    wIh.sizes[1] === input.sizes[1] &&
-    wIh.sizes[1]! > 0 &&
-    wHh.sizes[0] === width &&
-    wHh.sizes[1] === hidden &&
-    // biases come in pairs or not at all
-    (bIh === null) === (bHh === null);
-  if (!fits || !isBias(bIh, width) || !isBias(bHh, width)) return 0;
-  if (!input.isPlainFloat32 || !hx.isPlainFloat32 || !wIh.isPlainFloat32 || !wHh.isPlainFloat32) return 0;
-  const wayIn = wayOf(wIh, bIh, rows);
-  const wayState = wayOf(wHh, bHh, rows);
-  if (wayIn === undefined || wayState === undefined) return 0;
-  if (gates.length < 2 * rows * width) gates = new Float32Array(2 * rows * width);
-  const x = input.storage.segment.f32;
-  const h = hx.storage.segment.f32;
-  const isDone =
-    multiplyRows(wayIn, wIh, bIh, rows, x, input.base32, gates, 0) &&
-    multiplyRows(wayState, wHh, bHh, rows, h, hx.base32, gates, rows * width);
-  return isDone ? rows : 0;
+) => Tensor[] | undefined;
+
+/** Writes the steps of a cell; values are numbered as they are made. */
+class CellSteps {
+  readonly steps: SequenceStep[] = [];
+  private count: number;
+  constructor(inputs: number) {
+    this.count = inputs;
+  }
+  private add(step: SequenceStep): number {
+    this.steps.push(step);
+    return this.count++;
+  }
+  unary(name: SequenceUnary, a: number): number {
+    return this.add({ op: "unary", name, a });
+  }
+  binary(name: SequenceBinary, a: number, b: number): number {
+    return this.add({ op: "binary", name, a, b });
+  }
+  /** The gates of a product, side by side. */
+  gates(x: number, weight: number, bias: number, count: number): number[] {
+    const product = this.add({ op: "linear", x, weight, bias });
+    const first = this.add({ op: "chunk", x: product, count, dim: 1 });
+    this.count = first + count;
+    return Array.from({ length: count }, (_, i) => first + i);
+  }
 }
 
-/** One step of a GRU. */
-export function smallGruCell(
-  input: Tensor,
-  hx: Tensor,
-  wIh: Tensor,
-  wHh: Tensor,
-  bIh: Tensor | null,
-  bHh: Tensor | null,
-): Tensor | undefined {
-  const rows = cellProducts(3, input, hx, wIh, wHh, bIh, bHh);
-  if (rows === 0) return undefined;
-  const size = hx.sizes[1]!;
-  const out = emptyAs(hx);
-  const h = hx.storage.segment.f32;
-  const y = out.storage.segment.f32;
-  const values = gates;
-  let from = hx.base32;
-  let to = out.base32;
-  for (let r = 0; r < rows; r++) {
-    let a = 3 * size * r;
-    let b = 3 * size * (rows + r);
-    for (let j = 0; j < size; j++, a++, b++, from++, to++) {
-      const reset = floatSigmoid(values[a]! + values[b]!);
-      const update = floatSigmoid(values[a + size]! + values[b + size]!);
-      const fresh = floatTanh(values[a + 2 * size]! + reset * values[b + 2 * size]!);
-      y[to] = fresh + update * (h[from]! - fresh);
-    }
-  }
-  return out;
+/** A cell as a sequence: its inputs are the input, the states, both weights and both biases. */
+function smallCell(
+  states: number,
+  gates: number,
+  write: (c: CellSteps, input: readonly number[], state: readonly number[]) => readonly number[],
+): SmallCell {
+  const c = new CellSteps(states + 5);
+  const [wIh, wHh, bIh, bHh] = [states + 1, states + 2, states + 3, states + 4];
+  const outs = write(c, c.gates(0, wIh, bIh, gates), c.gates(1, wHh, bHh, gates));
+  // whatever it costs: the general kernel costs more
+  const sequence = new Sequence(c.steps, outs, 0);
+  return (hx, input, ...weights) => {
+    // biases come in pairs or not at all
+    const fits = input.sizes.length === 2 && hx.length === states && (weights[2] === null) === (weights[3] === null);
+    return fits && hx.every((h) => h.sizes.length === 2) ? sequence.run([input, ...hx, ...weights]) : undefined;
+  };
+}
+
+/** One step of a GRU: n + z * (h - n). */
+export function smallGruCell(): SmallCell {
+  return smallCell(1, 3, (c, [rIn, zIn, nIn], [rState, zState, nState]) => {
+    const h = 1;
+    const r = c.unary("sigmoid", c.binary("add", rIn!, rState!));
+    const z = c.unary("sigmoid", c.binary("add", zIn!, zState!));
+    const n = c.unary("tanh", c.binary("add", nIn!, c.binary("mul", r, nState!)));
+    return [c.binary("add", n, c.binary("mul", z, c.binary("sub", h, n)))];
+  });
 }
 
 /** One step of an LSTM: the new state and cell. */
-export function smallLstmCell(
-  input: Tensor,
-  hx: Tensor,
-  cx: Tensor,
-  wIh: Tensor,
-  wHh: Tensor,
-  bIh: Tensor | null,
-  bHh: Tensor | null,
-): [Tensor, Tensor] | undefined {
-  if (!matches(hx, cx)) return undefined;
-  const rows = cellProducts(4, input, hx, wIh, wHh, bIh, bHh);
-  if (rows === 0) return undefined;
-  const size = hx.sizes[1]!;
-  const hOut = emptyAs(hx);
-  const cOut = emptyAs(cx);
-  const c = cx.storage.segment.f32;
-  const y = hOut.storage.segment.f32;
-  const z = cOut.storage.segment.f32;
-  const values = gates;
-  let from = cx.base32;
-  let toH = hOut.base32;
-  let toC = cOut.base32;
-  for (let r = 0; r < rows; r++) {
-    let a = 4 * size * r;
-    let b = 4 * size * (rows + r);
-    for (let j = 0; j < size; j++, a++, b++, from++, toH++, toC++) {
-      const i = floatSigmoid(values[a]! + values[b]!);
-      const f = floatSigmoid(values[a + size]! + values[b + size]!);
-      const g = floatTanh(values[a + 2 * size]! + values[b + 2 * size]!);
-      const o = floatSigmoid(values[a + 3 * size]! + values[b + 3 * size]!);
-      const cell = f * c[from]! + i * g;
-      z[toC] = cell;
-      y[toH] = o * floatTanh(cell);
-    }
-  }
-  return [hOut, cOut];
+export function smallLstmCell(): SmallCell {
+  return smallCell(2, 4, (c, input, state) => {
+    const cell = 2;
+    const [i, f, g, o] = input.map((gate, k) => c.binary("add", gate, state[k]!)) as [number, number, number, number];
+    const kept = c.binary("mul", c.unary("sigmoid", f), cell);
+    const next = c.binary("add", kept, c.binary("mul", c.unary("sigmoid", i), c.unary("tanh", g)));
+    return [c.binary("mul", c.unary("sigmoid", o), c.unary("tanh", next)), next];
+  });
 }
 
 /** A view of a tensor that is dense in memory and on the CPU; nothing but geometry changes. */

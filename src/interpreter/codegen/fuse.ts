@@ -57,7 +57,7 @@ const STEPS = new Map<string, Step>([
   ["aten::exp", call(floatExp)],
   ["aten::sqrt", call(Math.sqrt)],
   ["aten::neg", { tensors: 1, rounds: false, text: (_w, a) => `-${a}` }],
-  ["aten::relu", { tensors: 1, rounds: false, text: (w, a) => `${w.ref(Math.max)}(${a},0)` }],
+  ["aten::relu", { tensors: 1, rounds: false, text: (_w, a) => `(${a}<0?0:${a})` }],
 ]);
 
 /** The step of an instruction, where it is one with these arguments. */

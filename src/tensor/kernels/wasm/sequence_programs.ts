@@ -12,7 +12,8 @@ const EXPONENTIALS = ["exp", "sigmoid", "tanh"] as const satisfies readonly Unar
 
 /** Functions of one vector that need no table. */
 const PLAIN_UNARY = {
-  relu: (f) => f.zeros().op("f32x4.max"),
+  // keeps what is not a number, and the sign of zero
+  relu: (f) => f.zeros().op("f32x4.pmax"),
   neg: (f) => f.op("f32x4.neg"),
   sqrt: (f) => f.op("f32x4.sqrt"),
 } as const satisfies Record<string, (f: FunctionBuilder) => FunctionBuilder>;

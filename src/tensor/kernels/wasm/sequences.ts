@@ -296,7 +296,7 @@ class Linker {
     return parts;
   }
 
-  link(kernels: SequenceKernels, steps: readonly SequenceStep[], outs: readonly number[]): Linked | undefined {
+  link(kernels: SequenceKernels, { steps, outs, minCost }: Sequence): Linked | undefined {
     const { memory } = this;
     for (const step of steps) {
       const results = this.step(step);
@@ -304,7 +304,7 @@ class Linker {
       this.places.push(...results);
     }
     const last = outs.map((value) => this.places[value]!);
-    if (this.cost < MIN_COST || last.some(({ numel }) => numel > MAX_ELEMENTS)) return undefined;
+    if (this.cost < minCost || last.some(({ numel }) => numel > MAX_ELEMENTS)) return undefined;
     const table = vectorTable(memory);
     const recordsAt = 16 * Math.ceil(this.bytes / 16);
     const block = table === 0 ? 0 : memory.allocate(recordsAt + 4 * this.records.length);
@@ -339,17 +339,20 @@ class Linker {
 
 /** A sequence of steps at one place of a program. */
 export class Sequence {
-  private readonly steps: readonly SequenceStep[];
+  readonly steps: readonly SequenceStep[];
   /** Values that are results. */
-  private readonly outs: readonly number[];
+  readonly outs: readonly number[];
+  readonly minCost: number;
   private linked: Linked | undefined;
   /** Calls to pass over, and how many it will be after the next failure. */
   private skip = 0;
   private wait = 1;
 
-  constructor(steps: readonly SequenceStep[], outs: readonly number[]) {
+  /** @param minCost nanoseconds, about, that the operators one by one cost at least where the sequence runs. */
+  constructor(steps: readonly SequenceStep[], outs: readonly number[], minCost = MIN_COST) {
     this.steps = steps;
     this.outs = outs;
+    this.minCost = minCost;
   }
 
   /** Whether the last call ran the sequence, or would have if it was the first with these shapes. */
@@ -404,8 +407,7 @@ export class Sequence {
     const memory = wasmKernels()?.memory;
     // shapes that change all the time cost more than they bring
     const isHasty = before !== undefined && before.runs < FEW_RUNS;
-    const linked =
-      kernels && memory && !isHasty ? new Linker(memory, values).link(kernels, this.steps, this.outs) : undefined;
+    const linked = kernels && memory && !isHasty ? new Linker(memory, values).link(kernels, this) : undefined;
     if (!linked) {
       this.skip = this.wait;
       this.wait = Math.min(2 * this.wait, MAX_WAIT);
