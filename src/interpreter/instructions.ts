@@ -6,7 +6,6 @@
 import type { Kernel, OperatorEntry } from "../core/operator_registry.ts";
 import type { ClassType, Type } from "../core/type.ts";
 import type { InlinedCall } from "../ir/graph.ts";
-import type { Sequence } from "../tensor/kernels/wasm/sequences.ts";
 import type { SourceRange } from "../base/source_range.ts";
 
 /** Registers of one activation. */
@@ -27,6 +26,11 @@ export interface CodeRef {
 
 /** A class method that is not script code. */
 export type NativeCall = (args: unknown[]) => unknown;
+
+/** What several instructions do, for some arguments: undefined for the others. */
+export interface Shortcut {
+  run(values: readonly unknown[]): readonly unknown[] | undefined;
+}
 
 export type Instruction =
   /** `outs = kernel(args)`. `entry` is there when tensor interceptors must see the call; `key` names the operator. */
@@ -141,7 +145,7 @@ export type Instruction =
   /** `outs = sequence(args)`, or where that gives undefined, `steps`. See Note [Sequences]. */
   | {
       readonly op: "sequence";
-      readonly sequence: Sequence;
+      readonly sequence: Shortcut;
       readonly args: readonly number[];
       readonly outs: readonly number[];
       readonly steps: readonly Instruction[];

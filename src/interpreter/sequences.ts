@@ -3,10 +3,13 @@
  * A run of instructions that steps of a sequence can stand for gets one of them in front: Note [Sequences]. Attributes that are read in between
  * are read before it, and lives end behind it. Where the sequence does not fit what comes in, the instructions run as they are. */
 import { Float } from "../tensor/scalar.ts";
+import { COMPARISONS, SmallDecision } from "../tensor/small.ts";
 import { Sequence, type SequenceStep } from "../tensor/kernels/wasm/sequences.ts";
 import type { SequenceBinary, SequenceUnary } from "../tensor/kernels/wasm/sequence_programs.ts";
 import type { Instruction } from "./instructions.ts";
 import { countUses, isRelease, type Uses } from "./uses.ts";
+
+const isComparison = (name: string): name is keyof typeof COMPARISONS => Object.hasOwn(COMPARISONS, name);
 
 type KernelInstruction = Extract<Instruction, { op: "kernel" }>;
 type UnpackInstruction = Extract<Instruction, { op: "unpack" }>;
@@ -43,8 +46,7 @@ const binary =
 const withNumber =
   (name: SequenceBinary, isLeft = false): Matcher =>
   ([a, b, alpha], constants) => {
-    const value = constants.has(b!) ? constants.value(b!) : undefined;
-    const number = typeof value === "number" ? value : value instanceof Float ? value.value : undefined;
+    const number = numberIn(b!, constants);
     if (number === undefined || !isOne(alpha, constants)) return undefined;
     return { reads: [a!], step: ([x]) => ({ op: "number", name, a: x!, number: Math.fround(number), isLeft }) };
   };
@@ -75,8 +77,26 @@ const MATCHERS = new Map<string, Matcher>([
   ["aten::linear", linear],
 ]);
 
+/** A number that a register always holds; undefined where it is none. */
+function numberIn(register: number, constants: Constants): number | undefined {
+  const value = constants.has(register) ? constants.value(register) : undefined;
+  return typeof value === "number" ? value : value instanceof Float ? value.value : undefined;
+}
+
 /** Parts of a tensor, which an `unpack` takes from their list. */
 const CHUNK = "aten::chunk";
+
+/** An operator of tensors with one result at a position. */
+function operatorAt(list: readonly Instruction[], at: number): KernelInstruction | undefined {
+  const i = list[at];
+  return i?.op === "kernel" && i.entry && i.outs.length === 1 ? i : undefined;
+}
+
+/** A run of instructions, replaced. */
+interface Run {
+  readonly instructions: readonly Instruction[];
+  readonly to: number;
+}
 
 /** A step at its place: one instruction, or two. */
 interface Member {
@@ -101,7 +121,7 @@ class Finder {
   block(list: readonly Instruction[]): Instruction[] {
     const out: Instruction[] = [];
     for (let at = 0; at < list.length;) {
-      const run = this.run(list, at, list.length);
+      const run = this.decision(list, at) ?? this.run(list, at, list.length);
       if (run) {
         out.push(...run.instructions);
         at = run.to;
@@ -115,9 +135,40 @@ class Finder {
     return out;
   }
 
+  /** `bool(x.sum() > 0)`, or without the sum: one instruction without tensors in between. */
+  private decision(list: readonly Instruction[], from: number): Run | undefined {
+    const first = operatorAt(list, from);
+    const sums = first?.key === "aten::sum";
+    const steps: KernelInstruction[] = [];
+    const ends: Instruction[] = [];
+    let to = from;
+    for (; to < list.length && steps.length < (sums ? 3 : 2); to++) {
+      const i = operatorAt(list, to);
+      if (i && (steps.length === 0 || this.isOnlyFor(steps.at(-1)!, i))) steps.push(i);
+      else if (steps.length > 0 && isRelease(list[to]!)) ends.push(list[to]!);
+      else return undefined;
+    }
+    const [compare, truth] = steps.slice(-2) as [KernelInstruction?, KernelInstruction?];
+    const name = compare && /^aten::(\w+)\.Scalar$/.exec(compare.key)?.[1];
+    if (!first || !name || !isComparison(name) || truth?.key !== "aten::Bool.Tensor") return undefined;
+    const number = numberIn(compare.args[1]!, this.constants);
+    const isPlainSum = !sums || (this.constants.has(first.args[1]!) && this.constants.value(first.args[1]!) === null);
+    if (number === undefined || !isPlainSum) return undefined;
+    const { args, at } = first;
+    const sequence = new SmallDecision(sums, name, number);
+    const { outs } = truth;
+    return { instructions: [{ op: "sequence", sequence, args: [args[0]!], outs, steps, at }, ...ends], to };
+  }
+
+  /** Whether `next` is the only one to read the result of `i`, and reads it first. */
+  private isOnlyFor(i: KernelInstruction, next: KernelInstruction): boolean {
+    const r = i.outs[0]!;
+    return next.args[0] === r && this.uses.reads.get(r) === 1 && this.uses.writes.get(r) === 1;
+  }
+
   private member(list: readonly Instruction[], at: number): Member | undefined {
-    const i = list[at]!;
-    if (i.op !== "kernel" || !i.entry || i.outs.length !== 1) return undefined;
+    const i = operatorAt(list, at);
+    if (!i) return undefined;
     if (i.key === CHUNK) return this.chunk(i, list[at + 1], at);
     const match = MATCHERS.get(i.key)?.(i.args, this.constants);
     return match && { match, instructions: [i], outs: i.outs, isView: false, at };
@@ -135,11 +186,7 @@ class Finder {
   }
 
   /** The longest run that begins at a position and ends before `limit`, with its sequence. */
-  private run(
-    list: readonly Instruction[],
-    from: number,
-    limit: number,
-  ): { readonly instructions: readonly Instruction[]; readonly to: number } | undefined {
+  private run(list: readonly Instruction[], from: number, limit: number): Run | undefined {
     const members: Member[] = [];
     const attributes: Instruction[] = [];
     const ends: Instruction[] = [];

@@ -8,6 +8,7 @@ import { allNodes, type Graph } from "../ir/graph.ts";
 import { DEFERRED_KERNELS, DEFERRED_NUMBERS, forgetDeferred } from "../ops/deferred_convolution.ts";
 import { deferConvolutions } from "../passes/defer_convolutions.ts";
 import { optimizedGraph } from "../passes/inliner.ts";
+import { lowerSimpleTuples } from "../passes/lower_tuples.ts";
 
 const AUTOCAST = /\.autocast_mode\.autocast$/;
 
@@ -29,6 +30,13 @@ function isHeavy(graph: Graph): boolean {
   return false;
 }
 
+/** Whether tuples are taken apart where they are made, as calls leave them that are inlined. */
+function hasTuples(graph: Graph): boolean {
+  for (const node of allNodes(graph.block))
+    if (node.kind === "prim::TupleUnpack" && node.input.node.kind === "prim::TupleConstruct") return true;
+  return false;
+}
+
 /** A function's graph with its calls inlined, where it has fewer values than the limit. */
 function inlined(fn: ScriptFunction): Graph | undefined {
   try {
@@ -44,10 +52,12 @@ export function executionGraph(fn: ScriptFunction): Graph {
   if (usesAutocast(fn.graph)) return optimizedGraph(fn);
   const whole = inlined(fn);
   if (!whole) return fn.graph;
-  if (!isHeavy(whole)) return whole;
+  const [heavy, tuples] = [isHeavy(whole), hasTuples(whole)];
+  if (!heavy && !tuples) return whole;
   // a copy: the inlined graph is shown to users, too
   const graph = whole.copy();
-  deferConvolutions(graph);
+  if (tuples) lowerSimpleTuples(graph);
+  if (heavy) deferConvolutions(graph);
   return graph;
 }
 

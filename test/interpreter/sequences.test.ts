@@ -10,6 +10,7 @@ import type { ScriptFunction } from "../../src/ir/function.ts";
 import { fromData, toFloat64Array } from "../../src/tensor/data.ts";
 import { DTYPES } from "../../src/tensor/dtype.ts";
 import { setKernelBuild, supportedKernelBuilds } from "../../src/tensor/kernels/wasm/build.ts";
+import type { Sequence } from "../../src/tensor/kernels/wasm/sequences.ts";
 import { viewOf, type Tensor } from "../../src/tensor/tensor.ts";
 import "../../src/ops/index.ts";
 
@@ -71,7 +72,7 @@ function same(text: string, args: readonly unknown[], isFast: boolean, options =
       }
       const sequences = sequencesOf(fn);
       expect(sequences.length).toBeGreaterThan(0);
-      expect(sequences.every(({ sequence }) => sequence.isLinked)).toBe(isFast);
+      expect(sequences.every(({ sequence }) => (sequence as Sequence).isLinked)).toBe(isFast);
     }
   }
 }
@@ -151,6 +152,42 @@ def f(x: Tensor):
 `;
     same(text, [tensor(1, 160)], true);
     same(text, [tensor(2, 80)], false); // the parts that come in again have gaps
+  });
+
+  test("decisions by a sum or by one element", () => {
+    const text = `
+def f(x: Tensor, y: Tensor) -> int:
+  n = 0
+  if bool(x.sum() > 0.1):
+    n += 1
+  if bool(x.sum() != 0):
+    n += 2
+  if bool(y <= 0.1):
+    n += 4
+  if bool(y == 1):
+    n += 8
+  return n
+`;
+    const values = [NaN, 0.1, 0.1 + 1e-9, 1, -1, 0, -0, Infinity];
+    for (const tier of ["closures", "generated"] as ExecutionTier[]) {
+      setExecutionTier(tier);
+      const fn = compile(text);
+      expect(sequencesOf(fn).length).toBe(4);
+      for (const v of values) {
+        const f32 = Math.fround(v);
+        const expected =
+          (f32 > Math.fround(0.1) ? 1 : 0) +
+          (f32 !== 0 ? 2 : 0) +
+          (f32 <= Math.fround(0.1) ? 4 : 0) +
+          (f32 === 1 ? 8 : 0);
+        for (const dtype of [DTYPES.float32, DTYPES.float64]) {
+          const [x, y] = [fromData([f32, 0], [2], dtype), fromData([f32], [1, 1], dtype)];
+          if (dtype === DTYPES.float32) expect(runFunction(fn, [x, y])).toBe(expected);
+          else expect(typeof runFunction(fn, [x, y])).toBe("number");
+        }
+      }
+      expect(() => runFunction(fn, [tensor(2), tensor(2)])).toThrow(/Boolean value of Tensor with more than one value/);
+    }
   });
 
   test("weights that change are noticed", () => {
