@@ -6,8 +6,8 @@ import { copyInto } from "../tensor/copy.ts";
 import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
-import { computeDtype, doublesOf, floatsAs, floatsOf, fromDoubles } from "../tensor/kernels/data.ts";
-import { channelMoments, normalizeRows, rowMoments, scaleChannels } from "../tensor/kernels/normalization.ts";
+import { computeDtype, doublesOf, floatsAs, floatsOf, fromDoubles, type Floats } from "../tensor/kernels/data.ts";
+import { channelMoments, normalizedRows, rowMoments, scaleChannels } from "../tensor/kernels/normalization.ts";
 import { scalarToNumber } from "../tensor/scalar.ts";
 import { numelOf } from "../tensor/strides.ts";
 import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
@@ -66,18 +66,9 @@ function layerNorm(
   requireFloat(input, "LayerNormKernelImpl");
   const dtype = computeDtype(input.dtype);
   const out = emptyTensor(input.sizes, dtype);
-  const x = floatsAs(input, dtype);
-  const { mean, rstd } = rowMoments(x, rows, size, eps);
-  normalizeRows(
-    x,
-    floatsOf(out),
-    rows,
-    size,
-    mean,
-    rstd,
-    weight ? floatsAs(weight, dtype) : undefined,
-    bias ? floatsAs(bias, dtype) : undefined,
-  );
+  const parameter = (t: Tensor | null): Floats | undefined => (t ? floatsAs(t, dtype) : undefined);
+  const [w, b] = [parameter(weight), parameter(bias)];
+  const { mean, rstd } = normalizedRows(floatsAs(input, dtype), floatsOf(out), rows, size, w, b, eps);
   const statSizes = input.sizes.map((s, d) => (d < input.ndim - shape.length ? s : 1));
   const statDtype = weight && weight.dtype !== input.dtype ? weight.dtype : input.dtype;
   return [

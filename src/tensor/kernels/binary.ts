@@ -3,19 +3,20 @@ import { OperatorError } from "../../base/errors.ts";
 import { C, cdiv, clog, clogaddexp, cmul, copySign, cpow } from "../math/complex.ts";
 import { igamma, igammac, zeta } from "../math/gamma.ts";
 import type { Kernel2, Loop2 } from "../pointwise.ts";
+import { binaryLoop } from "./wasm/elements.ts";
 
-const addLoop: Loop2 = (out, o, a, ai, as, b, bi, bs, n) => {
+const addLoop: Loop2 = binaryLoop("add", (out, o, a, ai, as, b, bi, bs, n) => {
   for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = a[j]! + b[k]!;
-};
-const subLoop: Loop2 = (out, o, a, ai, as, b, bi, bs, n) => {
+});
+const subLoop: Loop2 = binaryLoop("sub", (out, o, a, ai, as, b, bi, bs, n) => {
   for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = a[j]! - b[k]!;
-};
-const mulLoop: Loop2 = (out, o, a, ai, as, b, bi, bs, n) => {
+});
+const mulLoop: Loop2 = binaryLoop("mul", (out, o, a, ai, as, b, bi, bs, n) => {
   for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = a[j]! * b[k]!;
-};
-const divLoop: Loop2 = (out, o, a, ai, as, b, bi, bs, n) => {
+});
+const divLoop: Loop2 = binaryLoop("div", (out, o, a, ai, as, b, bi, bs, n) => {
   for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = a[j]! / b[k]!;
-};
+});
 
 const gtLoop: Loop2 = (out, o, a, ai, as, b, bi, bs, n) => {
   for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = Number(a[j]! > b[k]!);

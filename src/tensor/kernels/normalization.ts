@@ -1,5 +1,6 @@
 /** @file Normalisation over rows and channels. Upstream: aten/src/ATen/native/cpu/layer_norm_kernel.cpp, batch_norm_kernel.cpp. Spec: none. */
 import type { Floats } from "./data.ts";
+import { wasmLayerNorm } from "./wasm/elements.ts";
 
 /** Mean and 1 / sqrt(variance + eps) of each of `rows` rows of `size` elements. */
 export function rowMoments(
@@ -26,8 +27,31 @@ export function rowMoments(
   return { mean, rstd };
 }
 
-/** Normalises each row and applies an affine map by position in the row. */
-export function normalizeRows(
+/** Normalises each of `rows` rows of `size` elements by its own moments, which are returned, and applies an affine map by position. */
+export function normalizedRows(
+  x: Floats,
+  out: Floats,
+  rows: number,
+  size: number,
+  weight: Floats | undefined,
+  bias: Floats | undefined,
+  eps: number,
+): { mean: Float64Array; rstd: Float64Array } {
+  if (x instanceof Float32Array) {
+    const moments = new Float32Array(2 * rows);
+    const [w, b] = [weight, bias] as (Float32Array | undefined)[];
+    if (wasmLayerNorm(x, out as Float32Array, rows, size, w, b, eps, moments)) {
+      const every = (first: number): Float64Array =>
+        Float64Array.from({ length: rows }, (_, r) => moments[2 * r + first]!);
+      return { mean: every(0), rstd: every(1) };
+    }
+  }
+  const known = rowMoments(x, rows, size, eps);
+  normalizeRows(x, out, rows, size, known.mean, known.rstd, weight, bias);
+  return known;
+}
+
+function normalizeRows(
   x: Floats,
   out: Floats,
   rows: number,

@@ -28,6 +28,10 @@ const PLAIN = {
   "i32.shl": [0x74],
   "i32.shr_u": [0x76],
   "f32.add": [0x92],
+  "f32.convert_i32_u": [0xb3],
+  "f32.div": [0x95],
+  "f32.sub": [0x93],
+  "f32.sqrt": [0x91],
   "f32.mul": [0x94],
   select: [0x1b],
   "f32x4.splat": [0xfd, 0x13],
@@ -186,6 +190,12 @@ export class FunctionBuilder {
   /** Calls another function of the module, by its place in it. */
   call(index: number): this {
     this.code.push(0x10, ...unsigned(index));
+    return this;
+  }
+
+  /** Puts the f32 on the stack into a lane of the vector below it. */
+  replaceLane(lane: number): this {
+    this.code.push(0xfd, 0x20, lane);
     return this;
   }
 

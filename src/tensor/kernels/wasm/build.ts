@@ -12,6 +12,7 @@ import { conversionProgram, CONVERSIONS, type Conversion } from "./conversion_pr
 import { dots16Program } from "./integer_programs.ts";
 import { convolveProgram, depthwise3Program, padPlanesProgram, windowMax3Program } from "./convolution_programs.ts";
 import { denseProgram } from "./dense_programs.ts";
+import { BINARY_NAMES, binaryProgram, layerNormProgram, type BinaryVector } from "./element_programs.ts";
 import { finishProgram } from "./finish_programs.ts";
 import {
   depthwiseProgram,
@@ -120,6 +121,22 @@ export interface DenseKernels {
     bias: number,
   ): void;
 }
+
+/** Arithmetic of arrays and normalisation of rows: see element_programs.ts. */
+export type ElementKernels = Readonly<
+  Record<BinaryVector, (to: number, a: number, aStep: number, b: number, bStep: number, steps: number) => void>
+> & {
+  layerNorm(
+    to: number,
+    from: number,
+    rows: number,
+    columns: number,
+    weight: number,
+    bias: number,
+    moments: number,
+    eps: number,
+  ): void;
+};
 
 /** Windows of 3 by 3 by how far apart they are: see convolution_programs.ts. */
 export interface WindowKernels {
@@ -232,6 +249,7 @@ const FAMILIES = {
   ],
   convolution: (fused: boolean) => [convolveProgram(fused), padPlanesProgram()],
   dense: (fused: boolean) => [denseProgram(fused)],
+  elements: () => [...BINARY_NAMES.map(binaryProgram), layerNormProgram()],
   windows: (fused: boolean) => [
     depthwise3Program(fused, 1),
     depthwise3Program(fused, 2),
@@ -423,6 +441,11 @@ export function convolutionKernels(): ConvolutionKernels | undefined {
 /** The kernel of linear layers, or undefined where the reference kernels are to run. */
 export function denseKernels(): DenseKernels | undefined {
   return family("dense", (exports) => exports as unknown as DenseKernels);
+}
+
+/** The kernels of arrays and rows, or undefined where the reference kernels are to run. */
+export function elementKernels(): ElementKernels | undefined {
+  return family("elements", (exports) => exports as unknown as ElementKernels);
 }
 
 /** The kernels of windows of 3 by 3, or undefined where the reference kernels are to run. */

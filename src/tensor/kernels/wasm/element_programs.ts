@@ -1,0 +1,144 @@
+/** @file Arithmetic of two float32 arrays and normalisation of rows, as programs for the assembler. Upstream: none. Spec: none. */
+import { FunctionBuilder } from "./assembler.ts";
+
+/** Functions of two vectors, by the instruction that does it. */
+export const BINARY_VECTORS = { add: "f32x4.add", sub: "f32x4.sub", mul: "f32x4.mul", div: "f32x4.div" } as const;
+/** Name of such a function. */
+export type BinaryVector = keyof typeof BINARY_VECTORS;
+export const BINARY_NAMES = Object.keys(BINARY_VECTORS) as BinaryVector[];
+
+/** Vectors of one step of the loop. */
+const UNROLLED = 4;
+/** Elements of one step. */
+export const BINARY_STEP = 4 * UNROLLED;
+
+/** name(to, a, aStep, b, bStep, steps): `steps` times BINARY_STEP elements; a step of 0 bytes reads the same vector again. */
+export function binaryProgram(name: BinaryVector): FunctionBuilder {
+  const f = new FunctionBuilder(name, new Array<"i32">(6).fill("i32"));
+  const [to, a, aStep, b, bStep, steps] = f.params.map((_, i) => i) as [number, number, number, number, number, number];
+  f.loop(() => {
+    for (let i = 0; i < UNROLLED; i++) {
+      f.get(to).get(a).memory("v128.load").get(b).memory("v128.load").op(BINARY_VECTORS[name]);
+      f.memory("v128.store", 16 * i);
+      f.increase(a, { byLocal: aStep }).increase(b, { byLocal: bStep });
+    }
+    f.increase(to, { by: 16 * UNROLLED });
+    f.get(steps).i32(1).op("i32.sub").set(steps).get(steps);
+  });
+  return f;
+}
+
+/** layerNorm(to, from, rows, columns, weight, bias, moments, eps): `rows` dense rows of `columns` elements, at least 4, become
+ * (x - mean) / sqrt(variance + eps) * weight + bias; mean and 1 / sqrt of a row go to `moments`, 8 bytes a row. `to` may be `from`. */
+export function layerNormProgram(): FunctionBuilder {
+  const f = new FunctionBuilder("layerNorm", [...new Array<"i32">(7).fill("i32"), "f32"]);
+  const [to, from, rows, columns, weight, bias, moments, eps] = f.params.map((_, i) => i) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const [at, wide, end, w, b] = Array.from({ length: 5 }, () => f.local("i32")) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const [s0, s1, mean, rstd, x] = Array.from({ length: 5 }, () => f.local("v128")) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const [first, scale] = [f.local("f32"), f.local("f32")];
+  /** Visits the row: vectors in pairs, then single elements. */
+  const everyElement = (pair: () => void, single: () => void): void => {
+    f.get(from).set(at);
+    f.get(at)
+      .get(wide)
+      .op("i32.ne")
+      .when(() =>
+        f.loop(() => {
+          pair();
+          f.increase(at, { by: 32 }).get(at).get(wide).op("i32.ne");
+        }),
+      );
+    f.get(at)
+      .get(end)
+      .op("i32.ne")
+      .when(() =>
+        f.loop(() => {
+          single();
+          f.increase(at, { by: 4 }).get(at).get(end).op("i32.ne");
+        }),
+      );
+  };
+  /** Leaves (sum of the lanes of s0 and s1) / columns on the stack. */
+  const average = (): FunctionBuilder => {
+    f.get(s0).get(s1).op("f32x4.add").set(s0);
+    f.get(s0).get(s0).get(s0).shuffle(2, 3, 0, 1).op("f32x4.add").set(s0);
+    f.get(s0).get(s0).get(s0).shuffle(1, 0, 3, 2).op("f32x4.add").set(s0);
+    return f.get(s0).extractLane(0).get(columns).op("f32.convert_i32_u").op("f32.div");
+  };
+  /** Adds an element on the stack to the first lane of s0. */
+  const addSingle = (): FunctionBuilder =>
+    f.set(scale).zeros().get(scale).replaceLane(0).get(s0).op("f32x4.add").set(s0);
+  const centered = (offset: number): FunctionBuilder => f.get(at).memory("v128.load", offset).get(mean).op("f32x4.sub");
+  f.loop(() => {
+    f.get(from).get(columns).i32(2).op("i32.shl").op("i32.add").set(end);
+    f.get(from).get(columns).i32(-8).op("i32.and").i32(2).op("i32.shl").op("i32.add").set(wide);
+    f.zeros().set(s0).zeros().set(s1);
+    everyElement(
+      () => {
+        f.get(s0).get(at).memory("v128.load").op("f32x4.add").set(s0);
+        f.get(s1).get(at).memory("v128.load", 16).op("f32x4.add").set(s1);
+      },
+      () => {
+        f.get(at).memory("f32.load");
+        addSingle();
+      },
+    );
+    average().set(first).get(first).op("f32x4.splat").set(mean);
+    f.get(moments).get(first).memory("f32.store");
+    f.zeros().set(s0).zeros().set(s1);
+    everyElement(
+      () => {
+        centered(0).set(x).get(s0).get(x).get(x).op("f32x4.mul").op("f32x4.add").set(s0);
+        centered(16).set(x).get(s1).get(x).get(x).op("f32x4.mul").op("f32x4.add").set(s1);
+      },
+      () => {
+        f.get(at).memory("f32.load").get(first).op("f32.sub").set(scale).get(scale).get(scale).op("f32.mul");
+        addSingle();
+      },
+    );
+    f.f32(1);
+    average().get(eps).op("f32.add").op("f32.sqrt").op("f32.div").set(scale);
+    f.get(scale).op("f32x4.splat").set(rstd);
+    f.get(moments).get(scale).memory("f32.store", 4).increase(moments, { by: 8 });
+    f.get(weight).set(w).get(bias).set(b);
+    everyElement(
+      () => {
+        for (const offset of [0, 16]) {
+          f.get(to);
+          centered(offset).get(rstd).op("f32x4.mul").get(w).memory("v128.load", offset).op("f32x4.mul");
+          f.get(b).memory("v128.load", offset).op("f32x4.add").memory("v128.store", offset);
+        }
+        f.increase(to, { by: 32 }).increase(w, { by: 32 }).increase(b, { by: 32 });
+      },
+      () => {
+        f.get(to).get(at).memory("f32.load").get(first).op("f32.sub").get(scale).op("f32.mul");
+        f.get(w).memory("f32.load").op("f32.mul").get(b).memory("f32.load").op("f32.add").memory("f32.store");
+        f.increase(to, { by: 4 }).increase(w, { by: 4 }).increase(b, { by: 4 });
+      },
+    );
+    f.get(end).set(from);
+    f.get(rows).i32(1).op("i32.sub").set(rows).get(rows);
+  });
+  return f;
+}

@@ -1,0 +1,126 @@
+/** @file Arithmetic of float32 arrays and normalisation of rows on the WebAssembly kernels. Upstream: none. Spec: none. */
+import type { Loop2 } from "../../pointwise.ts";
+import { elementKernels, wasmKernels } from "./build.ts";
+import { copyElements32 } from "./copies.ts";
+import { BINARY_STEP, type BinaryVector } from "./element_programs.ts";
+import { runTasks } from "./parallel.ts";
+
+/** Elements from which a call pays. */
+const MIN_ELEMENTS = 512;
+/** Elements of a task. */
+const TASK_ELEMENTS = 1 << 16;
+/** Elements that are copied into the kernels' memory at a time. */
+const BLOCK = 1 << 12;
+/** Elements of a row: fewer do not pay, for more float32 sums lose too much. */
+const MIN_COLUMNS = 16;
+const MAX_COLUMNS = 1 << 16;
+
+/** The loop of an operation: the kernel where it pays, else `plain`. */
+export function binaryLoop(name: BinaryVector, plain: Loop2): Loop2 {
+  return (out, o, a, ai, as, b, bi, bs, n) => {
+    if (n < MIN_ELEMENTS || as > 1 || bs > 1 || !wasmBinary(name, out, o, a, ai, as, b, bi, bs, n, plain))
+      plain(out, o, a, ai, as, b, bi, bs, n);
+  };
+}
+
+/** out[o + i] = a[ai + i * as] op b[bi + i * bs] with steps of 0 or 1. Returns false where the plain loop is to run. */
+function wasmBinary(
+  name: BinaryVector,
+  out: Float32Array | Uint8Array,
+  o: number,
+  a: Float32Array,
+  ai: number,
+  as: number,
+  b: Float32Array,
+  bi: number,
+  bs: number,
+  n: number,
+  plain: Loop2,
+): boolean {
+  const kernels = wasmKernels();
+  if (!kernels || !(out instanceof Float32Array)) return false;
+  const { memory } = kernels;
+  const run = elementKernels()?.[name];
+  const blocks = memory.arena(BLOCK, BLOCK, BLOCK);
+  if (!run || !blocks) return false;
+  const { f32 } = memory;
+  const whole = n - (n % BINARY_STEP);
+  const to = memory.addressAt(out, o);
+  const operands = [
+    { array: a, at: ai, step: as, here: memory.addressAt(a, ai), block: blocks[0]! },
+    { array: b, at: bi, step: bs, here: memory.addressAt(b, bi), block: blocks[1]! },
+  ] as const;
+  for (const x of operands) if (x.step === 0) f32.fill(x.array[x.at]!, x.block / 4, x.block / 4 + 4);
+  if (to !== 0 && operands.every((x) => x.step === 0 || x.here !== 0)) {
+    const [x, y] = operands.map((v) => (v.step === 0 ? v.block : v.here)) as [number, number];
+    runTasks(kernels, Math.ceil(whole / TASK_ELEMENTS), (_, task) => {
+      const first = task * TASK_ELEMENTS;
+      const steps = Math.min(TASK_ELEMENTS, whole - first) / BINARY_STEP;
+      run(to + 4 * first, x + 4 * first * as, 16 * as, y + 4 * first * bs, 16 * bs, steps);
+    });
+  } else {
+    for (let first = 0; first < whole; first += BLOCK) {
+      const count = Math.min(BLOCK, whole - first);
+      const [x, y] = operands.map(({ array, at, step, here, block }) => {
+        if (step === 1 && here !== 0) return here + 4 * first;
+        if (step === 1) copyElements32(f32, block / 4, array, at + first, count);
+        return block;
+      }) as [number, number];
+      run(to === 0 ? blocks[2]! : to + 4 * first, x, 16 * as, y, 16 * bs, count / BINARY_STEP);
+      if (to === 0) copyElements32(out, o + first, f32, blocks[2]! / 4, count);
+    }
+  }
+  memory.free(blocks[0]!);
+  plain(out, o + whole, a, ai + whole * as, as, b, bi + whole * bs, bs, n - whole);
+  return true;
+}
+
+/**
+ * Normalises `rows` rows of `columns` elements; `weight` and `bias` are of a row. Mean and 1 / sqrt(variance + eps) of row r go to
+ * moments[2 r] and moments[2 r + 1]. Returns false where the reference is to run.
+ */
+export function wasmLayerNorm(
+  x: Float32Array,
+  out: Float32Array,
+  rows: number,
+  columns: number,
+  weight: Float32Array | undefined,
+  bias: Float32Array | undefined,
+  eps: number,
+  moments: Float32Array,
+): boolean {
+  if (rows * columns < MIN_ELEMENTS || columns < MIN_COLUMNS || columns > MAX_COLUMNS) return false;
+  const kernels = wasmKernels();
+  const run = elementKernels()?.layerNorm;
+  if (!kernels || !run) return false;
+  const { memory } = kernels;
+  const [from, to] = [memory.addressOf(x), memory.addressOf(out)];
+  const isHere = from !== 0 && to !== 0;
+  const some = isHere ? rows : Math.min(rows, Math.max(1, Math.floor(BLOCK / columns)));
+  const areas = memory.arena(columns, columns, 2 * rows, isHere ? 0 : some * columns);
+  if (!areas) return false;
+  const [w, b, stats, block] = areas as [number, number, number, number];
+  const { f32 } = memory;
+  if (weight) copyElements32(f32, w / 4, weight, 0, columns);
+  else f32.fill(1, w / 4, w / 4 + columns);
+  if (bias) copyElements32(f32, b / 4, bias, 0, columns);
+  else f32.fill(0, b / 4, b / 4 + columns);
+  if (isHere) {
+    const share = Math.max(1, Math.floor(TASK_ELEMENTS / columns));
+    runTasks(kernels, Math.ceil(rows / share), (_, task) => {
+      const first = task * share;
+      const at = 4 * first * columns;
+      run(to + at, from + at, Math.min(share, rows - first), columns, w, b, stats + 8 * first, eps);
+    });
+  } else {
+    for (let r = 0; r < rows; r += some) {
+      const count = Math.min(some, rows - r);
+      copyElements32(f32, block / 4, x, r * columns, count * columns);
+      run(block, block, count, columns, w, b, stats + 8 * r, eps);
+      copyElements32(out, r * columns, f32, block / 4, count * columns);
+    }
+  }
+  copyElements32(moments, 0, f32, stats / 4, 2 * rows);
+  memory.free(w);
+  return true;
+}

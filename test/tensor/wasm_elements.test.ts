@@ -1,0 +1,102 @@
+/** @file Arithmetic of arrays and normalisation of rows on the WebAssembly kernels give what the reference gives. */
+import { afterAll, describe, expect, test } from "vitest";
+import { BINARY } from "../../src/tensor/kernels/binary.ts";
+import { normalizedRows } from "../../src/tensor/kernels/normalization.ts";
+import {
+  kernelBuild,
+  setKernelBuild,
+  supportedKernelBuilds,
+  wasmKernels,
+} from "../../src/tensor/kernels/wasm/build.ts";
+import { BINARY_NAMES } from "../../src/tensor/kernels/wasm/element_programs.ts";
+
+const initial = kernelBuild();
+afterAll(() => setKernelBuild(initial));
+const fast = supportedKernelBuilds().filter((b) => b !== "reference");
+
+const SPECIAL = [NaN, Infinity, -Infinity, 0, -0, 1e-45, 3e38, -3e38];
+const values = (count: number, shift: number): Float32Array =>
+  Float32Array.from({ length: count }, (_, i) =>
+    (i + shift) % 37 === 0 ? SPECIAL[((i + shift) / 37) % SPECIAL.length]! : Math.sin(i * 1.7 + shift) * 9,
+  );
+
+describe.each(fast)("%s arrays", (build) => {
+  test.each(BINARY_NAMES)("%s of arrays and single elements in the kernels' memory, at any position", (name) => {
+    setKernelBuild(build);
+    const { memory } = wasmKernels()!;
+    const loop = BINARY[name].f32;
+    for (const n of [512, 1000, 4099, 70001]) {
+      for (const [as, bs] of [
+        [1, 1],
+        [1, 0],
+        [0, 1],
+        [0, 0],
+      ] as const) {
+        const [x, y] = [values(n, 3), values(n, 11)];
+        const start = memory.allocate(4 * (3 * n + 20));
+        const { f32 } = memory;
+        const [ai, bi, o] = [start / 4 + 1, start / 4 + n + 3, start / 4 + 2 * n + 6];
+        f32.set(x, ai);
+        f32.set(y, bi);
+        f32.fill(-7, o - 1, o + n + 1);
+        loop(f32, o, f32, ai, as, f32, bi, bs, n);
+        const wanted = new Float32Array(n);
+        for (let i = 0; i < n; i++) wanted[i] = BINARY[name].real(x[i * as]!, y[i * bs]!);
+        expect(f32.slice(o, o + n)).toEqual(wanted);
+        expect([f32[o - 1], f32[o + n]]).toEqual([-7, -7]);
+        // arrays elsewhere, on one side or on all
+        const other = new Float32Array(n + 2).fill(-7);
+        loop(other, 1, x, 0, as, y, 0, bs, n);
+        expect(other.slice(1, n + 1)).toEqual(wanted);
+        expect([other[0], other[n + 1]]).toEqual([-7, -7]);
+        loop(f32, o, x, 0, as, f32, bi, bs, n);
+        expect(f32.slice(o, o + n)).toEqual(wanted);
+        // in place
+        loop(f32, ai, f32, ai, 1, f32, bi, bs, n);
+        for (let i = 0; i < n; i++) wanted[i] = BINARY[name].real(x[i]!, y[i * bs]!);
+        expect(f32.slice(ai, ai + n)).toEqual(wanted);
+        memory.free(start);
+      }
+    }
+  });
+
+  test("layer norm of rows of any length, in the kernels' memory and outside", () => {
+    for (const [rows, columns, shift] of [
+      [16, 16, 0],
+      [197, 768, 0],
+      [3, 1001, 100],
+      [1000, 21, -3],
+      [2, 30003, 0],
+      [200, 513, 0],
+    ] as const) {
+      const x = Float32Array.from({ length: rows * columns }, (_, i) => Math.sin(i * i) * 3 + shift);
+      x[columns] = NaN;
+      const [w, b] = [1, 2].map((k) => Float32Array.from({ length: columns }, (_, i) => Math.cos(i * k)));
+      for (const [weight, bias] of [[w, b], [w], [undefined, b], []]) {
+        setKernelBuild("reference");
+        const wanted = new Float32Array(x.length);
+        const moments = normalizedRows(x, wanted, rows, columns, weight, bias, 1e-5);
+        setKernelBuild(build);
+        const { memory } = wasmKernels()!;
+        const start = memory.allocate(4 * (2 * x.length + 4));
+        const here = memory.f32.subarray(start / 4, start / 4 + x.length);
+        const there = memory.f32.subarray(start / 4 + x.length, start / 4 + 2 * x.length);
+        here.set(x);
+        for (const [from, to] of [
+          [x, new Float32Array(x.length)],
+          [here, there],
+          [here, here],
+        ] as const) {
+          const actual = normalizedRows(from, to, rows, columns, weight, bias, 1e-5);
+          const tolerance = shift === 0 ? 3e-6 : 3e-5;
+          const near = (a: number, v: number, scale = 1): boolean =>
+            Number.isNaN(v) ? Number.isNaN(a) : Math.abs(a - v) <= tolerance * scale * (1 + Math.abs(v));
+          expect(to.every((v, i) => near(v, wanted[i]!))).toBe(true);
+          expect(actual.mean.every((v, i) => near(v, moments.mean[i]!))).toBe(true);
+          expect(actual.rstd.every((v, i) => near(v, moments.rstd[i]!))).toBe(true);
+        }
+        memory.free(start);
+      }
+    }
+  });
+});
