@@ -169,14 +169,17 @@ interface Part {
   readonly tiles: number;
 }
 
-/** Divides a product into parts of similar work: of columns, and where there are too few, of rows. */
+/** Divides a product into parts of similar work: of columns, and where there are far too few, of rows, for which tiles are gathered again. */
 function divide(rows: number, tiles: number, panelRows: number, group: number, work: number): Part[] {
   const wanted = Math.max(1, Math.min(MAX_TASKS, Math.floor(work / TASK_WORK)));
   const groups = Math.ceil(tiles / group);
   const someTiles = Math.ceil(groups / Math.min(wanted, groups)) * group;
   const across = Math.ceil(tiles / someTiles);
   const panels = Math.ceil(rows / panelRows);
-  const somePanels = Math.min(PASS_PANELS, Math.ceil(panels / Math.min(panels, Math.ceil(wanted / across))));
+  const somePanels = Math.min(
+    PASS_PANELS,
+    Math.ceil(panels / Math.min(panels, Math.max(1, Math.round(wanted / across)))),
+  );
   const someRows = somePanels * panelRows;
   const parts: Part[] = [];
   for (let row = 0; row < rows; row += someRows) {
