@@ -28,8 +28,11 @@ const CACHE = join(FOLDER, "cache", `${process.version}-${process.arch}`);
 const nodeRequire = createRequire(import.meta.url);
 const files = new Map<string, LoadedFile>();
 
-/** Whether files are to be loaded here: there is a cache, or one is being made. */
-let isUsed = crc32 !== undefined && (existsSync(CACHE) || process.env["TSARCHIVE_MAKE_CODE_CACHE"] === "1");
+/** Whether files are to be loaded here: there is a cache, or one is being made. Node maps positions back to the source only in files that it loads. */
+let isUsed =
+  crc32 !== undefined &&
+  !(process as { sourceMapsEnabled?: boolean }).sourceMapsEnabled &&
+  (existsSync(CACHE) || process.env["TSARCHIVE_MAKE_CODE_CACHE"] === "1");
 
 /** The exports of a file of the bundle, by its path in the bundle's folder. */
 export function loadBundled(name: string): unknown {

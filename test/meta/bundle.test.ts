@@ -96,3 +96,13 @@ test.runIf(built)(
     }
   },
 );
+
+test.runIf(built)("with --enable-source-maps stack traces name the sources", () => {
+  const code =
+    'import { jit } from "tsarchive"; try { jit.load("absent.pt"); } catch (error) { console.log(error.stack); }';
+  const out = execFileSync(process.execPath, ["--enable-source-maps", "--input-type=module", "-e", code], {
+    cwd: ROOT,
+    encoding: "utf8",
+  });
+  expect(out).toContain("file_source.ts");
+});
