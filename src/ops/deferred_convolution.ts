@@ -164,6 +164,37 @@ const isPlain = (t: Tensor | null): boolean =>
     t.sparse === undefined &&
     t.device.type === "cpu");
 
+interface KeptPlan {
+  readonly of: readonly (readonly number[])[];
+  readonly groups: number;
+  readonly plan: ReturnType<typeof planConvolution>;
+}
+
+/** The last geometry of a weight. */
+const plans = new WeakMap<Tensor, KeptPlan>();
+
+/** Stands for no bias: one without dimensions is an error. */
+const NO_SIZES: readonly number[] = [-1];
+
+/** `planConvolution` of plain tensors, kept for the next call with the same sizes and options: kernels keep what they make of the geometry. */
+function keptPlan(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  stride: readonly number[],
+  padding: readonly number[],
+  dilation: readonly number[],
+  groups: number,
+): KeptPlan["plan"] {
+  const of = [input.sizes, weight.sizes, bias?.sizes ?? NO_SIZES, stride, padding, dilation];
+  const known = plans.get(weight);
+  if (known?.groups === groups && of.every((sizes, i) => sameSizes(sizes, known.of[i]!))) return known.plan;
+  const options = { stride, padding, dilation, transposed: false, outputPadding: [0, 0], groups };
+  const plan = planConvolution(input, weight, bias, options);
+  plans.set(weight, { of: of.map((sizes) => [...sizes]), groups, plan });
+  return plan;
+}
+
 function deferred(
   input: Tensor,
   weight: Tensor,
@@ -182,8 +213,7 @@ function deferred(
     [input, weight, bias].every(isPlain) &&
     wasmKernels() !== undefined;
   if (!canWait) return undefined;
-  const options = { stride, padding, dilation, transposed: false, outputPadding: [0, 0], groups };
-  const { sizes, geometry } = planConvolution(input, weight, bias, options);
+  const { sizes, geometry } = keptPlan(input, weight, bias, stride, padding, dilation, groups);
   if (numelOf(sizes) === 0) return undefined;
   const out = uninitializedTensor(sizes);
   notes.set(out, {

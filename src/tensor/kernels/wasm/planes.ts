@@ -49,8 +49,19 @@ function phaseAxis(kernel: number, stride: number, padding: number, dilation: nu
   };
 }
 
-/** The planes of a geometry. */
-export function phasePlan(g: Pick<ConvGeometry, "kernel" | "stride" | "padding" | "dilation" | "output">): PhasePlan {
+type Windows = Pick<ConvGeometry, "kernel" | "stride" | "padding" | "dilation" | "output">;
+
+/** The planes of geometries that are still in use. */
+const plans = new WeakMap<Windows, PhasePlan>();
+
+/** The planes of a geometry, made once. */
+export function phasePlan(g: Windows): PhasePlan {
+  let plan = plans.get(g);
+  if (!plan) plans.set(g, (plan = makePlan(g)));
+  return plan;
+}
+
+function makePlan(g: Windows): PhasePlan {
   const axis = (d: 0 | 1 | 2): PhaseAxis =>
     phaseAxis(g.kernel[d], g.stride[d], g.padding[d], g.dilation[d], g.output[d]);
   const axes = [axis(0), axis(1), axis(2)] as const;
