@@ -256,7 +256,11 @@ const FAMILIES = {
     windowMax3Program(1),
     windowMax3Program(2),
   ],
-  vectors: () => [...UNARY_VECTORS.map(unaryProgram), softmaxProgram(), clampProgram()],
+  vectors: (fused: boolean) => [
+    ...UNARY_VECTORS.map((name) => unaryProgram(name, fused)),
+    softmaxProgram(fused),
+    clampProgram(),
+  ],
   integers: () => [dots16Program()],
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
   conversions: () => CONVERSIONS.map(conversionProgram),

@@ -133,7 +133,7 @@ export const RECORD_WORDS = 8;
 function steps(fused: boolean): FunctionBuilder[] {
   return [
     ...BINARY.map(binaryProgram),
-    ...EXPONENTIALS.map(unaryProgram),
+    ...EXPONENTIALS.map((name) => unaryProgram(name, fused)),
     rowProductProgram(fused),
     ...(Object.keys(PLAIN_UNARY) as (keyof typeof PLAIN_UNARY)[]).map(plainUnaryProgram),
     gatherProgram(),

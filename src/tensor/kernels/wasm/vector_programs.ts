@@ -1,8 +1,8 @@
 /** @file Exponentials and what is made of them, four elements at a time, as programs for the assembler. Upstream: none. Spec: none.
  *
  * Note [Vector functions]: constants are read from a table in memory, which is faster than making them in the loop. exp: x = n ln 2
- * + r, a polynomial in r, and 2^n in two factors so that results that are not normal numbers come out right; at most 1.5 units
- * in the last place off. The normal distribution's tail (for gelu) is exp(-z^2) times a polynomial in (z - 2.5) / (z + 2.5),
+ * + r, a polynomial in r, and 2^n, for exp itself in two factors so that results that are not normal numbers come out right; at most
+ * 1.5 units in the last place off. The normal distribution's tail (for gelu) is exp(-z^2) times a polynomial in (z - 2.5) / (z + 2.5),
  * fitted to 3e-8: it keeps its relative precision where 1 + erf(x) has none. tanh: a polynomial below 0.55, exp(-2x) above. log: a polynomial
  * around one and the exponent, in the coefficients of the Cephes library; erf: its polynomial below one, the tail above. NaN
  * and infinities come out as from the functions of Math. */
@@ -19,6 +19,9 @@ const LN2_HIGH = 0.693359375;
 const CONSTANTS = {
   lowest: -104,
   highest: 89,
+  lowestNormal: -127 * Math.LN2,
+  highestNormal: 128 * Math.LN2,
+  magic: 1.5 * 2 ** 23,
   log2e: Math.LOG2E,
   ln2High: LN2_HIGH,
   ln2Low: Math.LN2 - LN2_HIGH,
@@ -83,9 +86,11 @@ export const VECTOR_TABLE = Float32Array.from(NAMES, (name) => CONSTANTS[name]);
 class Vectors {
   readonly f: FunctionBuilder;
   private readonly table: number;
-  constructor(f: FunctionBuilder, table: number) {
+  private readonly fused: boolean;
+  constructor(f: FunctionBuilder, table: number, fused: boolean) {
     this.f = f;
     this.table = table;
+    this.fused = fused;
   }
   constant(name: Constant): FunctionBuilder {
     return this.f.get(this.table).memory("v128.load32_splat", 4 * NAMES.indexOf(name));
@@ -95,30 +100,53 @@ class Vectors {
     const [first, ...rest] = coefficients as [Constant, ...Constant[]];
     this.constant(first);
     for (const c of rest) {
-      this.f.get(x).op("f32x4.mul");
-      this.constant(c).op("f32x4.add");
+      this.f.get(x);
+      if (this.fused) this.constant(c).op("f32x4.relaxed_madd");
+      else {
+        this.f.op("f32x4.mul");
+        this.constant(c).op("f32x4.add");
+      }
     }
     return this.f;
+  }
+  /** x = e^(x - n ln 2), where n is the whole number nearest to x / ln 2, plus `magic`: then its low bits are those of an integer. r is a temporary. */
+  private fraction(x: number, n: number, r: number): void {
+    const { f } = this;
+    f.get(x);
+    this.constant("log2e").op("f32x4.mul");
+    this.constant("magic").op("f32x4.add").set(n);
+    f.get(n);
+    this.constant("magic").op("f32x4.sub").set(r);
+    f.get(x).get(r);
+    this.constant("ln2High").op("f32x4.mul").op("f32x4.sub").get(r);
+    this.constant("ln2Low").op("f32x4.mul").op("f32x4.sub").set(r);
+    this.polynomial(r, ["e7", "e6", "e5", "e4", "e3", "half", "one", "one"]).set(x);
   }
   /** x = exp(x); n and r are temporaries. */
   exp(x: number, n: number, r: number): void {
     const { f } = this;
     f.get(x);
     this.constant("lowest").op("f32x4.pmax");
-    this.constant("highest").op("f32x4.pmin").set(r);
-    f.get(r);
-    this.constant("log2e").op("f32x4.mul").op("f32x4.nearest").set(n);
-    f.get(r).get(n);
-    this.constant("ln2High").op("f32x4.mul").op("f32x4.sub").get(n);
-    this.constant("ln2Low").op("f32x4.mul").op("f32x4.sub").set(r);
-    this.polynomial(r, ["e7", "e6", "e5", "e4", "e3", "half", "one", "one"]).set(x);
-    // 2^n as two factors: the bits of (h + 127) << 23
-    const one = (): FunctionBuilder => this.constant("one").i32(23).op("i32x4.shr_s");
-    f.get(n).op("i32x4.trunc_sat_f32x4_s").set(n);
+    this.constant("highest").op("f32x4.pmin").set(x);
+    this.fraction(x, n, r);
+    // 2^n as two factors, n = h + (n - h): the bits of h << 23 on top of those of one
+    f.get(n);
+    this.constant("magic").op("i32x4.sub").set(n);
     f.get(n).i32(1).op("i32x4.shr_s").set(r);
-    f.get(x).get(r);
-    one().op("i32x4.add").i32(23).op("i32x4.shl").op("f32x4.mul").get(n).get(r).op("i32x4.sub");
-    one().op("i32x4.add").i32(23).op("i32x4.shl").op("f32x4.mul").set(x);
+    f.get(x).get(r).i32(23).op("i32x4.shl");
+    this.constant("one").op("i32x4.add").op("f32x4.mul").get(n).get(r).op("i32x4.sub").i32(23).op("i32x4.shl");
+    this.constant("one").op("i32x4.add").op("f32x4.mul").set(x);
+  }
+  /** x = exp(x) for x up to 88.3, infinity beyond; results below the normal numbers are zero. Cheaper than `exp`. */
+  expNormal(x: number, n: number, r: number): void {
+    const { f } = this;
+    f.get(x);
+    this.constant("lowestNormal").op("f32x4.pmax");
+    this.constant("highestNormal").op("f32x4.pmin").set(x);
+    this.fraction(x, n, r);
+    // n from -127 (the bits of zero) to 128 (those of infinity)
+    f.get(x).get(n).i32(23).op("i32x4.shl");
+    this.constant("one").op("i32x4.add").op("f32x4.mul").set(x);
   }
 }
 
@@ -130,13 +158,13 @@ const BODIES: Readonly<Record<UnaryVector, (v: Vectors, x: number, y: number, t:
   },
   sigmoid: (v, x, y, [a, b]) => {
     v.f.get(x).op("f32x4.neg").set(y);
-    v.exp(y, a!, b!);
+    v.expNormal(y, a!, b!);
     v.constant("one");
     v.constant("one").get(y).op("f32x4.add").op("f32x4.div").set(y);
   },
   silu: (v, x, y, [a, b]) => {
     v.f.get(x).op("f32x4.neg").set(y);
-    v.exp(y, a!, b!);
+    v.expNormal(y, a!, b!);
     v.f.get(x);
     v.constant("one").get(y).op("f32x4.add").op("f32x4.div").set(y);
   },
@@ -145,7 +173,7 @@ const BODIES: Readonly<Record<UnaryVector, (v: Vectors, x: number, y: number, t:
     // far from zero: (1 - e) / (1 + e) with e = exp(-2 |x|), and the sign of x
     f.get(x).op("f32x4.abs").op("f32x4.neg");
     v.constant("two").op("f32x4.mul").set(y);
-    v.exp(y, a!, b!);
+    v.expNormal(y, a!, b!);
     v.constant("one").get(y).op("f32x4.sub");
     v.constant("one").get(y).op("f32x4.add").op("f32x4.div").set(y);
     f.get(y).op("f32x4.neg").get(y).get(x).zeros().op("f32x4.lt").op("v128.bitselect").set(y);
@@ -166,7 +194,7 @@ const BODIES: Readonly<Record<UnaryVector, (v: Vectors, x: number, y: number, t:
     // y = exp(-x^2 / 2)
     f.get(x).get(x).op("f32x4.mul");
     v.constant("half").op("f32x4.mul").op("f32x4.neg").set(y);
-    v.exp(y, a!, b!);
+    v.expNormal(y, a!, b!);
     // y = the tail beyond |x|: y / 2 * polynomial / (1 + 2 z)
     v.polynomial(c!, ["g9", "g8", "g7", "g6", "g5", "g4", "g3", "g2", "g1", "g0"]);
     f.get(y).op("f32x4.mul");
@@ -215,7 +243,7 @@ const BODIES: Readonly<Record<UnaryVector, (v: Vectors, x: number, y: number, t:
     v.constant("center").op("f32x4.sub").get(d!);
     v.constant("center").op("f32x4.add").op("f32x4.div").set(c!);
     f.get(d!).get(d!).op("f32x4.mul").op("f32x4.neg").set(y);
-    v.exp(y, a!, b!);
+    v.expNormal(y, a!, b!);
     v.polynomial(c!, ["g9", "g8", "g7", "g6", "g5", "g4", "g3", "g2", "g1", "g0"]).get(y).op("f32x4.mul");
     v.constant("one").get(d!).op("f32x4.add").get(d!).op("f32x4.add").op("f32x4.div").set(y);
     v.constant("one").get(y).op("f32x4.sub").set(y);
@@ -231,10 +259,10 @@ const BODIES: Readonly<Record<UnaryVector, (v: Vectors, x: number, y: number, t:
 };
 
 /** name(to, from, count, table): count elements, a positive multiple of 4; to may be from. */
-export function unaryProgram(name: UnaryVector): FunctionBuilder {
+export function unaryProgram(name: UnaryVector, fused: boolean): FunctionBuilder {
   const f = new FunctionBuilder(name, new Array<"i32">(4).fill("i32"));
   const [to, from, count, table] = f.params.map((_, i) => i) as [number, number, number, number];
-  const v = new Vectors(f, table);
+  const v = new Vectors(f, table, fused);
   const [x, y] = [f.local("v128"), f.local("v128")];
   const t = Array.from({ length: 4 }, () => f.local("v128"));
   f.loop(() => {
@@ -264,7 +292,7 @@ export function clampProgram(): FunctionBuilder {
 
 /** softmax(rows, count, ld, columns, table): in place, `count` rows of `columns` elements, ld bytes apart; each row has room for
  * four elements more, which are overwritten. */
-export function softmaxProgram(): FunctionBuilder {
+export function softmaxProgram(fused: boolean): FunctionBuilder {
   const f = new FunctionBuilder("softmax", new Array<"i32">(5).fill("i32"));
   const [row, count, ld, columns, table] = f.params.map((_, i) => i) as [number, number, number, number, number];
   const [at, end] = [f.local("i32"), f.local("i32")];
@@ -275,7 +303,7 @@ export function softmaxProgram(): FunctionBuilder {
     number,
     number,
   ];
-  const v = new Vectors(f, table);
+  const v = new Vectors(f, table, fused);
   const everyVector = (body: () => void): void => {
     f.get(row).set(at);
     f.loop(() => {
@@ -298,7 +326,7 @@ export function softmaxProgram(): FunctionBuilder {
     f.zeros().set(sum);
     everyVector(() => {
       f.get(at).memory("v128.load").get(most).op("f32x4.sub").set(x);
-      v.exp(x, a, b);
+      v.expNormal(x, a, b);
       f.get(at).get(x).memory("v128.store").get(sum).get(x).op("f32x4.add").set(sum);
     });
     across(sum, "f32x4.add");

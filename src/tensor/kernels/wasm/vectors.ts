@@ -3,12 +3,15 @@ import type { Loop1 } from "../../pointwise.ts";
 import { vectorKernels, wasmKernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
 import type { KernelMemory } from "./memory.ts";
+import { runTasks } from "./parallel.ts";
 import { VECTOR_TABLE, type UnaryVector } from "./vector_programs.ts";
 
 /** Elements from which a call pays. */
 const MIN_ELEMENTS = 64;
 /** Elements that are copied into the kernels' memory at a time: they stay in the first-level cache. */
 const BLOCK = 4096;
+/** Elements of a task. */
+const TASK_ELEMENTS = 1 << 15;
 
 const tables = new WeakMap<KernelMemory, number>();
 
@@ -40,7 +43,8 @@ function mapBlocks(
   n: number,
   run: (to: number, from: number, count: number) => void,
 ): boolean {
-  const { memory } = wasmKernels()!;
+  const kernels = wasmKernels()!;
+  const { memory } = kernels;
   const block = memory.allocate(4 * BLOCK);
   if (block === 0) return false;
   const { f32 } = memory;
@@ -48,7 +52,10 @@ function mapBlocks(
   let done = 0;
   if (from !== 0 && to !== 0 && n >= 4) {
     done = n & -4;
-    run(to, from, done);
+    runTasks(kernels, Math.ceil(done / TASK_ELEMENTS), (_, task) => {
+      const first = task * TASK_ELEMENTS;
+      run(to + 4 * first, from + 4 * first, Math.min(TASK_ELEMENTS, done - first));
+    });
   }
   for (; done < n; done += BLOCK) {
     const count = Math.min(BLOCK, n - done);
