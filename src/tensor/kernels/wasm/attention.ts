@@ -5,7 +5,7 @@
 import { contiguousAs } from "../../clone.ts";
 import { elementOffsets } from "../../iterate.ts";
 import { viewOf, type Tensor } from "../../tensor.ts";
-import { vectorKernels, wasmKernels, type Kernels } from "./build.ts";
+import { elementKernels, wasmKernels, type Kernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
 import type { KernelMemory } from "./memory.ts";
 import { runTasks, threadAreas } from "./parallel.ts";
@@ -47,9 +47,9 @@ export function wasmAttention(q: Tensor, k: Tensor, v: Tensor, out: Tensor, scal
   if (L < MIN_ROWS || S < MIN_ROWS || V < MIN_ROWS || L * S * E < MIN_WORK || out.strides[out.ndim - 1] !== 1)
     return false;
   const kernels = wasmKernels();
-  const vectors = vectorKernels();
-  const table = kernels && vectors ? vectorTable(kernels.memory) : 0;
-  if (!kernels || !vectors || table === 0) return false;
+  const elements = elementKernels();
+  const table = kernels && elements ? vectorTable(kernels.memory) : 0;
+  if (!kernels || !elements || table === 0) return false;
   const { memory } = kernels;
   const operands = [q, k, v].map((t) => (isInPlace(memory, t) ? t : contiguousAs(t, t.dtype)));
   const heads = out.numel / (L * V);
@@ -62,7 +62,8 @@ export function wasmAttention(q: Tensor, k: Tensor, v: Tensor, out: Tensor, scal
   if (!areas) return false;
   const [offsets, keyArea, ...rest] = areas as [number, number, ...number[]];
   const keys = keyArea + 4 * COLUMNS;
-  const ld = tiles * COLUMNS + COLUMNS;
+  // an odd number of cache lines, or the rows of scores fall on the same few sets of the cache
+  const ld = (Math.ceil(S / 16) | 1) * 16;
   const step = Math.max(QUERIES, Math.min(Math.ceil(L / QUERIES), Math.floor(SCORES / (ld * QUERIES))) * QUERIES);
   const valueTiles = Math.ceil(V / COLUMNS);
   const own = threadAreas(
@@ -103,7 +104,7 @@ export function wasmAttention(q: Tensor, k: Tensor, v: Tensor, out: Tensor, scal
     packResident(using, left, scaled, 4 * E, rows, E, using.rows);
     const tile = 4 * COLUMNS * E;
     using.gemm(left, keys + 4 * h * keyElements, tile, 0, E, panels, tiles, scores, 4 * ld, 0, 0);
-    vectors.softmax(scores, rows, 4 * ld, S, table);
+    elements.softmax(scores, 4 * ld, scores, 4 * ld, rows, S, table);
     packResident(using, left, scores, 4 * ld, rows, S, using.rows);
     const ldResult = 4 * valueTiles * COLUMNS;
     using.gemm(left, pv.heads[h]!, 4 * COLUMNS, offsets, S, panels, valueTiles, result, ldResult, 0, scratch);

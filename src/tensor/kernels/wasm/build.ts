@@ -122,10 +122,11 @@ export interface DenseKernels {
   ): void;
 }
 
-/** Arithmetic of arrays and normalisation of rows: see element_programs.ts. */
+/** Arithmetic of arrays, normalisation of rows: see element_programs.ts; softmax: see vector_programs.ts. */
 export type ElementKernels = Readonly<
   Record<BinaryVector, (to: number, a: number, aStep: number, b: number, bStep: number, steps: number) => void>
 > & {
+  softmax(to: number, ldto: number, from: number, ldfrom: number, rows: number, columns: number, table: number): void;
   layerNorm(
     to: number,
     from: number,
@@ -208,7 +209,6 @@ export interface WinogradKernels {
 export type VectorKernels = Readonly<
   Record<UnaryVector, (to: number, from: number, count: number, table: number) => void>
 > & {
-  softmax(rows: number, count: number, ld: number, columns: number, table: number): void;
   clamp(to: number, from: number, count: number, low: number, high: number): void;
 };
 
@@ -249,18 +249,14 @@ const FAMILIES = {
   ],
   convolution: (fused: boolean) => [convolveProgram(fused), padPlanesProgram()],
   dense: (fused: boolean) => [denseProgram(fused)],
-  elements: () => [...BINARY_NAMES.map(binaryProgram), layerNormProgram()],
+  elements: (fused: boolean) => [...BINARY_NAMES.map(binaryProgram), layerNormProgram(), softmaxProgram(fused)],
   windows: (fused: boolean) => [
     depthwise3Program(fused, 1),
     depthwise3Program(fused, 2),
     windowMax3Program(1),
     windowMax3Program(2),
   ],
-  vectors: (fused: boolean) => [
-    ...UNARY_VECTORS.map((name) => unaryProgram(name, fused)),
-    softmaxProgram(fused),
-    clampProgram(),
-  ],
+  vectors: (fused: boolean) => [...UNARY_VECTORS.map((name) => unaryProgram(name, fused)), clampProgram()],
   integers: () => [dots16Program()],
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
   conversions: () => CONVERSIONS.map(conversionProgram),

@@ -79,8 +79,11 @@ const CONSTANTS = {
 type Constant = keyof typeof CONSTANTS;
 const NAMES = Object.keys(CONSTANTS) as Constant[];
 
+/** Behind the constants: four vectors of these, one element apart, count the last 0 to 3 elements of a vector. */
+const COUNTED = [0, 0, 0, 0, 1, 1, 1];
+
 /** The table of constants. */
-export const VECTOR_TABLE = Float32Array.from(NAMES, (name) => CONSTANTS[name]);
+export const VECTOR_TABLE = Float32Array.from([...NAMES.map((name) => CONSTANTS[name]), ...COUNTED]);
 
 /** Code on vectors with the table at hand. */
 class Vectors {
@@ -290,13 +293,22 @@ export function clampProgram(): FunctionBuilder {
   return f;
 }
 
-/** softmax(rows, count, ld, columns, table): in place, `count` rows of `columns` elements, ld bytes apart; each row has room for
- * four elements more, which are overwritten. */
+/** softmax(to, ldto, from, ldfrom, rows, columns, table): softmax of `rows` rows of `columns` elements, at least 4, strides in bytes; `to` may
+ * be `from`. A row ends in a vector that overlaps the one before it, of which only the elements that are left count. */
 export function softmaxProgram(fused: boolean): FunctionBuilder {
-  const f = new FunctionBuilder("softmax", new Array<"i32">(5).fill("i32"));
-  const [row, count, ld, columns, table] = f.params.map((_, i) => i) as [number, number, number, number, number];
-  const [at, end] = [f.local("i32"), f.local("i32")];
-  const [most, sum, x, a, b] = Array.from({ length: 5 }, () => f.local("v128")) as [
+  const f = new FunctionBuilder("softmax", new Array<"i32">(7).fill("i32"));
+  const [to, ldto, from, ldfrom, rows, columns, table] = f.params.map((_, i) => i) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const [at, out, end, last] = Array.from({ length: 4 }, () => f.local("i32")) as [number, number, number, number];
+  const [most, sum, x, a, b, tail] = Array.from({ length: 6 }, () => f.local("v128")) as [
+    number,
     number,
     number,
     number,
@@ -304,36 +316,57 @@ export function softmaxProgram(fused: boolean): FunctionBuilder {
     number,
   ];
   const v = new Vectors(f, table, fused);
+  /** Runs `body` for the whole vectors of the row, with their places in `at` and `out`. */
   const everyVector = (body: () => void): void => {
-    f.get(row).set(at);
+    f.get(from).set(at).get(to).set(out);
     f.loop(() => {
       body();
-      f.increase(at, { by: 16 }).get(at).get(end).op("i32.lt_u");
+      f.increase(at, { by: 16 }).increase(out, { by: 16 }).get(at).get(end).op("i32.ne");
     });
   };
   /** Combines the four lanes of a vector in all lanes. */
-  const across = (vector: number, op: "f32x4.max" | "f32x4.add"): void => {
+  const across = (vector: number, op: "f32x4.pmax" | "f32x4.add"): void => {
     f.get(vector).get(vector).get(vector).shuffle(2, 3, 0, 1).op(op).set(vector);
     f.get(vector).get(vector).get(vector).shuffle(1, 0, 3, 2).op(op).set(vector);
   };
+  const exponential = (): void => {
+    f.get(x).get(most).op("f32x4.sub").set(x);
+    v.expNormal(x, a, b);
+  };
   f.loop(() => {
-    f.get(row).get(columns).i32(2).op("i32.shl").op("i32.add").set(end);
-    f.get(end);
-    v.constant("infinity").memory("v128.store");
-    v.constant("infinity").set(most);
-    everyVector(() => f.get(most).get(at).memory("v128.load").op("f32x4.max").set(most));
-    across(most, "f32x4.max");
+    f.get(from).get(columns).i32(-4).op("i32.and").i32(2).op("i32.shl").op("i32.add").set(end);
+    f.get(columns).i32(4).op("i32.sub").i32(2).op("i32.shl").set(last);
+    f.get(from).get(last).op("i32.add").memory("v128.load").set(tail);
+    // an element that is not a number may be passed over here: it makes the sum not a number
+    f.get(tail).set(most);
+    everyVector(() => f.get(most).get(at).memory("v128.load").op("f32x4.pmax").set(most));
+    across(most, "f32x4.pmax");
     f.zeros().set(sum);
     everyVector(() => {
-      f.get(at).memory("v128.load").get(most).op("f32x4.sub").set(x);
-      v.expNormal(x, a, b);
-      f.get(at).get(x).memory("v128.store").get(sum).get(x).op("f32x4.add").set(sum);
+      f.get(at).memory("v128.load").set(x);
+      exponential();
+      f.get(out).get(x).memory("v128.store").get(sum).get(x).op("f32x4.add").set(sum);
     });
+    f.get(columns)
+      .i32(3)
+      .op("i32.and")
+      .when(() => {
+        f.get(tail).set(x);
+        exponential();
+        f.get(to).get(last).op("i32.add").get(x).memory("v128.store");
+        f.get(sum).get(x).get(table).get(columns).i32(3).op("i32.and").i32(2).op("i32.shl").op("i32.add");
+        f.memory("v128.load", 4 * NAMES.length)
+          .op("f32x4.mul")
+          .op("f32x4.add")
+          .set(sum);
+      });
     across(sum, "f32x4.add");
     v.constant("one").get(sum).op("f32x4.div").set(sum);
-    everyVector(() => f.get(at).get(at).memory("v128.load").get(sum).op("f32x4.mul").memory("v128.store"));
-    f.increase(row, { byLocal: ld });
-    f.get(count).i32(1).op("i32.sub").set(count).get(count);
+    f.get(to).get(last).op("i32.add").memory("v128.load").set(tail);
+    everyVector(() => f.get(out).get(out).memory("v128.load").get(sum).op("f32x4.mul").memory("v128.store"));
+    f.get(to).get(last).op("i32.add").get(tail).get(sum).op("f32x4.mul").memory("v128.store");
+    f.increase(from, { byLocal: ldfrom }).increase(to, { byLocal: ldto });
+    f.get(rows).i32(1).op("i32.sub").set(rows).get(rows);
   });
   return f;
 }

@@ -1,6 +1,6 @@
 /** @file Functions of many float32 elements on the WebAssembly kernels. Upstream: none. Spec: none. See Note [Vector functions]. */
 import type { Loop1 } from "../../pointwise.ts";
-import { vectorKernels, wasmKernels } from "./build.ts";
+import { elementKernels, vectorKernels, wasmKernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
 import type { KernelMemory } from "./memory.ts";
 import { runTasks } from "./parallel.ts";
@@ -108,20 +108,31 @@ export function wasmSoftmax(
   columns: number,
 ): boolean {
   if (rows * columns < MIN_ELEMENTS || columns < 4) return false;
-  const kernels = vectorKernels();
-  const memory = wasmKernels()?.memory;
-  if (!kernels || !memory) return false;
-  const table = vectorTable(memory);
-  const ld = ((columns + 3) & -4) + 4;
-  const some = Math.max(1, Math.min(rows, Math.floor((4 * BLOCK) / ld)));
-  const block = table === 0 ? 0 : memory.allocate(4 * some * ld);
+  const kernels = wasmKernels();
+  const elements = elementKernels();
+  const table = kernels && elements ? vectorTable(kernels.memory) : 0;
+  if (!kernels || !elements || table === 0) return false;
+  const { memory } = kernels;
+  const [from, to] = [memory.addressAt(x, xAt), memory.addressAt(out, outAt)];
+  if (from !== 0 && to !== 0) {
+    const share = Math.max(1, Math.floor(TASK_ELEMENTS / columns));
+    runTasks(kernels, Math.ceil(rows / share), (_, task) => {
+      const first = task * share;
+      const at = 4 * first * columns;
+      const count = Math.min(share, rows - first);
+      elements.softmax(to + at, 4 * columns, from + at, 4 * columns, count, columns, table);
+    });
+    return true;
+  }
+  const some = Math.max(1, Math.min(rows, Math.floor(BLOCK / columns)));
+  const block = memory.allocate(4 * some * columns);
   if (block === 0) return false;
   const { f32 } = memory;
   for (let r = 0; r < rows; r += some) {
     const count = Math.min(some, rows - r);
-    for (let i = 0; i < count; i++) copyElements32(f32, block / 4 + i * ld, x, xAt + (r + i) * columns, columns);
-    kernels.softmax(block, count, 4 * ld, columns, table);
-    for (let i = 0; i < count; i++) copyElements32(out, outAt + (r + i) * columns, f32, block / 4 + i * ld, columns);
+    copyElements32(f32, block / 4, x, xAt + r * columns, count * columns);
+    elements.softmax(block, 4 * columns, block, 4 * columns, count, columns, table);
+    copyElements32(out, outAt + r * columns, f32, block / 4, count * columns);
   }
   memory.free(block);
   return true;
