@@ -12,7 +12,7 @@ import { converterFor, type Converter } from "./forms.ts";
 import { Code, type CodeRef, type Instruction, type NativeCall } from "./instructions.ts";
 import { compileInternal, hasInternalKernel } from "./internal_kernels.ts";
 import { BlockOrder, isReleased } from "./liveness.ts";
-import { planMemory, type MemoryPlan } from "./memory_plan.ts";
+import { MAY_COPY, planMemory, type MemoryPlan } from "./memory_plan.ts";
 import { findSequences } from "./sequences.ts";
 import { withShortWay } from "./short_ways.ts";
 
@@ -166,7 +166,8 @@ export class Compiler {
     if (instruction.op === "kernel") {
       const { key, entry } = instruction;
       let { kernel } = instruction;
-      if (key !== RELEASE && this.plan.temporaries.has(this.at)) kernel = runForTemporary(kernel);
+      if (key !== RELEASE && this.plan.temporaries.has(this.at))
+        kernel = runForTemporary(kernel, MAY_COPY.has(this.at.kind));
       // in front of the plan: small results are cheaper where they are
       if (entry) kernel = withShortWay(key, kernel);
       instruction = { ...instruction, kernel };

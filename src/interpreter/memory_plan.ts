@@ -1,9 +1,10 @@
 /** @file Which results of a graph are temporaries, and where they end. Upstream: torch/csrc/jit/runtime/static/impl.cpp (ManagedTensorRanges: the aim). Spec: none. See Note [Temporaries] in tensor/temporaries.ts.
  *
- * Values that may share a storage form a group. A group is planned when all of it was made by operators of FRESH in one block (or
- * inside its branches) and none of it leaves: no return, attribute, container that is kept, call, fork or loop variable. Only
- * what is known not to alias is taken as separate: an operator whose schema has no alias annotation but which is not in FRESH
- * (`dropout` gives its argument when it does nothing) joins its result with its arguments. */
+ * Values that may share a storage form a group; a tuple or list belongs to the group of what is in it, unless the operators that take it
+ * only read it. A group is planned when all of it was made by operators of FRESH or MAY_COPY in one block (or inside its branches) and none
+ * of it leaves: no return, attribute, dict, call, fork or loop variable. Only what is known not to alias is taken as separate: an operator
+ * whose schema has no alias annotation but which is not in FRESH (`dropout` gives its argument when it does nothing) joins its result
+ * with its arguments. */
 import type { Type } from "../core/type.ts";
 import type { Block, Graph, Node, Value } from "../ir/graph.ts";
 import { allNodes } from "../ir/graph.ts";
@@ -13,10 +14,20 @@ import { BlockOrder } from "./liveness.ts";
 const FRESH: ReadonlySet<string> = new Set(
   `conv1d conv2d conv3d _convolution convolution batch_norm layer_norm group_norm native_layer_norm linear matmul mm bmm addmm
   baddbmm relu gelu sigmoid tanh silu hardswish hardsigmoid leaky_relu elu softplus exp sqrt rsqrt neg add sub mul div softmax
-  log_softmax max_pool2d avg_pool2d adaptive_avg_pool2d scaled_dot_product_attention embedding cat stack relu6 hardtanh`
+  log_softmax max_pool2d avg_pool2d adaptive_avg_pool2d scaled_dot_product_attention embedding cat stack relu6 hardtanh
+  mean sum abs pow rsub clamp log sin cos where masked_fill clone repeat zeros ones index_select gather instance_norm
+  upsample_nearest2d upsample_bilinear2d constant_pad_nd mish glu prelu`
     .split(/\s+/)
     .map((name) => `aten::${name}`)
     .concat("tsarchive::deferred_conv2d", "tsarchive::deferred_convolution"),
+);
+
+/** Operators whose results share nothing with their arguments, but are not planned. */
+const SEPARATE: ReadonlySet<string> = new Set(["aten::_native_multi_head_attention", "aten::native_layer_norm"]);
+
+/** Operators that give their argument, a view of it, or a copy where they have to: results share the argument's end. */
+export const MAY_COPY: ReadonlySet<string> = new Set(
+  ["contiguous", "reshape", "flatten", "dropout"].map((name) => `aten::${name}`),
 );
 
 /** Offset of the argument that a step of a deferred convolution gives back. */
@@ -28,7 +39,6 @@ const OPAQUE: ReadonlySet<string> = new Set([
   "prim::CallMethod",
   "prim::CallFunction",
   "prim::InterfaceCall",
-  "prim::TupleConstruct",
   "prim::DictConstruct",
   "prim::CreateObject",
   "prim::fork",
@@ -52,6 +62,8 @@ export interface MemoryPlan {
 class Group {
   parent: Group | undefined;
   members: Value[];
+  /** Lists of members for operators that only read them. */
+  readonly lists: Value[] = [];
   escapes = false;
   constructor(value: Value) {
     this.members = [value];
@@ -66,6 +78,10 @@ function holdsTensors(type: Type): boolean | undefined {
     case "List":
     case "Optional":
       return holdsTensors(type.element);
+    case "Tuple": {
+      const elements = type.elements.map(holdsTensors);
+      return elements.includes(undefined) ? undefined : elements.includes(true);
+    }
     case "Int":
     case "Float":
     case "Bool":
@@ -96,6 +112,7 @@ class Planner {
     if (into === from) return;
     from.parent = into;
     into.members.push(...from.members);
+    into.lists.push(...from.lists);
     into.escapes ||= from.escapes;
   }
 
@@ -118,11 +135,11 @@ export function planMemory(graph: Graph): MemoryPlan {
   const ends = new Map<Node, Value[]>();
   for (const group of planner.all()) {
     if (group.escapes) continue;
-    const made = group.members.filter((v) => FRESH.has(v.node.kind)).map((v) => v.node);
-    if (made.length === 0) continue;
+    const made = group.members.filter(({ node }) => FRESH.has(node.kind) || MAY_COPY.has(node.kind)).map((v) => v.node);
+    if (!made.some(({ kind }) => FRESH.has(kind))) continue;
     const home = commonBlock(group.members.map((v) => v.node));
     if (!home) continue;
-    const last = lastUser(home, group.members);
+    const last = lastUser(home, [...group.members, ...group.lists]);
     const here = group.members.filter((v) => v.node.owningBlock === home && v.type.kind === "Tensor");
     if (!last || here.length === 0) continue;
     for (const node of made) temporaries.add(node);
@@ -151,6 +168,12 @@ function visit(planner: Planner, node: Node): void {
     planner.escape(node.outputs);
     return;
   }
+  if (node.kind === "prim::ListConstruct" && node.output.uses.every(({ user }) => FRESH.has(user.kind))) {
+    // `cat` reads the list and leaves what is in it alone
+    for (const value of node.inputs)
+      if (holdsTensors(value.type) !== false) planner.group(value).lists.push(node.output);
+    return;
+  }
   const values = [...node.inputs, ...node.outputs].filter((v) => holdsTensors(v.type) !== false);
   if (node.blocks.length > 0 || values.some((v) => holdsTensors(v.type) === undefined)) {
     planner.escape(values);
@@ -158,6 +181,10 @@ function visit(planner: Planner, node: Node): void {
   }
   if (FRESH.has(node.kind) && node.outputs.length === 1 && node.output.type.kind === "Tensor") {
     planner.group(node.output);
+    return;
+  }
+  if (SEPARATE.has(node.kind)) {
+    for (const output of node.outputs) planner.group(output);
     return;
   }
   if (node.kind.startsWith("tsarchive::")) {

@@ -39,8 +39,11 @@ export function liveTemporaries(): number {
   return live.size;
 }
 
-/** A kernel whose result and temporaries lie in the heap. Its result must be a tensor of its own. */
-export function runForTemporary(kernel: (...args: never[]) => unknown): (...args: never[]) => unknown {
+/** A kernel whose result and temporaries lie in the heap. Its result must be a tensor of its own, unless `mayShare`: then it ends with the argument. */
+export function runForTemporary(
+  kernel: (...args: never[]) => unknown,
+  mayShare = false,
+): (...args: never[]) => unknown {
   return (...args) => {
     const heap = findHeap();
     if (!heap) return kernel(...args);
@@ -67,7 +70,8 @@ export function runForTemporary(kernel: (...args: never[]) => unknown): (...args
     }
     if (outer === undefined) heap.satisfy();
     // a kernel that gave back an argument, against its promise: the result must not share the argument's end
-    if (result instanceof Tensor && !made.includes(result.storage) && heap.holds(result.storage)) return copyOf(result);
+    if (!mayShare && result instanceof Tensor && !made.includes(result.storage) && heap.holds(result.storage))
+      return copyOf(result);
     return result;
   };
 }

@@ -46,6 +46,39 @@ describe("planMemory()", () => {
 `),
     ).toEqual({ temporaries: [], ends: [] });
   });
+  test("follows values through tuples, lists that are only read, and what may be a copy", () => {
+    expect(
+      planOf(`graph(%x : Tensor, %w : Tensor, %t : bool, %n : int):
+  %a : Tensor = aten::relu(%x)
+  %b : Tensor = aten::contiguous(%a, %n)
+  %c : (Tensor, Tensor) = prim::If(%t)
+    block0():
+      %d : Tensor = aten::tanh(%b)
+      %e : (Tensor, Tensor) = prim::TupleConstruct(%d, %b)
+      -> (%e)
+    block1():
+      %f : Tensor, %g : Tensor = aten::_native_multi_head_attention(%x, %x, %x, %n, %n, %w, %w, %w, %w)
+      %h : (Tensor, Tensor) = prim::TupleConstruct(%f, %g)
+      -> (%h)
+  %i : Tensor, %j : Tensor = prim::TupleUnpack(%c)
+  %k : Tensor[] = prim::ListConstruct(%i, %x)
+  %m : Tensor = aten::cat(%k, %n)
+  return (%m)
+`),
+    ).toEqual({
+      temporaries: ["a", "b", "d"],
+      ends: ["a behind m", "b behind m", "i behind m", "j behind m"],
+    });
+    // the list leaves, and so does what is in it
+    expect(
+      planOf(`graph(%x : Tensor, %n : int):
+  %a : Tensor = aten::relu(%x)
+  %b : Tensor[] = prim::ListConstruct(%a, %x)
+  %c : Tensor = aten::cat(%b, %n)
+  return (%b, %c)
+`),
+    ).toEqual({ temporaries: [], ends: [] });
+  });
   test("follows values through branches, but not out of loops", () => {
     expect(
       planOf(`graph(%x : Tensor, %t : bool, %n : int):
@@ -80,6 +113,18 @@ def net(x, w1, w2, keep: bool):
     total = torch.sigmoid(torch.conv2d(total, w2, None, [1, 1], [1, 1], [1, 1], 1))
   return torch.dropout(total, 0.5, False), torch.flatten(y.sum(1), 1)
 
+def pair(x, other: bool):
+  if other:
+    return x.transpose(2, 3).contiguous(), torch.tanh(x)
+  return x.contiguous(), torch.relu(x)
+
+def joined(x, other: bool):
+  y = torch.sigmoid(x)
+  a, b = pair(y, other)
+  c = torch.cat([a, b, x], 1)
+  d = c.reshape([1, 2, 12, 24, 24]).transpose(1, 2).reshape([1, 24, 24, 24])
+  return torch.dropout(torch.exp(d.contiguous()), 0.5, False)
+
 def fails(x, w):
   y = torch.relu(torch.conv2d(x, w, None, [1, 1], [1, 1], [1, 1], 1))
   z = torch.tanh(y)
@@ -103,6 +148,20 @@ describe("temporaries", () => {
       // results of an earlier call stay as they are
       first.forEach((t, i) => expect(Array.from(torch.flatValues(t) as ArrayLike<number>)).toEqual(copies[i]));
       expect(copies.flat().every(Number.isFinite)).toBe(true);
+    }
+    expect(liveTemporaries()).toBe(0);
+  });
+
+  test("end behind tuples, lists and copies", () => {
+    const [x] = operands();
+    for (const other of [false, true]) {
+      const run = (): number[] =>
+        Array.from(torch.flatValues(cu.get("joined")(x, other) as Tensor) as ArrayLike<number>);
+      const y = torch.sigmoid(x!);
+      const parts = other ? [y.transpose(2, 3), torch.tanh(y), x!] : [y, torch.relu(y), x!];
+      const d = torch.cat(parts, 1).reshape([1, 2, 12, 24, 24]).transpose(1, 2).reshape([1, 24, 24, 24]);
+      const expected = Array.from(torch.flatValues(torch.exp(d)) as ArrayLike<number>);
+      for (let call = 0; call < 3; call++) expect(run()).toEqual(expected);
     }
     expect(liveTemporaries()).toBe(0);
   });
