@@ -1,5 +1,6 @@
-// Matrix products and convolutions: every kernel build in the same run.
+// Matrix products and convolutions: every kernel build in the same run. Operators: the best build against PyTorch.
 import { join } from "node:path";
+import { pytorch } from "./peers.mjs";
 
 const random = (count) => Float32Array.from({ length: count }, (_, i) => Math.fround(((i * 7919) % 2003) / 1001.5 - 1));
 const product = (list) => list.reduce((a, b) => a * b, 1);
@@ -25,9 +26,46 @@ const CONVOLUTIONS = {
   "7x7 stride 2 3->64 224": convolution(3, 64, 224, 7, 2),
 };
 
+/** Operators: sizes of the tensor arguments, and how to call them here and in PyTorch. */
+const OPERATORS = {
+  "add 1e6": { sizes: [[1e6], [1e6]], here: ["aten::add.Tensor", (x, y) => [x, y, 1]], torch: "torch.add(x, y)" },
+  "relu 1e6": { sizes: [[1e6]], here: ["aten::relu", (x) => [x]], torch: "torch.relu(x)" },
+  "exp 1e6": { sizes: [[1e6]], here: ["aten::exp", (x) => [x]], torch: "torch.exp(x)" },
+  "tanh 1e6": { sizes: [[1e6]], here: ["aten::tanh", (x) => [x]], torch: "torch.tanh(x)" },
+  "gelu 1e6": { sizes: [[1e6]], here: ["aten::gelu", (x) => [x, "none"]], torch: "torch.nn.functional.gelu(x)" },
+  "sum 1e6": { sizes: [[1e6]], here: ["aten::sum", (x) => [x, null]], torch: "x.sum()" },
+  "softmax 512x512": { sizes: [[512, 512]], here: ["aten::softmax.int", (x) => [x, 1, null]], torch: "torch.softmax(x, 1)" },
+  "layer norm 1000x1000": {
+    sizes: [[1000, 1000], [1000], [1000]],
+    here: ["aten::layer_norm", (x, y, z) => [x, [1000], y, z, 1e-5, true]],
+    torch: "torch.nn.functional.layer_norm(x, [1000], y, z)",
+  },
+  "attention 12x197x64": {
+    sizes: [[1, 12, 197, 64], [1, 12, 197, 64], [1, 12, 197, 64]],
+    here: ["aten::scaled_dot_product_attention", (x, y, z) => [x, y, z, null, 0, false, null, false]],
+    torch: "torch.nn.functional.scaled_dot_product_attention(x, y, z)",
+  },
+  "linear 197x768->3072": {
+    sizes: [[197, 768], [3072, 768], [3072]],
+    here: ["aten::linear", (x, y, z) => [x, y, z]],
+    torch: "torch.nn.functional.linear(x, y, z)",
+  },
+};
+
+const TORCH = `
+def competitor(text, sizes):
+    values = dict(zip("xyz", (torch.rand(s) for s in sizes)))
+    run = eval("lambda x=None, y=None, z=None: " + text, {"torch": torch})
+    def body():
+        run(**values)
+    return body
+for name, (text, sizes) in args["operators"].items():
+    competitors[name] = competitor(text, sizes)
+`;
 
 export const title = "Kernels";
-export const notes = "The kernel builds of this package against each other; GFLOP/s are those of the fastest at its best.";
+export const notes =
+  "The kernel builds of this package against each other; GFLOP/s are those of the fastest at its best. Operators on tensors in ordinary memory against PyTorch, one thread.";
 
 export async function run(bench) {
   const kernels = join(bench.dist, "tensor/kernels");
@@ -56,4 +94,21 @@ export async function run(bench) {
     await report(name, 2 * out.length * k, () => convolve(x, w, out, g, storage));
   }
   setKernelBuild(builds[0]);
+  await operators(bench, fromData);
+}
+
+async function operators(bench, fromData) {
+  await bench.load();
+  const { callOperator } = await import(join(bench.dist, "core/operator_registry.js"));
+  await import(join(bench.dist, "ops/index.js"));
+  const entries = Object.entries(OPERATORS);
+  const python = await pytorch(bench, TORCH, {
+    args: { operators: Object.fromEntries(entries.map(([name, { torch, sizes }]) => [name, [torch, sizes.map((s) => s.map(Number))]])) },
+  });
+  for (const [name, { sizes, here }] of entries) {
+    const [operator, make] = here;
+    const values = make(...sizes.map((s) => fromData(random(product(s)), s)));
+    await bench.compare(name, { tsarchive: () => callOperator(operator, values), PyTorch: python?.competitor(name) }, { repetitions: 15, warmup: 4 });
+  }
+  python?.close();
 }
