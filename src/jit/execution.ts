@@ -25,16 +25,19 @@ function usesAutocast(graph: Graph): boolean {
 /** Operators with which what is around them is computed, in whichever module it stands. */
 const HEAVY: ReadonlySet<string> = new Set(["aten::conv2d", "aten::_convolution"]);
 
-function isHeavy(graph: Graph): boolean {
-  for (const node of allNodes(graph.block)) if (HEAVY.has(node.kind)) return true;
-  return false;
-}
+/** Nodes from which on a function is too long to be generated as one: its calls stay calls, which are. */
+const MANY_NODES = 2000;
 
-/** Whether tuples are taken apart where they are made, as calls leave them that are inlined. */
-function hasTuples(graph: Graph): boolean {
-  for (const node of allNodes(graph.block))
-    if (node.kind === "prim::TupleUnpack" && node.input.node.kind === "prim::TupleConstruct") return true;
-  return false;
+/** What decides how a graph runs. */
+function traitsOf(graph: Graph): { isHeavy: boolean; hasTuples: boolean; isLong: boolean } {
+  let [isHeavy, hasTuples, count] = [false, false, 0];
+  for (const node of allNodes(graph.block)) {
+    count++;
+    if (HEAVY.has(node.kind)) isHeavy = true;
+    // taken apart where it is made, as calls leave it that are inlined
+    else if (node.kind === "prim::TupleUnpack" && node.input.node.kind === "prim::TupleConstruct") hasTuples = true;
+  }
+  return { isHeavy, hasTuples, isLong: count > MANY_NODES };
 }
 
 /** A function's graph with its calls inlined, where it has fewer values than the limit. */
@@ -52,12 +55,13 @@ export function executionGraph(fn: ScriptFunction): Graph {
   if (usesAutocast(fn.graph)) return optimizedGraph(fn);
   const whole = inlined(fn);
   if (!whole) return fn.graph;
-  const [heavy, tuples] = [isHeavy(whole), hasTuples(whole)];
-  if (!heavy && !tuples) return whole;
+  const { isHeavy, hasTuples, isLong } = traitsOf(whole);
+  if (isLong && !isHeavy) return fn.graph;
+  if (!isHeavy && !hasTuples) return whole;
   // a copy: the inlined graph is shown to users, too
   const graph = whole.copy();
-  if (tuples) lowerSimpleTuples(graph);
-  if (heavy) deferConvolutions(graph);
+  if (hasTuples) lowerSimpleTuples(graph);
+  if (isHeavy) deferConvolutions(graph);
   return graph;
 }
 
