@@ -12,7 +12,7 @@ import { countUses, isRelease, type Uses } from "./uses.ts";
 const isComparison = (name: string): name is keyof typeof COMPARISONS => Object.hasOwn(COMPARISONS, name);
 
 type KernelInstruction = Extract<Instruction, { op: "kernel" }>;
-type UnpackInstruction = Extract<Instruction, { op: "unpack" }>;
+type ArrayInstruction = Extract<Instruction, { op: "array" }>;
 
 /** What is known of constants. */
 interface Constants {
@@ -83,8 +83,9 @@ function numberIn(register: number, constants: Constants): number | undefined {
   return typeof value === "number" ? value : value instanceof Float ? value.value : undefined;
 }
 
-/** Parts of a tensor, which an `unpack` takes from their list. */
+/** Parts of a tensor, which an `unpack` takes from their list: by their number, or by their size. */
 const CHUNK = "aten::chunk";
+const SPLIT = "aten::split.Tensor";
 
 /** An operator of tensors with one result at a position. */
 function operatorAt(list: readonly Instruction[], at: number): KernelInstruction | undefined {
@@ -167,22 +168,55 @@ class Finder {
   }
 
   private member(list: readonly Instruction[], at: number): Member | undefined {
+    const first = list[at]!;
+    if (first.op === "array") return this.cat(first, list[at + 1], at);
     const i = operatorAt(list, at);
     if (!i) return undefined;
-    if (i.key === CHUNK) return this.chunk(i, list[at + 1], at);
+    if (i.key === CHUNK || i.key === SPLIT) return this.parts(i, list[at + 1], at);
+    if (i.key === "aten::slice.Tensor") return this.slice(i, at);
     const match = MATCHERS.get(i.key)?.(i.args, this.constants);
     return match && { match, instructions: [i], outs: i.outs, isView: false, at };
   }
 
-  private chunk(i: KernelInstruction, next: Instruction | undefined, at: number): Member | undefined {
-    const [x, count, dim] = i.args.map((r) => (this.constants.has(r) ? this.constants.value(r) : undefined));
+  private number(register: number): number | undefined {
+    return numberIn(register, this.constants);
+  }
+
+  /** Whether a list is made once and taken once. */
+  private isPassing(list: number): boolean {
+    return this.uses.reads.get(list) === 1 && this.uses.writes.get(list) === 1;
+  }
+
+  private parts(i: KernelInstruction, next: Instruction | undefined, at: number): Member | undefined {
+    const [x, by, along] = i.args as [number, number, number];
+    const [amount, dim] = [this.number(by), this.number(along)];
     const list = i.outs[0]!;
-    if (x !== undefined || typeof count !== "number" || typeof dim !== "number") return undefined;
-    if (next?.op !== "unpack" || next.arg !== list || next.outs.length !== count) return undefined;
-    if (this.uses.reads.get(list) !== 1 || this.uses.writes.get(list) !== 1) return undefined;
-    const unpack: UnpackInstruction = next;
-    const match: Match = { reads: [i.args[0]!], step: ([a]) => ({ op: "chunk", x: a!, count, dim }) };
-    return { match, instructions: [i, unpack], outs: unpack.outs, isView: true, at };
+    if (amount === undefined || dim === undefined || next?.op !== "unpack" || next.arg !== list) return undefined;
+    const count = next.outs.length;
+    const isChunk = i.key === CHUNK;
+    if ((isChunk && amount !== count) || !this.isPassing(list)) return undefined;
+    const size = isChunk ? undefined : amount;
+    const match: Match = { reads: [x], step: ([a]) => ({ op: "parts", x: a!, count, size, dim }) };
+    return { match, instructions: [i, next], outs: next.outs, isView: true, at };
+  }
+
+  private slice(i: KernelInstruction, at: number): Member | undefined {
+    const [x, ...limits] = i.args as [number, number, number, number, number];
+    const isMissing = (r: number): boolean => this.constants.has(r) && this.constants.value(r) === null;
+    const start = isMissing(limits[1]) ? 0 : this.number(limits[1]);
+    const end = isMissing(limits[2]) ? Infinity : this.number(limits[2]);
+    const dim = this.number(limits[0]);
+    if (dim === undefined || start === undefined || end === undefined || this.number(limits[3]) !== 1) return undefined;
+    const match: Match = { reads: [x], step: ([a]) => ({ op: "slice", x: a!, dim, start, end }) };
+    return { match, instructions: [i], outs: i.outs, isView: true, at };
+  }
+
+  private cat(list: ArrayInstruction, next: Instruction | undefined, at: number): Member | undefined {
+    if (next?.op !== "kernel" || next.key !== "aten::cat" || !next.entry || next.args[0] !== list.out) return undefined;
+    const dim = this.number(next.args[1]!);
+    if (dim === undefined || list.args.length === 0 || !this.isPassing(list.out)) return undefined;
+    const match: Match = { reads: list.args, step: (parts) => ({ op: "cat", parts, dim }) };
+    return { match, instructions: [list, next], outs: next.outs, isView: false, at };
   }
 
   /** The longest run that begins at a position and ends before `limit`, with its sequence. */

@@ -284,7 +284,7 @@ class CellSteps {
   /** The gates of a product, side by side. */
   gates(x: number, weight: number, bias: number, count: number): number[] {
     const product = this.add({ op: "linear", x, weight, bias });
-    const first = this.add({ op: "chunk", x: product, count, dim: 1 });
+    const first = this.add({ op: "parts", x: product, count, size: undefined, dim: 1 });
     this.count = first + count;
     return Array.from({ length: count }, (_, i) => first + i);
   }

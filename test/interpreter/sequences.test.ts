@@ -143,6 +143,28 @@ def f(x: Tensor, y: Tensor):
     same(text(-1), [tensor(5, 6, 9), tensor(5, 6, 3)], true);
   });
 
+  test("slices, parts of a size, and what is joined", () => {
+    const text = `
+def f(x: Tensor, h: Tensor, w: Tensor):
+  y = torch.linear(torch.cat([x, h], 1), w)
+  a = torch.sigmoid(y[:, 0:20]) * torch.tanh(y[:, -25:-5])
+  b, c, d = torch.split(y, 20, 1)
+  e = torch.cat([torch.tanh(b), d, torch.neg(c)], -1)
+  return (a, e[:, 1:] * 2, torch.relu(c))
+`;
+    for (const rows of [1, 4])
+      same(text, [tensor(rows, 13), tensor(rows, 7), tensor(50, 20)], true, { rtol: 2e-6, atol: 1e-5 });
+    same(text, [tensor(9, 13), tensor(9, 7), tensor(50, 20)], false);
+    const fn = compile(text);
+    expect(sequencesOf(fn).length).toBe(1);
+    expect(() => runFunction(fn, [tensor(1, 13), tensor(2, 7), tensor(50, 20)])).toThrow(
+      /torch\.cat[^]*Sizes of tensors must match/,
+    );
+    expect(() => runFunction(fn, [tensor(1, 13), tensor(1, 7), tensor(40, 20)])).toThrow(
+      /Expected 3 elements in a list but found 2/,
+    );
+  });
+
   test("parts that leave are views of a tensor, not of a sequence", () => {
     const text = `
 def f(x: Tensor):

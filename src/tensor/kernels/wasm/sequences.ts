@@ -30,8 +30,18 @@ export type SequenceStep =
     }
   /** x @ weight.T + bias; weight and bias are inputs, or the bias is missing. */
   | { readonly op: "linear"; readonly x: number; readonly weight: number; readonly bias: number | undefined }
-  /** `count` equal parts along a dimension: as many results. */
-  | { readonly op: "chunk"; readonly x: number; readonly count: number; readonly dim: number };
+  /** Parts along a dimension, as many results: equal ones, or of `size` with a last one that may be shorter. */
+  | {
+      readonly op: "parts";
+      readonly x: number;
+      readonly count: number;
+      readonly size: number | undefined;
+      readonly dim: number;
+    }
+  /** From `start` to before `end` along a dimension; negative ones count from its end. */
+  | { readonly op: "slice"; readonly x: number; readonly dim: number; readonly start: number; readonly end: number }
+  /** Joins values along a dimension. */
+  | { readonly op: "cat"; readonly parts: readonly number[]; readonly dim: number };
 
 /** Elements up to which a tensor from or for outside is small. */
 const MAX_ELEMENTS = 1024;
@@ -108,6 +118,12 @@ function isSame(a: readonly number[], b: readonly number[]): boolean {
   if (a.length !== b.length) return false;
   for (let d = 0; d < a.length; d++) if (a[d] !== b[d]) return false;
   return true;
+}
+
+/** A dimension counted from the front, and its size; one that there is not has none. */
+function dimensionOf(sizes: readonly number[], dim: number): [dim: number, size: number] {
+  const d = dim < 0 ? dim + sizes.length : dim;
+  return d < 0 ? [sizes.length, 0] : [d, sizes[d] ?? 0];
 }
 
 const finalizer = new FinalizationRegistry<{ memory: KernelMemory; block: number }>(({ memory, block }) =>
@@ -238,8 +254,17 @@ class Linker {
       }
       case "linear":
         return this.linear(step.x, step.weight, step.bias);
-      case "chunk":
-        return this.chunk(step.x, step.count, step.dim);
+      case "parts":
+        return this.parts(step.x, step.count, step.size, step.dim);
+      case "slice": {
+        const x = this.read(step.x);
+        const [d, size] = x ? dimensionOf(x.sizes, step.dim) : [0, 0];
+        const at = (index: number): number => Math.min(Math.max(index < 0 ? index + size : index, 0), size);
+        const part = x && this.slice(x, d, at(step.start), at(step.end));
+        return part && [part];
+      }
+      case "cat":
+        return this.cat(step.parts, step.dim);
     }
   }
 
@@ -271,29 +296,62 @@ class Linker {
     return [out];
   }
 
-  private chunk(input: number, count: number, dim: number): Place[] | undefined {
+  private parts(input: number, count: number, wanted: number | undefined, dim: number): Place[] | undefined {
     const x = this.read(input);
     if (!x) return undefined;
-    const d = dim < 0 ? dim + x.sizes.length : dim;
-    const size = x.sizes[d];
-    if (size === undefined || size % count !== 0) return undefined;
-    const sizes = x.sizes.slice();
-    sizes[d] = size / count;
-    const outer = numelOf(sizes.slice(0, d));
-    const inner = numelOf(sizes.slice(d));
-    const numel = outer * inner;
+    const [d, size] = dimensionOf(x.sizes, dim);
+    const each = wanted ?? size / count;
+    if (!Number.isInteger(each) || each <= 0 || Math.ceil(size / each) !== count) return undefined;
     const parts: Place[] = [];
-    for (let c = 0; c < count; c++) {
-      const from = x.address + 4 * c * inner;
-      if (outer === 1) parts.push({ sizes, numel, address: from });
-      else {
-        const part = this.place(sizes);
-        if (!part) return undefined;
-        this.record("gather", part.address, from, 4 * inner * count, outer, 4 * inner);
-        parts.push(part);
-      }
+    for (let start = 0; start < size; start += each) {
+      const part = this.slice(x, d, start, Math.min(start + each, size));
+      if (!part) return undefined;
+      parts.push(part);
     }
     return parts;
+  }
+
+  /** Part of a value: where it lies, or a copy without the gaps. */
+  private slice(x: Place, d: number, start: number, end: number): Place | undefined {
+    const size = x.sizes[d];
+    if (size === undefined || end <= start) return undefined;
+    const sizes = x.sizes.slice();
+    sizes[d] = end - start;
+    const outer = numelOf(sizes.slice(0, d));
+    const inner = numelOf(sizes.slice(d + 1));
+    const from = x.address + 4 * start * inner;
+    if (outer === 1) return { sizes, numel: numelOf(sizes), address: from };
+    const part = this.place(sizes);
+    if (part) this.record("gather", part.address, from, 4 * size * inner, outer, 4 * (end - start) * inner);
+    return part;
+  }
+
+  private cat(inputs: readonly number[], dim: number): Place[] | undefined {
+    const parts: Place[] = [];
+    for (const input of inputs) {
+      const part = this.read(input);
+      if (!part) return undefined;
+      parts.push(part);
+    }
+    const first = parts[0]!.sizes;
+    const [d] = dimensionOf(first, dim);
+    const others = (sizes: readonly number[]): number[] => sizes.map((s, e) => (e === d ? 0 : s));
+    if (d >= first.length || !parts.every(({ sizes }) => isSame(others(sizes), others(first)))) return undefined;
+    const sizes = first.slice();
+    sizes[d] = parts.reduce((sum, part) => sum + part.sizes[d]!, 0);
+    const outer = numelOf(sizes.slice(0, d));
+    const out = outer <= MAX_ROWS ? this.place(sizes) : undefined;
+    if (!out) return undefined;
+    let to = out.address;
+    for (let row = 0; row < outer; row++) {
+      for (const { numel, address } of parts) {
+        const bytes = (4 * numel) / outer;
+        this.record("gather", to, address + row * bytes, bytes, 1, bytes);
+        to += bytes;
+      }
+    }
+    this.cost += out.numel * COSTS.plain;
+    return [out];
   }
 
   link(kernels: SequenceKernels, { steps, outs, minCost }: Sequence): Linked | undefined {
