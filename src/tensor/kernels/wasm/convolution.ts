@@ -5,7 +5,7 @@ import type { Storage } from "../../storage.ts";
 import type { ConvGeometry, Triple } from "../convolution.ts";
 import { convolutionKernels, wasmKernels, windowKernels, type ConvolutionKernels, type Kernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
-import { addressIn, PLAIN_FINISH, Results, Target, type Finish } from "./finish.ts";
+import { addressIn, MAX_STAGED, PLAIN_FINISH, Results, stagedElements, Target, type Finish } from "./finish.ts";
 import { packedWeights } from "./packed_weights.ts";
 import { runTasks, threadAreas } from "./parallel.ts";
 import { fillPlanes, isWhole, phasePlan, type PhasePlan } from "./planes.ts";
@@ -65,7 +65,10 @@ export function wasmConvolve(
   const group = Math.max(1, Math.min(tiles, Math.floor(GROUP_ELEMENTS / (COLUMNS * step))));
   // a plane that is used as it is and covered by its outputs in order needs no table
   const isDense = ax.length === g.output[2] && (g.output[0] === 1 || ay.length === g.output[1]);
-  const elements = [packed, inPer * channel, g.outChannels * outPlane, g.inChannels * inPlane];
+  const inStaged = stagedElements(kernels, x, g.inChannels * inPlane);
+  const outStaged = stagedElements(kernels, out, g.outChannels * outPlane);
+  if (Math.max(inStaged, outStaged) > MAX_STAGED) return false;
+  const elements = [packed, inPer * channel];
   if (elements.some((n) => n > MAX_AREA)) return false;
   const kept = packedWeights(
     memory,
@@ -82,7 +85,7 @@ export function wasmConvolve(
       isDense ? 0 : tiles * COLUMNS,
       kept === 0 ? g.groups * packed : 0,
       isInPlace ? 0 : inPer * channel,
-      memory.addressOf(x) === 0 ? g.inChannels * inPlane : 0,
+      inStaged,
     );
   const own = areas && threadAreas(kernels, group * COLUMNS * step);
   const release = (): void => {
@@ -226,10 +229,11 @@ function depthwise3(
   const channels = g.outChannels;
   const outPlane = g.output[1] * g.output[2];
   const inImage = channels * g.input[1] * g.input[2];
-  if (Math.max(inImage, channels * outPlane) > MAX_AREA) return false;
+  const inStaged = stagedElements(kernels, x, inImage);
+  if (Math.max(inStaged, stagedElements(kernels, out, channels * outPlane)) > MAX_STAGED) return false;
   // the scale of every channel is wanted, even where nothing follows
   const results = Results.of(kernels, out, finish, channels, channels * outPlane, true);
-  const areas = results && memory.arena(9 * channels, memory.addressOf(x) === 0 ? inImage : 0);
+  const areas = results && memory.arena(9 * channels, inStaged);
   let isDone = areas !== undefined;
   if (areas) {
     const weights = addressIn(kernels, w, 0, 9 * channels, areas[0]!);

@@ -122,8 +122,8 @@ export class Results {
     const { residual } = finish;
     const areas = memory.arena(
       2 * channels,
-      memory.addressOf(out) === 0 ? image : 0,
-      residual && memory.addressOf(residual) === 0 ? image : 0,
+      stagedElements(kernels, out, image),
+      residual ? stagedElements(kernels, residual, image) : 0,
     );
     return areas && new Results(kernels, out, finish, channels, image, areas, wantsTable);
   }
@@ -152,6 +152,14 @@ export class Results {
   free(): void {
     this.kernels.memory.free(this.areas[0]!);
   }
+}
+
+/** Most elements of an image that lies elsewhere and passes through an area. */
+export const MAX_STAGED: number = 1 << 25;
+
+/** Elements of the area that an array's `count` elements pass through: none where they lie in the kernels' memory. */
+export function stagedElements(kernels: Kernels, array: Float32Array, count: number): number {
+  return kernels.memory.addressOf(array) === 0 ? count : 0;
 }
 
 /** Address of `count` elements of an array: where they lie, or where they were copied to. */

@@ -1,7 +1,7 @@
 /** @file float32 pooling on the WebAssembly kernels. Upstream: none. Spec: none. */
 import type { PoolGeometry } from "../pooling.ts";
 import { convolutionKernels, wasmKernels, windowKernels, type ConvolutionKernels, type Kernels } from "./build.ts";
-import { addressIn, PLAIN_FINISH, Results, Target } from "./finish.ts";
+import { addressIn, MAX_STAGED, PLAIN_FINISH, Results, stagedElements, Target } from "./finish.ts";
 import { fillPlanes, phasePlan } from "./planes.ts";
 import { DEPTHWISE_STEP } from "./programs.ts";
 import { eachPadded, windowStride } from "./windows.ts";
@@ -64,10 +64,12 @@ function maxPool3(
   const { memory } = kernels;
   const outPlane = g.output[1] * g.output[2];
   const inAll = g.planes * g.input[1] * g.input[2];
+  const inStaged = stagedElements(kernels, x, inAll);
+  if (Math.max(inStaged, stagedElements(kernels, out, out.length)) > MAX_STAGED) return false;
   const results = Results.of(kernels, out, PLAIN_FINISH, 0, g.planes * outPlane);
-  const areas = results && memory.arena(memory.addressOf(x) === 0 ? inAll : 0);
-  let isDone = areas !== undefined && Math.max(inAll, out.length) <= MAX_AREA;
-  if (areas && isDone) {
+  const areas = results && memory.arena(inStaged);
+  let isDone = areas !== undefined;
+  if (areas) {
     const from = addressIn(kernels, x, 0, inAll, areas[0]!);
     const { to } = results.begin(0);
     const run = windows.max[stride];

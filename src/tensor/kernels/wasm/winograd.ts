@@ -2,7 +2,7 @@
 import type { Storage } from "../../storage.ts";
 import type { ConvGeometry } from "../convolution.ts";
 import { convolutionKernels, winogradKernels, type Kernels, type WinogradKernels } from "./build.ts";
-import { addressIn, Results, type Finish } from "./finish.ts";
+import { addressIn, MAX_STAGED, Results, stagedElements, type Finish } from "./finish.ts";
 import { packedWeights } from "./packed_weights.ts";
 import { runTasks, threadAreas } from "./parallel.ts";
 import { fillPlanes, paddedPlane } from "./planes.ts";
@@ -85,7 +85,10 @@ export function winogradConvolve(
   const [partOfA, partOfV, partOfY] = partsOf(kernels, outs, channels, ldv, ldy);
   const inImage = channels * g.input[1] * g.input[2];
   const outImage = outs * height * width;
-  const elements = [parts * partOfA, parts * partOfV, parts * partOfY, channels * plan.channel, inImage, outImage];
+  const inStaged = stagedElements(kernels, x, inImage);
+  const outStaged = stagedElements(kernels, out, outImage);
+  if (Math.max(inStaged, outStaged) > MAX_STAGED) return false;
+  const elements = [parts * partOfA, parts * partOfV, parts * partOfY, channels * plan.channel];
   if (elements.some((count) => count > MAX_AREA)) return false;
   const { memory } = kernels;
   const fill = (address: number): boolean => transformWeights(kernels, transforms, address, w, outs, channels, partOfA);
@@ -98,7 +101,7 @@ export function winogradConvolve(
       channels,
       kept === 0 ? parts * partOfA : 0,
       channels * plan.channel,
-      memory.addressOf(x) === 0 ? inImage : 0,
+      inStaged,
       parts * partOfV,
       parts * partOfY,
     );
