@@ -41,10 +41,10 @@ async function once(body) {
 
 /**
  * Medians with minimum and maximum; the competitors take turns, so that drift of the machine hits all alike.
- * `inner` repeats fast bodies inside one measurement; `collect` collects garbage before each turn, outside the clock. Between turns the event loop runs: V8 finishes its background compilation.
+ * `inner` repeats fast bodies inside one measurement; `collect` collects garbage and `before` runs before each turn, outside the clock. Between turns the event loop runs: V8 finishes its background compilation.
  * @param {Record<string, (() => unknown) | undefined>} competitors name -> one repetition
  */
-export async function measure(competitors, { repetitions = 15, warmup = 3, inner = 1, collect = false } = {}) {
+export async function measure(competitors, { repetitions = 15, warmup = 3, inner = 1, collect = false, before } = {}) {
   const present = Object.entries(competitors).filter(([, body]) => body);
   const times = Object.fromEntries(present.map(([name]) => [name, []]));
   for (let i = -warmup; i < repetitions; i++) {
@@ -52,6 +52,7 @@ export async function measure(competitors, { repetitions = 15, warmup = 3, inner
       const repeat = () => {
         for (let j = 0; j < inner; j++) body();
       };
+      before?.();
       if (collect && !body.selfTimed) globalThis.gc?.();
       const ms = await once(body.selfTimed || inner === 1 ? body : repeat);
       if (i >= 0) times[name].push(body.selfTimed || inner === 1 ? ms : ms / inner);

@@ -1,12 +1,12 @@
 // Saving: a model to a file; against torch.jit.save and the stored zip files of JSZip and fflate with the same records.
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { models, npmPeer, pytorch } from "./peers.mjs";
 
 export const title = "Saving archives";
 export const notes =
-  "`bare write` writes as many bytes to a new file in one call; fflate and JSZip store the same records without compression and write the result. Nobody waits for the disk.";
+  "Every turn makes a new file. `bare write` writes as many bytes in one call; fflate and JSZip store the same records without compression and write the result. Nobody waits for the disk.";
 
 const TORCH = `
 for name, file in args["files"].items():
@@ -47,7 +47,7 @@ export async function run(bench) {
           writeSync(descriptor, bytes);
           closeSync(descriptor);
         },
-      }, { repetitions: 11 });
+      }, { repetitions: 11, before: () => { for (const file of readdirSync(folder)) rmSync(out(file)); } });
     }
   } finally {
     torch?.close();
