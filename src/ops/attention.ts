@@ -172,6 +172,15 @@ function laidOutLike(out: Tensor, query: Tensor): Tensor {
   return result;
 }
 
+/** What is added to the scores of every head alike, the causal mask where none is given; null where heads differ or a query sees nothing. */
+function sharedMask(mask: Tensor | null, L: number, S: number): Float64Array | null {
+  if (!mask) return Float64Array.from({ length: L * S }, (_, at) => (at % S > Math.floor(at / S) ? -Infinity : 0));
+  if (mask.sizes.slice(0, -2).some((s) => s !== 1)) return null;
+  const values = additiveMask(viewOf(mask, mask.sizes.slice(-2), mask.strides.slice(-2)), [L, S]);
+  for (let i = 0; i < L; i++) if (values.subarray(i * S, (i + 1) * S).every((v) => v === -Infinity)) return null;
+  return values;
+}
+
 /** The result where nothing but it is asked for and the kernels can make it block by block; undefined for the general way. */
 function attendBlocks(
   query: Tensor,
@@ -182,19 +191,20 @@ function attendBlocks(
   const lead = query.sizes.slice(0, -2).join();
   const isPlain =
     query.dtype === DTYPES.float32 &&
-    !o.mask &&
     o.dropout === 0 &&
-    !o.isCausal &&
     !o.gqa &&
     [key, value].every((t) => t.sizes.slice(0, -2).join() === lead) &&
     key.sizes[key.ndim - 2] === value.sizes[value.ndim - 2] &&
     key.sizes[key.ndim - 1] === query.sizes[query.ndim - 1];
   if (!isPlain || query.numel === 0 || value.numel === 0) return undefined;
+  const mask =
+    o.mask || o.isCausal ? sharedMask(o.mask, query.sizes[query.ndim - 2]!, key.sizes[key.ndim - 2]!) : undefined;
+  if (mask === null) return undefined;
   const out = runsFlash(query, key, value, 0)
     ? emptyLike(query)
     : emptyTensor([...query.sizes.slice(0, -1), value.sizes[value.ndim - 1]!], query.dtype);
   const scale = o.scale ?? 1 / Math.sqrt(query.sizes[query.ndim - 1]!);
-  return wasmAttention(query, key, value, out, scale) ? out : undefined;
+  return wasmAttention(query, key, value, out, scale, mask) ? out : undefined;
 }
 
 export const scaled_dot_product_attention = op(
@@ -294,20 +304,18 @@ function multiHead(
   const part = (x: Tensor, i: number): Tensor =>
     linear(x, narrowView(qkvWeight, 0, i * embed, embed), narrowView(qkvBias, 0, i * embed, embed));
   const [batch, length] = query.sizes as [number, number];
-  const r = attend(
-    splitHeads(part(query, 0), heads),
-    splitHeads(part(key, 1), heads),
-    splitHeads(part(value, 2), heads),
-    {
-      mask: fusedMask(mask, maskType, batch, length, key.sizes[1]!),
-      dropout: 0,
-      isCausal: false,
-      scale: null,
-      gqa: false,
-      wantWeights: needWeights,
-      safe: false,
-    },
-  );
+  const [q, k, v] = [query, key, value].map((x, i) => splitHeads(part(x, i), heads)) as [Tensor, Tensor, Tensor];
+  const o = {
+    mask: fusedMask(mask, maskType, batch, length, key.sizes[1]!),
+    dropout: 0,
+    isCausal: false,
+    scale: null,
+    gqa: false,
+  };
+  const blocks = needWeights ? undefined : attendBlocks(q, k, v, o);
+  const r = blocks
+    ? { out: blocks, weights: undefined }
+    : attend(q, k, v, { ...o, wantWeights: needWeights, safe: false });
   const joined = reshape(transposeView(r.out, 1, 2), [batch, length, embed]);
   const out = linear(joined, projWeight, projBias);
   if (!needWeights) return [out, emptyTensor([0], query.dtype)];

@@ -19,7 +19,27 @@ const tensor = (sizes: readonly number[]): Tensor =>
   fromData(Float32Array.from({ length: sizes.reduce((a, b) => a * b, 1) }, random), [...sizes]);
 
 const attention = (q: Tensor, k: Tensor, v: Tensor, scale: number | null = null): Tensor =>
-  callOperator("aten::scaled_dot_product_attention", [q, k, v, null, 0, false, scale, false]) as Tensor;
+  masked(q, k, v, null, scale);
+/** With a mask, or the causal one. */
+const masked = (
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  mask: Tensor | null | "causal",
+  scale: number | null = null,
+): Tensor => {
+  const isCausal = mask === "causal";
+  return callOperator("aten::scaled_dot_product_attention", [
+    q,
+    k,
+    v,
+    isCausal ? null : mask,
+    0,
+    isCausal,
+    scale,
+    false,
+  ]) as Tensor;
+};
 
 /** A copy with the same sizes and strides in the kernels' memory. */
 function inHeap(t: Tensor): Tensor {
@@ -61,6 +81,22 @@ describe.each(fast)("%s attention", (build) => {
     close(...both(() => attention(q, k, v)));
     close(...both(() => attention(q, k, v, -0.7)));
     close(...both(() => attention(q, k, v, 0)));
+    close(...both(() => masked(q, k, v, "causal")));
+    const added = tensor([L, S]);
+    added.storage.segment.f32.fill(-Infinity, added.base0 + S + 1, added.base0 + 2 * S);
+    for (const sizes of [
+      [L, S],
+      [1, S],
+      [1, 1, L, S],
+    ])
+      close(
+        ...both(() => masked(q, k, v, viewOf(added, sizes, [...new Array<number>(sizes.length - 2).fill(0), S, 1]))),
+      );
+    // a query that sees nothing gives zeros
+    added.storage.segment.f32.fill(-Infinity, added.base0, added.base0 + S);
+    close(...both(() => masked(q, k, v, added)));
+    const differing = tensor([N, 1, L, S]);
+    close(...both(() => masked(q, k, v, differing)));
     // heads behind each other in a row, as linear layers give them
     const [tq, tk, tv] = [tensor([N, L, H, E]), tensor([N, S, H, E]), tensor([N, S, H, V])].map((t) =>
       transposeView(t, 1, 2),

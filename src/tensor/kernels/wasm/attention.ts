@@ -39,9 +39,16 @@ function matrixOffsets(t: Tensor): number[] {
 
 /**
  * out = softmax(q k^T * scale) v over the last two dimensions: q (..., L, E), k (..., S, E), v (..., S, V), out (..., L, V), float32 with the
- * same leading dimensions; out's rows are dense. Returns false where another kernel is to run.
+ * same leading dimensions; out's rows are dense. `mask` (L, S) is added to the scores of every head; no row of it excludes all. Returns false where another kernel is to run.
  */
-export function wasmAttention(q: Tensor, k: Tensor, v: Tensor, out: Tensor, scale: number): boolean {
+export function wasmAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  out: Tensor,
+  scale: number,
+  mask?: Float64Array,
+): boolean {
   const [L, E] = q.sizes.slice(-2) as [number, number];
   const [S, V] = v.sizes.slice(-2) as [number, number];
   if (L < MIN_ROWS || S < MIN_ROWS || V < MIN_ROWS || L * S * E < MIN_WORK || out.strides[out.ndim - 1] !== 1)
@@ -58,12 +65,12 @@ export function wasmAttention(q: Tensor, k: Tensor, v: Tensor, out: Tensor, scal
   const keyElements = COLUMNS + tiles * COLUMNS * E;
   const isOutHere = memory.holds(out.storage);
   const moved = operands.map((t) => (memory.holds(t.storage) ? 0 : t.numel));
-  const areas = memory.arena(S, heads * keyElements, ...moved, isOutHere ? 0 : out.numel);
-  if (!areas) return false;
-  const [offsets, keyArea, ...rest] = areas as [number, number, ...number[]];
-  const keys = keyArea + 4 * COLUMNS;
   // an odd number of cache lines, or the rows of scores fall on the same few sets of the cache
   const ld = (Math.ceil(S / 16) | 1) * 16;
+  const areas = memory.arena(S, mask ? L * ld : 0, heads * keyElements, ...moved, isOutHere ? 0 : out.numel);
+  if (!areas) return false;
+  const [offsets, masks, keyArea, ...rest] = areas as [number, number, number, ...number[]];
+  const keys = keyArea + 4 * COLUMNS;
   const step = Math.max(QUERIES, Math.min(Math.ceil(L / QUERIES), Math.floor(SCORES / (ld * QUERIES))) * QUERIES);
   const valueTiles = Math.ceil(V / COLUMNS);
   const own = threadAreas(
@@ -73,6 +80,7 @@ export function wasmAttention(q: Tensor, k: Tensor, v: Tensor, out: Tensor, scal
     COLUMNS * S,
     step * valueTiles * COLUMNS,
     step * E,
+    mask ? step * ld : 0,
   );
   if (!own) {
     memory.free(offsets);
@@ -87,12 +95,14 @@ export function wasmAttention(q: Tensor, k: Tensor, v: Tensor, out: Tensor, scal
   const [pq, pk, pv] = placed as [Placed, Placed, Placed];
   const results = isOutHere ? matrixOffsets(out) : Array.from({ length: heads }, (_, h) => rest[3]! + 4 * h * L * V);
   const ldOut = isOutHere ? 4 * out.strides[out.ndim - 2]! : 4 * V;
+  if (mask) for (let i = 0; i < L; i++) memory.f32.set(mask.subarray(i * S, (i + 1) * S), masks / 4 + i * ld);
   for (let p = 0; p < S; p++) memory.i32[offsets / 4 + p] = p * pv.ld;
   runTasks(kernels, heads, (kernels_, h) =>
     packResident(kernels_, keys + 4 * h * keyElements, pk.heads[h]!, pk.ld, S, E, COLUMNS),
   );
   const blocks = Math.ceil(L / step);
-  const [leftArea, scores, scratch, result, scaled] = own.at as [number, number, number, number, number];
+  const [leftArea, product, scratch, result, scaled, sums] = own.at as [number, number, number, number, number, number];
+  const scores = mask ? sums : product;
   const left = leftArea + 4 * COLUMNS;
   const attendBlock = (using: Kernels, task: number): void => {
     const h = Math.floor(task / blocks);
@@ -103,7 +113,11 @@ export function wasmAttention(q: Tensor, k: Tensor, v: Tensor, out: Tensor, scal
     using.finish(scaled, 4 * E, query, pq.ld, rows, E, 0, scale, 0, -Infinity, Infinity);
     packResident(using, left, scaled, 4 * E, rows, E, using.rows);
     const tile = 4 * COLUMNS * E;
-    using.gemm(left, keys + 4 * h * keyElements, tile, 0, E, panels, tiles, scores, 4 * ld, 0, 0);
+    using.gemm(left, keys + 4 * h * keyElements, tile, 0, E, panels, tiles, product, 4 * ld, 0, 0);
+    if (mask) {
+      const added = masks + 4 * first * ld;
+      using.finish(scores, 4 * ld, product, 4 * ld, rows, S, added, 1, 0, -Infinity, Infinity);
+    }
     elements.softmax(scores, 4 * ld, scores, 4 * ld, rows, S, table);
     packResident(using, left, scores, 4 * ld, rows, S, using.rows);
     const ldResult = 4 * valueTiles * COLUMNS;
