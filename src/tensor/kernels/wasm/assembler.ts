@@ -114,6 +114,30 @@ const named = (text: string): number[] => [...unsigned(text.length), ...Array.fr
 const vector = (items: readonly (readonly number[])[]): number[] => [...unsigned(items.length), ...items.flat()];
 const section = (id: number, body: readonly number[]): number[] => [id, ...unsigned(body.length), ...body];
 
+/** Local indices for an array pattern, and nothing else: an iterable under a tuple's type, so that every name is a number. */
+type Names = readonly [
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+];
+
 /** The body of one exported function. Parameters and locals are numbers (local indices). */
 export class FunctionBuilder {
   readonly name: string;
@@ -125,6 +149,20 @@ export class FunctionBuilder {
   constructor(name: string, params: readonly ValueType[]) {
     this.name = name;
     this.params = params;
+  }
+
+  /** The parameters, to be taken apart into names. */
+  get parameters(): Names {
+    return this.params.keys() as Iterable<number> as Names;
+  }
+
+  /** Fresh locals, to be taken apart into names: as many are made as there are names. */
+  fresh(type: ValueType): Names {
+    const make = (): number => this.local(type);
+    function* locals(): Generator<number, void> {
+      for (;;) yield make();
+    }
+    return locals() as Iterable<number> as Names;
   }
 
   /** A fresh local, zero at the start. */

@@ -65,7 +65,7 @@ function floatToBfloat16(f: FunctionBuilder, x: number): void {
 export function conversionProgram(name: Conversion): FunctionBuilder {
   const f = new FunctionBuilder(name, ["i32", "i32", "i32"]);
   const [to, from, count] = [0, 1, 2];
-  const [x, t, u, wide] = [f.local("v128"), f.local("v128"), f.local("v128"), f.local("v128")];
+  const [x, t, u, wide] = f.fresh("v128");
   const narrows = name === "floatToHalf" || name === "floatToBfloat16";
   f.loop(() => {
     if (narrows) {

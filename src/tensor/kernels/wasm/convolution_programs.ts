@@ -100,13 +100,7 @@ export function convolveProgram(fused: boolean): FunctionBuilder {
   ]);
   const lane = Array.from({ length: COLUMNS }, () => f.local("i32"));
   const acc = Array.from({ length: ROWS * 2 }, () => f.local("v128"));
-  const [b0, b1, x, low, high] = Array.from({ length: 5 }, () => f.local("v128")) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [b0, b1, x, low, high] = f.fresh("v128");
   const gather = (): void => {
     // rows of the inner dimension, each `lane`s apart in B, side by side in the scratch area
     const rowsOf = (copy: () => void): void => {
@@ -473,7 +467,7 @@ export function depthwise3Program(fused: boolean, stride: WindowStride): Functio
   const f = new FunctionBuilder(`depthwise3${stride}`, [...new Array<"i32">(10).fill("i32"), "f32", "f32"]);
   const p = parametersOf([...WINDOWS, "w", "table", "delta", "low", "high"]);
   const filter = Array.from({ length: 9 }, () => f.local("v128"));
-  const [shift, low, high, acc] = Array.from({ length: 4 }, () => f.local("v128")) as [number, number, number, number];
+  const [shift, low, high, acc] = f.fresh("v128");
   f.get(p.low).op("f32x4.splat").set(low).get(p.high).op("f32x4.splat").set(high);
   windowLoops(
     f,

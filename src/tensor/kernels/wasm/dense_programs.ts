@@ -13,18 +13,9 @@ export function denseProgram(fused: boolean): FunctionBuilder {
   const f = new FunctionBuilder("dense", new Array<"i32">(DENSE.length).fill("i32"));
   const ROWS = panelRows(fused);
   const p = Object.fromEntries(DENSE.map((name, i) => [name, i])) as Record<(typeof DENSE)[number], number>;
-  const [panelBytes, ap, aEnd, bp, cp, at, left, wanted] = Array.from({ length: 8 }, () => f.local("i32")) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [panelBytes, ap, aEnd, bp, cp, at, left, wanted] = f.fresh("i32");
   const acc = Array.from({ length: ROWS * 2 }, () => f.local("v128"));
-  const [b0, b1, x] = [f.local("v128"), f.local("v128"), f.local("v128")];
+  const [b0, b1, x] = f.fresh("v128");
   /** Runs `body` for every row of the panel with its address in `at`; beyond the last row that stays where it was. */
   const everyRow = (body: (first: number, second: number) => void): void => {
     f.get(cp).set(at);

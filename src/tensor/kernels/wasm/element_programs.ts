@@ -15,7 +15,7 @@ export const BINARY_STEP = 4 * UNROLLED;
 /** name(to, a, aStep, b, bStep, steps): `steps` times BINARY_STEP elements; a step of 0 bytes reads the same vector again. */
 export function binaryProgram(name: BinaryVector): FunctionBuilder {
   const f = new FunctionBuilder(name, new Array<"i32">(6).fill("i32"));
-  const [to, a, aStep, b, bStep, steps] = f.params.map((_, i) => i) as [number, number, number, number, number, number];
+  const [to, a, aStep, b, bStep, steps] = f.parameters;
   f.loop(() => {
     for (let i = 0; i < UNROLLED; i++) {
       f.get(to).get(a).memory("v128.load").get(b).memory("v128.load").op(BINARY_VECTORS[name]);
@@ -32,31 +32,10 @@ export function binaryProgram(name: BinaryVector): FunctionBuilder {
  * (x - mean) / sqrt(variance + eps) * weight + bias; mean and 1 / sqrt of a row go to `moments`, 8 bytes a row. `to` may be `from`. */
 export function layerNormProgram(): FunctionBuilder {
   const f = new FunctionBuilder("layerNorm", [...new Array<"i32">(7).fill("i32"), "f32"]);
-  const [to, from, rows, columns, weight, bias, moments, eps] = f.params.map((_, i) => i) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const [at, wide, end, w, b] = Array.from({ length: 5 }, () => f.local("i32")) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const [s0, s1, mean, rstd, x] = Array.from({ length: 5 }, () => f.local("v128")) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const [first, scale] = [f.local("f32"), f.local("f32")];
+  const [to, from, rows, columns, weight, bias, moments, eps] = f.parameters;
+  const [at, wide, end, w, b] = f.fresh("i32");
+  const [s0, s1, mean, rstd, x] = f.fresh("v128");
+  const [first, scale] = f.fresh("f32");
   /** Visits the row: vectors in pairs, then single elements. */
   const everyElement = (pair: () => void, single: () => void): void => {
     f.get(from).set(at);

@@ -6,27 +6,9 @@ import { FunctionBuilder } from "./assembler.ts";
  * Rows of four and more elements end in a vector that overlaps the one before it, so `to` must not overlap what is read. */
 export function finishProgram(): FunctionBuilder {
   const f = new FunctionBuilder("finish", [...new Array<"i32">(7).fill("i32"), "f32", "f32", "f32", "f32"]);
-  const [to, ldto, from, ldfrom, rows, columns, residual, scale, shift, low, high] = f.params.map((_, i) => i) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const [at, last, step] = [f.local("i32"), f.local("i32"), f.local("i32")];
-  const [vScale, vShift, vLow, vHigh, x] = Array.from({ length: 5 }, () => f.local("v128")) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [to, ldto, from, ldfrom, rows, columns, residual, scale, shift, low, high] = f.parameters;
+  const [at, last, step] = f.fresh("i32");
+  const [vScale, vShift, vLow, vHigh, x] = f.fresh("v128");
   for (const [scalar, vector] of [
     [scale, vScale],
     [shift, vShift],

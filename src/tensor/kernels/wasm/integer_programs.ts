@@ -11,28 +11,11 @@ export const INTEGER_ROWS = 4;
  * bytes; the rows of w lie one behind the other. All counts are at least 1. */
 export function dots16Program(): FunctionBuilder {
   const f = new FunctionBuilder("dots16", new Array<"i32">(8).fill("i32"));
-  const [x, ldx, count, w, k, rows, y, ldy] = f.params.map((_, i) => i) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const [ldw, row, xp, end, to, left, wp] = Array.from({ length: 7 }, () => f.local("i32")) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [x, ldx, count, w, k, rows, y, ldy] = f.parameters;
+  const [ldw, row, xp, end, to, left, wp] = f.fresh("i32");
   const at = Array.from({ length: INTEGER_ROWS - 1 }, () => f.local("i32"));
   const acc = Array.from({ length: INTEGER_ROWS }, () => f.local("v128"));
-  const [v, low, high] = [f.local("v128"), f.local("v128"), f.local("v128")];
+  const [v, low, high] = f.fresh("v128");
   /** Leaves the sums of neighbours: of lanes 0 and 1 and of 2 and 3 of both vectors. */
   const pairs = (a: number, b: number): FunctionBuilder =>
     f.get(a).get(b).shuffle(0, 4, 2, 6).get(a).get(b).shuffle(1, 5, 3, 7).op("i32x4.add");

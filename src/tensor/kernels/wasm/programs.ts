@@ -36,30 +36,10 @@ export function accumulate(f: FunctionBuilder, fused: boolean, acc: number, x: (
 export function gemmProgram(fused: boolean): FunctionBuilder {
   const f = new FunctionBuilder("gemm", new Array<"i32">(11).fill("i32"));
   const ROWS = panelRows(fused);
-  const [a, b, tileStride, offsets, k, panels, tiles, c, ldc, adds, scratch] = f.params.map((_, i) => i) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const [panel, ap, aEnd, bp, tile, row, from] = Array.from({ length: 7 }, () => f.local("i32")) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [a, b, tileStride, offsets, k, panels, tiles, c, ldc, adds, scratch] = f.parameters;
+  const [panel, ap, aEnd, bp, tile, row, from] = f.fresh("i32");
   const acc = Array.from({ length: ROWS * 2 }, () => f.local("v128"));
-  const [b0, b1, x] = [f.local("v128"), f.local("v128"), f.local("v128")];
+  const [b0, b1, x] = f.fresh("v128");
   f.loop(() => {
     f.get(b).set(tile);
     f.get(scratch).when(() => {
@@ -137,8 +117,8 @@ export function gemmProgram(fused: boolean): FunctionBuilder {
  * at a time; `rows` is a multiple of 4 and k of 4 (the caller pads with zeros). */
 export function dotsProgram(fused: boolean): FunctionBuilder {
   const f = new FunctionBuilder("dots", new Array<"i32">(6).fill("i32"));
-  const [x, w, ldw, k, rows, y] = f.params.map((_, i) => i) as [number, number, number, number, number, number];
-  const [xp, xEnd] = [f.local("i32"), f.local("i32")];
+  const [x, w, ldw, k, rows, y] = f.parameters;
+  const [xp, xEnd] = f.fresh("i32");
   const at = Array.from({ length: 4 }, () => f.local("i32"));
   const acc = Array.from({ length: 4 }, () => f.local("v128"));
   const v = f.local("v128");
@@ -186,15 +166,8 @@ export function dotsProgram(fused: boolean): FunctionBuilder {
  * DEPTHWISE_STEP * steps outputs. taps and steps are at least 1. */
 export function depthwiseProgram(fused: boolean): FunctionBuilder {
   const f = new FunctionBuilder("depthwise", new Array<"i32">(6).fill("i32"));
-  const [x, offsets, w, taps, steps, out] = f.params.map((_, i) => i) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const [from, wp, wEnd, at] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
+  const [x, offsets, w, taps, steps, out] = f.parameters;
+  const [from, wp, wEnd, at] = f.fresh("i32");
   const acc = Array.from({ length: DEPTHWISE_STEP / 4 }, () => f.local("v128"));
   const v = f.local("v128");
   f.get(w).get(taps).i32(2).op("i32.shl").op("i32.add").set(wEnd);
@@ -231,8 +204,8 @@ export function depthwiseProgram(fused: boolean): FunctionBuilder {
  * DEPTHWISE_STEP * steps outputs. taps and steps are at least 1. */
 export function windowMaxProgram(): FunctionBuilder {
   const f = new FunctionBuilder("windowMax", new Array<"i32">(5).fill("i32"));
-  const [x, offsets, taps, steps, out] = f.params.map((_, i) => i) as [number, number, number, number, number];
-  const [from, end, at] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  const [x, offsets, taps, steps, out] = f.parameters;
+  const [from, end, at] = f.fresh("i32");
   const acc = Array.from({ length: DEPTHWISE_STEP / 4 }, () => f.local("v128"));
   f.get(offsets).get(taps).i32(2).op("i32.shl").op("i32.add").set(end);
   f.loop(() => {
@@ -266,8 +239,8 @@ export function windowMaxProgram(): FunctionBuilder {
  * elements at to + p * step. k is at least 1. */
 export function interleaveProgram(): FunctionBuilder {
   const f = new FunctionBuilder("interleave", new Array<"i32">(5).fill("i32"));
-  const [to, step, from, stride, k] = f.params.map((_, i) => i) as [number, number, number, number, number];
-  const [end, wideEnd] = [f.local("i32"), f.local("i32")];
+  const [to, step, from, stride, k] = f.parameters;
+  const [end, wideEnd] = f.fresh("i32");
   const at = [from, f.local("i32"), f.local("i32"), f.local("i32")];
   const rows = Array.from({ length: 4 }, () => f.local("v128"));
   const pairs = Array.from({ length: 4 }, () => f.local("v128"));

@@ -16,8 +16,8 @@ export const NEUTRAL = { max: -Infinity, min: Infinity } as const;
 /** kindRows(x, rows, columns, ld, y): y[r] = the reduction of row r, `ld` bytes apart; 8-byte results of sums, 4-byte ones of extrema. Counts are at least 1. */
 export function reduceRowsProgram(kind: VectorReduction): FunctionBuilder {
   const f = new FunctionBuilder(`${kind}Rows`, new Array<"i32">(5).fill("i32"));
-  const [x, rows, columns, ld, y] = f.params.map((_, i) => i) as [number, number, number, number, number];
-  const [at, wide, end] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  const [x, rows, columns, ld, y] = f.parameters;
+  const [at, wide, end] = f.fresh("i32");
   const acc = Array.from({ length: 4 }, () => f.local("v128"));
   /** Adds what is at `at` plus `offset` bytes. */
   const take = (into: number, load: "v128.load64_zero" | "v128.load32_zero" | "v128.load", offset: number): void => {
@@ -88,8 +88,8 @@ export function reduceRowsProgram(kind: VectorReduction): FunctionBuilder {
  * multiple of 4 columns. Counts are at least 1. */
 export function reduceColumnsProgram(kind: VectorReduction): FunctionBuilder {
   const f = new FunctionBuilder(`${kind}Columns`, new Array<"i32">(5).fill("i32"));
-  const [x, rows, columns, ld, y] = f.params.map((_, i) => i) as [number, number, number, number, number];
-  const [at, to, left] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  const [x, rows, columns, ld, y] = f.parameters;
+  const [at, to, left] = f.fresh("i32");
   f.loop(() => {
     f.get(x).set(at).get(y).set(to).get(columns).set(left);
     f.loop(() => {

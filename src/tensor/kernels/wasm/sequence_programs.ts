@@ -56,7 +56,7 @@ export const TILE_ROWS = 32;
 function rowProductProgram(fused: boolean): FunctionBuilder {
   const f = new FunctionBuilder("rowProduct", new Array<"i32">(6).fill("i32"));
   const [x, w, k, n, bias, y] = [0, 1, 2, 3, 4, 5];
-  const [xp, xEnd] = [f.local("i32"), f.local("i32")];
+  const [xp, xEnd] = f.fresh("i32");
   const acc = Array.from({ length: TILE_ROWS / 4 }, () => f.local("v128"));
   const v = f.local("v128");
   const tile = (count: number): void => {
@@ -112,7 +112,7 @@ function rowProductProgram(fused: boolean): FunctionBuilder {
 function gatherProgram(): FunctionBuilder {
   const f = new FunctionBuilder("gather", new Array<"i32">(5).fill("i32"));
   const [to, from, stride, rows, bytes] = [0, 1, 2, 3, 4];
-  const [at, end] = [f.local("i32"), f.local("i32")];
+  const [at, end] = f.fresh("i32");
   f.loop(() => {
     f.get(from).set(at).get(from).get(bytes).op("i32.add").set(end);
     f.loop(() => {

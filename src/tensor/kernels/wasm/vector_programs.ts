@@ -264,9 +264,9 @@ const BODIES: Readonly<Record<UnaryVector, (v: Vectors, x: number, y: number, t:
 /** name(to, from, count, table): count elements, a positive multiple of 4; to may be from. */
 export function unaryProgram(name: UnaryVector, fused: boolean): FunctionBuilder {
   const f = new FunctionBuilder(name, new Array<"i32">(4).fill("i32"));
-  const [to, from, count, table] = f.params.map((_, i) => i) as [number, number, number, number];
+  const [to, from, count, table] = f.parameters;
   const v = new Vectors(f, table, fused);
-  const [x, y] = [f.local("v128"), f.local("v128")];
+  const [x, y] = f.fresh("v128");
   const t = Array.from({ length: 4 }, () => f.local("v128"));
   f.loop(() => {
     f.get(from).memory("v128.load").set(x);
@@ -281,8 +281,8 @@ export function unaryProgram(name: UnaryVector, fused: boolean): FunctionBuilder
 /** clamp(to, from, count, low, high): count elements, a positive multiple of 4; to may be from. Above `high` comes after below `low`. */
 export function clampProgram(): FunctionBuilder {
   const f = new FunctionBuilder("clamp", ["i32", "i32", "i32", "f32", "f32"]);
-  const [to, from, count, low, high] = f.params.map((_, i) => i) as [number, number, number, number, number];
-  const [least, most] = [f.local("v128"), f.local("v128")];
+  const [to, from, count, low, high] = f.parameters;
+  const [least, most] = f.fresh("v128");
   f.get(low).op("f32x4.splat").set(least).get(high).op("f32x4.splat").set(most);
   f.loop(() => {
     // pmax and pmin keep their first operand where it is not a number
@@ -297,24 +297,9 @@ export function clampProgram(): FunctionBuilder {
  * be `from`. A row ends in a vector that overlaps the one before it, of which only the elements that are left count. */
 export function softmaxProgram(fused: boolean): FunctionBuilder {
   const f = new FunctionBuilder("softmax", new Array<"i32">(7).fill("i32"));
-  const [to, ldto, from, ldfrom, rows, columns, table] = f.params.map((_, i) => i) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const [at, out, end, last] = Array.from({ length: 4 }, () => f.local("i32")) as [number, number, number, number];
-  const [most, sum, x, a, b, tail] = Array.from({ length: 6 }, () => f.local("v128")) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [to, ldto, from, ldfrom, rows, columns, table] = f.parameters;
+  const [at, out, end, last] = f.fresh("i32");
+  const [most, sum, x, a, b, tail] = f.fresh("v128");
   const v = new Vectors(f, table, fused);
   /** Runs `body` for the whole vectors of the row, with their places in `at` and `out`. */
   const everyVector = (body: () => void): void => {

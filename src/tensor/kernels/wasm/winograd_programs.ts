@@ -136,7 +136,7 @@ function outputTransform(
 /** Runs `body` for groups of four tiles of a row; the last group overlaps the one before it where four do not divide the row.
  * `move(local)` leaves on the stack by how many tiles the group goes on. */
 function forGroups(f: FunctionBuilder, tiles: number, body: () => void, move: (step: number) => void): void {
-  const [at, step] = [f.local("i32"), f.local("i32")];
+  const [at, step] = f.fresh("i32");
   f.i32(0).set(at);
   f.loop(() => {
     body();
@@ -462,7 +462,7 @@ function weightTransform(
 export function winogradWeightsProgram(m: TileSize, rows: number): FunctionBuilder {
   const n = m + 2;
   const f = new FunctionBuilder(`winogradWeights${m}`, new Array<"i32">(5).fill("i32"));
-  const [from, to, stride, count, temp] = f.params.map((_, i) => i) as [number, number, number, number, number];
+  const [from, to, stride, count, temp] = f.parameters;
   const { tap, at, out } = localsOf(f, ["tap", "at", "out"]);
   const v = new Vectors(f);
   const g = [v.fresh(), v.fresh(), v.fresh()] as const;
