@@ -7,7 +7,7 @@ import type { ScriptFunction } from "../ir/function.ts";
 import { allNodes, type Graph } from "../ir/graph.ts";
 import { DEFERRED_KERNELS, DEFERRED_NUMBERS, forgetDeferred } from "../ops/deferred_convolution.ts";
 import { deferConvolutions } from "../passes/defer_convolutions.ts";
-import { optimizedGraph } from "../passes/inliner.ts";
+import { executableGraph, optimizedGraph } from "../passes/inliner.ts";
 import { lowerSimpleTuples } from "../passes/lower_tuples.ts";
 
 const AUTOCAST = /\.autocast_mode\.autocast$/;
@@ -43,7 +43,7 @@ function traitsOf(graph: Graph): { isHeavy: boolean; hasTuples: boolean; isLong:
 /** A function's graph with its calls inlined, where it has fewer values than the limit. */
 function inlined(fn: ScriptFunction): Graph | undefined {
   try {
-    return optimizedGraph(fn);
+    return executableGraph(fn);
   } catch (error) {
     if (!(error instanceof LimitError)) throw error;
     return undefined;
@@ -52,14 +52,11 @@ function inlined(fn: ScriptFunction): Graph | undefined {
 
 /** The graph that runs for a function: with its calls inlined, since a call costs more than a small operator and hides what is around it. */
 export function executionGraph(fn: ScriptFunction): Graph {
-  if (usesAutocast(fn.graph)) return optimizedGraph(fn);
-  const whole = inlined(fn);
-  if (!whole) return fn.graph;
-  const { isHeavy, hasTuples, isLong } = traitsOf(whole);
+  const graph = inlined(fn);
+  if (!graph) return fn.graph;
+  if (usesAutocast(graph)) return optimizedGraph(fn);
+  const { isHeavy, hasTuples, isLong } = traitsOf(graph);
   if (isLong && !isHeavy) return fn.graph;
-  if (!isHeavy && !hasTuples) return whole;
-  // a copy: the inlined graph is shown to users, too
-  const graph = whole.copy();
   if (hasTuples) lowerSimpleTuples(graph);
   if (isHeavy) deferConvolutions(graph);
   return graph;

@@ -2,7 +2,7 @@
 import { internalAssert } from "../base/errors.ts";
 import { checkLimit } from "../base/limits.ts";
 import { ScriptFunction } from "../ir/function.ts";
-import { allNodes, type Block, type Graph, type InlinedCall, type Node, type Value } from "../ir/graph.ts";
+import { allNodes, type Block, Graph, type InlinedCall, type Node, type Value } from "../ir/graph.ts";
 import { autocast } from "./autocast.ts";
 import { constantPooling } from "./constant_pooling.ts";
 import { constantPropagationImmutableTypes, type PropagationOptions } from "./constant_propagation.ts";
@@ -88,6 +88,63 @@ export function preoptimize(graph: Graph, options: PropagationOptions = {}): voi
   constantPropagationImmutableTypes(graph, options);
   autocast(graph);
   constantPooling(graph);
+}
+
+/**
+ * A new graph of a function with every call inlined, simplified once as a whole: for running. PyTorch's
+ * way (`optimizedGraph`) simplifies at every level of calls, which costs a multiple and gives the graphs that are shown.
+ */
+export function executableGraph(fn: ScriptFunction, options: PropagationOptions = {}): Graph {
+  fn.ensureDefined();
+  checkLimit("maxInlinedValues", inlinedSize(fn.graph), "a graph with its calls inlined");
+  const graph = new Graph();
+  const map = new Map<Value, Value>();
+  for (const input of fn.graph.inputs) map.set(input, graph.block.addInput().copyMetadata(input));
+  copyInlined(graph, fn.graph.block, map, undefined, options);
+  for (const output of fn.graph.outputs) graph.block.registerOutput(map.get(output)!);
+  peepholeOptimize(graph);
+  constantPropagationImmutableTypes(graph, options);
+  constantPooling(graph);
+  return graph;
+}
+
+/** Copies a block's nodes to the insert point of `graph`, calls as the bodies of what they call; `here` is the call that the block stands for. */
+function copyInlined(
+  graph: Graph,
+  source: Block,
+  map: Map<Value, Value>,
+  here: InlinedCall | undefined,
+  options: PropagationOptions,
+): void {
+  const frames = new Map<InlinedCall, InlinedCall>();
+  const find = (value: Value): Value => map.get(value)!;
+  for (const node of source.nodes()) {
+    const isCall = node.kind === "prim::CallFunction" || node.kind === "prim::CallMethod";
+    const callee = isCall ? calleeOf(node) : undefined;
+    if (callee) {
+      callee.ensureDefined();
+      // functions are called from many places, methods mostly from one; the first input of a call of a function is the function
+      const isShared = node.kind === "prim::CallFunction";
+      const body = isShared ? optimizedGraph(callee, options) : callee.graph;
+      const inputs = isShared ? node.inputs.slice(1) : node.inputs;
+      internalAssert(body.inputs.length === inputs.length, `call of ${callee.name} with ${inputs.length} inputs`);
+      const inner = new Map<Value, Value>();
+      body.inputs.forEach((input, i) => inner.set(input, find(inputs[i]!)));
+      const call = { caller: here, functionName: callee.name, range: node.sourceRange, ...moduleInfoOf(node) };
+      copyInlined(graph, body.block, inner, call, options);
+      node.outputs.forEach((output, i) => map.set(output, inner.get(body.outputs[i]!)!));
+      continue;
+    }
+    const copy = graph.insertNode(graph.createClone(node, find, false));
+    if (here) copy.callstack = rebase(node.callstack, here, frames);
+    node.outputs.forEach((output, i) => map.set(output, copy.outputs[i]!));
+    for (const block of node.blocks) {
+      const target = copy.addBlock();
+      for (const input of block.inputs) map.set(input, target.addInput().copyMetadata(input));
+      graph.withInsertPoint(target, () => copyInlined(graph, block, map, here, options));
+      for (const output of block.outputs) target.registerOutput(find(output));
+    }
+  }
 }
 
 function inlineCall(call: Node, callee: ScriptFunction, options: PropagationOptions): void {
