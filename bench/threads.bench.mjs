@@ -4,7 +4,7 @@ import { models, nodeProcess, pytorch } from "./peers.mjs";
 
 export const title = "Threads";
 export const notes =
-  "One 224 by 224 image. The processes take turns with pauses, as the threads of PyTorch look for work for a while when they have none. The goal is a ratio of 1.7 between one thread and two on two cores.";
+  "One 224 by 224 image. The processes take turns of a few calls with pauses, as the threads of PyTorch look for work for a while when they have none. The goal is a ratio of 1.7 between one thread and two on two cores.";
 
 const OWN = (dist, threads, files) => `
 import { jit, torch } from ${JSON.stringify(dist)};
@@ -38,8 +38,8 @@ export async function run(bench) {
     await bench.compare(name, {
       "two threads": processes[1].competitor(name),
       "one thread": processes[0].competitor(name),
-      "PyTorch, two threads": python?.competitor(name),
-    }, { repetitions: name === "vit_b_16" ? 9 : 21, warmup: 2, pause: 250 });
+      "PyTorch, two threads": python?.competitor(name, 3),
+    }, { repetitions: name === "vit_b_16" ? 9 : 21, warmup: 2, pause: 20 });
   }
   for (const process of [...processes, python]) process?.close();
 }
