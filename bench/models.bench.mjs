@@ -1,21 +1,11 @@
 // Well-known vision models, one image, one thread: against PyTorch and onnxruntime-web in the same run.
 import { readFileSync } from "node:fs";
-import { models, npmPeer, pytorch } from "./peers.mjs";
+import { models, npmPeer, pytorch, VISION_MODELS } from "./peers.mjs";
 import { selfTimed } from "./measure.mjs";
 
 export const title = "Models";
 export const notes =
   "One 224 by 224 image, one thread, weights packed by the first call (left out, as the peers' first calls are). The simd build runs on Node 20, relaxed (fused multiply-add) from Node 22.";
-
-const TORCH = `
-def competitor(file):
-    model = torch.jit.load(file)
-    image = torch.rand(1, 3, 224, 224)
-    for _ in range(3): model(image)
-    return lambda: float(model(image)[0, 0])
-for name, file in args["files"].items():
-    competitors[name] = competitor(file)
-`;
 
 /** One run of an ONNX model, or undefined. */
 async function onnxCompetitor(ort, file, image) {
@@ -35,7 +25,7 @@ export async function run(bench) {
   const names = bench.quick ? ["resnet18"] : ["resnet18", "mobilenet_v2", "vit_b_16"];
   const made = await models(bench, names, ["scripted", "onnx"]);
   const files = Object.fromEntries(Object.entries(made).flatMap(([name, { scripted }]) => (scripted ? [[name, scripted]] : [])));
-  const python = await pytorch(bench, TORCH, { args: { files } });
+  const python = await pytorch(bench, VISION_MODELS, { args: { files } });
   const ort = await npmPeer(bench, "onnxruntime-web");
   const image = Float32Array.from({ length: 3 * 224 * 224 }, (_, i) => ((i * 7919) % 2003) / 2003);
   for (const [name, file] of Object.entries(files)) {

@@ -112,6 +112,17 @@ export async function pytorch(bench, code, { threads = 1, args = {} } = {}) {
   };
 }
 
+/** Code for `pytorch`: a competitor for each of `args.files`, one image through the model. */
+export const VISION_MODELS = `
+def competitor(file):
+    model = torch.jit.load(file)
+    image = torch.rand(1, 3, 224, 224)
+    for _ in range(3): model(image)
+    return lambda: float(model(image)[0, 0])
+for name, file in args["files"].items():
+    competitors[name] = competitor(file)
+`;
+
 const NODE_DRIVER = (module) => `
 const REPEAT = 3;
 const { competitors } = await import(${JSON.stringify(module)});

@@ -1,6 +1,6 @@
 // Two threads against one, each in a process of its own, in turns; PyTorch with two threads beside them.
 import { cpus } from "node:os";
-import { models, nodeProcess, pytorch } from "./peers.mjs";
+import { models, nodeProcess, pytorch, VISION_MODELS } from "./peers.mjs";
 
 export const title = "Threads";
 export const notes =
@@ -16,16 +16,6 @@ for (const model of Object.values(models)) for (let i = 0; i < 4; i++) { model(i
 export const competitors = Object.fromEntries(Object.entries(models).map(([name, model]) => [name, () => model(image)]));
 `;
 
-const TORCH = `
-def competitor(file):
-    model = torch.jit.load(file)
-    image = torch.rand(1, 3, 224, 224)
-    for _ in range(3): model(image)
-    return lambda: float(model(image)[0, 0])
-for name, file in args["files"].items():
-    competitors[name] = competitor(file)
-`;
-
 export async function run(bench) {
   if (cpus().length < 2) bench.skip("two threads", "this machine has one core");
   const names = bench.quick ? ["resnet18"] : ["resnet18", "mobilenet_v2", "vit_b_16"];
@@ -33,7 +23,7 @@ export async function run(bench) {
   const files = Object.fromEntries(Object.entries(made).flatMap(([name, { scripted }]) => (scripted ? [[name, scripted]] : [])));
   const processes = [];
   for (const threads of [1, 2]) processes.push(await nodeProcess(OWN(bench.ownModule, threads, files)));
-  const python = await pytorch(bench, TORCH, { threads: 2, args: { files } });
+  const python = await pytorch(bench, VISION_MODELS, { threads: 2, args: { files } });
   for (const name of Object.keys(files)) {
     await bench.compare(name, {
       "two threads": processes[1].competitor(name),

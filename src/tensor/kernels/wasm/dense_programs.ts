@@ -1,5 +1,6 @@
 /** @file Linear layers as a program for the assembler: products that start from the bias and are stored where they belong. Upstream: none. Spec: none. */
 import { FunctionBuilder } from "./assembler.ts";
+import { storeFirst } from "./convolution_programs.ts";
 import { accumulate, COLUMNS, panelRows } from "./programs.ts";
 
 const DENSE = ["a", "b", "tileStride", "k", "rows", "columns", "c", "ldc", "adds", "bias"] as const;
@@ -72,17 +73,7 @@ export function denseProgram(fused: boolean): FunctionBuilder {
       .i32(4)
       .op("i32.and")
       .when(() => f.get(at).get(first).memory("v128.store").get(second).set(first).increase(at, { by: 16 }));
-    f.get(wanted)
-      .i32(2)
-      .op("i32.and")
-      .when(() => {
-        f.get(at).get(first).storeLow();
-        f.get(first).get(first).shuffle(2, 3, 2, 3).set(first).increase(at, { by: 8 });
-      });
-    f.get(wanted)
-      .i32(1)
-      .op("i32.and")
-      .when(() => f.get(at).get(first).extractLane(0).memory("f32.store"));
+    storeFirst(f, first, at, wanted);
   };
   const store = (): void => {
     const isWhole = f.local("i32");

@@ -41,7 +41,7 @@ function wasmBinary(
   if (!kernels || !(out instanceof Float32Array)) return false;
   const { memory } = kernels;
   const run = elementKernels()?.[name];
-  const blocks = memory.arena(BLOCK, BLOCK, BLOCK);
+  const blocks = run && memory.arena(BLOCK, BLOCK, BLOCK);
   if (!run || !blocks) return false;
   const { f32 } = memory;
   const whole = n - (n % BINARY_STEP);

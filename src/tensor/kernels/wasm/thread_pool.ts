@@ -63,7 +63,7 @@ const COUNT_MASK = (1 << COUNT_BITS) - 1;
 export const OWN_ADDRESS: number = 2 ** 32;
 
 /** Whether threads can share memory here. */
-export function canShareMemory(): boolean {
+function canShareMemory(): boolean {
   return typeof SharedArrayBuffer !== "undefined" && typeof WebAssembly !== "undefined";
 }
 

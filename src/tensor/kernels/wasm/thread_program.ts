@@ -29,7 +29,7 @@ export const CONTROL = {
 /** Bits of the counters in the control word. */
 export const COUNT_BITS = 10;
 /** Words of the table of tasks. */
-export const TASK_WORDS = (1 << COUNT_BITS) + 1;
+const TASK_WORDS = (1 << COUNT_BITS) + 1;
 /** Most modules, each an address and a length. */
 export const MAX_MODULES = 64;
 /** Words of the control area. */

@@ -28,11 +28,6 @@ export function setExactConvolution(exact: boolean): void {
   isExact = exact;
 }
 
-/** Whether convolutions are plain sums of products. */
-export function exactConvolution(): boolean {
-  return isExact;
-}
-
 /** The size of tile with the least work for a plane, counted in multiplications and in reading weights. */
 function tileSize(height: number, width: number): TileSize {
   const cost = (m: TileSize): number => {
