@@ -33,6 +33,11 @@ export const MAY_COPY: ReadonlySet<string> = new Set(
 /** Offset of the argument that a step of a deferred convolution gives back. */
 const PASSES: Readonly<Record<string, number>> = { "tsarchive::deferred_add_to": 1 };
 
+/** Whether a node is of FRESH and no `out=` form, which gives its last argument. */
+function isFresh(node: Node): boolean {
+  return FRESH.has(node.kind) && node.schema?.returns[0]?.aliasInfo === undefined;
+}
+
 /** Kinds through which a value leaves what is known of it. */
 const OPAQUE: ReadonlySet<string> = new Set([
   "prim::SetAttr",
@@ -135,8 +140,8 @@ export function planMemory(graph: Graph): MemoryPlan {
   const ends = new Map<Node, Value[]>();
   for (const group of planner.all()) {
     if (group.escapes) continue;
-    const made = group.members.filter(({ node }) => FRESH.has(node.kind) || MAY_COPY.has(node.kind)).map((v) => v.node);
-    if (!made.some(({ kind }) => FRESH.has(kind))) continue;
+    const made = group.members.filter(({ node }) => isFresh(node) || MAY_COPY.has(node.kind)).map((v) => v.node);
+    if (!made.some(isFresh)) continue;
     const home = commonBlock(group.members.map((v) => v.node));
     if (!home) continue;
     const last = lastUser(home, [...group.members, ...group.lists]);
@@ -168,7 +173,7 @@ function visit(planner: Planner, node: Node): void {
     planner.escape(node.outputs);
     return;
   }
-  if (node.kind === "prim::ListConstruct" && node.output.uses.every(({ user }) => FRESH.has(user.kind))) {
+  if (node.kind === "prim::ListConstruct" && node.output.uses.every(({ user }) => isFresh(user))) {
     // `cat` reads the list and leaves what is in it alone
     for (const value of node.inputs)
       if (holdsTensors(value.type) !== false) planner.group(value).lists.push(node.output);
@@ -179,7 +184,7 @@ function visit(planner: Planner, node: Node): void {
     planner.escape(values);
     return;
   }
-  if (FRESH.has(node.kind) && node.outputs.length === 1 && node.output.type.kind === "Tensor") {
+  if (isFresh(node) && node.outputs.length === 1 && node.output.type.kind === "Tensor") {
     planner.group(node.output);
     return;
   }

@@ -125,6 +125,12 @@ def joined(x, other: bool):
   d = c.reshape([1, 2, 12, 24, 24]).transpose(1, 2).reshape([1, 24, 24, 24])
   return torch.dropout(torch.exp(d.contiguous()), 0.5, False)
 
+def into(x):
+  y = torch.relu(x)
+  z = torch.add(x, x, out=y)
+  z.add_(1)
+  return torch.neg(y)
+
 def fails(x, w):
   y = torch.relu(torch.conv2d(x, w, None, [1, 1], [1, 1], [1, 1], 1))
   z = torch.tanh(y)
@@ -163,6 +169,14 @@ describe("temporaries", () => {
       const expected = Array.from(torch.flatValues(torch.exp(d)) as ArrayLike<number>);
       for (let call = 0; call < 3; call++) expect(run()).toEqual(expected);
     }
+    expect(liveTemporaries()).toBe(0);
+  });
+
+  test("are no results of `out=` forms, which are an argument", () => {
+    const [x] = operands();
+    const flat = (t: Tensor): number[] => Array.from(torch.flatValues(t) as ArrayLike<number>);
+    const expected = flat(x!.add(x!).add(1).neg());
+    for (let call = 0; call < 3; call++) expect(flat(cu.get("into")(x) as Tensor)).toEqual(expected);
     expect(liveTemporaries()).toBe(0);
   });
 
