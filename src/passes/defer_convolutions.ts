@@ -71,6 +71,8 @@ function stepsBehind(convolution: Node, taken: ReadonlySet<Node>): Node[] {
 
 /** The stage behind a step that takes the value at `offset`, or undefined where it is no step. */
 function stageOf(node: Node, offset: number, stage: Stage): Stage | undefined {
+  // an `out=` form writes to another tensor
+  if (!node.kind.endsWith("_") && node.schema?.returns[0]?.aliasInfo !== undefined) return undefined;
   switch (node.kind) {
     case "aten::batch_norm":
       return offset === 0 && stage === "convolution" ? "normalized" : undefined;

@@ -148,3 +148,16 @@ test("sizes may be asked for while the values wait; errors name the operator tha
   expectClose(y, torch.call("relu6", torch.call("conv2d", x, w, null, [1, 1], [1, 1], [1, 1], 1)) as Tensor);
   expect(() => f(torch.rand([1, 3, 4, 4]), w)).toThrow(/to have 10 channels, but got 3 channels instead/);
 });
+
+test("an out= form of a step is none: it writes to its argument", () => {
+  const f = new jit.CompilationUnit(`
+def into(x, w, y):
+  z = torch.relu(torch.conv2d(x, w, None, [1, 1], [1, 1], [1, 1], 1), out=y)
+  return z
+`).get("into");
+  const [x, w] = operands();
+  const expected = torch.call("relu", torch.call("conv2d", x, w, null, [1, 1], [1, 1], [1, 1], 1)) as Tensor;
+  const y = torch.zeros(expected.sizes);
+  expectClose(f(x, w, y) as Tensor, expected);
+  expectClose(y, expected);
+});
