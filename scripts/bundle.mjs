@@ -38,6 +38,24 @@ const lazyParser = {
   load: (id) => (id === "\0lazy-parser" ? LAZY_PARSER : undefined),
 };
 
+/** The modules of kernels without threads, encoded by what was just compiled. */
+const { KERNEL_FAMILIES, kernelModuleBytes } = await import("../dist/tensor/kernels/wasm/build.js");
+const encodedModules = ["simd", "relaxed"].flatMap((build) =>
+  KERNEL_FAMILIES.map((family) => [
+    `${build}:${family}`,
+    Buffer.from(kernelModuleBytes(build, family)).toString("base64"),
+  ]),
+);
+
+/** See src/tensor/kernels/wasm/encoded_modules.ts. */
+const kernelModules = {
+  name: "kernel-modules",
+  load: (id) =>
+    /[\\/]wasm[\\/]encoded_modules\.ts$/.test(id)
+      ? `export const ENCODED_MODULES = ${JSON.stringify(Object.fromEntries(encodedModules))};`
+      : undefined,
+};
+
 /** See `HELPERS` in src/jit/call_site.ts. */
 const HELPERS = ["aten", "sizes", "module"];
 
@@ -48,7 +66,7 @@ async function bundle(folder, input, { format = "esm", isWhole = true, ...option
   // package.json speaks of the side effects of dist, not of src
   const build = await rolldown({
     input,
-    plugins: [ascii],
+    plugins: [ascii, kernelModules],
     tsconfig: false,
     treeshake: { moduleSideEffects: () => true },
     ...options,
@@ -119,7 +137,7 @@ const commands = readdirSync(join(root, "src/cli/commands"))
   .map((file) => `cli/commands/${file.replace(/\.ts$/, "")}`)
   .filter((name) => name !== HOOKS);
 for (const folder of ["bundle", "browser"]) rmSync(join(root, "dist", folder), { recursive: true, force: true });
-const forNode = { platform: "node", plugins: [ascii, lazyParser], external: [/^node:/] };
+const forNode = { platform: "node", plugins: [ascii, kernelModules, lazyParser], external: [/^node:/] };
 const output = await bundle(
   "bundle",
   Object.fromEntries(["node/index", "cli/main", ...commands].map((name) => [name, source(name)])),

@@ -109,27 +109,52 @@ export function setSourceCompiler(fn: typeof compileSource): void {
   compileSource = fn;
 }
 
-let table: Map<string, ScriptFunction[]> | undefined;
+/** A text of definitions, and its functions once one of them was asked for. */
+interface BuiltinSource {
+  readonly text: string;
+  functions?: readonly ScriptFunction[];
+}
+
+/** The texts that define a name such as `aten::add`, in order. */
+let table: Map<string, BuiltinSource[]> | undefined;
+const compiled = new Map<string, readonly ScriptFunction[]>();
+/** While one is compiled itself, it sees no others. */
+let isCompiling = false;
 const NONE: readonly ScriptFunction[] = [];
 
-/** The functions that stand behind the operators of a name such as `aten::add`. */
-export function builtinFunctionsFor(name: string): readonly ScriptFunction[] {
-  if (!table) {
-    // while they are compiled themselves, they see none of each other
-    table = new Map();
-    const loaded = new Map<string, ScriptFunction[]>();
-    for (const [namespace, source] of sources()) {
-      for (const fn of compileSource(source)) {
-        fn.ensureDefined();
-        const key = `${namespace}::${fn.name}`;
-        const known = loaded.get(key);
-        if (known) known.push(fn);
-        else loaded.set(key, [fn]);
-      }
+function definitions(): Map<string, BuiltinSource[]> {
+  if (table) return table;
+  table = new Map();
+  for (const [namespace, text] of sources()) {
+    const source: BuiltinSource = { text };
+    for (const [, name] of text.matchAll(/^def (\w+)/gm)) {
+      const key = `${namespace}::${name}`;
+      const known = table.get(key);
+      if (known) known.push(source);
+      else table.set(key, [source]);
     }
-    table = loaded;
   }
-  return table.get(name) ?? NONE;
+  return table;
+}
+
+/** The functions that stand behind the operators of a name such as `aten::add`; compiled when they are first asked for. */
+export function builtinFunctionsFor(name: string): readonly ScriptFunction[] {
+  if (isCompiling) return NONE;
+  const known = compiled.get(name);
+  if (known) return known;
+  const defining = definitions().get(name);
+  if (!defining) return NONE;
+  isCompiling = true;
+  try {
+    const functions = defining.flatMap((source) =>
+      (source.functions ??= compileSource(source.text)).filter((fn) => name.endsWith(`::${fn.name}`)),
+    );
+    for (const fn of functions) fn.ensureDefined();
+    compiled.set(name, functions);
+    return functions;
+  } finally {
+    isCompiling = false;
+  }
 }
 
 const upgraderGraphs = new Map<Upgrader, Graph>();

@@ -9,6 +9,7 @@ import { MAX_THREADS, requireSharedMemory, ThreadPool } from "./thread_pool.ts";
 import { setTemporaryHeap } from "../../temporaries.ts";
 import { KernelMemory } from "./memory.ts";
 import { conversionProgram, CONVERSIONS, type Conversion } from "./conversion_programs.ts";
+import { ENCODED_MODULES } from "./encoded_modules.ts";
 import { dots16Program } from "./integer_programs.ts";
 import { convolveProgram, depthwise3Program, padPlanesProgram, windowMax3Program } from "./convolution_programs.ts";
 import { denseProgram } from "./dense_programs.ts";
@@ -297,6 +298,8 @@ export function supportedKernelBuilds(): readonly KernelBuild[] {
 
 /** The bytes of a module of kernels; one with a shared memory imports a memory of another type. */
 export function kernelModuleBytes(build: FastBuild, family: KernelFamily, isShared = false): Uint8Array<ArrayBuffer> {
+  const encoded = isShared ? undefined : ENCODED_MODULES[`${build}:${family}`];
+  if (encoded !== undefined) return Uint8Array.from(atob(encoded), (char) => char.charCodeAt(0));
   return encodeModule(FAMILIES[family](build === "relaxed"), isShared);
 }
 
