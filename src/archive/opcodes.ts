@@ -106,7 +106,7 @@ export const OPCODES = {
   FRAME: opcode(0x95, U8, P4, () => {}),
   POP: opcode(0x30, NONE, {}, (m) => m.popOrMark()),
   POP_MARK: opcode(0x31, NONE, P1, (m) => void m.popToMark()),
-  DUP: opcode(0x32, NONE, {}, (m) => m.push(m.top())),
+  DUP: opcode(0x32, NONE, {}, (m) => m.pushAgain(m.top())),
 
   // Memo
   BINPUT: opcode(0x71, U1, TORCH_1, (m, id) => m.memoize(id)),

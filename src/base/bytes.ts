@@ -2,7 +2,7 @@
 
 const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const ENCODER = new TextEncoder();
-const SHORT_TEXT = 48; // below this a loop beats the call into TextDecoder
+const SHORT_TEXT = 12; // up to this a loop beats the call into TextDecoder; longer texts are no longer joined in place
 
 /**
  * Decodes UTF-8. A byte that is not UTF-8 becomes the lone surrogate U+DC00 + byte (Python's surrogateescape),

@@ -16,9 +16,13 @@ import {
   unpickle,
   unpickleAll,
 } from "../../src/archive/index.ts";
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { OPCODES_BY_CODE } from "../../src/archive/opcodes.ts";
+import { checkNesting } from "../../src/archive/pickle_nesting.ts";
+import { PickleMachine, type Unpickled } from "../../src/archive/unpickler.ts";
 import { LimitError, PickleError } from "../../src/base/errors.ts";
-import { type LeField, le, torchArchive } from "../support/archive.ts";
+import { type LeField, le, seededRandom, torchArchive } from "../support/archive.ts";
 
 /** A pickle of protocol 2 around opcodes. */
 const pickle = (...parts: LeField[]): Uint8Array => le([1, 0x80], [1, 2], ...parts, ".");
@@ -174,6 +178,85 @@ describe("unpickle", () => {
   test("a list of a million ints is read", () => {
     const list = read("](", new Uint8Array(1_000_000).fill(0x4e), "e") as PickleList;
     expect(list.items.length).toBe(1_000_000);
+  });
+});
+
+/** What a machine gives or says; with `table` each opcode by its entry in the table. */
+function outcome(bytes: Uint8Array, table: boolean, options: Parameters<typeof unpickle>[1] = {}): unknown {
+  const machine = new PickleMachine(bytes, { record: "r.pkl", ...options });
+  if (table) Object.assign(machine, { runFrequent: () => undefined });
+  try {
+    return machine.run();
+  } catch (error) {
+    if (!(error instanceof PickleError || error instanceof LimitError)) throw error;
+    return `${error.constructor.name} ${error.message}`;
+  }
+}
+
+describe("frequent opcodes", () => {
+  const parts: LeField[][] = [
+    ...[..."N()]}teubRQ02a"].map((code): LeField[] => [code]),
+    ...[0x81, 0x85, 0x86, 0x88, 0x89, 0x8f, 0x90, 0x94].map((code): LeField[] => [[1, code]]),
+    ["K", [1, 7]],
+    ["M", [2, 65535]],
+    ["J", [4, 2 ** 32 - 2]],
+    ["X", [4, 1], "a"],
+    ["cm\nC\n"],
+    ["cm\nC\n)", [1, 0x81], "}"],
+    ...[0, 1, 2].flatMap((id): LeField[][] => [
+      ["q", [1, id]],
+      ["r", [4, id]],
+      ["h", [1, id]],
+      ["j", [4, id]],
+    ]),
+  ];
+
+  test("do what the table says of them", () => {
+    const folder = join(import.meta.dirname, "../fixtures/models");
+    for (const name of readdirSync(folder)) {
+      const bytes = ArchiveReader.open(readFileSync(join(folder, name, "model.pt"))).read("data.pkl");
+      expect(outcome(bytes, false)).toEqual(outcome(bytes, true));
+      for (let end = 0; end < bytes.length; end += 7)
+        expect(outcome(bytes.subarray(0, end), false)).toEqual(outcome(bytes.subarray(0, end), true));
+    }
+    const random = seededRandom(1);
+    let read = 0;
+    for (let i = 0; i < 20_000; i++) {
+      const chosen = Array.from({ length: 1 + random(14) }, () => parts[random(parts.length)]!);
+      const bytes = pickle(...chosen.flat());
+      const options = i % 3 === 0 ? { limits: { maxPickleItems: 1 + random(4) } } : {};
+      const found = outcome(bytes, false, options);
+      expect(found).toEqual(outcome(bytes, true, options));
+      if (typeof found !== "string") read++;
+    }
+    expect(read).toBeGreaterThan(500);
+  });
+
+  test("a value that holds itself is found however it came to do so", () => {
+    const random = seededRandom(2);
+    const fill: LeField[][] = [
+      ["h", [1, 0]],
+      ["(h", [1, 0], "e"],
+      ["h", [1, 0], "a"],
+      ["]("],
+      ["e"],
+      ["2"],
+      ["(Nh", [1, 0], "u"],
+    ];
+    const targets: LeField[][] = [["]"], ["}"], ["cm\nC\n)R"], ["cm\nC\n)", [1, 0x81]]];
+    let cycles = 0;
+    for (let i = 0; i < 20_000; i++) {
+      const chosen = Array.from({ length: 1 + random(6) }, () => {
+        const at = random(fill.length + parts.length);
+        return at < fill.length ? fill[at]! : parts[at - fill.length]!;
+      });
+      const bytes = pickle(...targets[random(4)]!, "q", [1, 0], ...chosen.flat());
+      const found = outcome(bytes, false);
+      if (typeof found === "string") {
+        if (found.includes("contains itself")) cycles++;
+      } else expect(checkNesting((found as Unpickled).value)).toBeUndefined();
+    }
+    expect(cycles).toBeGreaterThan(20);
   });
 });
 
