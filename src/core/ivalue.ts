@@ -19,6 +19,8 @@ export class ScriptObject {
   slots: unknown[];
   /** What users see of a module; owned by `src/jit`. Not a WeakMap: its entries outlive every young garbage collection. */
   wrapper: unknown = undefined;
+  /** Methods that were compiled for this object; owned by `src/interpreter`. */
+  compiled: unknown = undefined;
   constructor(type: ClassType, slots: unknown[] = []) {
     this.type = type;
     this.slots = slots;

@@ -1,5 +1,7 @@
 /** @file Graph -> Code: registers, conversions between forms, operators resolved, last uses. Upstream: torch/csrc/jit/runtime/interpreter/code_impl.h. Spec: none. See docs/adr/0004-compiled-form.md. */
 import { internalAssert } from "../base/errors.ts";
+import { allHold, type Assumption } from "../core/assumptions.ts";
+import type { ScriptObject } from "../core/ivalue.ts";
 import { NativeMethod } from "../core/native_class.ts";
 import type { FunctionLike, Type } from "../core/type.ts";
 import { ScriptFunction } from "../ir/function.ts";
@@ -16,33 +18,91 @@ import { MAY_COPY, planMemory, type MemoryPlan } from "./memory_plan.ts";
 import { findSequences } from "./sequences.ts";
 import { withShortWay } from "./short_ways.ts";
 
-/** The graph that runs for a function; a layer above may put another in its place (what passes make of it). */
-let executionGraph: (fn: ScriptFunction) => Graph = (fn) => fn.graph;
+/** A graph that runs for a function, and what must hold when it does. */
+export interface ExecutionGraph {
+  readonly graph: Graph;
+  readonly assumptions: readonly Assumption[];
+}
+
+/** The graph that runs for a function, on `self` where it is given; a layer above may put another in its place (what passes make of it). */
+let executionGraph: (fn: ScriptFunction, self?: ScriptObject) => ExecutionGraph = ({ graph }) => ({
+  graph,
+  assumptions: [],
+});
 
 /** Installs what makes the graph that runs. Functions that are compiled already keep theirs. */
-export function setExecutionGraph(make: (fn: ScriptFunction) => Graph): void {
+export function setExecutionGraph(make: typeof executionGraph): void {
   executionGraph = make;
 }
 
 /** The compiled form of a function; compiles it, and all that it calls by name, where that has not happened. */
 export function codeRefOf(fn: ScriptFunction): CodeRef {
-  const known = fn.compiled as CodeRef | undefined;
-  if (known) return known;
+  return (fn.compiled as CodeRef | undefined) ?? compileShared(fn, () => executionGraph(fn).graph);
+}
+
+function compileShared(fn: ScriptFunction, graph: () => Graph): CodeRef {
   fn.ensureDefined();
   const ref: CodeRef = { code: undefined };
   // set first: a function that calls itself finds it
   fn.compiled = ref;
   try {
-    ref.code = compileGraph(
-      executionGraph(fn),
-      fn.name,
-      fn.schema.returns.map((r) => r.type),
-    );
+    ref.code = compileExecution(fn, graph());
   } catch (error) {
     fn.compiled = undefined;
     throw error;
   }
   return ref;
+}
+
+function compileExecution(fn: ScriptFunction, graph: Graph): Code {
+  return compileGraph(
+    graph,
+    fn.name,
+    fn.schema.returns.map((r) => r.type),
+  );
+}
+
+/** Compiled forms of a method for one object, by what they assume. */
+interface OwnCode {
+  readonly code: Code;
+  readonly assumptions: readonly Assumption[];
+}
+
+/** Objects for which a method is compiled on its own, and forms for each: others run what assumes nothing. */
+const MAX_OBJECTS = 4;
+const MAX_FORMS = 3;
+const ownObjects = new WeakMap<ScriptFunction, number>();
+
+/** The compiled form of a method for the object that it is to run on. See Note [Assumptions]. */
+export function codeFor(fn: ScriptFunction, self: ScriptObject): Code {
+  const known = (self.compiled as Map<ScriptFunction, OwnCode[]> | undefined)?.get(fn);
+  if (known) {
+    for (let i = 0; i < known.length; i++) if (allHold(known[i]!.assumptions)) return known[i]!.code;
+  }
+  return addForm(fn, self, known);
+}
+
+function addForm(fn: ScriptFunction, self: ScriptObject, known: OwnCode[] | undefined): Code {
+  let forms = known;
+  if (!forms) {
+    forms = [];
+    const methods = (self.compiled ??= new Map()) as Map<ScriptFunction, OwnCode[]>;
+    methods.set(fn, forms);
+    ownObjects.set(fn, (ownObjects.get(fn) ?? 0) + 1);
+  }
+  const isOwn = forms.length < MAX_FORMS && ownObjects.get(fn)! <= MAX_OBJECTS;
+  const own = isOwn ? executionGraph(fn, self) : undefined;
+  const assumptions = own?.assumptions ?? [];
+  let code: Code | undefined;
+  if (own && assumptions.length > 0) code = compileExecution(fn, own.graph);
+  else {
+    // what assumes nothing is the same for all objects
+    const shared = (fn.compiled as CodeRef | undefined) ?? (own ? compileShared(fn, () => own.graph) : codeRefOf(fn));
+    code = shared.code;
+  }
+  internalAssert(code, "a method runs while it is compiled");
+  forms.push({ code, assumptions });
+  return code;
 }
 
 /** What a call of a method or function runs. */

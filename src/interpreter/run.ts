@@ -1,8 +1,10 @@
 /** @file Running functions: the entrance for everybody above. Upstream: torch/csrc/jit/runtime/graph_executor.cpp. Spec: none. */
 import { setFunctionCaller } from "../core/typed_builtin.ts";
+import { ScriptObject } from "../core/ivalue.ts";
 import type { FunctionLike } from "../core/type.ts";
 import { generateCode } from "./codegen/generate.ts";
-import { calleeOf } from "./compile.ts";
+import { ScriptFunction } from "../ir/function.ts";
+import { calleeOf, codeFor } from "./compile.ts";
 import { calleeCode, invoke, runIsolated, withBudget } from "./runtime.ts";
 import { setCodeGenerator } from "./tier.ts";
 
@@ -22,6 +24,11 @@ export function compileFunction(fn: FunctionLike): void {
  * @throws ScriptRuntimeError with PyTorch's text, LimitError, UnsupportedError.
  */
 export function runFunction(fn: FunctionLike, args: readonly unknown[], options: RunOptions = {}): unknown {
+  const self = args[0];
+  if (self instanceof ScriptObject && self.type.isModule && fn instanceof ScriptFunction) {
+    const code = codeFor(fn, self);
+    return withBudget(options.maxSteps, () => runIsolated(code, args));
+  }
   const callee = calleeOf(fn);
   if (typeof callee === "function") return callee([...args]);
   return withBudget(options.maxSteps, () => runIsolated(calleeCode(callee), args));

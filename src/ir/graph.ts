@@ -317,7 +317,8 @@ export class Node {
     this.unlink();
     this.insertAfter(other);
   }
-  private unlink(): void {
+  /** Takes the node out of its block, to be put somewhere else. */
+  unlink(): void {
     this.prev!.next = this.next;
     this.next!.prev = this.prev;
     this.prev = undefined;

@@ -3,11 +3,13 @@ import { LimitError } from "../base/errors.ts";
 import { setExecutionGraph } from "../interpreter/compile.ts";
 import { installInternalKernel } from "../interpreter/internal_kernels.ts";
 import { afterFailedRun } from "../interpreter/runtime.ts";
+import type { ScriptObject } from "../core/ivalue.ts";
 import type { ScriptFunction } from "../ir/function.ts";
 import { allNodes, type Graph } from "../ir/graph.ts";
 import { DEFERRED_KERNELS, DEFERRED_NUMBERS, forgetDeferred } from "../ops/deferred_convolution.ts";
 import { deferConvolutions } from "../passes/defer_convolutions.ts";
-import { executableGraph, optimizedGraph } from "../passes/inliner.ts";
+import { executableGraph, type ExecutableGraph } from "../passes/executable_graph.ts";
+import { optimizedGraph } from "../passes/inliner.ts";
 import { lowerSimpleTuples } from "../passes/lower_tuples.ts";
 
 const AUTOCAST = /\.autocast_mode\.autocast$/;
@@ -40,26 +42,35 @@ function traitsOf(graph: Graph): { isHeavy: boolean; hasTuples: boolean; isLong:
   return { isHeavy, hasTuples, isLong: count > MANY_NODES };
 }
 
+/** A graph that runs whatever attributes hold. */
+export function plain(graph: Graph): ExecutableGraph {
+  return { graph, assumptions: [] };
+}
+
 /** A function's graph with its calls inlined, where it has fewer values than the limit. */
-function inlined(fn: ScriptFunction): Graph | undefined {
+function inlined(fn: ScriptFunction, self?: ScriptObject): ExecutableGraph | undefined {
   try {
-    return executableGraph(fn);
+    return executableGraph(fn, self);
   } catch (error) {
     if (!(error instanceof LimitError)) throw error;
     return undefined;
   }
 }
 
-/** The graph that runs for a function: with its calls inlined, since a call costs more than a small operator and hides what is around it. */
-export function executionGraph(fn: ScriptFunction): Graph {
-  const graph = inlined(fn);
-  if (!graph) return fn.graph;
-  if (usesAutocast(graph)) return optimizedGraph(fn);
+/**
+ * The graph that runs for a function: with its calls inlined, since a call costs more than a small operator and hides what is around
+ * it, and for a method on `self`, where that is given.
+ */
+export function executionGraph(fn: ScriptFunction, self?: ScriptObject): ExecutableGraph {
+  const executable = inlined(fn, self);
+  if (!executable) return plain(fn.graph);
+  const { graph } = executable;
+  if (usesAutocast(graph)) return plain(optimizedGraph(fn));
   const { isHeavy, hasTuples, isLong } = traitsOf(graph);
-  if (isLong && !isHeavy) return fn.graph;
+  if (isLong && !isHeavy) return plain(fn.graph);
   if (hasTuples) lowerSimpleTuples(graph);
   if (isHeavy) deferConvolutions(graph);
-  return graph;
+  return executable;
 }
 
 /** Installs the choice. */

@@ -7,7 +7,7 @@ import { ScriptObject } from "../core/ivalue.ts";
 import { setExecutionGraph } from "../interpreter/compile.ts";
 import { withFrameObserver } from "../interpreter/runtime.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { executionGraph } from "./execution.ts";
+import { executionGraph, plain } from "./execution.ts";
 import type { ScriptModule } from "./script_module.ts";
 
 /** What one operator, with one set of shapes, cost in all calls. */
@@ -188,7 +188,7 @@ class Profiler {
  * before is fused, and what is fused has no operators of its own. Before the measured runs `body` runs once unmeasured.
  */
 export function profile(model: ScriptModule, body: () => unknown, runs = 1): Profile {
-  setExecutionGraph((fn) => fn.graph); // modules keep their frames
+  setExecutionGraph((fn) => plain(fn.graph)); // modules keep their frames
   try {
     body(); // compiles the code and the kernels
     const profiler = new Profiler(model);

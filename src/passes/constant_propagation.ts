@@ -44,6 +44,16 @@ const SKIPPED = new Set([
   "aten::dequantize",
 ]);
 
+function isPure(node: Node): boolean {
+  if (SKIPPED.has(node.kind) || node.blocks.length > 0 || hasSideEffects(node)) return false;
+  return !maybeSchema(node)?.isVararg && !isNondeterministic(node);
+}
+
+/** Whether a node does nothing but compute, with values that nobody can change. */
+export function isComputation(node: Node): boolean {
+  return !hasMutable(node.inputs) && !hasMutable(node.outputs) && isPure(node);
+}
+
 class ConstantPropagator {
   private readonly graph: Graph;
   private readonly mutableTypes: boolean;
@@ -90,12 +100,10 @@ class ConstantPropagator {
   }
 
   private isSupported(node: Node): boolean {
-    if (SKIPPED.has(node.kind) || node.blocks.length > 0 || hasSideEffects(node)) return false;
-    if (this.mutableTypes) {
-      this.aliasDb ??= new AliasDb(this.graph);
-      if (this.aliasDb.nodeHasWriters(node)) return false;
-    } else if (hasMutable(node.inputs) || hasMutable(node.outputs)) return false;
-    return !maybeSchema(node)?.isVararg && !isNondeterministic(node);
+    if (!this.mutableTypes) return isComputation(node);
+    if (!isPure(node)) return false;
+    this.aliasDb ??= new AliasDb(this.graph);
+    return !this.aliasDb.nodeHasWriters(node);
   }
 
   private propagateNode(node: Node): void {

@@ -2,7 +2,7 @@
 import { internalAssert } from "../base/errors.ts";
 import { checkLimit } from "../base/limits.ts";
 import { ScriptFunction } from "../ir/function.ts";
-import { allNodes, type Block, Graph, type InlinedCall, type Node, type Value } from "../ir/graph.ts";
+import { allNodes, type Block, type Graph, type InlinedCall, type Node, type Value } from "../ir/graph.ts";
 import { autocast } from "./autocast.ts";
 import { constantPooling } from "./constant_pooling.ts";
 import { constantPropagationImmutableTypes, type PropagationOptions } from "./constant_propagation.ts";
@@ -11,26 +11,60 @@ import { peepholeOptimize } from "./peephole.ts";
 /** Inlines every call whose target is known, bodies simplified as the executor would. Throws LimitError for code that multiplies. */
 export function inline(graph: Graph, options: PropagationOptions = {}): boolean {
   // counted before anything is copied: a chain of functions that call each other twice doubles at every step
-  checkLimit("maxInlinedValues", inlinedSize(graph), "a graph with its calls inlined");
+  checkLimit("maxInlinedValues", reachOf(graph).size, "a graph with its calls inlined");
   return inlineBlock(graph.block, options);
 }
 
-const inlinedSizes = new WeakMap<Graph, number>();
+/** What a graph and all that it calls do. */
+export interface Reach {
+  /** Values, once for each call. */
+  readonly size: number;
+  /** Names of attributes that are set. */
+  readonly written: ReadonlySet<string>;
+  /** Whether code runs that is not seen. */
+  readonly isOpaque: boolean;
+}
 
-/** Values of a graph and of all that it calls, once for each call. Linear in the program. */
-function inlinedSize(graph: Graph): number {
-  const known = inlinedSizes.get(graph);
-  if (known !== undefined) return known;
+/** Kinds of nodes that run other code; a call is one where its target is not known. */
+const OPAQUE: ReadonlySet<string> = new Set([
+  "prim::CallFunction",
+  "prim::CallMethod",
+  "prim::fork",
+  "prim::awaitable",
+  "prim::Closure",
+  "prim::Enter",
+  "prim::Exit",
+  "aten::wait",
+]);
+
+const reaches = new WeakMap<Graph, Reach>();
+
+/** Linear in the program. */
+export function reachOf(graph: Graph): Reach {
+  const known = reaches.get(graph);
+  if (known) return known;
   let size = graph.nextUnique;
+  let isOpaque = false;
+  const written = new Set<string>();
   for (const node of allNodes(graph.block)) {
-    if (node.kind !== "prim::CallFunction" && node.kind !== "prim::CallMethod") continue;
-    const callee = calleeOf(node);
-    if (!callee) continue;
-    callee.ensureDefined();
-    size += inlinedSize(callee.graph);
+    const callee = isCall(node) ? calleeOf(node) : undefined;
+    if (callee) {
+      callee.ensureDefined();
+      const inner = reachOf(callee.graph);
+      size += inner.size;
+      isOpaque ||= inner.isOpaque;
+      for (const name of inner.written) written.add(name);
+    } else if (node.kind === "prim::SetAttr") written.add(node.attr("name", "s"));
+    else if (OPAQUE.has(node.kind) || !/^(aten|prim|quantized)::/.test(node.kind)) isOpaque = true;
   }
-  inlinedSizes.set(graph, size);
-  return size;
+  const reach = { size, written, isOpaque };
+  reaches.set(graph, reach);
+  return reach;
+}
+
+/** Whether a node calls a function or method. */
+export function isCall(node: Node): boolean {
+  return node.kind === "prim::CallFunction" || node.kind === "prim::CallMethod";
 }
 
 /** A copy of a method's graph without calls: what `inlined_graph` shows. */
@@ -44,7 +78,7 @@ function inlineBlock(block: Block, options: PropagationOptions): boolean {
   let changed = false;
   for (let node = block.first; node !== block.returnNode;) {
     const next = node.next!;
-    if (node.kind === "prim::CallFunction" || node.kind === "prim::CallMethod") {
+    if (isCall(node)) {
       const callee = calleeOf(node);
       if (callee) {
         if (node.kind === "prim::CallFunction") node.removeInput(0);
@@ -90,63 +124,6 @@ export function preoptimize(graph: Graph, options: PropagationOptions = {}): voi
   constantPooling(graph);
 }
 
-/**
- * A new graph of a function with every call inlined, simplified once as a whole: for running. PyTorch's
- * way (`optimizedGraph`) simplifies at every level of calls, which costs a multiple and gives the graphs that are shown.
- */
-export function executableGraph(fn: ScriptFunction, options: PropagationOptions = {}): Graph {
-  fn.ensureDefined();
-  checkLimit("maxInlinedValues", inlinedSize(fn.graph), "a graph with its calls inlined");
-  const graph = new Graph();
-  const map = new Map<Value, Value>();
-  for (const input of fn.graph.inputs) map.set(input, graph.block.addInput().copyMetadata(input));
-  copyInlined(graph, fn.graph.block, map, undefined, options);
-  for (const output of fn.graph.outputs) graph.block.registerOutput(map.get(output)!);
-  peepholeOptimize(graph);
-  constantPropagationImmutableTypes(graph, options);
-  constantPooling(graph);
-  return graph;
-}
-
-/** Copies a block's nodes to the insert point of `graph`, calls as the bodies of what they call; `here` is the call that the block stands for. */
-function copyInlined(
-  graph: Graph,
-  source: Block,
-  map: Map<Value, Value>,
-  here: InlinedCall | undefined,
-  options: PropagationOptions,
-): void {
-  const frames = new Map<InlinedCall, InlinedCall>();
-  const find = (value: Value): Value => map.get(value)!;
-  for (const node of source.nodes()) {
-    const isCall = node.kind === "prim::CallFunction" || node.kind === "prim::CallMethod";
-    const callee = isCall ? calleeOf(node) : undefined;
-    if (callee) {
-      callee.ensureDefined();
-      // functions are called from many places, methods mostly from one; the first input of a call of a function is the function
-      const isShared = node.kind === "prim::CallFunction";
-      const body = isShared ? optimizedGraph(callee, options) : callee.graph;
-      const inputs = isShared ? node.inputs.slice(1) : node.inputs;
-      internalAssert(body.inputs.length === inputs.length, `call of ${callee.name} with ${inputs.length} inputs`);
-      const inner = new Map<Value, Value>();
-      body.inputs.forEach((input, i) => inner.set(input, find(inputs[i]!)));
-      const call = { caller: here, functionName: callee.name, range: node.sourceRange, ...moduleInfoOf(node) };
-      copyInlined(graph, body.block, inner, call, options);
-      node.outputs.forEach((output, i) => map.set(output, inner.get(body.outputs[i]!)!));
-      continue;
-    }
-    const copy = graph.insertNode(graph.createClone(node, find, false));
-    if (here) copy.callstack = rebase(node.callstack, here, frames);
-    node.outputs.forEach((output, i) => map.set(output, copy.outputs[i]!));
-    for (const block of node.blocks) {
-      const target = copy.addBlock();
-      for (const input of block.inputs) map.set(input, target.addInput().copyMetadata(input));
-      graph.withInsertPoint(target, () => copyInlined(graph, block, map, here, options));
-      for (const output of block.outputs) target.registerOutput(find(output));
-    }
-  }
-}
-
 function inlineCall(call: Node, callee: ScriptFunction, options: PropagationOptions): void {
   const { graph } = call;
   const body = optimizedGraph(callee, options);
@@ -187,7 +164,12 @@ function addFrame(node: Node, here: InlinedCall, frames: Map<InlinedCall, Inline
   for (const block of node.blocks) for (const inner of block.nodes()) addFrame(inner, here, frames);
 }
 
-function rebase(stack: InlinedCall | undefined, here: InlinedCall, frames: Map<InlinedCall, InlinedCall>): InlinedCall {
+/** A call stack on top of another. */
+export function rebase(
+  stack: InlinedCall | undefined,
+  here: InlinedCall,
+  frames: Map<InlinedCall, InlinedCall>,
+): InlinedCall {
   if (!stack) return here;
   let moved = frames.get(stack);
   if (!moved) {
@@ -197,7 +179,8 @@ function rebase(stack: InlinedCall | undefined, here: InlinedCall, frames: Map<I
   return moved;
 }
 
-function moduleInfoOf(call: Node): Pick<InlinedCall, "moduleInfo"> {
+/** The module that a method is called on, for call stacks. */
+export function moduleInfoOf(call: Node): Pick<InlinedCall, "moduleInfo"> {
   if (call.kind !== "prim::CallMethod") return {};
   const self = call.inputs[0]!;
   const typeName = self.type.kind === "Class" ? self.type.name.qualifiedName : "";

@@ -6,7 +6,8 @@ import type { Block, Graph, Node, Value } from "../ir/graph.ts";
 import { callsOverload } from "../ir/node_schema.ts";
 import { tryMove } from "../ir/topological_move.ts";
 
-const CONVOLUTION_RANKS: Readonly<Record<string, number>> = {
+/** Dimensions of what a convolution gives. */
+export const CONVOLUTION_RANKS: Readonly<Record<string, number>> = {
   "aten::conv1d": 3,
   "aten::conv2d": 4,
   "aten::conv3d": 5,
