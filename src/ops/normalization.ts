@@ -10,7 +10,7 @@ import { computeDtype, doublesOf, floatsAs, floatsOf, fromDoubles, type Floats }
 import { channelMoments, normalizedRows, rowMoments, scaleChannels } from "../tensor/kernels/normalization.ts";
 import { scalarToNumber } from "../tensor/scalar.ts";
 import { numelOf } from "../tensor/strides.ts";
-import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
+import { emptyTensor, uninitializedTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
 import { reshapeTensor } from "./views.ts";
 
@@ -65,7 +65,7 @@ function layerNorm(
   const [rows, size] = normRows(input, shape, weight, bias);
   requireFloat(input, "LayerNormKernelImpl");
   const dtype = computeDtype(input.dtype);
-  const out = emptyTensor(input.sizes, dtype);
+  const out = uninitializedTensor(input.sizes, dtype);
   const parameter = (t: Tensor | null): Floats | undefined => (t ? floatsAs(t, dtype) : undefined);
   const [w, b] = [parameter(weight), parameter(bias)];
   const { mean, rstd } = normalizedRows(floatsAs(input, dtype), floatsOf(out), rows, size, w, b, eps);

@@ -4,26 +4,32 @@ import type { DType } from "./dtype.ts";
 import { allocateStorage } from "./storage.ts";
 import { isContiguousIn, MEMORY_FORMAT, stridesLike } from "./memory_format.ts";
 import { numelOf } from "./strides.ts";
-import { emptyTensor, Tensor } from "./tensor.ts";
+import { Tensor, uninitializedTensor } from "./tensor.ts";
 
-/** A new tensor with given strides over just enough bytes. */
-export function emptyStrided(sizes: readonly number[], strides: readonly number[], dtype: DType): Tensor {
+/** A new tensor with given strides over just enough bytes, zeroed unless the caller writes all of them. */
+export function emptyStrided(
+  sizes: readonly number[],
+  strides: readonly number[],
+  dtype: DType,
+  isZeroed = true,
+): Tensor {
   let extent = 1;
   for (let d = 0; d < sizes.length; d++) {
     if (sizes[d] === 0) return new Tensor(allocateStorage(0), dtype, sizes, strides, 0);
     extent += (sizes[d]! - 1) * strides[d]!;
   }
-  return new Tensor(allocateStorage(extent * dtype.itemsize), dtype, sizes, strides, 0);
+  return new Tensor(allocateStorage(extent * dtype.itemsize, isZeroed), dtype, sizes, strides, 0);
 }
 
-/** An uninitialised (zeroed) tensor of `like`'s sizes in a memory format. */
+/** An uninitialised tensor of `like`'s sizes in a memory format, zeroed unless the caller writes all of it. */
 export function emptyLike(
   like: Tensor,
   dtype: DType = like.dtype,
   format: number | null = MEMORY_FORMAT.preserve,
+  isZeroed = true,
 ): Tensor {
   const strides = stridesLike(like, format ?? MEMORY_FORMAT.preserve);
-  const out = emptyStrided(like.sizes, strides, dtype);
+  const out = emptyStrided(like.sizes, strides, dtype, isZeroed);
   out.device = like.device;
   out.quantizer = dtype.category === "quantized" ? like.quantizer : undefined;
   return out;
@@ -31,7 +37,7 @@ export function emptyLike(
 
 /** A copy with its own storage. */
 export function cloneTensor(self: Tensor, format: number | null = MEMORY_FORMAT.preserve): Tensor {
-  const out = emptyLike(self, self.dtype, format ?? MEMORY_FORMAT.preserve);
+  const out = emptyLike(self, self.dtype, format ?? MEMORY_FORMAT.preserve, false);
   copyInto(out, self);
   return out;
 }
@@ -52,7 +58,7 @@ export function convertTensor(self: Tensor, dtype: DType): Tensor {
 /** A contiguous tensor of another dtype whose layout no caller can see (always a fresh one if a copy is needed). */
 export function contiguousAs(self: Tensor, dtype: DType): Tensor {
   if (self.dtype === dtype && !self.isConj && !self.isNeg && self.isContiguous()) return self;
-  const out = emptyTensor(self.sizes, dtype);
+  const out = uninitializedTensor(self.sizes, dtype);
   copyInto(out, self);
   return out;
 }

@@ -7,7 +7,7 @@ import { broadcastStrides, Cursor, iterationOrder, outputStrides } from "./itera
 import { C } from "./math/complex.ts";
 import { BLOCK } from "./runs.ts";
 import { broadcastShapes } from "./strides.ts";
-import { emptyTensor, META, type Tensor } from "./tensor.ts";
+import { emptyTensor, META, uninitializedTensor, type Tensor } from "./tensor.ts";
 
 export { C } from "./math/complex.ts";
 
@@ -295,7 +295,7 @@ export function map1(self: Tensor, kernel: Kernel1, compute: DType = self.dtype,
     self.device.type !== "meta" &&
     self.isContiguous()
   ) {
-    const result = emptyTensor(self.sizes, DTYPES.float32);
+    const result = uninitializedTensor(self.sizes);
     const a = self.storage.segment.f32;
     const y = result.storage.segment.f32;
     const n = self.numel;
@@ -345,7 +345,7 @@ function map2Float32(a: Tensor, b: Tensor, kernel: Kernel2, outDtype: DType): Te
     const sizes =
       as === 0 || bs === 0 ? broadcastTwo(a.sizes, b.sizes) : sameSizes(a.sizes, b.sizes) ? a.sizes : undefined;
     if (sizes) {
-      const result = emptyTensor(sizes, outDtype);
+      const result = uninitializedTensor(sizes, outDtype);
       const seg = result.storage.segment;
       loop(
         outDtype === DTYPES.bool ? seg.u8 : seg.f32,

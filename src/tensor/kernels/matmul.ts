@@ -2,7 +2,7 @@
 import { OperatorError } from "../../base/errors.ts";
 import { contiguousAs, convertTensor } from "../clone.ts";
 import { DTYPES, type DType } from "../dtype.ts";
-import { emptyTensor, viewOf, type Tensor } from "../tensor.ts";
+import { emptyTensor, uninitializedTensor, viewOf, type Tensor } from "../tensor.ts";
 import { bigintsOf, computeDtype, floatsAs, floatsOf, type Floats } from "./data.ts";
 import { wasmLinear } from "./wasm/linear.ts";
 import { bigintProduct, complexRowProduct, denseProduct, rowProductFor, transposedPairs } from "./gemm.ts";
@@ -60,7 +60,7 @@ export function linearProduct(x: Tensor, weight: Tensor, bias: Tensor | null): T
   const [rows, k] = x.sizes as [number, number];
   const n = weight.sizes[0]!;
   const dtype = computeDtype(x.dtype);
-  const out = emptyTensor([rows, n], dtype);
+  const out = uninitializedTensor([rows, n], dtype);
   if (dtype === DTYPES.float32 && isPlain(weight) && keptLinear(x, weight, bias, out)) return out;
   if (out.numel > 0) {
     const a = floatsAs(x, dtype);

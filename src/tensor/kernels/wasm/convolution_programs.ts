@@ -165,15 +165,19 @@ export function convolveProgram(fused: boolean): FunctionBuilder {
       f.get(i.left).i32(1).op("i32.sub").set(i.left).get(i.left);
     });
   };
-  const multiply = (): void => {
+  /** Multiplies the panel by a tile, or by the first half of its columns: `halves` is 2 or 1. */
+  const multiply = (halves: number): void => {
+    const columns = [b0, b1].slice(0, halves);
     f.get(p.adds).when(
       () => {
         f.get(i.cp).set(i.at);
         for (let r = 0; r < ROWS; r++) {
-          for (const half of [0, 1])
-            f.get(i.at)
+          columns.forEach((_, half) =>
+            f
+              .get(i.at)
               .memory("v128.load", 16 * half)
-              .set(acc[2 * r + half]!);
+              .set(acc[2 * r + half]!),
+          );
           f.increase(i.at, { byLocal: p.ldc });
         }
       },
@@ -181,12 +185,17 @@ export function convolveProgram(fused: boolean): FunctionBuilder {
     );
     f.get(i.panel).set(i.ap);
     f.loop(() => {
-      f.get(i.bp).memory("v128.load").set(b0).get(i.bp).memory("v128.load", 16).set(b1);
+      columns.forEach((b, half) =>
+        f
+          .get(i.bp)
+          .memory("v128.load", 16 * half)
+          .set(b),
+      );
       for (let r = 0; r < ROWS; r++) {
         f.get(i.ap)
           .memory("v128.load32_splat", 4 * r)
           .set(x);
-        for (const [half, b] of [b0, b1].entries())
+        for (const [half, b] of columns.entries())
           accumulate(
             f,
             fused,
@@ -260,7 +269,13 @@ export function convolveProgram(fused: boolean): FunctionBuilder {
         .op("i32.add")
         .set(i.aEnd);
       f.loop(() => {
-        multiply();
+        f.get(i.left)
+          .i32(COLUMNS / 2)
+          .op("i32.gt_s")
+          .when(
+            () => multiply(2),
+            () => multiply(1),
+          );
         store();
         f.increase(i.cp, { by: 4 * COLUMNS }).increase(i.left, { by: -COLUMNS });
         f.get(i.wanted).i32(1).op("i32.sub").set(i.wanted).get(i.wanted);

@@ -1,7 +1,7 @@
 /** @file Linear layers as a program for the assembler: products that start from the bias and are stored where they belong. Upstream: none. Spec: none. */
 import { FunctionBuilder } from "./assembler.ts";
 import { storeFirst } from "./convolution_programs.ts";
-import { accumulate, COLUMNS, panelRows } from "./programs.ts";
+import { accumulate, COLUMNS, panelRows, touch } from "./programs.ts";
 
 const DENSE = ["a", "b", "tileStride", "k", "rows", "columns", "c", "ldc", "adds", "bias"] as const;
 
@@ -14,7 +14,7 @@ export function denseProgram(fused: boolean): FunctionBuilder {
   const f = new FunctionBuilder("dense", new Array<"i32">(DENSE.length).fill("i32"));
   const ROWS = panelRows(fused);
   const p = Object.fromEntries(DENSE.map((name, i) => [name, i])) as Record<(typeof DENSE)[number], number>;
-  const [panelBytes, ap, aEnd, bp, cp, at, left, wanted] = f.fresh("i32");
+  const [panelBytes, ap, aEnd, bp, cp, at, left, wanted, share, ahead, aheadEnd, stop] = f.fresh("i32");
   const acc = Array.from({ length: ROWS * 2 }, () => f.local("v128"));
   const [b0, b1, x] = f.fresh("v128");
   /** Runs `body` for every row of the panel with its address in `at`; beyond the last row that stays where it was. */
@@ -94,7 +94,29 @@ export function denseProgram(fused: boolean): FunctionBuilder {
     }
   };
   f.get(p.columns).set(wanted);
+  f.get(p.k)
+    .i32(32)
+    .op("i32.mul")
+    .get(p.rows)
+    .i32(ROWS - 1)
+    .op("i32.add")
+    .i32(ROWS)
+    .op("i32.div_u")
+    .op("i32.div_u");
+  f.i32(64).op("i32.add").i32(-64).op("i32.and").set(share);
   f.loop(() => {
+    f.get(p.b).get(p.tileStride).op("i32.add").set(ahead);
+    f.get(ahead)
+      .get(p.k)
+      .i32(32)
+      .op("i32.mul")
+      .op("i32.add")
+      .i32(0)
+      .get(wanted)
+      .i32(COLUMNS)
+      .op("i32.gt_s")
+      .op("select")
+      .set(aheadEnd);
     f.get(p.a).set(ap).get(p.c).set(cp).get(p.rows).set(left);
     f.get(p.k)
       .i32(4 * ROWS)
@@ -102,6 +124,10 @@ export function denseProgram(fused: boolean): FunctionBuilder {
       .set(panelBytes);
     f.loop(() => {
       f.get(ap).get(panelBytes).op("i32.add").set(aEnd);
+      // a share of the next tile
+      f.get(ahead).get(share).op("i32.add").set(stop);
+      f.get(stop).get(aheadEnd).get(stop).get(aheadEnd).op("i32.lt_u").op("select").set(stop);
+      touch(f, ahead, stop);
       begin();
       multiply();
       store();

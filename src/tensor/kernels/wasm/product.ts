@@ -5,8 +5,8 @@ import { wasmKernels, type Kernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
 import { COLUMNS } from "./programs.ts";
 
-/** Inner dimension of one pass: a tile of the right operand (16 KiB) and a panel of the left (12 KiB) stay in the L1 cache. */
-const INNER = 512;
+/** Inner dimension of one pass: a tile of the right operand (24 KiB) and a panel of the left (12 to 18 KiB) stay in the L1 cache, or stream from the L2 cache. */
+const INNER = 768;
 /** Rows of one pass: their panels (up to 1 MiB) stay in the L2 cache. */
 export const PASS_PANELS = 86;
 /** Elements of the tiles that are gathered at a time: they stay in the first-level cache. */

@@ -13,6 +13,8 @@ import { FunctionBuilder } from "./assembler.ts";
 export const panelRows = (fused: boolean): 4 | 6 => (fused && "Float16Array" in globalThis ? 6 : 4);
 /** Columns of a tile of the right operand. */
 export const COLUMNS = 8;
+/** Bytes of a line of the cache. */
+const CACHE_LINE = 64;
 /** Outputs that a step of the depthwise kernel makes. */
 export const DEPTHWISE_STEP = 16;
 
@@ -28,6 +30,19 @@ export function accumulate(f: FunctionBuilder, fused: boolean, acc: number, x: (
     y();
     f.op("f32x4.mul").op("f32x4.add").set(acc);
   }
+}
+
+/** Reads from the address in `at` up to that in `end`, a line of the cache at a time, which moves `at`: what is read lies nearer when it is wanted. */
+export function touch(f: FunctionBuilder, at: number, end: number): void {
+  f.get(at)
+    .get(end)
+    .op("i32.lt_u")
+    .when(() =>
+      f.loop(() => {
+        f.get(at).memory("i32.load").op("drop");
+        f.increase(at, { by: CACHE_LINE }).get(at).get(end).op("i32.lt_u");
+      }),
+    );
 }
 
 /** gemm(a, b, tileStride, offsets, k, panels, tiles, c, ldc, adds, scratch): addresses and strides in bytes. Row p of tile t of
