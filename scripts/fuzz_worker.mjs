@@ -45,7 +45,7 @@ function runCase(bytes, random) {
       for (const finding of verify(new MemorySource(bytes))) if (!finding.message) throw new Error("empty finding");
     });
   const outcome = step("load", () => {
-    model = jit.load(bytes, { verifyCrc: false, limits: LIMITS, maxSteps: MAX_STEPS });
+    model = jit.load(bytes, { verifyCrc: false, limits: LIMITS, maxSteps: MAX_STEPS, lazy: random(2) === 0 });
   });
   if (!model) return outcome;
   step("str", () => String(model));

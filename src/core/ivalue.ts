@@ -25,6 +25,10 @@ export class ScriptObject {
     this.type = type;
     this.slots = slots;
   }
+  /** Whether it is known, without filling the slots, that no class instance is among them. */
+  holdsNoObjects(): boolean {
+    return false;
+  }
   /** The value of an attribute. */
   getAttr(name: string): unknown {
     const slot = this.type.findSlot(name);
@@ -37,6 +41,53 @@ export class ScriptObject {
     internalAssert(slot !== undefined, `${this.type.name.qualifiedName} has no attribute "${name}"`);
     this.slots[slot] = value;
   }
+}
+
+type UnfilledObject = ScriptObject & { fill: ((object: ScriptObject) => void) | undefined; isLeaf: boolean };
+
+/** What stands before `ScriptObject.prototype` until the slots are filled; then they are a plain property, as fast as any. */
+const UNFILLED: object = Object.create(ScriptObject.prototype, {
+  holdsNoObjects: {
+    value(this: UnfilledObject) {
+      return this.isLeaf && this.fill !== undefined;
+    },
+  },
+  slots: {
+    get(this: UnfilledObject): unknown[] {
+      const { fill } = this;
+      place(this, new Array<unknown>(this.type.attributes.length).fill(null));
+      try {
+        fill!(this);
+      } catch (error) {
+        delete (this as Partial<ScriptObject>).slots; // and asks again next time, for the same error
+        throw error;
+      }
+      this.fill = undefined;
+      return this.slots;
+    },
+    set(this: UnfilledObject, slots: unknown[]) {
+      place(this, slots);
+      this.fill = undefined;
+    },
+  },
+});
+
+function place(object: ScriptObject, slots: unknown[]): void {
+  Object.defineProperty(object, "slots", { value: slots, writable: true, enumerable: true, configurable: true });
+}
+
+/**
+ * An object whose slots are filled when somebody first asks for them.
+ * @param fill gets the object with null in all slots; what it throws is thrown to whoever asked, each time again.
+ * @param isLeaf no class instance will be in the slots.
+ */
+export function unfilledObject(type: ClassType, isLeaf: boolean, fill: (object: ScriptObject) => void): ScriptObject {
+  const object = Object.create(UNFILLED) as UnfilledObject;
+  object.type = type;
+  object.wrapper = undefined;
+  object.isLeaf = isLeaf;
+  object.fill = fill;
+  return object;
 }
 
 /** One member of an enum. Interned by `enumValue`, so that identity is equality. */

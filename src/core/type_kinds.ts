@@ -140,53 +140,106 @@ export interface PropertyLike<F extends FunctionLike = FunctionLike> {
   readonly setter: F | undefined;
 }
 
-/** A class or module. Identity is type identity. */
-export class ClassType {
-  readonly kind = "Class";
-  readonly name: QualifiedName;
-  readonly isModule: boolean;
+/** What a class has. */
+class ClassMembers {
   readonly attributes: ClassAttribute[] = [];
-  /** Constants (`Final`): name -> [type, IValue]. */
   readonly constants = new Map<string, { readonly type: Type; readonly value: unknown }>();
   readonly methods = new Map<string, FunctionLike>();
   readonly staticMethods = new Map<string, FunctionLike>();
   readonly properties: PropertyLike[] = [];
   readonly forwardHooks: FunctionLike[] = [];
   readonly forwardPreHooks: FunctionLike[] = [];
-  docString = "";
-  private readonly slots = new Map<string, number>();
+  readonly slots = new Map<string, number>();
+}
 
-  constructor(name: QualifiedName, isModule: boolean) {
+/** A class or module. Identity is type identity. */
+export class ClassType {
+  readonly kind = "Class";
+  readonly name: QualifiedName;
+  readonly isModule: boolean;
+  docString = "";
+  private known: ClassMembers | undefined;
+  private creator: ((cls: ClassType) => void) | undefined;
+  private failure: Error | undefined;
+
+  /** @param creator adds the members when somebody first asks for one; what it throws is thrown then, and each time again. */
+  constructor(name: QualifiedName, isModule: boolean, creator?: (cls: ClassType) => void) {
     this.name = name;
     this.isModule = isModule;
+    this.creator = creator;
+  }
+
+  private get members(): ClassMembers {
+    return this.known ?? this.create();
+  }
+
+  private create(): ClassMembers {
+    if (this.failure) throw this.failure;
+    const members = (this.known = new ClassMembers());
+    const { creator } = this;
+    this.creator = undefined;
+    try {
+      creator?.(this);
+    } catch (error) {
+      this.known = undefined;
+      if (error instanceof Error) this.failure = error;
+      throw error;
+    }
+    return members;
+  }
+
+  get attributes(): ClassAttribute[] {
+    return this.members.attributes;
+  }
+  /** Constants (`Final`): name -> [type, IValue]. */
+  get constants(): Map<string, { readonly type: Type; readonly value: unknown }> {
+    return this.members.constants;
+  }
+  get methods(): Map<string, FunctionLike> {
+    return this.members.methods;
+  }
+  get staticMethods(): Map<string, FunctionLike> {
+    return this.members.staticMethods;
+  }
+  get properties(): PropertyLike[] {
+    return this.members.properties;
+  }
+  get forwardHooks(): FunctionLike[] {
+    return this.members.forwardHooks;
+  }
+  get forwardPreHooks(): FunctionLike[] {
+    return this.members.forwardPreHooks;
   }
 
   /** Adds an attribute and gives its slot. */
   addAttribute(name: string, type: Type, isParameter = false, isBuffer = false): number {
-    const slot = this.attributes.length;
-    this.attributes.push({ name, type, isParameter, isBuffer });
-    this.slots.set(name, slot);
+    const { attributes, slots } = this.members;
+    const slot = attributes.length;
+    attributes.push({ name, type, isParameter, isBuffer });
+    slots.set(name, slot);
     return slot;
   }
   /** Slot of an attribute, or undefined. */
   findSlot(name: string): number | undefined {
-    return this.slots.get(name);
+    return this.members.slots.get(name);
   }
   findAttribute(name: string): Type | undefined {
-    const slot = this.slots.get(name);
+    const slot = this.findSlot(name);
     return slot === undefined ? undefined : this.attributes[slot]!.type;
   }
   /** Replaces the type of an attribute (upgrades, retargeting). */
   setAttributeType(slot: number, type: Type): void {
-    this.attributes[slot] = { ...this.attributes[slot]!, type };
+    const { attributes } = this;
+    attributes[slot] = { ...attributes[slot]!, type };
   }
   /** Removes an attribute; later slots move down. */
   removeAttribute(name: string): void {
-    const slot = this.slots.get(name);
+    const { attributes, slots } = this.members;
+    const slot = slots.get(name);
     if (slot === undefined) return;
-    this.attributes.splice(slot, 1);
-    this.slots.clear();
-    this.attributes.forEach((a, i) => this.slots.set(a.name, i));
+    attributes.splice(slot, 1);
+    slots.clear();
+    attributes.forEach((a, i) => slots.set(a.name, i));
   }
   findMethod(name: string): FunctionLike | undefined {
     return this.methods.get(name);

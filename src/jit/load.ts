@@ -23,8 +23,8 @@ export interface LoadOptions {
   /** Check the CRC of each record that is read (default true). */
   readonly verifyCrc?: boolean;
   /**
-   * Read weights when they are first touched and code when it is first needed (default false). The file stays open until
-   * the module is garbage; it must not change. Sizes and bounds are checked while loading all the same, damage shows when it is touched.
+   * Read weights, code and attributes when they are first touched (default false). The file stays open until the module is
+   * garbage; it must not change. Sizes and bounds are checked while loading all the same, other defects show when they are touched.
    */
   readonly lazy?: boolean;
   /** Overrides of the limits that untrusted files are held to. */

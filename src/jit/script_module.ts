@@ -1,6 +1,7 @@
 /** @file ScriptModule: a loaded or scripted module, callable like a function. Upstream: torch/jit/_script.py RecursiveScriptModule, torch/csrc/jit/api/module.h. Spec: none. */
 import { ScriptError } from "../base/errors.ts";
 import { moduleText } from "../base/module_text.ts";
+import { guardStack } from "../base/stack_guard.ts";
 import { printableGraph } from "./compilation_unit.ts";
 import { ScriptObject, dynamicTypeTag, tagDynamicType } from "../core/ivalue.ts";
 import type { FunctionLike } from "../core/type.ts";
@@ -234,7 +235,7 @@ export class ScriptModule extends Module {
   }
 
   override toString(): string {
-    return hierarchyText(this.object);
+    return guardStack("module", () => hierarchyText(this.object));
   }
 
   /** Submodules by attribute name, in order. */
@@ -415,7 +416,12 @@ function copyObject(object: ScriptObject, seen: Map<unknown, unknown>): ScriptOb
 }
 
 /** Submodules of an object by attribute name, in order. */
-function childObjects({ type: { attributes }, slots }: ScriptObject): [string, ScriptObject][] {
+function childObjects(object: ScriptObject): [string, ScriptObject][] {
+  if (object.holdsNoObjects()) return [];
+  const {
+    type: { attributes },
+    slots,
+  } = object;
   const children: [string, ScriptObject][] = [];
   for (let i = 0; i < attributes.length; i++) {
     const { name, type } = attributes[i]!;

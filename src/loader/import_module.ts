@@ -166,9 +166,16 @@ function openPickle(
   importer: SourceImporter,
   options: Partial<LoadOptions>,
 ): ReturnType<typeof unpickleAll> & { values: ValueImporter } {
-  const { limits, runMethod } = options;
+  const { limits, runMethod, lazy } = options;
   const unpickled = unpickleAll(reader.read(record), { record, limits, torchOnly: true });
   const tensors = new TensorImporter(new StorageImporter(reader, folder, record, options), record, limits);
-  const values = new ValueImporter({ record, tensors, runMethod, limits, loadType: (text) => importer.loadType(text) });
+  const values = new ValueImporter({
+    record,
+    tensors,
+    runMethod,
+    limits,
+    lazy,
+    loadType: (text) => importer.loadType(text),
+  });
   return { ...unpickled, values };
 }

@@ -11,6 +11,7 @@ import { ClassType, EnumType, InterfaceType, type Type } from "../core/type.ts";
 import type { ClassDef, Def, Stmt } from "../frontend/ast.ts";
 import type { TypedConstant } from "../frontend/default_value.ts";
 import { DeferredConstant } from "../frontend/class_line.ts";
+import { DeferredClass, hasPlainMargin, plainClass } from "../frontend/deferred_class.ts";
 import { DeferredDef } from "../frontend/deferred_def.ts";
 import { defineFunction, SimpleSelf } from "../frontend/emit/compile.ts";
 import { SimpleValue, type SugaredValue } from "../frontend/emit/sugared_value.ts";
@@ -40,6 +41,8 @@ export interface SourceImporterOptions {
   /** Parse functions when they are compiled, not with their file (default false): errors of syntax in them show then. */
   readonly defersBodies?: boolean | undefined;
 }
+
+const CLASS_NAME = /^__torch__(?:\.[A-Za-z_]\w*)+$/;
 
 /** Imports into one compilation unit. Files are parsed when a name in them is asked for, methods compiled when they are called. */
 export class SourceImporter implements Resolver, Definitions {
@@ -79,7 +82,8 @@ export class SourceImporter implements Resolver, Definitions {
 
   /** The type of a text: a qualified name, or the tag of a container such as `Dict[str, Tensor]`. */
   loadType(text: string): Type {
-    return this.types.parseTypeText(text);
+    const plain = CLASS_NAME.test(text) ? this.findNamedType(new QualifiedName(text)) : undefined;
+    return plain ?? this.types.parseTypeText(text);
   }
 
   /** A free function by qualified name, or undefined. */
@@ -123,6 +127,7 @@ export class SourceImporter implements Resolver, Definitions {
     if (def) {
       this.functionDefs.delete(qualifiedName);
       // hooks of a class are also printed as functions: the method is the one that counts
+      void this.cu.findClass(name.prefix)?.methods;
       if (!this.cu.findFunction(name)) this.cu.addFunction(this.makeFunction(name, def, undefined));
     }
     return this.cu.findFunction(qualifiedName);
@@ -153,7 +158,9 @@ export class SourceImporter implements Resolver, Definitions {
     this.loaded.add(qualifier);
     const source = this.loadSource(qualifier);
     if (!source) return;
-    const parser = new Parser(source, this.limits);
+    const start = this.defersBodies && hasPlainMargin(source) ? this.deferClasses(qualifier, source) : 0;
+    if (start === source.text.length) return;
+    const parser = new Parser(source, this.limits, start);
     parser.defersBodies = this.defersBodies;
     const { lexer } = parser;
     skipVersion(parser);
@@ -168,6 +175,17 @@ export class SourceImporter implements Resolver, Definitions {
         const def = parser.parseFunction(false);
         this.functionDefs.set(`${qualifier}.${def.name.name}`, def);
       } else throw new ScriptError(`Unexpected token in code import: ${tokenName(token.kind)}`, lexer.rangeOf(token));
+    }
+  }
+
+  /** Takes the classes that a file begins with by their headers; gives where something else starts. */
+  private deferClasses(qualifier: string, source: Source): number {
+    let at = 0;
+    for (;;) {
+      const found = plainClass(source, at, this.limits);
+      if (!found) return at;
+      this.classDefs.set(`${qualifier}.${found.def.name.name}`, found.def);
+      at = found.end;
     }
   }
 
@@ -188,10 +206,15 @@ export class SourceImporter implements Resolver, Definitions {
 
   private importNamedType(name: QualifiedName, def: ClassDef): void {
     const base = def.superclass?.kind === "Var" ? def.superclass.name.name : undefined;
-    if (!def.superclass) return this.importClass(name, def, false);
+    if (!def.superclass || base === "Module") {
+      // archives before 1.6 carry code for native classes: what counts is the class that is built in
+      if (name.qualifiedName.startsWith(NATIVE_CLASS_PREFIX)) return;
+      const isModule = base === "Module";
+      return def instanceof DeferredClass
+        ? this.deferClass(name, def, isModule)
+        : this.fillClass(new ClassType(name, isModule), def);
+    }
     switch (base) {
-      case "Module":
-        return this.importClass(name, def, true);
       case "NamedTuple":
         return this.importNamedTuple(name, def);
       case "Interface":
@@ -205,11 +228,15 @@ export class SourceImporter implements Resolver, Definitions {
     }
   }
 
-  private importClass(name: QualifiedName, def: ClassDef, isModule: boolean): void {
-    // archives before 1.6 carry code for native classes: what counts is the class that is built in
-    if (name.qualifiedName.startsWith(NATIVE_CLASS_PREFIX)) return;
+  /** A class that gets its members when somebody asks for one. */
+  private deferClass(name: QualifiedName, def: ClassDef, isModule: boolean): void {
+    const fill = (cls: ClassType): void => guardStack(`class ${name.qualifiedName}`, () => this.fillClass(cls, def));
+    this.cu.registerType(new ClassType(name, isModule, fill));
+  }
+
+  private fillClass(cls: ClassType, def: ClassDef): void {
+    const { name, isModule } = cls;
     const parts = splitClass(def, name.qualifiedName, isModule);
-    const cls = new ClassType(name, isModule);
     for (const attribute of parts.attributes) {
       const type = this.types.parseTypeFromExpr(attribute.type);
       const isParameter = parts.parameters.has(attribute.name);

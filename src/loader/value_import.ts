@@ -18,7 +18,8 @@ import {
 } from "../archive/pickle_value.ts";
 import { PickleError, ScriptError, TorchScriptError, UnsupportedError } from "../base/errors.ts";
 import { LIMITS, checkLimit, type LimitOverrides } from "../base/limits.ts";
-import { ScriptObject, dictKey, dynamicTypeOf, enumValue, tagDynamicType } from "../core/ivalue.ts";
+import { guardStack } from "../base/stack_guard.ts";
+import { ScriptObject, dictKey, dynamicTypeOf, enumValue, tagDynamicType, unfilledObject } from "../core/ivalue.ts";
 import * as T from "../core/type.ts";
 import type { ClassType, EnumType, FunctionLike, Type } from "../core/type.ts";
 import type { TypedConstant } from "../frontend/default_value.ts";
@@ -40,6 +41,8 @@ export interface ValueEnvironment {
   /** Undefined: nothing runs, and objects with `__setstate__` stay without state. */
   readonly runMethod: RunMethod | undefined;
   readonly limits?: LimitOverrides | undefined;
+  /** Objects whose state is a dict are filled when somebody looks into them. Default false. */
+  readonly lazy?: boolean | undefined;
   /** Tensors that `build_tensor_from_id` numbers, in archives before 1.4. */
   readonly tensorTable?: readonly Tensor[] | undefined;
 }
@@ -71,7 +74,7 @@ export class ValueImporter {
   replay(unpickled: Unpickled): void {
     for (const operation of unpickled.operations) {
       if (operation instanceof PickleObject) {
-        if (!this.isOldList(operation)) this.object(operation);
+        if (!this.isOldList(operation) && !this.isDeferred(operation)) this.object(operation);
       } else if (operation.callable instanceof PickleGlobal && operation.callable.module.startsWith("torch."))
         this.env.tensors.rebuild(operation);
     }
@@ -367,6 +370,11 @@ export class ValueImporter {
     return value.cls.is("__main__", "TensorID") ? this.numberedTensor(value.state) : this.object(value);
   }
 
+  /** Whether nothing of the object is needed before somebody looks into it: `__setstate__` takes a dict with a type tag around it. */
+  private isDeferred(value: PickleObject): boolean {
+    return this.env.lazy === true && value.state instanceof PickleDict;
+  }
+
   /** The instance that NEWOBJ and BUILD make. */
   object(value: PickleObject): ScriptObject {
     const known = this.objects.get(value);
@@ -376,15 +384,25 @@ export class ValueImporter {
       return this.fail(`object of ${cls.qualifiedName} has no state, expected BUILD`, byteOffset);
     const type = this.loadType(cls.qualifiedName);
     if (type.kind !== "Class") return this.fail(`object is of ${T.typeReprStr(type)}, expected a class`, byteOffset);
+    if (this.isDeferred(value)) {
+      const isLeaf = !(value.state as PickleDict).entries.some(([, v]) => v instanceof PickleObject);
+      const object = unfilledObject(type, isLeaf, (it) => guardStack("archive", () => this.fill(it, value)));
+      this.objects.set(value, object);
+      return object;
+    }
     const object = new ScriptObject(
       type,
       type.attributes.map(() => null),
     );
     this.objects.set(value, object);
-    const setState = setStateMethod(type);
-    if (setState) this.runSetState(object, setState, value.state);
-    else this.fillSlots(object, value.state, byteOffset);
+    this.fill(object, value);
     return object;
+  }
+
+  private fill(object: ScriptObject, { state = null, byteOffset }: PickleObject): void {
+    const setState = setStateMethod(object.type);
+    if (setState) this.runSetState(object, setState, state);
+    else this.fillSlots(object, state, byteOffset);
   }
 
   private fillSlots(object: ScriptObject, state: PickleValue, byteOffset: number): void {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { ArchiveReader, MemorySource, type ByteSource } from "../../src/archive/index.ts";
 import { Source } from "../../src/base/source_range.ts";
+import { DeferredClass, hasPlainMargin, plainClass } from "../../src/frontend/deferred_class.ts";
 import { DeferredDef } from "../../src/frontend/deferred_def.ts";
 import { endOfBlock } from "../../src/frontend/lexer.ts";
 import { Parser } from "../../src/frontend/parser.ts";
@@ -177,4 +178,58 @@ test("an untouched storage is copied from the file to the file, in pieces", () =
   expect([...recordsOf(new Uint8Array(readFileSync(path))).entries()]).toEqual([
     ...recordsOf(jit.load(file("gru_loop")).saveToBuffer()).entries(),
   ]);
+});
+
+test("a defect in a class shows when something of it is asked for, each time the same", () => {
+  const bytes = readFileSync(file("gru_loop"));
+  const broken = (from: RegExp, to: string): Uint8Array =>
+    rewriteArchive(bytes, (name, data) =>
+      name.endsWith(".py") ? new TextEncoder().encode(new TextDecoder().decode(data).replace(from, to)) : data,
+    );
+  for (const [from, to, message] of [
+    [/^ {2}training : bool$/m, "  training : ]", /expected|valid/],
+    [/^ {2}training : bool$/m, "  training : Nowhere", /Unknown type name 'Nowhere'/],
+    [/^ {2}training : bool$/m, "  training : bool\n  missing : int", /has no attribute "missing"/],
+  ] as const) {
+    expect(() => jit.load(broken(from, to))).toThrow(message);
+    const load = (): string => String(jit.load(broken(from, to), { lazy: true }));
+    expect(load).toThrow(message);
+  }
+});
+
+test("an object that nobody looked into is filled once, and fails the same way each time", () => {
+  const bytes = rewriteArchive(readFileSync(file("intro_wrapped_rnn")), (name, data) =>
+    name === "data.pkl"
+      ? new Uint8Array(Buffer.from(Buffer.from(data).toString("latin1").replaceAll("weight", "w_ight"), "latin1"))
+      : data,
+  );
+  const model = jit.load(bytes, { lazy: true });
+  expect(String(model)).toBe(String(jit.load(file("intro_wrapped_rnn"))));
+  const message = /has no attribute "weight/;
+  expect(() => jit.load(bytes)).toThrow(message);
+  expect(() => model.stateDict()).toThrow(message);
+  expect(() => model.stateDict()).toThrow(message);
+  const whole = jit.load(file("intro_wrapped_rnn"), { lazy: true });
+  expect([...whole.stateDict().keys()]).toEqual([...jit.load(file("intro_wrapped_rnn")).stateDict().keys()]);
+});
+
+test("plainClass() gives what the parser gives, and leaves the rest to it", () => {
+  const source = new Source(`${CLASS}# a comment\n\nclass B(NamedTuple):\n  x : int\ndef f():\n  pass\n`, "a.py", 1);
+  const first = plainClass(source, 0, undefined)!;
+  const second = plainClass(source, first.end, undefined)!;
+  expect(first.def).toBeInstanceOf(DeferredClass);
+  expect([first.def.name.name, first.def.superclass?.range.text()]).toEqual(["A", "Module"]);
+  expect([second.def.name.name, second.def.superclass?.range.text()]).toEqual(["B", "NamedTuple"]);
+  expect(source.text.slice(second.end)).toMatch(/^def f/);
+  expect(plainClass(source, second.end, undefined)).toBeUndefined();
+  const kinds = (body: DeferredClass["body"]): string[] => body.map((s) => s.kind);
+  expect(kinds(first.def.body)).toEqual(kinds(new Parser(new Source(CLASS, "a.py", 1)).parseClass().body));
+  const plain = (text: string): boolean => plainClass(new Source(text), 0, undefined) !== undefined;
+  expect(plain("class A:\n  x : int\n")).toBe(true);
+  expect(plain("class A:\n  x = (\n1)\n")).toBe(false);
+  expect(plain("class A(B, C):\n  x : int\n")).toBe(false);
+  expect(plain("class if:\n  x : int\n")).toBe(false);
+  expect(plain("class A:\nx : int\n")).toBe(false);
+  expect(hasPlainMargin(new Source("class A:\n  x = '''\nclass B:\n'''\n"))).toBe(false);
+  expect(hasPlainMargin(new Source('class A:\n  x = "\\\nclass B:"\n'))).toBe(false);
 });

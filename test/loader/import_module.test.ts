@@ -149,6 +149,28 @@ describe("__setstate__", () => {
     ]);
   });
 
+  test("with a plain dict as state runs, with `lazy`, when somebody looks into the object", () => {
+    const takesDict = code
+      .replaceAll("Tuple[int, float]", "Dict[str, int]")
+      .replace("(state)[0]", "1")
+      .replace("(1, 2.)", '{"k": 1}');
+    const states: unknown[] = [];
+    const runMethod: RunMethod = (_, [self, state]) => {
+      states.push(state);
+      (self as ScriptObject).setAttr("v", 7);
+    };
+    const both = object("__torch__ M", {
+      a: object("__torch__ S", { k: 1 }),
+      b: object("__torch__ S", tuple(6, float(1))),
+    });
+    const one = object("__torch__ M", { a: object("__torch__ S", { k: 1 }), b: object("__torch__ S", { k: 2 }) });
+    const module = load({ code: takesDict, root: one }, { runMethod, lazy: true });
+    expect(states).toEqual([]);
+    expect((module.getAttr("b") as ScriptObject).getAttr("v")).toBe(7);
+    expect(states).toEqual([new Map([["k", 2]])]);
+    expect(() => load({ code: takesDict, root: both }, { runMethod, lazy: true })).toThrow(/expected Dict/);
+  });
+
   test("must set all attributes", () => {
     expect(() => load({ code, root }, { runMethod: () => null })).toThrow(
       "The field 'v' was left uninitialized after '__setstate__', but expected a value of type 'int'",
