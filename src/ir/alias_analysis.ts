@@ -2,7 +2,7 @@
  *
  * Note [Wildcards]: whatever leaves the analysis' sight (graph inputs, elements of containers, results of calls) may be anything of
  * its type: it points to the type's one wildcard element. */
-import type { AliasInfo } from "../core/schema.ts";
+import { isMutable, type AliasInfo } from "../core/schema.ts";
 import type { Type } from "../core/type.ts";
 import { aliasTypes, isMutableType, wildcardKey } from "./alias_types.ts";
 import { constantBool } from "./constants.ts";
@@ -377,6 +377,23 @@ export function writeTest(graph: Graph): (node: Node) => boolean {
     analysis.analyzeNode(node);
     return analysis.isWriter(node);
   };
+}
+
+/** Kinds of `SPECIAL` that write. Normalisations do it while they train; what has blocks or a subgraph may hold what does. */
+const WRITERS: ReadonlySet<string> = new Set(
+  "SetAttr CallFunction CallMethod Enter Exit awaitable_wait GradOf FusionGroup FunctionalGraph DifferentiableGraph FallbackGraph"
+    .split(" ")
+    .map((name) => `prim::${name}`)
+    .concat("aten::wait", "aten::batch_norm", "aten::instance_norm"),
+);
+
+/** Whether `AliasDb.writesOf` can give a location for the node itself: told from the node alone, and with yes where that is not enough. */
+export function canWrite(node: Node): boolean {
+  if (Object.hasOwn(SPECIAL, node.kind)) return WRITERS.has(node.kind);
+  if (isConservative(node)) return true;
+  const schema = maybeSchema(node);
+  if (!schema) return true;
+  return !schema.isVararg && (schema.isVarret || isMutable(schema));
 }
 
 /** Alias information of a graph as it was when asked for; removing nodes keeps it valid. */

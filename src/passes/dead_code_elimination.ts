@@ -1,6 +1,6 @@
 /** @file Removes nodes that nothing live depends on. Upstream: torch/csrc/jit/passes/dead_code_elimination.cpp. Spec: none. */
-import { AliasDb } from "../ir/alias_analysis.ts";
-import type { Block, Graph, Node, Value } from "../ir/graph.ts";
+import { AliasDb, canWrite } from "../ir/alias_analysis.ts";
+import { allNodes, type Block, type Graph, type Node, type Value } from "../ir/graph.ts";
 import { addAll, intersects, type Locations } from "../ir/memory_dag.ts";
 import { hasSideEffects, maybeSchema } from "../ir/node_schema.ts";
 import { isMutable } from "../core/schema.ts";
@@ -22,6 +22,8 @@ class DeadCodeEliminator {
   private readonly graph: Graph;
   private readonly keepSideEffects: boolean;
   private readonly useAliasDb: boolean;
+  /** Whether some node lives only by what it writes: without one, aliases are of no interest. */
+  private readonly hasWrites: boolean;
   private aliasDb: AliasDb | undefined;
   private readonly marked = new Set<Node>();
   private readonly liveValues = new Set<Value>();
@@ -34,6 +36,7 @@ class DeadCodeEliminator {
     this.graph = graph;
     this.keepSideEffects = options.keepSideEffects ?? true;
     this.useAliasDb = options.useAliasDb ?? true;
+    this.hasWrites = this.useAliasDb && this.anyWriter();
   }
 
   run(): boolean {
@@ -44,6 +47,13 @@ class DeadCodeEliminator {
     return this.changed;
   }
 
+  private anyWriter(): boolean {
+    for (const node of allNodes(this.graph.block)) {
+      if (canWrite(node) && !(this.keepSideEffects && hasSideEffects(node))) return true;
+    }
+    return false;
+  }
+
   private get db(): AliasDb {
     return (this.aliasDb ??= new AliasDb(this.graph));
   }
@@ -51,7 +61,7 @@ class DeadCodeEliminator {
   private makeLive(value: Value): void {
     if (this.liveValues.has(value)) return;
     this.liveValues.add(value);
-    if (this.useAliasDb) addAll(this.liveLocations, this.db.locationsOf(value) ?? []);
+    if (this.hasWrites) addAll(this.liveLocations, this.db.locationsOf(value) ?? []);
   }
 
   private dropDeadForkInputs(block: Block): void {
@@ -110,7 +120,7 @@ class DeadCodeEliminator {
   private markIfLive(node: Node): boolean {
     if (this.marked.has(node)) return false;
     if (node.outputs.some((v) => this.liveValues.has(v))) return this.mark(node);
-    if (this.useAliasDb && intersects(this.writesOf(node), this.liveLocations)) return this.mark(node);
+    if (this.hasWrites && intersects(this.writesOf(node), this.liveLocations)) return this.mark(node);
     return false;
   }
 
@@ -174,7 +184,7 @@ class DeadCodeEliminator {
   }
 
   private writesUntracked(node: Node): boolean {
-    if (this.useAliasDb) return this.db.writesToWildcard(node);
+    if (this.useAliasDb) return this.hasWrites && this.db.writesToWildcard(node);
     if (node.kind === "prim::SetAttr") return true;
     const schema = maybeSchema(node);
     return schema !== undefined && isMutable(schema);

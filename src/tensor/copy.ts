@@ -8,7 +8,7 @@ import { canCast } from "./promotion.ts";
 import { BLOCK } from "./runs.ts";
 import { allocateStorage, type Storage } from "./storage.ts";
 import { broadcastShapes, contiguousStrides } from "./strides.ts";
-import { emptyTensor, type Tensor } from "./tensor.ts";
+import { emptyTensor, viewOf, type Tensor } from "./tensor.ts";
 
 const OVERLAP_WITHIN =
   "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation.";
@@ -77,6 +77,17 @@ export function copyInto(dst: Tensor, src: Tensor): void {
   copyElements(dst, src);
 }
 
+/** Writes one element, in the form that it has in `dst`, to all of a contiguous tensor. */
+function fillWith(dst: Tensor, element: Tensor): void {
+  copyElements(viewOf(dst, element.sizes, element.sizes, dst.storageOffset), element);
+  const { u8 } = dst.storage.segment;
+  const size = dst.dtype.itemsize;
+  const start = dst.base0 * size;
+  const total = dst.numel * size;
+  for (let done = size; done < total; done *= 2)
+    u8.copyWithin(start + done, start, start + Math.min(done, total - done));
+}
+
 /** `copyInto` without checks and without counting the write. */
 export function copyElements(dst: Tensor, srcIn: Tensor): void {
   const n = dst.numel;
@@ -98,6 +109,10 @@ export function copyElements(dst: Tensor, srcIn: Tensor): void {
       copyElements(fresh, src);
       src = fresh;
     }
+  }
+  if (n > 1 && src.numel === 1 && dst.isContiguous()) {
+    fillWith(dst, src);
+    return;
   }
   const plain = src.isConj === dst.isConj && src.isNeg === dst.isNeg;
   if (plain && src.dtype === dst.dtype) {

@@ -1,4 +1,5 @@
 /** @file Operators that are defined in TorchScript themselves, compiled when first needed and inlined at each call. Upstream: torch/csrc/jit/frontend/builtin_functions.cpp. Spec: none. */
+import type { FunctionSchema } from "../../core/schema.ts";
 import type { Graph } from "../../ir/graph.ts";
 import type { ScriptFunction } from "../../ir/function.ts";
 import { internalAssert } from "../../base/errors.ts";
@@ -109,20 +110,51 @@ export function setSourceCompiler(fn: typeof compileSource): void {
   compileSource = fn;
 }
 
+/** While one is compiled itself, it sees no others. */
+let isCompiling = false;
+
+/** A function behind an operator, compiled when something of it is asked for. */
+export class BuiltinFunction {
+  private readonly source: BuiltinSource;
+  private readonly name: string;
+  private compiled: ScriptFunction | undefined;
+  constructor(source: BuiltinSource, name: string) {
+    this.source = source;
+    this.name = name;
+  }
+  private get fn(): ScriptFunction {
+    if (this.compiled) return this.compiled;
+    const outer = isCompiling;
+    isCompiling = true;
+    try {
+      this.source.functions ??= compileSource(this.source.text);
+      const fn = this.source.functions.find((f) => f.name === this.name);
+      internalAssert(fn, `no builtin function ${this.name}`);
+      fn.ensureDefined();
+      return (this.compiled = fn);
+    } finally {
+      isCompiling = outer;
+    }
+  }
+  get schema(): FunctionSchema {
+    return this.fn.schema;
+  }
+  get graph(): Graph {
+    return this.fn.graph;
+  }
+}
+
 /** A text of definitions, and its functions once one of them was asked for. */
 interface BuiltinSource {
   readonly text: string;
   functions?: readonly ScriptFunction[];
 }
 
-/** The texts that define a name such as `aten::add`, in order. */
-let table: Map<string, BuiltinSource[]> | undefined;
-const compiled = new Map<string, readonly ScriptFunction[]>();
-/** While one is compiled itself, it sees no others. */
-let isCompiling = false;
-const NONE: readonly ScriptFunction[] = [];
+/** By names such as `aten::add`, in the order in which they are tried. */
+let table: Map<string, BuiltinFunction[]> | undefined;
+const NONE: readonly BuiltinFunction[] = [];
 
-function definitions(): Map<string, BuiltinSource[]> {
+function definitions(): Map<string, BuiltinFunction[]> {
   if (table) return table;
   table = new Map();
   for (const [namespace, text] of sources()) {
@@ -130,31 +162,17 @@ function definitions(): Map<string, BuiltinSource[]> {
     for (const [, name] of text.matchAll(/^def (\w+)/gm)) {
       const key = `${namespace}::${name}`;
       const known = table.get(key);
-      if (known) known.push(source);
-      else table.set(key, [source]);
+      const fn = new BuiltinFunction(source, name!);
+      if (known) known.push(fn);
+      else table.set(key, [fn]);
     }
   }
   return table;
 }
 
-/** The functions that stand behind the operators of a name such as `aten::add`; compiled when they are first asked for. */
-export function builtinFunctionsFor(name: string): readonly ScriptFunction[] {
-  if (isCompiling) return NONE;
-  const known = compiled.get(name);
-  if (known) return known;
-  const defining = definitions().get(name);
-  if (!defining) return NONE;
-  isCompiling = true;
-  try {
-    const functions = defining.flatMap((source) =>
-      (source.functions ??= compileSource(source.text)).filter((fn) => name.endsWith(`::${fn.name}`)),
-    );
-    for (const fn of functions) fn.ensureDefined();
-    compiled.set(name, functions);
-    return functions;
-  } finally {
-    isCompiling = false;
-  }
+/** The functions that stand behind the operators of a name such as `aten::add`. */
+export function builtinFunctionsFor(name: string): readonly BuiltinFunction[] {
+  return isCompiling ? NONE : (definitions().get(name) ?? NONE);
 }
 
 const upgraderGraphs = new Map<Upgrader, Graph>();

@@ -8,7 +8,7 @@ import { createTuple, insertGraph } from "../../ir/build_nodes.ts";
 import type { Graph, Value } from "../../ir/graph.ts";
 import { builtinFunctionsFor } from "./builtin_functions.ts";
 import { FAKE_RANGE, NamedValue } from "./named_value.ts";
-import { matchSchemas, setInsertOperator, type MatchedSchema } from "./schema_matching.ts";
+import { matchSchemas, setInsertOperator, type MatchedSchema, type Overload } from "./schema_matching.ts";
 import { UPGRADERS, findUpgrader } from "./upgraders.ts";
 
 const graphVersions = new WeakMap<Graph, number>();
@@ -29,10 +29,30 @@ function oldSchema(text: string): FunctionSchema {
   return schema;
 }
 
+interface Overloads {
+  /** The registry's schemas that `operators` was made of: a new operator is a new list. */
+  readonly variants: readonly FunctionSchema[];
+  readonly operators: readonly Overload[];
+}
+const knownOverloads = new Map<string, Overloads>();
+
 /** The schemas that a name may mean in an archive of a version; old ones stand behind those of today. */
-function overloads(name: string, version: number | undefined): FunctionSchema[] {
+function overloads(name: string, version: number | undefined): readonly Overload[] {
   const variants = schemasFor(name);
-  if (version === undefined) return [...variants];
+  const key = `${version}:${name}`;
+  const known = knownOverloads.get(key);
+  if (known?.variants === variants) return known.operators;
+  const operators = schemasIn(name, variants, version).map((schema) => ({ schema }));
+  knownOverloads.set(key, { variants, operators });
+  return operators;
+}
+
+function schemasIn(
+  name: string,
+  variants: readonly FunctionSchema[],
+  version: number | undefined,
+): readonly FunctionSchema[] {
+  if (version === undefined) return variants;
   const current: FunctionSchema[] = [];
   const old: FunctionSchema[] = [];
   for (const schema of variants) {
@@ -107,9 +127,9 @@ export function emitBuiltinCall(
 ): Value {
   const operators = overloads(name, operatorVersion(graph));
   const functions = builtinFunctionsFor(name);
-  const schemas = [...operators, ...functions.map((f) => f.schema)];
-  if (schemas.length === 0) throw unknownOperator(name, range);
-  const [index, matched] = matchSchemas(schemas, range, graph, args, kwargs, self);
+  const candidates: readonly Overload[] = functions.length === 0 ? operators : [...operators, ...functions];
+  if (candidates.length === 0) throw unknownOperator(name, range);
+  const [index, matched] = matchSchemas(candidates, range, graph, args, kwargs, self);
   if (index < operators.length) return emitBuiltinNode(matched, range, graph, name);
   // small wrappers: nobody wants to see calls of them
   return insertGraph(graph, functions[index - operators.length]!.graph, matched.inputs)[0]!;

@@ -281,27 +281,34 @@ export function matchSchema(
   return matched;
 }
 
+/** What has a schema: asked for when its turn comes. */
+export interface Overload {
+  readonly schema: FunctionSchema;
+}
+
 /** The first of some overloads that matches, first without and then with implicit conversions; throws ScriptError that lists them. */
 export function matchSchemas(
-  schemas: readonly FunctionSchema[],
+  overloads: readonly Overload[],
   range: SourceRange,
   graph: Graph,
   args: readonly NamedValue[],
   kwargs: readonly NamedValue[],
   self?: NamedValue,
 ): [index: number, matched: MatchedSchema] {
-  if (schemas.length === 1) return [0, matchSchema(schemas[0]!, range, graph, args, kwargs, self)];
+  if (overloads.length === 1) return [0, matchSchema(overloads[0]!.schema, range, graph, args, kwargs, self)];
   let failures: string[] = [];
   // a call that matches nothing is tried again to collect the reasons
   for (const explain of [false, true]) {
     for (const allowConversions of [false, true]) {
       failures = [];
-      for (let i = 0; i < schemas.length; i++) {
-        const matched = new Attempt(schemas[i]!, range, graph, allowConversions, explain ? failures : undefined).run(
-          args,
-          kwargs,
-          self,
-        );
+      for (let i = 0; i < overloads.length; i++) {
+        const matched = new Attempt(
+          overloads[i]!.schema,
+          range,
+          graph,
+          allowConversions,
+          explain ? failures : undefined,
+        ).run(args, kwargs, self);
         if (matched) return [i, matched];
       }
     }

@@ -128,7 +128,7 @@ export class MethodValue extends SugaredValue {
     kwargs: readonly NamedValue[],
   ): SugaredValue {
     const [chosen, matched] = matchSchemas(
-      this.names.map((name) => this.schema(name, range)),
+      this.names.map((name) => ({ schema: this.schema(name, range) })),
       range,
       fn.graph,
       [NamedValue.of(this.self), ...args],

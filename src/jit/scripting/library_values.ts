@@ -90,8 +90,7 @@ export class OverloadedFunction extends SugaredValue {
     args: readonly NamedValue[],
     kwargs: readonly NamedValue[],
   ): SugaredValue {
-    const schemas = this.callees.map((callee) => callee.schema);
-    const [index, matched] = matchSchemas(schemas, range, fn.graph, args, kwargs);
+    const [index, matched] = matchSchemas(this.callees, range, fn.graph, args, kwargs);
     const output = insertFunctionCall(
       fn.graph,
       this.callees[index]!,

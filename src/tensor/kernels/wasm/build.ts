@@ -296,10 +296,16 @@ export function supportedKernelBuilds(): readonly KernelBuild[] {
   return builds;
 }
 
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
 /** The bytes of a module of kernels; one with a shared memory imports a memory of another type. */
 export function kernelModuleBytes(build: FastBuild, family: KernelFamily, isShared = false): Uint8Array<ArrayBuffer> {
   const encoded = isShared ? undefined : ENCODED_MODULES[`${build}:${family}`];
-  if (encoded !== undefined) return Uint8Array.from(atob(encoded), (char) => char.charCodeAt(0));
+  if (encoded !== undefined) return bytesOf(atob(encoded));
   return encodeModule(FAMILIES[family](build === "relaxed"), isShared);
 }
 
