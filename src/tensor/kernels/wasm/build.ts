@@ -12,6 +12,7 @@ import { conversionProgram, CONVERSIONS, type Conversion } from "./conversion_pr
 import { ENCODED_MODULES } from "./encoded_modules.ts";
 import { dots16Program } from "./integer_programs.ts";
 import { convolveProgram, depthwise3Program, padPlanesProgram, windowMax3Program } from "./convolution_programs.ts";
+import { unpaddedProgram } from "./depthwise_programs.ts";
 import { denseProgram } from "./dense_programs.ts";
 import { BINARY_NAMES, binaryProgram, layerNormProgram, type BinaryVector } from "./element_programs.ts";
 import { finishProgram } from "./finish_programs.ts";
@@ -143,6 +144,8 @@ export type ElementKernels = Readonly<
 /** Windows of 3 by 3 by how far apart they are: see convolution_programs.ts. */
 export interface WindowKernels {
   readonly depthwise: Readonly<Record<1 | 2, DepthwiseKernel>>;
+  /** Of planes as they lie, to be padded by one: see depthwise_programs.ts. */
+  readonly unpadded: Readonly<Record<1 | 2, UnpaddedKernel>>;
   readonly max: Readonly<Record<1 | 2, WindowKernel>>;
 }
 
@@ -166,6 +169,25 @@ export type DepthwiseKernel = (
   rows: number,
   bytes: number,
   planes: number,
+  w: number,
+  table: number,
+  delta: number,
+  low: number,
+  high: number,
+) => void;
+
+/** The same with the padding that is not there. */
+export type UnpaddedKernel = (
+  x: number,
+  xPlane: number,
+  xRow: number,
+  xRows: number,
+  out: number,
+  rows: number,
+  bytes: number,
+  planes: number,
+  zeros: number,
+  isCut: number,
   w: number,
   table: number,
   delta: number,
@@ -254,6 +276,8 @@ const FAMILIES = {
   windows: (fused: boolean) => [
     depthwise3Program(fused, 1),
     depthwise3Program(fused, 2),
+    unpaddedProgram(fused, 1),
+    unpaddedProgram(fused, 2),
     windowMax3Program(1),
     windowMax3Program(2),
   ],
@@ -461,6 +485,7 @@ export function elementKernels(): ElementKernels | undefined {
 export function windowKernels(): WindowKernels | undefined {
   return family("windows", (exports) => ({
     depthwise: { 1: exports["depthwise31"]!, 2: exports["depthwise32"]! } as WindowKernels["depthwise"],
+    unpadded: { 1: exports["unpadded1"]!, 2: exports["unpadded2"]! } as WindowKernels["unpadded"],
     max: { 1: exports["windowMax31"]!, 2: exports["windowMax32"]! } as WindowKernels["max"],
   }));
 }

@@ -11,7 +11,7 @@ import { runTasks, threadAreas } from "./parallel.ts";
 import { fillPlanes, isWhole, phasePlan, type PhasePlan } from "./planes.ts";
 import { GROUP_ELEMENTS, innerStep, packedElements, packLeft, PASS_PANELS, stagingElements } from "./product.ts";
 import { COLUMNS, DEPTHWISE_STEP } from "./programs.ts";
-import { eachPadded, windowStride } from "./windows.ts";
+import { eachPadded, eachShare, windowStride } from "./windows.ts";
 import { winogradConvolve } from "./winograd.ts";
 
 /** Multiplications of a whole convolution from which the copies pay. */
@@ -233,30 +233,57 @@ function depthwise3(
   if (Math.max(inStaged, stagedElements(kernels, out, channels * outPlane)) > MAX_STAGED) return false;
   // the scale of every channel is wanted, even where nothing follows
   const results = Results.of(kernels, out, finish, channels, channels * outPlane, true);
-  const areas = results && memory.arena(9 * channels, inStaged);
+  const isUnpadded = g.padding[1] === 1 && g.padding[2] === 1 && g.output[2] > 4;
+  const zeroElements = isUnpadded ? g.input[2] + 16 : 0;
+  const areas = results && memory.arena(9 * channels, inStaged, zeroElements);
   let isDone = areas !== undefined;
   if (areas) {
     const weights = addressIn(kernels, w, 0, 9 * channels, areas[0]!);
+    const zeros = areas[2]!;
+    if (isUnpadded) memory.f32.fill(0, zeros / 4, zeros / 4 + zeroElements);
     for (let n = 0; isDone && n < g.batch; n++) {
       const image = addressIn(kernels, x, n * inImage, inImage, areas[1]!);
       const { to, delta } = results.begin(n);
-      const run = windows.depthwise[stride];
-      isDone = eachPadded(kernels, padPlanes, g, stride, image, channels, 0, (first, count, at, plane, row) =>
-        run(
-          at,
-          plane,
-          row,
-          to + 4 * first * outPlane,
-          g.output[1],
-          4 * g.output[2],
-          count,
-          weights + 36 * first,
-          results.table + 8 * first,
-          delta,
-          results.low,
-          results.high,
-        ),
-      );
+      const bytes = 4 * g.output[2];
+      if (isUnpadded) {
+        const inPlane = g.input[1] * g.input[2];
+        const isCut = Number((g.output[2] - 1) * stride + 1 === g.input[2]);
+        eachShare(kernels, channels, outPlane, (first, count) =>
+          windows.unpadded[stride](
+            image + 4 * first * inPlane,
+            4 * inPlane,
+            4 * g.input[2],
+            g.input[1],
+            to + 4 * first * outPlane,
+            g.output[1],
+            bytes,
+            count,
+            zeros,
+            isCut,
+            weights + 36 * first,
+            results.table + 8 * first,
+            delta,
+            results.low,
+            results.high,
+          ),
+        );
+      } else
+        isDone = eachPadded(kernels, padPlanes, g, stride, image, channels, 0, (first, count, at, plane, row) =>
+          windows.depthwise[stride](
+            at,
+            plane,
+            row,
+            to + 4 * first * outPlane,
+            g.output[1],
+            bytes,
+            count,
+            weights + 36 * first,
+            results.table + 8 * first,
+            delta,
+            results.low,
+            results.high,
+          ),
+        );
       results.end(n);
     }
     memory.free(areas[0]!);

@@ -3,7 +3,7 @@
  * Planes are padded into an area that the first-level cache holds, a few at a time, and read from there. */
 import type { Triple } from "../convolution.ts";
 import type { ConvolutionKernels, Kernels } from "./build.ts";
-import { runTasks, threadAreas } from "./parallel.ts";
+import { runTasks, threadAreas, type ThreadAreas } from "./parallel.ts";
 import { fillSome, paddedPlane } from "./planes.ts";
 
 /** Elements of the planes that are padded at a time, where one has not more. */
@@ -38,6 +38,29 @@ export function windowStride(g: WindowGeometry): 0 | 1 | 2 {
   return fits && (across === 1 || across === 2) ? across : 0;
 }
 
+/** Planes of a task. */
+function shareOf(planes: number, results: number): number {
+  const tasks = Math.max(1, Math.min(MAX_TASKS, planes, Math.floor((planes * results) / TASK_RESULTS)));
+  return Math.ceil(planes / tasks);
+}
+
+/** Runs `body` for shares of `planes` planes of `results` results each, as tasks. */
+export function eachShare(
+  kernels: Kernels,
+  planes: number,
+  results: number,
+  body: (first: number, count: number) => void,
+  areas?: ThreadAreas,
+): void {
+  const share = shareOf(planes, results);
+  runTasks(
+    kernels,
+    Math.ceil(planes / share),
+    (_, task) => body(task * share, Math.min(share, planes - task * share)),
+    areas,
+  );
+}
+
 /**
  * Runs `body` for some of `planes` planes at a time: they lie padded at `at`, `plane` and `row` bytes apart, in the memory of the task's thread.
  * @param from byte address of the first plane.
@@ -57,19 +80,18 @@ export function eachPadded(
   const columns = (width - 1) * stride + 3;
   const plan = paddedPlane(g.padding, (height - 1) * stride + 3, columns);
   const inPlane = g.input[1] * g.input[2];
-  const tasks = Math.max(1, Math.min(MAX_TASKS, planes, Math.floor((planes * height * width) / TASK_RESULTS)));
-  const share = Math.ceil(planes / tasks);
-  const some = Math.max(1, Math.min(share, Math.floor(PADDED_ELEMENTS / plan.channel)));
+  const some = Math.max(1, Math.min(shareOf(planes, height * width), Math.floor(PADDED_ELEMENTS / plan.channel)));
   const own = threadAreas(kernels, some * plan.channel);
   if (!own) return false;
   const at = own.at[0]!;
-  runTasks(
+  eachShare(
     kernels,
-    Math.ceil(planes / share),
-    (_, task) => {
-      const end = Math.min(planes, (task + 1) * share);
-      for (let first = task * share; first < end; first += some) {
-        const count = Math.min(some, end - first);
+    planes,
+    height * width,
+    (start, share) => {
+      for (let done = 0; done < share; done += some) {
+        const first = start + done;
+        const count = Math.min(some, share - done);
         fillSome(pad, plan, at, from + 4 * first * inPlane, count, g.input, padding);
         body(first, count, at, 4 * plan.channel, 4 * columns);
       }
