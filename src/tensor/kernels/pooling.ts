@@ -133,6 +133,10 @@ export function adaptiveAverage(
   output: Triple,
   round?: (x: number) => number,
 ): void {
+  if (!round && output.every((size) => size === 1)) {
+    planeMeans(x, out, planes, input[0] * input[1] * input[2]);
+    return;
+  }
   eachAdaptiveWindow(planes, input, output, (at, base, z, y, w) => {
     let sum = 0;
     for (let a = z[0]; a < z[1]; a++) {
@@ -147,6 +151,22 @@ export function adaptiveAverage(
     }
     out[at] = sum / ((z[1] - z[0]) * (y[1] - y[0]) * (w[1] - w[0]));
   });
+}
+
+/** The mean of every plane, by four sums that do not wait for each other. */
+function planeMeans(x: ArrayLike<number>, out: Float64Array | Float32Array, planes: number, plane: number): void {
+  for (let n = 0, at = 0; n < planes; n++) {
+    const end = at + plane;
+    let [a, b, c, d] = [0, 0, 0, 0];
+    for (; at + 4 <= end; at += 4) {
+      a += x[at]!;
+      b += x[at + 1]!;
+      c += x[at + 2]!;
+      d += x[at + 3]!;
+    }
+    for (; at < end; at++) a += x[at]!;
+    out[n] = (a + b + (c + d)) / plane;
+  }
 }
 
 /** Adaptive maximum pooling with indices within the plane. */
