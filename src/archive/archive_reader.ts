@@ -3,6 +3,7 @@ import { ArchiveError } from "../base/errors.ts";
 import { decodeUtf8 } from "../base/bytes.ts";
 import type { LimitOverrides } from "../base/limits.ts";
 import { type ByteSource, MemorySource, describeSource } from "./byte_source.ts";
+import { RecordGroups } from "./record_groups.ts";
 import { FOLDER, RECORD, SerializationId, parseVersion } from "./records.ts";
 import { MAX_ARCHIVE_VERSION, MIN_ARCHIVE_VERSION } from "./versions.ts";
 import type { ZipEntry } from "./zip_directory.ts";
@@ -130,12 +131,12 @@ export class ArchiveReader {
 
   /** `isOwn` to be asked later, when the source may be closed. */
   detachIsOwn(): () => boolean {
-    const stated = this.has(RECORD.serializationId) ? this.detach(RECORD.serializationId) : undefined;
+    const stated = this.has(RECORD.serializationId) ? this.zip.stored(this.entry(RECORD.serializationId)) : undefined;
     return () => {
       if (this.own === undefined) {
         const id = new SerializationId();
         for (const [name, { crc32 }] of this.records) if (name !== RECORD.serializationId) id.add(name, crc32);
-        this.own = stated !== undefined && decodeUtf8(stated()) === id.digits();
+        this.own = stated !== undefined && decodeUtf8(this.zip.decode(stated)) === id.digits();
       }
       return this.own;
     };
@@ -167,9 +168,15 @@ export class ArchiveReader {
     return this.zip.read(this.entry(name));
   }
 
-  /** A record whose stored bytes are read now and inflated and checked when the result is called. */
-  detach(name: string): () => Uint8Array {
-    return this.zip.detach(this.entry(name));
+  /**
+   * The records of a folder with such an end of the name, for those who look at most of them.
+   * @param detaches stored bytes are read now, so that the source may be closed; they are inflated and checked when they are asked for.
+   */
+  grouped(folder: string, end: string, detaches: boolean): RecordGroups {
+    const entries = new Map<string, ZipEntry>();
+    for (const [name, entry] of this.records)
+      if (name.startsWith(folder) && name.endsWith(end)) entries.set(name, entry);
+    return new RecordGroups(this.zip, entries, detaches);
   }
 
   /** A record as UTF-8 text. */

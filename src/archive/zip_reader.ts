@@ -6,7 +6,7 @@ import { type ByteSource, describeSource, readSourceInto } from "./byte_source.t
 import { crc32 } from "./crc32.ts";
 import { type ZipDirectory, type ZipEntry, readZipDirectory } from "./zip_directory.ts";
 import { FLAG, METHOD, NBYTES, SIGNATURE } from "./zip_format.ts";
-import { inflateChunks, inflateExact, inflateInto } from "./zip_vendor.ts";
+import { inflateChunks, inflateExact, inflateInto, inflateTogether } from "./zip_vendor.ts";
 
 /** Options of `ZipReader`. */
 export interface ZipReaderOptions {
@@ -27,6 +27,12 @@ export interface LocalHeader {
   readonly extra: Uint8Array;
   /** Where the data starts in the file. */
   readonly dataOffset: number;
+}
+
+/** An entry and its bytes as they lie in the archive. */
+export interface StoredEntry {
+  readonly entry: ZipEntry;
+  readonly raw: Uint8Array;
 }
 
 const READ_CHUNK = 1 << 18; // a piece is still in the second-level cache when its CRC is taken
@@ -165,17 +171,13 @@ export class ZipReader {
       this.readInto(entry, bytes);
       return bytes;
     }
-    return this.decode(entry, this.rawBytes(entry));
+    return this.decode({ entry, raw: this.rawBytes(entry) });
   }
 
-  /**
-   * An entry whose stored bytes are read now, so that the source may be closed, and inflated and checked when the result is called.
-   * For records that are looked at late or never, such as code.
-   */
-  detach(entry: ZipEntry): () => Uint8Array {
+  /** An entry as it lies in the archive, to be inflated and checked later: by then the source may be closed. */
+  stored(entry: ZipEntry): StoredEntry {
     this.checkReadable(entry);
-    const raw = this.rawBytes(entry);
-    return () => this.decode(entry, raw);
+    return { entry, raw: this.rawBytes(entry) };
   }
 
   /** The bytes of an entry as they lie in the archive. */
@@ -186,10 +188,16 @@ export class ZipReader {
     return this.source.read(this.dataOffset(entry), entry.compressedSize);
   }
 
-  private decode(entry: ZipEntry, raw: Uint8Array): Uint8Array {
+  /** Inflates and checks what `stored` gave. */
+  decode({ entry, raw }: StoredEntry): Uint8Array {
     const bytes = entry.method === METHOD.stored ? raw : this.inflating(entry, () => inflateExact(raw, entry.size));
     this.checkCrc(entry, () => crc32(bytes));
     return bytes;
+  }
+
+  /** Inflates and checks deflated entries in one call; undefined where the platform cannot or anything does not fit. */
+  decodeTogether(entries: readonly StoredEntry[]): Uint8Array[] | undefined {
+    return inflateTogether(entries.map(({ entry: { size, crc32 }, raw }) => ({ compressed: raw, size, crc32 })));
   }
 
   /** Fills `target`, which must have the entry's size, without an intermediate copy of it. */

@@ -22,6 +22,38 @@ export function inflateExact(compressed: Uint8Array, size: number): Uint8Array {
   return expectSize(out, size).subarray(0, size);
 }
 
+/** A raw deflate stream, and what the directory states of what it holds. */
+export interface DeflatedMember {
+  readonly compressed: Uint8Array;
+  readonly size: number;
+  readonly crc32: number;
+}
+
+/** Inflates all members to one array, one after the other; throws where sizes or CRCs are others than stated. */
+export type InflateMembers = (members: readonly DeflatedMember[], nbytes: number) => Uint8Array;
+
+let platformInflateMembers: InflateMembers | undefined;
+
+/** Lets the platform inflate many records in one call; `undefined`: one by one. */
+export function installInflateMembers(replacement: InflateMembers | undefined): void {
+  platformInflateMembers = replacement;
+}
+
+/** Inflates several members in one call, views of one array; undefined where the platform cannot, or anything is wrong with any of them. */
+export function inflateTogether(members: readonly DeflatedMember[]): Uint8Array[] | undefined {
+  if (!platformInflateMembers || members.length === 0) return undefined;
+  const nbytes = members.reduce((sum, { size }) => sum + size, 0);
+  let all: Uint8Array;
+  try {
+    all = platformInflateMembers(members, nbytes);
+  } catch {
+    return undefined; // one by one it will show which
+  }
+  if (all.length !== nbytes) return undefined;
+  let at = 0;
+  return members.map(({ size }) => all.subarray(at, (at += size)));
+}
+
 function expectSize(bytes: Uint8Array, size: number): Uint8Array {
   if (bytes.length !== size) {
     const more = bytes.length > size ? "more than " : "";

@@ -86,17 +86,6 @@ export class ScriptModule extends Module {
     define("object", { value: object });
     define("owner", { value: owner });
     define("displayName", { value: appearance.displayName ?? "RecursiveScriptModule" });
-    define("training", {
-      get: () => {
-        const slot = object.type.findSlot("training");
-        return slot === undefined ? true : object.slots[slot] === true;
-      },
-      set: (mode: boolean) => {
-        const slot = object.type.findSlot("training");
-        if (slot !== undefined) object.slots[slot] = mode;
-      },
-      enumerable: false,
-    });
     this[STATE].foreign = membersOf(this);
     this.exposeMembers();
   }
@@ -107,11 +96,9 @@ export class ScriptModule extends Module {
     const expose = (name: string, descriptor: PropertyDescriptor): void => {
       if (!(name in this)) Object.defineProperty(this, name, { ...descriptor, configurable: true, enumerable: false });
     };
-    for (const { name } of type.attributes)
-      expose(name, { get: () => this.getattr(name), set: (value) => this.setattr(name, value) });
-    for (const name of type.constants.keys()) expose(name, { get: () => this.getattr(name) });
-    for (const { name } of type.properties)
-      expose(name, { get: () => this.getattr(name), set: (value) => this.setattr(name, value) });
+    for (const { name } of type.attributes) expose(name, memberAccessor(name, true));
+    for (const name of type.constants.keys()) expose(name, memberAccessor(name, false));
+    for (const { name } of type.properties) expose(name, memberAccessor(name, true));
     for (const name of type.methods.keys()) expose(name, { value: (...args: unknown[]) => this.invoke(name, args) });
   }
 
@@ -348,6 +335,37 @@ export class ScriptModule extends Module {
   saveToBuffer(options: SaveOptions = {}): Uint8Array {
     return this.owner.saver.saveToBuffer(this.object, options);
   }
+}
+
+Object.defineProperty(ScriptModule.prototype, "training", {
+  get(this: ScriptModule): boolean {
+    const { type, slots } = this.object;
+    const slot = type.findSlot("training");
+    return slot === undefined ? true : slots[slot] === true;
+  },
+  set(this: ScriptModule, mode: boolean) {
+    const { object } = this as { object?: ScriptObject };
+    const slot = object?.type.findSlot("training");
+    if (slot !== undefined) object!.slots[slot] = mode;
+  },
+  configurable: true,
+});
+
+/*
+ * Note [Accessors]: V8 keeps the functions of an accessor in the hidden class of its object, which only a full garbage collection frees. What
+ * they close over lives as long: a model with its weights, if that is a module. So accessors know their module by `this` alone.
+ */
+function memberAccessor(name: string, isWritable: boolean): PropertyDescriptor {
+  return {
+    get(this: ScriptModule) {
+      return this.getattr(name);
+    },
+    ...(isWritable && {
+      set(this: ScriptModule, value: unknown) {
+        this.setattr(name, value);
+      },
+    }),
+  };
 }
 
 /**

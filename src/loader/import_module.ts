@@ -1,6 +1,7 @@
 /** @file Opens an archive: code importer, constants, and the objects of data.pkl. Upstream: torch/csrc/jit/serialization/import.cpp. Spec: spec/records.md. */
 import type { ArchiveReader } from "../archive/archive_reader.ts";
 import { PickleObject, PickleTuple, pickleTypeName } from "../archive/pickle_value.ts";
+import type { RecordGroups } from "../archive/record_groups.ts";
 import { FOLDER, RECORD } from "../archive/records.ts";
 import { unpickleAll } from "../archive/unpickler.ts";
 import { decodeUtf8 } from "../base/bytes.ts";
@@ -55,7 +56,7 @@ export function sourceOfQualifier(
   return sourceFrom(reader, qualifier, limits);
 }
 
-/** Where code is read from. */
+/** Where code is read from: an archive, or what `codeRecords` keeps of one. */
 interface CodeRecords {
   has(name: string): boolean;
   read(name: string): Uint8Array;
@@ -63,10 +64,12 @@ interface CodeRecords {
   isOwn(): boolean;
 }
 
+const DEBUG = ".debug_pkl";
+
 function sourceFrom(records: CodeRecords, qualifier: string, limits: LimitOverrides | undefined): Source | undefined {
   const path = `${FOLDER.code}${qualifier.replaceAll(".", "/")}.py`;
   if (!records.has(path)) return undefined;
-  const debugPath = `${path}.debug_pkl`;
+  const debugPath = path + DEBUG;
   const debug = records.has(debugPath)
     ? new DebugRecord(
         () => records.read(debugPath),
@@ -77,11 +80,14 @@ function sourceFrom(records: CodeRecords, qualifier: string, limits: LimitOverri
   return new Source(decodeUtf8(records.read(path)), path, 1, debug);
 }
 
-/** Code is looked at long after loading; of a source that will be closed its bytes are read now, and inflated when they are asked for. */
+/** The code of an archive, inflated in groups. It is looked at long after loading: of a source that will be closed the stored bytes are read now. */
 function codeRecords(reader: ArchiveReader, staysOpen: boolean): CodeRecords {
-  if (staysOpen || !reader.source.close) return reader;
-  const records = new Map(reader.recordNames(FOLDER.code).map((name) => [name, reader.detach(name)]));
-  return { has: (name) => records.has(name), read: (name) => records.get(name)!(), isOwn: reader.detachIsOwn() };
+  const detaches = !staysOpen && reader.source.close !== undefined;
+  const code = reader.grouped(FOLDER.code, ".py", detaches);
+  const debug = reader.grouped(FOLDER.code, DEBUG, detaches);
+  const groupOf = (name: string): RecordGroups => (name.endsWith(DEBUG) ? debug : code);
+  const isOwn = detaches ? reader.detachIsOwn() : (): boolean => reader.isOwn();
+  return { has: (name) => groupOf(name).has(name), read: (name) => groupOf(name).read(name), isOwn };
 }
 
 /** The code and the constants of an archive. */

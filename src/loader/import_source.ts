@@ -42,6 +42,24 @@ export interface SourceImporterOptions {
   readonly defersBodies?: boolean | undefined;
 }
 
+/** A constant that is computed when it is looked at. A class, as accessors of a literal keep what they close over alive longer (Note [Accessors]). */
+class LateConstant implements TypedConstant {
+  private readonly compute: () => TypedConstant;
+  private known: TypedConstant | undefined;
+  constructor(compute: () => TypedConstant) {
+    this.compute = compute;
+  }
+  private get constant(): TypedConstant {
+    return (this.known ??= this.compute());
+  }
+  get value(): unknown {
+    return this.constant.value;
+  }
+  get type(): Type {
+    return this.constant.type;
+  }
+}
+
 const CLASS_NAME = /^__torch__(?:\.[A-Za-z_]\w*)+$/;
 
 /** Imports into one compilation unit. Files are parsed when a name in them is asked for, methods compiled when they are called. */
@@ -276,16 +294,7 @@ export class SourceImporter implements Resolver, Definitions {
   private constantOf(assign: Stmt & { kind: "Assign" }): TypedConstant {
     const { types } = this;
     if (!(assign instanceof DeferredConstant)) return types.parseClassConstant(assign);
-    let known: TypedConstant | undefined;
-    const constant = (): TypedConstant => (known ??= types.parseClassConstant(assign.full));
-    return {
-      get value() {
-        return constant().value;
-      },
-      get type() {
-        return constant().type;
-      },
-    };
+    return new LateConstant(() => types.parseClassConstant(assign.full));
   }
 
   private defineMethod(cls: ClassType, def: Def): ScriptFunction {

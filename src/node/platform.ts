@@ -1,7 +1,7 @@
 /** @file Installs what Node does faster than the portable code. Upstream: none. Spec: none. */
 import * as zlib from "node:zlib";
 import { crc32Portable, installCrc32 } from "../archive/crc32.ts";
-import { installDeflate, installInflate } from "../archive/zip_vendor.ts";
+import { installDeflate, installInflate, installInflateMembers, type DeflatedMember } from "../archive/zip_vendor.ts";
 import { setKernelBuild, setKernelThreads, type KernelBuild } from "../tensor/kernels/wasm/build.ts";
 import { setStartWorker } from "../tensor/kernels/wasm/thread_pool.ts";
 import { installUnwrittenBuffers } from "../tensor/storage.ts";
@@ -35,10 +35,36 @@ export function installNodePlatform(): void {
     const out = zlib.inflateRawSync(compressed, { maxOutputLength: maxBytes + 1, chunkSize });
     return new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
   });
+  installInflateMembers((members, nbytes) => {
+    const out = zlib.gunzipSync(gzipOf(members), {
+      maxOutputLength: nbytes + 1,
+      chunkSize: nbytes + MIN_INFLATE_CHUNK,
+    });
+    return new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
+  });
   installDeflate((bytes, level) => {
     // of a few hundred bytes, mostly: the buffer for the result is as large as it can become
     const chunkSize = Math.max(bytes.length + DEFLATE_OVERHEAD, MIN_INFLATE_CHUNK);
     const out = zlib.deflateRawSync(bytes, { level, chunkSize });
     return new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
   });
+}
+
+const GZIP_HEADER = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]; // RFC 1952 2.3: deflate, no flags, no time, unknown system
+const GZIP_TRAILER_NBYTES = 8;
+
+/** Raw deflate streams as the members of one gzip file, which zlib inflates and checks in one call. RFC 1952 2.2. */
+function gzipOf(members: readonly DeflatedMember[]): Uint8Array {
+  const frame = GZIP_HEADER.length + GZIP_TRAILER_NBYTES;
+  const file = new Uint8Array(members.reduce((sum, { compressed }) => sum + frame + compressed.length, 0));
+  const view = new DataView(file.buffer);
+  let at = 0;
+  for (const { compressed, crc32, size } of members) {
+    file.set(GZIP_HEADER, at);
+    file.set(compressed, at + GZIP_HEADER.length);
+    at += frame + compressed.length;
+    view.setUint32(at - 8, crc32, true);
+    view.setUint32(at - 4, size, true);
+  }
+  return file;
 }
