@@ -175,6 +175,11 @@ const LAZY: object = Object.create(Storage.prototype, {
       return this.pieces?.();
     },
   },
+  untouchedReader: {
+    value(this: LazyStorage) {
+      return this.fill;
+    },
+  },
   segment: {
     get(this: LazyStorage) {
       return touch(this).segment;

@@ -6,6 +6,7 @@ import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import {
   convolve,
+  convolveKept,
   convolveTransposed,
   convolveWeightGradient,
   type ConvGeometry,
@@ -153,16 +154,12 @@ function runConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, o: C
   const out = emptyTensor(sizes, dtype);
   if (out.numel > 0 && input.numel > 0 && weight.numel > 0) {
     const x = floatsAs(input, dtype);
-    const w = floatsAs(weight, dtype);
-    if (o.transposed) convolveTransposed(x, w, floatsOf(out), geometry, narrowSteps(input.dtype, o));
-    else
-      convolve(
-        x,
-        w,
-        floatsOf(out),
-        geometry,
-        w.buffer === weight.storage.segment.u8.buffer ? weight.storage : undefined,
-      );
+    const values = floatsOf(out);
+    if (o.transposed) {
+      convolveTransposed(x, floatsAs(weight, dtype), values, geometry, narrowSteps(input.dtype, o));
+    } else if (!convolveKept(x, weight, values, geometry)) {
+      convolve(x, floatsAs(weight, dtype), values, geometry);
+    }
   }
   if (bias) addChannels(out, floatsAs(bias, dtype), numelOf(sizes.slice(2)));
   return convertTensor(out, input.dtype);

@@ -9,6 +9,7 @@ import { floatsOf } from "../tensor/kernels/data.ts";
 import { kernelMemory, wasmKernels } from "../tensor/kernels/wasm/build.ts";
 import { wasmConvolve } from "../tensor/kernels/wasm/convolution.ts";
 import type { Finish } from "../tensor/kernels/wasm/finish.ts";
+import { Weights } from "../tensor/kernels/wasm/packed_weights.ts";
 import type { Storage } from "../tensor/storage.ts";
 import { scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { numelOf } from "../tensor/strides.ts";
@@ -59,11 +60,10 @@ function compute(out: Tensor, note: Note): void {
   const run = (): boolean =>
     wasmConvolve(
       floatsOf(note.input) as Float32Array,
-      floatsOf(note.weight) as Float32Array,
+      Weights.of(note.weight),
       floatsOf(out) as Float32Array,
       note.geometry,
       finishOf(note),
-      note.weight.storage,
     );
   if (run()) return;
   // between two instructions nobody holds a view of the memory: it may grow

@@ -62,6 +62,11 @@ export class Storage {
     return undefined;
   }
 
+  /** Writes the bytes of a storage that nobody has touched since it was loaded lazily, and leaves it untouched; undefined for all others. */
+  untouchedReader(): ((target: Uint8Array) => void) | undefined {
+    return undefined;
+  }
+
   /** The bytes of this storage (a view; do not keep it across an allocation). */
   bytes(): Uint8Array {
     return this.segment.u8.subarray(this.byteOffset, this.byteOffset + this.nbytes);

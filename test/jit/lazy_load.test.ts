@@ -9,7 +9,7 @@ import { DeferredClass, hasPlainMargin, plainClass } from "../../src/frontend/de
 import { DeferredDef } from "../../src/frontend/deferred_def.ts";
 import { endOfBlock } from "../../src/frontend/lexer.ts";
 import { Parser } from "../../src/frontend/parser.ts";
-import { ArchiveError, ScriptError, jit } from "../../src/node/index.ts";
+import { ArchiveError, ScriptError, jit, nn, torch, type Tensor } from "../../src/node/index.ts";
 import { makeArchive, recordsOf } from "../support/archive.ts";
 
 const MODELS = join(import.meta.dirname, "../fixtures/models");
@@ -82,6 +82,48 @@ test("a model may be saved over the file that it is lazily loaded from", () => {
   lazy.save(path);
   expect(jit.load(path).saveToBuffer()).toEqual(jit.load(file("intro_wrapped_rnn")).saveToBuffer());
   expect(String(lazy.graph)).toBe(String(jit.load(path).graph));
+});
+
+test("weights that are only packed are lent: answers are the same, and who asks for one, writes to it or saves it finds it", () => {
+  torch.manual_seed(3);
+  const layers = [
+    new nn.Conv2d(3, 16, 3),
+    new nn.Conv2d(16, 8, 3, { stride: 2 }),
+    new nn.Flatten(),
+    new nn.Linear(392, 80),
+  ];
+  const image = torch.randn([2, 3, 17, 17]);
+  const bytes = jit.trace(new nn.Sequential(...layers).eval(), [image]).saveToBuffer();
+  const [eager, lazy] = [jit.load(bytes), jit.load(bytes, { lazy: true })];
+  const run = (m: typeof eager): unknown => (m(image) as Tensor).tolist();
+  expect(run(lazy)).toEqual(run(eager));
+  const weights = [...lazy.stateDict()].filter(([name]) => name.endsWith("weight")).map(([, t]) => t);
+  expect(weights.map((t) => t.storage.untouchedReader() !== undefined)).toEqual([true, true, true]);
+  expect(run(lazy)).toEqual(run(eager));
+  expect(jit.load(lazy.saveToBuffer()).stateDict().get("0.weight")!.tolist()).toEqual(
+    eager.stateDict().get("0.weight")!.tolist(),
+  );
+  for (const model of [eager, lazy]) for (const name of ["0.weight", "3.weight"]) model.stateDict().get(name)!.mul_(2);
+  expect(weights.map((t) => t.storage.untouchedReader() !== undefined)).toEqual([false, true, false]);
+  expect(run(lazy)).toEqual(run(eager));
+  torch.setNumThreads(2);
+  try {
+    expect(run(lazy)).toEqual(run(eager));
+  } finally {
+    torch.setNumThreads(1);
+  }
+});
+
+test("damage in a weight that is lent is found, every time", () => {
+  const bytes = jit.trace(new nn.Conv2d(8, 16, 3).eval(), [torch.ones([1, 8, 9, 9])]).saveToBuffer();
+  const reader = ArchiveReader.open(bytes);
+  const largest = reader.recordNames("data/").reduce((a, b) => (reader.sizeOf(a) > reader.sizeOf(b) ? a : b));
+  const stored = reader.read(largest);
+  const where = Buffer.from(bytes).indexOf(Buffer.from(stored));
+  const damaged = bytes.slice();
+  damaged[where + 5]! ^= 1;
+  const model = jit.load(damaged, { lazy: true });
+  for (let i = 0; i < 2; i++) expect(() => model(torch.ones([1, 8, 9, 9]))).toThrow(/crc-32 check failed/);
 });
 
 test("a storage that is too short is found while loading, damage inside one when it is touched", () => {

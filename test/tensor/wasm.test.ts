@@ -18,6 +18,7 @@ import { fromData } from "../../src/tensor/data.ts";
 import { floatsOf } from "../../src/tensor/kernels/data.ts";
 import type { Storage } from "../../src/tensor/storage.ts";
 import { wasmConvolve } from "../../src/tensor/kernels/wasm/convolution.ts";
+import { Weights } from "../../src/tensor/kernels/wasm/packed_weights.ts";
 import { wasmProduct } from "../../src/tensor/kernels/wasm/product.ts";
 
 const initial = kernelBuild();
@@ -156,7 +157,7 @@ describe.each(fast)("%s kernels", (build) => {
       true,
     );
     const g = geometry(1, 8, 8, 1, [1, 16, 16], [1, 3, 3], [1, 1, 1], [0, 1, 1], [1, 1, 1]);
-    expect(wasmConvolve(random(2048), random(576), new Float32Array(2048), g)).toBe(true);
+    expect(wasmConvolve(random(2048), Weights.ofArray(random(576)), new Float32Array(2048), g)).toBe(true);
   });
   test("multiply matrices of random shapes as the reference does", () => {
     for (let i = 0; i < 60; i++) compareProducts(build, integer(1, 70), integer(1, 70), integer(1, 90));
@@ -293,7 +294,7 @@ describe.each(fast)("%s kernels", (build) => {
       const w = floatsOf(weight) as Float32Array;
       const run = (owner?: Storage): Float32Array => {
         const out = new Float32Array(16 * 144);
-        convolve(x, w, out, g, owner);
+        wasmConvolve(x, Weights.ofArray(w, owner), out, g);
         return out;
       };
       const first = run(weight.storage);
@@ -334,8 +335,8 @@ describe.each(fast)("%s kernels", (build) => {
         random(2 * o * plane),
       ];
       const [scale, shift] = [random(o), random(o)];
-      expect(wasmConvolve(x, w, plain, g)).toBe(true);
-      expect(wasmConvolve(x, w, out, g, { scale, shift, residual, low: 0, high: 1.5 })).toBe(true);
+      expect(wasmConvolve(x, Weights.ofArray(w), plain, g)).toBe(true);
+      expect(wasmConvolve(x, Weights.ofArray(w), out, g, { scale, shift, residual, low: 0, high: 1.5 })).toBe(true);
       plain.forEach((value, i) => {
         const channel = Math.floor(i / plane) % o;
         const wanted = Math.min(1.5, Math.max(0, value * scale[channel]! + shift[channel]! + residual[i]!));

@@ -10,6 +10,7 @@ import {
   type KernelBuild,
 } from "../../src/tensor/kernels/wasm/build.ts";
 import { wasmConvolve } from "../../src/tensor/kernels/wasm/convolution.ts";
+import { Weights } from "../../src/tensor/kernels/wasm/packed_weights.ts";
 import { wasmMaxPool } from "../../src/tensor/kernels/wasm/pooling.ts";
 
 const initial = kernelBuild();
@@ -85,9 +86,9 @@ function expectFinished(build: KernelBuild, g: ConvGeometry, bound: number): voi
   setKernelBuild(build);
   const staged = new Float32Array(size);
   const finish = { scale, shift, low: -0.5, high: 1.5 };
-  expect(wasmConvolve(x, w, staged, g, { ...finish, residual })).toBe(true);
+  expect(wasmConvolve(x, Weights.ofArray(w), staged, g, { ...finish, residual })).toBe(true);
   const out = resident([new Float32Array(size), x, w, residual], ([to, a, b, r]) => {
-    expect(wasmConvolve(a!, b!, to!, g, { ...finish, residual: r })).toBe(true);
+    expect(wasmConvolve(a!, Weights.ofArray(b!), to!, g, { ...finish, residual: r })).toBe(true);
   });
   expect(areSame(out, staged)).toBe(true);
   const plane = volume(g.output);
@@ -141,7 +142,7 @@ describe.each(fast)("%s kernels", (build) => {
     setKernelBuild("reference");
     convolve(x, w, wanted, g);
     setKernelBuild(build);
-    expect(wasmConvolve(x, w, out, g)).toBe(true);
+    expect(wasmConvolve(x, Weights.ofArray(w), out, g)).toBe(true);
     expect(kind(out)).toEqual(kind(wanted));
   });
   test("take the maximum of windows as the reference does, NaN where one is", () => {

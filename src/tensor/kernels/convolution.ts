@@ -1,8 +1,10 @@
 /** @file Convolution and transposed convolution of (N, C, D, H, W) arrays; 1-d and 2-d come with sizes of 1. Upstream: aten/src/ATen/native/ConvolutionMM2d.cpp, NaiveConvolutionTranspose3d.cpp. Spec: none. */
-import type { Storage } from "../storage.ts";
+import { DTYPES } from "../dtype.ts";
+import type { Tensor } from "../tensor.ts";
 import type { Floats } from "./data.ts";
 import { rowProductFor, transposed } from "./gemm.ts";
 import { wasmConvolve } from "./wasm/convolution.ts";
+import { Weights } from "./wasm/packed_weights.ts";
 
 /** Three numbers: depth, height, width. */
 export type Triple = readonly [number, number, number];
@@ -28,10 +30,10 @@ function makeLike(values: Floats, count: number): Floats {
 /** Rows of the column matrix that are made at a time, so that it stays small. */
 const COLUMN_ELEMENTS = 1 << 20;
 
-/** out (N, O, ...) = x (N, C, ...) convolved with w (O, C / groups, ...). `owner`: the storage that w views, if it is to keep packed weights. */
-export function convolve(x: Floats, w: Floats, out: Floats, g: ConvGeometry, owner?: Storage): void {
+/** out (N, O, ...) = x (N, C, ...) convolved with w (O, C / groups, ...). */
+export function convolve(x: Floats, w: Floats, out: Floats, g: ConvGeometry): void {
   const isF32 = x instanceof Float32Array && w instanceof Float32Array && out instanceof Float32Array;
-  if (isF32 && wasmConvolve(x, w, out, g, undefined, owner)) return;
+  if (isF32 && wasmConvolve(x, Weights.ofArray(w), out, g)) return;
   const inPlane = g.input[0] * g.input[1] * g.input[2];
   const outPlane = g.output[0] * g.output[1] * g.output[2];
   const inPer = g.inChannels / g.groups;
@@ -58,6 +60,13 @@ export function convolve(x: Floats, w: Floats, out: Floats, g: ConvGeometry, own
       }
     }
   }
+}
+
+/** The same by the kernels that keep what they make of a weight; false where others are to run. */
+export function convolveKept(x: Floats, weight: Tensor, out: Floats, g: ConvGeometry): boolean {
+  const isPlain = weight.dtype === DTYPES.float32 && weight.isContiguous() && !weight.isNeg;
+  if (!isPlain || !(x instanceof Float32Array && out instanceof Float32Array)) return false;
+  return wasmConvolve(x, Weights.of(weight), out, g);
 }
 
 function gatherPoints(

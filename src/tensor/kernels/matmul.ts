@@ -5,6 +5,7 @@ import { DTYPES, type DType } from "../dtype.ts";
 import { emptyTensor, uninitializedTensor, viewOf, type Tensor } from "../tensor.ts";
 import { bigintsOf, computeDtype, floatsAs, floatsOf, type Floats } from "./data.ts";
 import { wasmLinear } from "./wasm/linear.ts";
+import { Weights } from "./wasm/packed_weights.ts";
 import { bigintProduct, complexRowProduct, denseProduct, rowProductFor, transposedPairs } from "./gemm.ts";
 
 /** The result of `batchedProduct` before it is rounded to the operands' dtype: float32, float64, complex or int64. */
@@ -83,8 +84,8 @@ function keptLinear(x: Tensor, weight: Tensor, bias: Tensor | null, out: Tensor)
   if (out.numel === 0 || x.dtype !== DTYPES.float32) return false;
   const [rows, k] = x.sizes as [number, number];
   const b = bias ? (floatsAs(bias, DTYPES.float32) as Float32Array) : undefined;
-  const [a, w, c] = [floatsAs(x, DTYPES.float32), floatsOf(weight), floatsOf(out)] as Float32Array[];
-  return wasmLinear(a!, w!, b, c!, rows, weight.sizes[0]!, k, weight.storage);
+  const [a, c] = [floatsAs(x, DTYPES.float32), floatsOf(out)] as [Float32Array, Float32Array];
+  return wasmLinear(a, Weights.of(weight), b, c, rows, weight.sizes[0]!, k);
 }
 
 /** beta * input + alpha * product, in the product's wide dtype, rounded to the dtype of `input` at the end. */

@@ -1,12 +1,11 @@
 /** @file float32 convolution on the WebAssembly kernels. Upstream: none. Spec: none.
  *
  * 3 by 3 convolutions with stride 1 take Winograd's way (winograd.ts), others are products over phase planes (planes.ts). */
-import type { Storage } from "../../storage.ts";
 import type { ConvGeometry, Triple } from "../convolution.ts";
 import { convolutionKernels, wasmKernels, windowKernels, type ConvolutionKernels, type Kernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
 import { addressIn, MAX_STAGED, PLAIN_FINISH, Results, stagedElements, Target, type Finish } from "./finish.ts";
-import { packedWeights } from "./packed_weights.ts";
+import { packedFrom, type Weights } from "./packed_weights.ts";
 import { runTasks, threadAreas } from "./parallel.ts";
 import { fillPlanes, isWhole, phasePlan, type PhasePlan } from "./planes.ts";
 import { GROUP_ELEMENTS, innerStep, packedElements, packLeft, PASS_PANELS, stagingElements } from "./product.ts";
@@ -28,15 +27,14 @@ const MAX_WASTE = 3;
 
 /**
  * out (N, O, ...) = x (N, C, ...) convolved with w (O, C / groups, ...), then `finish`. Arrays of the kernels' memory are used in
- * place; `owner` is the storage that w views, for keeping what is made of it. Returns false where the reference kernel is to run.
+ * place, and what is made of w is kept with its storage. Returns false where the reference kernel is to run.
  */
 export function wasmConvolve(
   x: Float32Array,
-  w: Float32Array,
+  w: Weights,
   out: Float32Array,
   g: ConvGeometry,
   finish: Finish = PLAIN_FINISH,
-  owner?: Storage,
 ): boolean {
   const inPer = g.inChannels / g.groups;
   const taps = g.kernel[0] * g.kernel[1] * g.kernel[2];
@@ -45,15 +43,15 @@ export function wasmConvolve(
   if (g.groups * outPer * outPlane * inPer * taps < MIN_WORK) return false;
   const kernels = wasmKernels();
   if (kernels === undefined) return false;
-  if (winogradConvolve(kernels, x, w, out, g, finish, owner)) return true;
+  if (winogradConvolve(kernels, x, w, out, g, finish)) return true;
   const convolution = convolutionKernels();
   if (!convolution) return false;
-  if (inPer === 1 && outPer === 1 && depthwise3(kernels, convolution, x, w, out, g, finish)) return true;
+  if (inPer === 1 && outPer === 1 && depthwise3(kernels, convolution, x, w.values, out, g, finish)) return true;
   const plan = phasePlan(g);
   const [, ay, ax] = plan.axes;
   const computed = ((g.output[0] - 1) * ay.length + g.output[1]) * ax.length;
   if (inPer === 1 && outPer <= 2 && computed <= MAX_WASTE * outPlane + 64)
-    return depthwise(kernels, convolution, plan, x, w, out, g, finish);
+    return depthwise(kernels, convolution, plan, x, w.values, out, g, finish);
   const { memory } = kernels;
   const k = inPer * taps;
   const inPlane = g.input[0] * g.input[1] * g.input[2];
@@ -70,13 +68,9 @@ export function wasmConvolve(
   if (Math.max(inStaged, outStaged) > MAX_STAGED) return false;
   const elements = [packed, inPer * channel];
   if (elements.some((n) => n > MAX_AREA)) return false;
-  const kept = packedWeights(
-    memory,
-    owner,
-    `conv:${kernels.rows}:${w.byteOffset}:${w.length}:${g.groups}:${k}`,
-    g.groups * packed,
-    (address) => packGroups(kernels, address, w, g.groups, outPer, k),
-  );
+  const pack = (address: number, values: Float32Array): boolean =>
+    packGroups(kernels, address, values, g.groups, outPer, k);
+  const kept = packedFrom(memory, w, `conv:${kernels.rows}:${g.groups}:${k}`, g.groups * packed, pack);
   const results = Results.of(kernels, out, finish, g.outChannels, g.outChannels * outPlane);
   const areas =
     results &&
@@ -94,7 +88,7 @@ export function wasmConvolve(
     results?.free();
   };
   const weights = kept || areas?.[2];
-  if (!own || !weights || (kept === 0 && !packGroups(kernels, weights, w, g.groups, outPer, k))) {
+  if (!own || !weights || (kept === 0 && !pack(weights, w.values))) {
     release();
     return false;
   }

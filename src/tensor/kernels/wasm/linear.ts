@@ -1,8 +1,7 @@
 /** @file float32 linear layers on the WebAssembly kernels: the weight is packed once and kept. Upstream: none. Spec: none. */
-import type { Storage } from "../../storage.ts";
 import { denseKernels, wasmKernels, type Kernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
-import { packedWeights } from "./packed_weights.ts";
+import { packedFrom, type Weights } from "./packed_weights.ts";
 import { runTasks } from "./parallel.ts";
 import {
   copyPadded,
@@ -29,43 +28,40 @@ const MIN_TASKS = 8;
 const MAX_AREA = 1 << 24;
 
 /**
- * out (rows, n) = x (rows, k) times the transpose of w (n, k), plus bias. `owner` is the storage that w views. Returns false where
- * another kernel is to run.
+ * out (rows, n) = x (rows, k) times the transpose of w (n, k), plus bias. Returns false where another kernel is to run.
  */
 export function wasmLinear(
   x: Float32Array,
-  w: Float32Array,
+  w: Weights,
   bias: Float32Array | undefined,
   out: Float32Array,
   rows: number,
   n: number,
   k: number,
-  owner: Storage,
 ): boolean {
   if (n * k < MIN_WORK || rows === 0) return false;
   const kernels = wasmKernels();
   if (!kernels) return false;
   return rows <= MAX_SKINNY
-    ? fewRows(kernels, x, w, bias, out, rows, n, k, owner)
-    : manyRows(kernels, x, w, bias, out, rows, n, k, owner);
+    ? fewRows(kernels, x, w, bias, out, rows, n, k)
+    : manyRows(kernels, x, w, bias, out, rows, n, k);
 }
 
 function fewRows(
   kernels: Kernels,
   x: Float32Array,
-  w: Float32Array,
+  w: Weights,
   bias: Float32Array | undefined,
   out: Float32Array,
   rows: number,
   n: number,
   k: number,
-  owner: Storage,
 ): boolean {
   const { memory } = kernels;
   const padded = Math.ceil(k / 4) * 4;
   const columns = Math.ceil(n / 4) * 4;
-  const weights = packedWeights(memory, owner, `dots:${w.byteOffset}:${n}:${k}`, columns * padded, (address) => {
-    copyPadded(memory.f32, address / 4, padded, w, 0, k, n, k);
+  const weights = packedFrom(memory, w, `dots:${n}:${k}`, columns * padded, (address, values) => {
+    copyPadded(memory.f32, address / 4, padded, values, 0, k, n, k);
     memory.f32.fill(0, address / 4 + n * padded, address / 4 + columns * padded);
     return true;
   });
@@ -89,23 +85,22 @@ function fewRows(
 function manyRows(
   kernels: Kernels,
   x: Float32Array,
-  w: Float32Array,
+  w: Weights,
   bias: Float32Array | undefined,
   out: Float32Array,
   rows: number,
   n: number,
   k: number,
-  owner: Storage,
 ): boolean {
   const { memory } = kernels;
   const dense = denseKernels();
   const tiles = Math.ceil(n / COLUMNS);
   const inner = innerStep(k);
   if (!dense || Math.max(tiles * COLUMNS * k, (kernels.rows + 1) * Math.max(k, n)) > MAX_AREA) return false;
-  const weights = packedWeights(memory, owner, `linear:${w.byteOffset}:${n}:${k}`, tiles * COLUMNS * k, (address) => {
+  const weights = packedFrom(memory, w, `linear:${n}:${k}`, tiles * COLUMNS * k, (address, values) => {
     const staging = memory.arena(stagingElements(k));
     if (!staging) return false;
-    packPanels(kernels, address, staging[0]!, w, 0, k, n, k, COLUMNS);
+    packPanels(kernels, address, staging[0]!, values, 0, k, n, k, COLUMNS);
     memory.free(staging[0]!);
     return true;
   });

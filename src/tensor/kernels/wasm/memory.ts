@@ -103,6 +103,11 @@ export class KernelMemory implements TemporaryHeap {
     return best;
   }
 
+  /** Grows so that a block of so many bytes finds room, unless somebody may hold views. */
+  makeRoom(bytes: number): void {
+    if (this.residents === 0 && this.fit(aligned(bytes)) < 0) this.grow(aligned(bytes));
+  }
+
   /** Gives a block back. */
   free(address: number): void {
     const length = this.blocks.get(address);

@@ -1,9 +1,8 @@
 /** @file 3 by 3 convolutions with stride 1 by Winograd's algorithm. Upstream: none. Spec: none. See Note [Winograd] in winograd_programs.ts and docs/adr/0008-winograd.md. */
-import type { Storage } from "../../storage.ts";
 import type { ConvGeometry } from "../convolution.ts";
 import { convolutionKernels, winogradKernels, type Kernels, type WinogradKernels } from "./build.ts";
 import { addressIn, MAX_STAGED, Results, stagedElements, type Finish } from "./finish.ts";
-import { packedWeights } from "./packed_weights.ts";
+import { packedFrom, type Weights } from "./packed_weights.ts";
 import { runTasks, threadAreas } from "./parallel.ts";
 import { fillPlanes, paddedPlane } from "./planes.ts";
 import { GROUP_ELEMENTS, innerStep, packedElements, packPanels, stagingElements } from "./product.ts";
@@ -41,11 +40,10 @@ function tileSize(height: number, width: number): TileSize {
 export function winogradConvolve(
   kernels: Kernels,
   x: Float32Array,
-  w: Float32Array,
+  w: Weights,
   out: Float32Array,
   g: ConvGeometry,
   finish: Finish,
-  owner: Storage | undefined,
 ): boolean {
   const [, height, width] = g.output;
   const [channels, outs] = [g.inChannels, g.outChannels];
@@ -86,9 +84,9 @@ export function winogradConvolve(
   const elements = [parts * partOfA, parts * partOfV, parts * partOfY, channels * plan.channel];
   if (elements.some((count) => count > MAX_AREA)) return false;
   const { memory } = kernels;
-  const fill = (address: number): boolean => transformWeights(kernels, transforms, address, w, outs, channels, partOfA);
-  const key = `winograd${m}:${kernels.rows}:${w.byteOffset}:${outs}:${channels}`;
-  const kept = packedWeights(memory, owner, key, parts * partOfA, fill);
+  const fill = (address: number, values: Float32Array): boolean =>
+    transformWeights(kernels, transforms, address, values, outs, channels, partOfA);
+  const kept = packedFrom(memory, w, `winograd${m}:${kernels.rows}:${outs}:${channels}`, parts * partOfA, fill);
   const results = Results.of(kernels, out, finish, outs, outImage, true);
   const areas =
     results &&
@@ -109,7 +107,7 @@ export function winogradConvolve(
     results?.free();
   };
   const weights = kept || areas?.[1];
-  if (!own || !weights || (kept === 0 && !fill(weights))) {
+  if (!own || !weights || (kept === 0 && !fill(weights, w.values))) {
     release();
     return false;
   }
