@@ -7,7 +7,7 @@ import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { computeDtype, doublesOf, floatsAs, floatsOf, fromDoubles, type Floats } from "../tensor/kernels/data.ts";
-import { channelMoments, normalizedRows, rowMoments, scaleChannels } from "../tensor/kernels/normalization.ts";
+import { channelMoments, momentsOfRows, normalizedRows, scalePlanes } from "../tensor/kernels/normalization.ts";
 import { scalarToNumber } from "../tensor/scalar.ts";
 import { numelOf } from "../tensor/strides.ts";
 import { emptyTensor, uninitializedTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
@@ -196,8 +196,8 @@ function batchNorm(
     invstd = doublesOf(runningVar!).map((v) => 1 / Math.sqrt(v + eps));
   }
   const { scale, shift } = affineOf(mean, invstd, weight, bias);
-  const out = emptyTensor(input.sizes, dtype);
-  scaleChannels(x, floatsOf(out), batch, channels, plane, scale, shift);
+  const out = uninitializedTensor(input.sizes, dtype);
+  scalePlanes(x, floatsOf(out), batch * channels, plane, scale, shift);
   return [convertTensor(out, input.dtype), ...saved];
 }
 
@@ -305,19 +305,18 @@ function groupNorm(
   const rows = batch * groups;
   const size = per * plane;
   const x = floatsAs(input, dtype);
-  const { mean, rstd } = rowMoments(x, rows, size, eps);
-  const out = emptyTensor(input.sizes, dtype);
+  const out = uninitializedTensor(input.sizes, dtype);
   const y = floatsOf(out);
+  const { mean, rstd } = momentsOfRows(x, y, rows, size, eps);
   const gamma = weight ? doublesOf(weight) : undefined;
   const beta = bias ? doublesOf(bias) : undefined;
-  for (let r = 0, at = 0; r < rows; r++) {
-    for (let c = 0; c < per; c++) {
-      const channel = (r % groups) * per + c;
-      const scale = rstd[r]! * (gamma ? gamma[channel]! : 1);
-      const shift = (beta ? beta[channel]! : 0) - mean[r]! * scale;
-      for (let p = 0; p < plane; p++, at++) y[at] = x[at]! * scale + shift;
-    }
+  const [scale, shift] = [new Float64Array(batch * channels), new Float64Array(batch * channels)];
+  for (let i = 0; i < scale.length; i++) {
+    const row = Math.floor(i / per);
+    scale[i] = rstd[row]! * (gamma ? gamma[i % channels]! : 1);
+    shift[i] = (beta ? beta[i % channels]! : 0) - mean[row]! * scale[i]!;
   }
+  scalePlanes(x, y, batch * channels, plane, scale, shift);
   const statDtype = weight && weight.dtype !== input.dtype ? weight.dtype : input.dtype;
   return [
     convertTensor(out, input.dtype),

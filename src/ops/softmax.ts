@@ -3,11 +3,11 @@ import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { contiguousTensor, convertTensor } from "../tensor/clone.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
-import { wasmSoftmax } from "../tensor/kernels/wasm/vectors.ts";
+import { wasmSoftmax, wasmSoftmaxColumns } from "../tensor/kernels/wasm/vectors.ts";
 import { notImplemented } from "../tensor/pointwise.ts";
 import { lineCursor, mapLines, planLines } from "../tensor/reduce.ts";
-import { wrapDim } from "../tensor/strides.ts";
-import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
+import { numelOf, wrapDim } from "../tensor/strides.ts";
+import { emptyTensor, uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { masked_fill } from "./ternary.ts";
 import { dtypeArgument } from "./views.ts";
 
@@ -32,30 +32,41 @@ function logSoftmaxLine(x: Float64Array, y: Float64Array): void {
   for (let i = 0; i < x.length; i++) y[i] = x[i]! - max - log;
 }
 
-/** Softmax over the last dimension of contiguous float32 rows. */
-function softmaxRows(self: Tensor, length: number): Tensor {
-  const out = emptyTensor(self.sizes, DTYPES.float32);
-  const a = self.storage.segment.f32;
+/** Contiguous float32 elements by the kernels for many of them; undefined where they do not take them. */
+function softmaxFast(self: Tensor, dim: number, isLog: boolean): Tensor | undefined {
+  const length = self.sizes[dim]!;
+  const inner = numelOf(self.sizes.slice(dim + 1));
+  const outer = self.numel / (length * inner);
+  const out = uninitializedTensor(self.sizes);
+  const x = self.storage.segment.f32;
   const y = out.storage.segment.f32;
-  if (wasmSoftmax(a, self.base0, y, out.base0, self.numel / length, length)) return out;
-  const end = self.base0 + self.numel;
-  let o = out.base0;
-  for (let row = self.base0; row < end; row += length, o += length) {
+  const isDone =
+    inner === 1
+      ? wasmSoftmax(x, self.base0, y, out.base0, outer, length, isLog)
+      : wasmSoftmaxColumns(x, self.base0, y, out.base0, outer, length, inner, isLog);
+  if (isDone) return out;
+  if (isLog || inner !== 1) return undefined;
+  softmaxRows(x, self.base0, y, out.base0, outer, length);
+  return out;
+}
+
+function softmaxRows(x: Float32Array, xAt: number, y: Float32Array, yAt: number, rows: number, length: number): void {
+  const end = xAt + rows * length;
+  for (let row = xAt, o = yAt; row < end; row += length, o += length) {
     let max = -Infinity;
     for (let i = 0; i < length; i++) {
-      const v = a[row + i]!;
+      const v = x[row + i]!;
       if (v > max || v !== v) max = v;
     }
     let sum = 0;
     for (let i = 0; i < length; i++) {
-      const e = Math.exp(a[row + i]! - max);
+      const e = Math.exp(x[row + i]! - max);
       y[o + i] = e;
       sum += e;
     }
     const scale = 1 / sum;
     for (let i = 0; i < length; i++) y[o + i] = y[o + i]! * scale;
   }
-  return out;
 }
 
 function softmaxOf(self: Tensor, dim: number, log: boolean): Tensor {
@@ -65,15 +76,15 @@ function softmaxOf(self: Tensor, dim: number, log: boolean): Tensor {
     throw notImplemented(`${log ? "log_" : ""}softmax${kernel}`, self.dtype);
   }
   if (
-    !log &&
     self.dtype === DTYPES.float32 &&
-    d === self.ndim - 1 &&
+    self.ndim > 0 &&
     self.isContiguous() &&
     !self.isNeg &&
     self.numel > 0 &&
     self.device.type !== "meta"
   ) {
-    return softmaxRows(self, self.sizes[d]!);
+    const fast = softmaxFast(self, d, log);
+    if (fast) return fast;
   }
   return mapLines(self, d, self.dtype, true, log ? logSoftmaxLine : softmaxLine).out;
 }

@@ -1,14 +1,9 @@
 /** @file Normalisation over rows and channels. Upstream: aten/src/ATen/native/cpu/layer_norm_kernel.cpp, batch_norm_kernel.cpp. Spec: none. */
 import type { Floats } from "./data.ts";
-import { wasmLayerNorm } from "./wasm/elements.ts";
+import { wasmLayerNorm, wasmScalePlanes } from "./wasm/elements.ts";
 
 /** Mean and 1 / sqrt(variance + eps) of each of `rows` rows of `size` elements. */
-export function rowMoments(
-  x: Floats,
-  rows: number,
-  size: number,
-  eps: number,
-): { mean: Float64Array; rstd: Float64Array } {
+function rowMoments(x: Floats, rows: number, size: number, eps: number): Moments {
   const mean = new Float64Array(rows);
   const rstd = new Float64Array(rows);
   for (let r = 0; r < rows; r++) {
@@ -27,6 +22,11 @@ export function rowMoments(
   return { mean, rstd };
 }
 
+interface Moments {
+  readonly mean: Float64Array;
+  readonly rstd: Float64Array;
+}
+
 /** Normalises each of `rows` rows of `size` elements by its own moments, which are returned, and applies an affine map by position. */
 export function normalizedRows(
   x: Floats,
@@ -36,19 +36,34 @@ export function normalizedRows(
   weight: Floats | undefined,
   bias: Floats | undefined,
   eps: number,
-): { mean: Float64Array; rstd: Float64Array } {
-  if (x instanceof Float32Array) {
-    const moments = new Float32Array(2 * rows);
-    const [w, b] = [weight, bias] as (Float32Array | undefined)[];
-    if (wasmLayerNorm(x, out as Float32Array, rows, size, w, b, eps, moments)) {
-      const every = (first: number): Float64Array =>
-        Float64Array.from({ length: rows }, (_, r) => moments[2 * r + first]!);
-      return { mean: every(0), rstd: every(1) };
-    }
-  }
+): Moments {
+  const moments = normalizedFast(x, out, rows, size, weight, bias, eps);
+  if (moments) return moments;
   const known = rowMoments(x, rows, size, eps);
   normalizeRows(x, out, rows, size, known.mean, known.rstd, weight, bias);
   return known;
+}
+
+/** The moments of rows; what `scratch`, as large as x, holds afterwards has no meaning. */
+export function momentsOfRows(x: Floats, scratch: Floats, rows: number, size: number, eps: number): Moments {
+  return normalizedFast(x, scratch, rows, size, undefined, undefined, eps) ?? rowMoments(x, rows, size, eps);
+}
+
+function normalizedFast(
+  x: Floats,
+  out: Floats,
+  rows: number,
+  size: number,
+  weight: Floats | undefined,
+  bias: Floats | undefined,
+  eps: number,
+): Moments | undefined {
+  if (!(x instanceof Float32Array)) return undefined;
+  const moments = new Float32Array(2 * rows);
+  const [w, b] = [weight, bias] as (Float32Array | undefined)[];
+  if (!wasmLayerNorm(x, out as Float32Array, rows, size, w, b, eps, moments)) return undefined;
+  const every = (first: number): Float64Array => Float64Array.from({ length: rows }, (_, r) => moments[2 * r + first]!);
+  return { mean: every(0), rstd: every(1) };
 }
 
 function normalizeRows(
@@ -73,22 +88,20 @@ function normalizeRows(
   }
 }
 
-/** out = x * scale[c] + shift[c] over (N, C, plane). */
-export function scaleChannels(
+/** out = x * scale + shift for planes of `size` elements, each with its own two numbers: plane i has those at i modulo their count. `out` is not `x`. */
+export function scalePlanes(
   x: Floats,
   out: Floats,
-  batch: number,
-  channels: number,
-  plane: number,
+  planes: number,
+  size: number,
   scale: Float64Array,
   shift: Float64Array,
 ): void {
-  for (let n = 0, at = 0; n < batch; n++) {
-    for (let c = 0; c < channels; c++) {
-      const a = scale[c]!;
-      const b = shift[c]!;
-      for (let p = 0; p < plane; p++, at++) out[at] = x[at]! * a + b;
-    }
+  if (x instanceof Float32Array && wasmScalePlanes(x, out as Float32Array, planes, size, scale, shift)) return;
+  for (let plane = 0, at = 0; plane < planes; plane++) {
+    const a = scale[plane % scale.length]!;
+    const b = shift[plane % scale.length]!;
+    for (const end = at + size; at < end; at++) out[at] = x[at]! * a + b;
   }
 }
 

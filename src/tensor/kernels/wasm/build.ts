@@ -12,6 +12,7 @@ import { conversionProgram, CONVERSIONS, type Conversion } from "./conversion_pr
 import { ENCODED_MODULES } from "./encoded_modules.ts";
 import { dots16Program } from "./integer_programs.ts";
 import { convolveProgram, depthwise3Program, padPlanesProgram, windowMax3Program } from "./convolution_programs.ts";
+import { softmaxColumnsProgram, softmaxProgram } from "./softmax_programs.ts";
 import { unpaddedProgram } from "./depthwise_programs.ts";
 import { denseProgram } from "./dense_programs.ts";
 import { BINARY_NAMES, binaryProgram, layerNormProgram, type BinaryVector } from "./element_programs.ts";
@@ -26,7 +27,7 @@ import {
 } from "./programs.ts";
 import { REDUCTIONS, reduceColumnsProgram, reduceRowsProgram, type VectorReduction } from "./reduction_programs.ts";
 import { sequencePrograms } from "./sequence_programs.ts";
-import { clampProgram, softmaxProgram, UNARY_VECTORS, unaryProgram, type UnaryVector } from "./vector_programs.ts";
+import { clampProgram, UNARY_VECTORS, unaryProgram, type UnaryVector } from "./vector_programs.ts";
 import { winogradInputProgram, winogradOutputProgram, winogradWeightsProgram } from "./winograd_programs.ts";
 
 /** `reference`: plain TypeScript, sums in double precision; `simd`: WebAssembly SIMD; `relaxed`: with fused multiply-add. */
@@ -140,6 +141,13 @@ export type ElementKernels = Readonly<
     eps: number,
   ): void;
 };
+
+/** Softmax of columns, and log-softmax: see softmax_programs.ts. */
+export interface SoftmaxKernels {
+  logSoftmax: ElementKernels["softmax"];
+  softmaxColumns(to: number, from: number, ld: number, rows: number, columns: number, table: number): void;
+  logSoftmaxColumns: SoftmaxKernels["softmaxColumns"];
+}
 
 /** Windows of 3 by 3 by how far apart they are: see convolution_programs.ts. */
 export interface WindowKernels {
@@ -272,7 +280,12 @@ const FAMILIES = {
   ],
   convolution: (fused: boolean) => [convolveProgram(fused), padPlanesProgram()],
   dense: (fused: boolean) => [denseProgram(fused)],
-  elements: (fused: boolean) => [...BINARY_NAMES.map(binaryProgram), layerNormProgram(), softmaxProgram(fused)],
+  elements: (fused: boolean) => [...BINARY_NAMES.map(binaryProgram), layerNormProgram(), softmaxProgram(fused, false)],
+  softmax: (fused: boolean) => [
+    softmaxProgram(fused, true),
+    softmaxColumnsProgram(fused, false),
+    softmaxColumnsProgram(fused, true),
+  ],
   windows: (fused: boolean) => [
     depthwise3Program(fused, 1),
     depthwise3Program(fused, 2),
@@ -479,6 +492,11 @@ export function denseKernels(): DenseKernels | undefined {
 /** The kernels of arrays and rows, or undefined where the reference kernels are to run. */
 export function elementKernels(): ElementKernels | undefined {
   return family("elements", (exports) => exports as unknown as ElementKernels);
+}
+
+/** The kernels of softmax over columns and of log-softmax, or undefined where the reference kernels are to run. */
+export function softmaxKernels(): SoftmaxKernels | undefined {
+  return family("softmax", (exports) => exports as unknown as SoftmaxKernels);
 }
 
 /** The kernels of windows of 3 by 3, or undefined where the reference kernels are to run. */

@@ -81,12 +81,14 @@ const NAMES = Object.keys(CONSTANTS) as Constant[];
 
 /** Behind the constants: four vectors of these, one element apart, count the last 0 to 3 elements of a vector. */
 const COUNTED = [0, 0, 0, 0, 1, 1, 1];
+/** Byte offset of those vectors in the table. */
+export const COUNTED_BYTES: number = 4 * NAMES.length;
 
 /** The table of constants. */
 export const VECTOR_TABLE = Float32Array.from([...NAMES.map((name) => CONSTANTS[name]), ...COUNTED]);
 
 /** Code on vectors with the table at hand. */
-class Vectors {
+export class Vectors {
   readonly f: FunctionBuilder;
   private readonly table: number;
   private readonly fused: boolean;
@@ -151,6 +153,36 @@ class Vectors {
     f.get(x).get(n).i32(23).op("i32x4.shl");
     this.constant("one").op("i32x4.add").op("f32x4.mul").set(x);
   }
+  /** y = log(x), with three temporaries. */
+  log(x: number, y: number, [e, z, m]: readonly number[]): void {
+    const { f } = this;
+    // m: x, or 2^23 times it where it is no normal number
+    f.get(x);
+    this.constant("beyondFraction").op("f32x4.mul").get(x).get(x);
+    this.constant("smallestNormal").op("f32x4.lt").op("v128.bitselect").set(m!);
+    // e: the exponent, so that m = the value / 2^e lies around one, from the root of 1/2 to that of 2
+    f.get(m!);
+    this.constant("rootHalf").op("i32x4.sub").set(e!);
+    f.get(e!).i32(0x7fffff).op("i32x4.splat").op("v128.and");
+    this.constant("rootHalf").op("i32x4.add").set(m!);
+    f.get(e!).i32(23).op("i32x4.shr_s").op("f32x4.convert_i32x4_s").set(e!);
+    this.constant("minus23").get(x);
+    this.constant("smallestNormal").op("f32x4.lt").op("v128.and").get(e!).op("f32x4.add").set(e!);
+    f.get(m!);
+    this.constant("minusOne").op("f32x4.add").set(m!);
+    f.get(m!).get(m!).op("f32x4.mul").set(z!);
+    this.polynomial(m!, ["l8", "l7", "l6", "l5", "l4", "l3", "l2", "l1", "l0"]);
+    f.get(m!).op("f32x4.mul").get(z!).op("f32x4.mul").get(e!);
+    this.constant("ln2Low").op("f32x4.mul").op("f32x4.add").get(z!);
+    this.constant("half").op("f32x4.mul").op("f32x4.sub").get(m!).op("f32x4.add").get(e!);
+    this.constant("ln2High").op("f32x4.mul").op("f32x4.add").set(y);
+    // infinity and what is not a number stay; nothing has no logarithm but -infinity, and less than nothing has none
+    f.get(y).get(x).get(x);
+    this.constant("positiveInfinity").op("f32x4.lt").op("v128.bitselect").set(y);
+    this.constant("none").get(y).get(x).zeros().op("f32x4.lt").op("v128.bitselect").set(y);
+    f.get(y);
+    this.constant("infinity").get(x).zeros().op("f32x4.ne").op("v128.bitselect").set(y);
+  }
 }
 
 /** y = function of x, with the temporaries `t`. */
@@ -208,35 +240,7 @@ const BODIES: Readonly<Record<UnaryVector, (v: Vectors, x: number, y: number, t:
     v.constant("one").get(y).op("f32x4.sub").get(x).zeros().op("f32x4.lt").op("v128.bitselect");
     f.op("f32x4.mul").set(y);
   },
-  log: (v, x, y, [e, z, m]) => {
-    const { f } = v;
-    // m: x, or 2^23 times it where it is no normal number
-    f.get(x);
-    v.constant("beyondFraction").op("f32x4.mul").get(x).get(x);
-    v.constant("smallestNormal").op("f32x4.lt").op("v128.bitselect").set(m!);
-    // e: the exponent, so that m = the value / 2^e lies around one, from the root of 1/2 to that of 2
-    f.get(m!);
-    v.constant("rootHalf").op("i32x4.sub").set(e!);
-    f.get(e!).i32(0x7fffff).op("i32x4.splat").op("v128.and");
-    v.constant("rootHalf").op("i32x4.add").set(m!);
-    f.get(e!).i32(23).op("i32x4.shr_s").op("f32x4.convert_i32x4_s").set(e!);
-    v.constant("minus23").get(x);
-    v.constant("smallestNormal").op("f32x4.lt").op("v128.and").get(e!).op("f32x4.add").set(e!);
-    f.get(m!);
-    v.constant("minusOne").op("f32x4.add").set(m!);
-    f.get(m!).get(m!).op("f32x4.mul").set(z!);
-    v.polynomial(m!, ["l8", "l7", "l6", "l5", "l4", "l3", "l2", "l1", "l0"]);
-    f.get(m!).op("f32x4.mul").get(z!).op("f32x4.mul").get(e!);
-    v.constant("ln2Low").op("f32x4.mul").op("f32x4.add").get(z!);
-    v.constant("half").op("f32x4.mul").op("f32x4.sub").get(m!).op("f32x4.add").get(e!);
-    v.constant("ln2High").op("f32x4.mul").op("f32x4.add").set(y);
-    // infinity and what is not a number stay; nothing has no logarithm but -infinity, and less than nothing has none
-    f.get(y).get(x).get(x);
-    v.constant("positiveInfinity").op("f32x4.lt").op("v128.bitselect").set(y);
-    v.constant("none").get(y).get(x).zeros().op("f32x4.lt").op("v128.bitselect").set(y);
-    f.get(y);
-    v.constant("infinity").get(x).zeros().op("f32x4.ne").op("v128.bitselect").set(y);
-  },
+  log: (v, x, y, t) => v.log(x, y, t),
   erf: (v, x, y, [a, b, c, d]) => {
     const { f } = v;
     // far from zero: 1 - exp(-x^2) * polynomial / (1 + 2 |x|), and the sign of x
@@ -289,69 +293,6 @@ export function clampProgram(): FunctionBuilder {
     f.get(to).get(from).memory("v128.load").get(least).op("f32x4.pmax").get(most).op("f32x4.pmin");
     f.memory("v128.store").increase(to, { by: 16 }).increase(from, { by: 16 });
     f.get(count).i32(4).op("i32.sub").set(count).get(count);
-  });
-  return f;
-}
-
-/** softmax(to, ldto, from, ldfrom, rows, columns, table): softmax of `rows` rows of `columns` elements, at least 4, strides in bytes; `to` may
- * be `from`. A row ends in a vector that overlaps the one before it, of which only the elements that are left count. */
-export function softmaxProgram(fused: boolean): FunctionBuilder {
-  const f = new FunctionBuilder("softmax", new Array<"i32">(7).fill("i32"));
-  const [to, ldto, from, ldfrom, rows, columns, table] = f.parameters;
-  const [at, out, end, last] = f.fresh("i32");
-  const [most, sum, x, a, b, tail] = f.fresh("v128");
-  const v = new Vectors(f, table, fused);
-  /** Runs `body` for the whole vectors of the row, with their places in `at` and `out`. */
-  const everyVector = (body: () => void): void => {
-    f.get(from).set(at).get(to).set(out);
-    f.loop(() => {
-      body();
-      f.increase(at, { by: 16 }).increase(out, { by: 16 }).get(at).get(end).op("i32.ne");
-    });
-  };
-  /** Combines the four lanes of a vector in all lanes. */
-  const across = (vector: number, op: "f32x4.pmax" | "f32x4.add"): void => {
-    f.get(vector).get(vector).get(vector).shuffle(2, 3, 0, 1).op(op).set(vector);
-    f.get(vector).get(vector).get(vector).shuffle(1, 0, 3, 2).op(op).set(vector);
-  };
-  const exponential = (): void => {
-    f.get(x).get(most).op("f32x4.sub").set(x);
-    v.expNormal(x, a, b);
-  };
-  f.loop(() => {
-    f.get(from).get(columns).i32(-4).op("i32.and").i32(2).op("i32.shl").op("i32.add").set(end);
-    f.get(columns).i32(4).op("i32.sub").i32(2).op("i32.shl").set(last);
-    f.get(from).get(last).op("i32.add").memory("v128.load").set(tail);
-    // an element that is not a number may be passed over here: it makes the sum not a number
-    f.get(tail).set(most);
-    everyVector(() => f.get(most).get(at).memory("v128.load").op("f32x4.pmax").set(most));
-    across(most, "f32x4.pmax");
-    f.zeros().set(sum);
-    everyVector(() => {
-      f.get(at).memory("v128.load").set(x);
-      exponential();
-      f.get(out).get(x).memory("v128.store").get(sum).get(x).op("f32x4.add").set(sum);
-    });
-    f.get(columns)
-      .i32(3)
-      .op("i32.and")
-      .when(() => {
-        f.get(tail).set(x);
-        exponential();
-        f.get(to).get(last).op("i32.add").get(x).memory("v128.store");
-        f.get(sum).get(x).get(table).get(columns).i32(3).op("i32.and").i32(2).op("i32.shl").op("i32.add");
-        f.memory("v128.load", 4 * NAMES.length)
-          .op("f32x4.mul")
-          .op("f32x4.add")
-          .set(sum);
-      });
-    across(sum, "f32x4.add");
-    v.constant("one").get(sum).op("f32x4.div").set(sum);
-    f.get(to).get(last).op("i32.add").memory("v128.load").set(tail);
-    everyVector(() => f.get(out).get(out).memory("v128.load").get(sum).op("f32x4.mul").memory("v128.store"));
-    f.get(to).get(last).op("i32.add").get(tail).get(sum).op("f32x4.mul").memory("v128.store");
-    f.increase(from, { byLocal: ldfrom }).increase(to, { byLocal: ldto });
-    f.get(rows).i32(1).op("i32.sub").set(rows).get(rows);
   });
   return f;
 }

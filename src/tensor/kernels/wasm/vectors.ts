@@ -1,6 +1,6 @@
 /** @file Functions of many float32 elements on the WebAssembly kernels. Upstream: none. Spec: none. See Note [Vector functions]. */
 import type { Loop1 } from "../../pointwise.ts";
-import { elementKernels, vectorKernels, wasmKernels } from "./build.ts";
+import { elementKernels, softmaxKernels, vectorKernels, wasmKernels, type Kernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
 import type { KernelMemory } from "./memory.ts";
 import { runTasks } from "./parallel.ts";
@@ -12,6 +12,8 @@ const MIN_ELEMENTS = 64;
 const BLOCK = 4096;
 /** Elements of a task. */
 const TASK_ELEMENTS = 1 << 15;
+/** Most elements of a matrix whose columns are taken. */
+const MAX_PLANE = 1 << 22;
 
 const tables = new WeakMap<KernelMemory, number>();
 
@@ -98,7 +100,7 @@ export function wasmClamp(
   return !!kernels && mapBlocks(out, o, a, ai, n, (to, from, count) => kernels.clamp(to, from, count, low, high));
 }
 
-/** Softmax of rows that lie one behind the other; `out` may be `x`. Returns false where the reference kernel is to run. */
+/** Softmax of rows that lie one behind the other, or its logarithm; `out` may be `x`. Returns false where the reference kernel is to run. */
 export function wasmSoftmax(
   x: Float32Array,
   xAt: number,
@@ -106,34 +108,75 @@ export function wasmSoftmax(
   outAt: number,
   rows: number,
   columns: number,
+  isLog = false,
 ): boolean {
   if (rows * columns < MIN_ELEMENTS || columns < 4) return false;
   const kernels = wasmKernels();
-  const elements = elementKernels();
-  const table = kernels && elements ? vectorTable(kernels.memory) : 0;
-  if (!kernels || !elements || table === 0) return false;
+  const run = kernels && (isLog ? softmaxKernels()?.logSoftmax : elementKernels()?.softmax);
+  const table = run ? vectorTable(kernels.memory) : 0;
+  if (!kernels || !run || table === 0) return false;
+  return throughHeap(kernels, x, xAt, out, outAt, rows, columns, (to, from, count) =>
+    run(to, 4 * columns, from, 4 * columns, count, columns, table),
+  );
+}
+
+/**
+ * Softmax, or its logarithm, over the middle dimension of (outer, length, inner); `out` is not `x`. Returns false where the reference
+ * kernel is to run.
+ */
+export function wasmSoftmaxColumns(
+  x: Float32Array,
+  xAt: number,
+  out: Float32Array,
+  outAt: number,
+  outer: number,
+  length: number,
+  inner: number,
+  isLog: boolean,
+): boolean {
+  const plane = length * inner;
+  if (outer * plane < MIN_ELEMENTS || inner < 4 || plane > MAX_PLANE) return false;
+  const kernels = wasmKernels();
+  const run = kernels && softmaxKernels()?.[isLog ? "logSoftmaxColumns" : "softmaxColumns"];
+  const table = run ? vectorTable(kernels.memory) : 0;
+  if (!kernels || !run || table === 0) return false;
+  return throughHeap(kernels, x, xAt, out, outAt, outer, plane, (to, from, count) => {
+    for (let i = 0; i < count; i++) run(to + 4 * i * plane, from + 4 * i * plane, 4 * inner, length, inner, table);
+  });
+}
+
+/** Runs a kernel over `count` pieces of `size` elements: where they lie if that is in the kernels' memory, else some at a time through areas of it. False where there is no room. */
+function throughHeap(
+  kernels: Kernels,
+  x: Float32Array,
+  xAt: number,
+  out: Float32Array,
+  outAt: number,
+  count: number,
+  size: number,
+  run: (to: number, from: number, count: number) => void,
+): boolean {
   const { memory } = kernels;
   const [from, to] = [memory.addressAt(x, xAt), memory.addressAt(out, outAt)];
   if (from !== 0 && to !== 0) {
-    const share = Math.max(1, Math.floor(TASK_ELEMENTS / columns));
-    runTasks(kernels, Math.ceil(rows / share), (_, task) => {
+    const share = Math.max(1, Math.floor(TASK_ELEMENTS / size));
+    runTasks(kernels, Math.ceil(count / share), (_, task) => {
       const first = task * share;
-      const at = 4 * first * columns;
-      const count = Math.min(share, rows - first);
-      elements.softmax(to + at, 4 * columns, from + at, 4 * columns, count, columns, table);
+      run(to + 4 * first * size, from + 4 * first * size, Math.min(share, count - first));
     });
     return true;
   }
-  const some = Math.max(1, Math.min(rows, Math.floor(BLOCK / columns)));
-  const block = memory.allocate(4 * some * columns);
-  if (block === 0) return false;
+  const some = Math.max(1, Math.min(count, Math.floor(BLOCK / size)));
+  const areas = memory.arena(some * size, some * size);
+  if (!areas) return false;
+  const [source, target] = areas as [number, number];
   const { f32 } = memory;
-  for (let r = 0; r < rows; r += some) {
-    const count = Math.min(some, rows - r);
-    copyElements32(f32, block / 4, x, xAt + r * columns, count * columns);
-    elements.softmax(block, 4 * columns, block, 4 * columns, count, columns, table);
-    copyElements32(out, outAt + r * columns, f32, block / 4, count * columns);
+  for (let i = 0; i < count; i += some) {
+    const part = Math.min(some, count - i);
+    copyElements32(f32, source / 4, x, xAt + i * size, part * size);
+    run(target, source, part);
+    copyElements32(out, outAt + i * size, f32, target / 4, part * size);
   }
-  memory.free(block);
+  memory.free(source);
   return true;
 }
