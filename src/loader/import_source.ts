@@ -1,5 +1,5 @@
 /** @file SourceImporter: classes and functions from the code files of an archive, by qualified name, when they are asked for. Upstream: torch/csrc/jit/serialization/import_source.cpp. Spec: spec/records.md. */
-import { ScriptError } from "../base/errors.ts";
+import { ScriptError, TorchScriptError } from "../base/errors.ts";
 import { checkLimit, type LimitOverrides } from "../base/limits.ts";
 import type { Source, SourceRange } from "../base/source_range.ts";
 import { guardStack } from "../base/stack_guard.ts";
@@ -14,6 +14,7 @@ import { DeferredConstant } from "../frontend/class_line.ts";
 import { DeferredClass, hasPlainMargin, plainClass } from "../frontend/deferred_class.ts";
 import { DeferredDef } from "../frontend/deferred_def.ts";
 import { defineFunction, SimpleSelf } from "../frontend/emit/compile.ts";
+import { setOperatorVersion } from "../frontend/emit/emit_builtin.ts";
 import { SimpleValue, type SugaredValue } from "../frontend/emit/sugared_value.ts";
 import { Parser } from "../frontend/parser.ts";
 import type { Resolver } from "../frontend/resolver.ts";
@@ -29,6 +30,7 @@ import { splitClass } from "./class_source.ts";
 import { constantAt, importerEnvironment, nonFiniteLiteral, type Definitions } from "./importer_values.ts";
 import { NATIVE_CLASS_PREFIX, type NativeClassFinder } from "./native_classes.ts";
 import { rewriteQuantizedConvForBC } from "./rewrite_quantized_conv.ts";
+import { copyPattern, patternOf, Twins, type Pattern } from "./twins.ts";
 
 /** Gives the code file of a qualifier such as `__torch__.pkg.net`, or undefined: then it is just a namespace. */
 export type SourceLoader = (qualifier: string) => Source | undefined;
@@ -77,6 +79,9 @@ export class SourceImporter implements Resolver, Definitions {
   private readonly loaded = new Set<string>();
   private readonly classDefs = new Map<string, ClassDef>();
   private readonly functionDefs = new Map<string, Def>();
+  private readonly twins = new Twins((name) => void this.findNamedType(new QualifiedName(name)));
+  /** Methods that may be copied by key; undefined where the first one compiled may not. */
+  private readonly patterns = new Map<string, Pattern | undefined>();
   private depth = 0;
 
   /** @param constants may be filled later: it is looked at when code is compiled. */
@@ -210,6 +215,12 @@ export class SourceImporter implements Resolver, Definitions {
   /** A function that is compiled when it is first needed. */
   private makeFunction(name: QualifiedName, def: Def, self: ClassType | undefined): ScriptFunction {
     return new ScriptFunction(name, undefined, (fn) => {
+      const key = self?.isModule && def instanceof DeferredDef ? this.twinKey(self, def) : undefined;
+      const pattern = key === undefined ? undefined : this.patterns.get(key);
+      if (pattern && copyPattern(pattern, fn, def.range, self!)) {
+        setOperatorVersion(fn.graph, this.version);
+        return;
+      }
       const full = def instanceof DeferredDef ? def.full : def;
       const { cu, version, types } = this;
       const options = { cu, version, types, cleanup: finishEmission };
@@ -219,7 +230,20 @@ export class SourceImporter implements Resolver, Definitions {
         ),
       );
       if (self?.isModule) rewriteQuantizedConvForBC(fn.graph);
+      if (key !== undefined && !this.patterns.has(key)) this.patterns.set(key, patternOf(fn, def.range, self!));
     });
+  }
+
+  /** The same for the methods of classes that are alike: see Note [Twins]. */
+  private twinKey(self: ClassType, def: Def): string | undefined {
+    try {
+      const number = this.twins.numberOf(self.name.qualifiedName);
+      return number === undefined ? undefined : `${number} ${def.name.name}`;
+    } catch (error) {
+      // another class cannot be read: that shows where it is needed
+      if (error instanceof TorchScriptError) return undefined;
+      throw error;
+    }
   }
 
   private importNamedType(name: QualifiedName, def: ClassDef): void {
@@ -228,6 +252,7 @@ export class SourceImporter implements Resolver, Definitions {
       // archives before 1.6 carry code for native classes: what counts is the class that is built in
       if (name.qualifiedName.startsWith(NATIVE_CLASS_PREFIX)) return;
       const isModule = base === "Module";
+      if (isModule) this.twins.add(name.qualifiedName, def.range);
       return def instanceof DeferredClass
         ? this.deferClass(name, def, isModule)
         : this.fillClass(new ClassType(name, isModule), def);
