@@ -35,6 +35,13 @@ export interface StoredEntry {
   readonly raw: Uint8Array;
 }
 
+/** Entries that lie one behind the other, and where in the file. */
+export interface EntryRun {
+  readonly entries: readonly ZipEntry[];
+  readonly byteOffset: number;
+  readonly end: number;
+}
+
 const READ_CHUNK = 1 << 18; // a piece is still in the second-level cache when its CRC is taken
 const INFLATE_CHUNK = 1 << 16; // bounds what one step can inflate to (65 MB) before the size is checked
 
@@ -48,6 +55,8 @@ export class ZipReader {
   readonly verifyCrc: boolean;
   private readonly limits: LimitOverrides | undefined;
   private readonly dataOffsets = new Map<ZipEntry, number>();
+  private fileOrder: readonly ZipEntry[] | undefined;
+  private ranks: ReadonlyMap<ZipEntry, number> | undefined;
 
   constructor(source: ByteSource, options: ZipReaderOptions = {}) {
     this.source = source;
@@ -87,9 +96,10 @@ export class ZipReader {
     };
   }
 
-  /** The fixed part of a local header; checks that the data it announces lies before the directory. */
+  /** The fixed part of a local header, of `header` where it was read already; checks that the data it announces lies before the directory. */
   private localLengths(
     entry: ZipEntry,
+    header?: Uint8Array,
   ): Omit<LocalHeader, "name" | "extra"> & { nameLength: number; extraLength: number } {
     const at = entry.headerOffset;
     const fail = (message: string, byteOffset: number): never => {
@@ -102,7 +112,7 @@ export class ZipReader {
         at,
       );
     }
-    const fixed = new ByteReader(this.source.read(at, NBYTES.localHeader), fail);
+    const fixed = new ByteReader(header ?? this.source.read(at, NBYTES.localHeader), fail);
     const signature = fixed.u4();
     if (signature !== SIGNATURE.localHeader)
       fail(`signature is 0x${hex(signature)}, expected 0x${hex(SIGNATURE.localHeader)}`, 0);
@@ -198,6 +208,38 @@ export class ZipReader {
   /** Inflates and checks deflated entries in one call; undefined where the platform cannot or anything does not fit. */
   decodeTogether(entries: readonly StoredEntry[]): Uint8Array[] | undefined {
     return inflateTogether(entries.map(({ entry: { size, crc32 }, raw }) => ({ compressed: raw, size, crc32 })));
+  }
+
+  /**
+   * The part of the file that holds `first`, a stored entry, and those right behind it that are wanted, as many as `maxBytes` have room for:
+   * for those who want many and would rather read once. See `locate`.
+   */
+  runFrom(first: ZipEntry, maxBytes: number, isWanted: (entry: ZipEntry) => boolean): EntryRun {
+    this.fileOrder ??= this.entries.toSorted((a, b) => a.headerOffset - b.headerOffset);
+    this.ranks ??= new Map(this.fileOrder.map((entry, i) => [entry, i] as const));
+    const order = this.fileOrder;
+    const rank = this.ranks.get(first)!;
+    const entries = [first];
+    const endOf = (i: number): number => order[i + 1]?.headerOffset ?? this.directory.byteOffset;
+    let end = endOf(rank);
+    for (let i = rank + 1; i < order.length && endOf(i) - first.headerOffset <= maxBytes; i++) {
+      const next = order[i]!;
+      if (next.method !== METHOD.stored || !isWanted(next)) break;
+      entries.push(next);
+      end = endOf(i);
+    }
+    return { entries, byteOffset: first.headerOffset, end };
+  }
+
+  /** Where the data of a stored entry lies in `part`, the bytes of the file from `byteOffset` on; checked. Undefined where it reaches out of it. */
+  locate(entry: ZipEntry, part: Uint8Array, byteOffset: number): number | undefined {
+    this.checkReadable(entry);
+    const header = entry.headerOffset - byteOffset;
+    const { dataOffset } = this.localLengths(entry, part.subarray(header, header + NBYTES.localHeader));
+    const start = dataOffset - byteOffset;
+    if (start + entry.size > part.length) return undefined;
+    this.checkCrc(entry, () => crc32(part.subarray(start, start + entry.size)));
+    return start;
   }
 
   /** Fills `target`, which must have the entry's size, without an intermediate copy of it. */

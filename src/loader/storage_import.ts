@@ -1,11 +1,32 @@
 /** @file Storages of an archive: records to memory, once each, always bounds-checked, now or when first touched. Upstream: torch/csrc/jit/serialization/unpickler.cpp (BINPERSID). Spec: spec/records.md. */
 import type { ArchiveReader } from "../archive/archive_reader.ts";
+import { readSourceInto } from "../archive/byte_source.ts";
+import type { ZipEntry } from "../archive/zip_directory.ts";
+import { DEFAULT_ALIGNMENT, METHOD } from "../archive/zip_format.ts";
 import { PersistentId, PickleGlobal, PickleTuple, pickleTypeName, type PickleValue } from "../archive/pickle_value.ts";
 import { ArchiveError, PickleError } from "../base/errors.ts";
 import { checkLimit, type LimitOverrides } from "../base/limits.ts";
 import { DTYPES, dtypeFromStorageName, type DType } from "../tensor/dtype.ts";
 import { allocateStorage, allocateUnwrittenStorage, Segment, Storage } from "../tensor/storage.ts";
 import { CPU, Device, META } from "../tensor/tensor.ts";
+
+/*
+ * Note [Runs]: storages are read many at once: one call of the system and one buffer for all records that lie side by side, up to MAX_RUN
+ * bytes. Beside the calls this saves memory that nobody has touched yet: a C library gives large buffers back to the system and takes new
+ * pages for the next ones, which costs more than reading into them; buffers of this size it keeps. The buffer lives as long as one of its
+ * storages does. A record is checked when its storage is asked for: what no pickle refers to is no concern. No byte is read twice, as a
+ * run ends where another begins.
+ */
+const MAX_RUN = 1 << 24;
+
+/** What `Storage.byteOffset` is a multiple of. */
+const ALIGNMENT = 16;
+
+/** Bytes of the file from `byteOffset` on. */
+interface Run {
+  readonly storage: Storage;
+  readonly byteOffset: number;
+}
 
 /** Options of reading storages. */
 export interface StorageOptions {
@@ -36,6 +57,8 @@ export class StorageImporter {
   private readonly options: StorageOptions;
   private readonly storages = new Map<string, Storage>();
   private readonly references = new Map<PersistentId, StorageReference>();
+  /** Which run a record lies in; undefined once its bytes were taken there. */
+  private readonly runs = new Map<ZipEntry, Run | undefined>();
 
   /** @param folder `data/` or `constants/`. @param pickle name of the pickle, for messages. */
   constructor(reader: ArchiveReader, folder: string, pickle: string, options: StorageOptions) {
@@ -109,9 +132,39 @@ export class StorageImporter {
   }
 
   private eager(name: string, size: number, dtype: DType, nbytes: number): Storage {
+    const entry = this.reader.entry(name);
+    const inRun = size === nbytes && entry.method === METHOD.stored ? this.takeOfRun(entry) : undefined;
+    if (inRun) {
+      if (this.options.byteorder === "big") swapBytes(inRun.bytes(), unitBytes(dtype));
+      return inRun;
+    }
     const storage = allocateUnwrittenStorage(nbytes);
     this.fill(name, size, dtype, storage.bytes());
     return storage;
+  }
+
+  /** The storage of a record where it lies in a run; once, as a second storage of the record has bytes of its own. See Note [Runs]. */
+  private takeOfRun(entry: ZipEntry): Storage | undefined {
+    if (!this.runs.has(entry)) this.readRunFrom(entry);
+    const run = this.runs.get(entry);
+    this.runs.set(entry, undefined);
+    if (!run) return undefined;
+    const start = this.reader.zip.locate(entry, run.storage.bytes(), run.byteOffset);
+    if (start === undefined) return undefined;
+    const { segment, byteOffset } = run.storage;
+    // records of PyTorch are aligned in the file, and so are runs
+    return (byteOffset + start) % ALIGNMENT === 0 ? new Storage(segment, byteOffset + start, entry.size) : undefined;
+  }
+
+  private readRunFrom(first: ZipEntry): void {
+    const { zip, rootName } = this.reader;
+    const folder = `${rootName}/${this.folder}`;
+    const run = zip.runFrom(first, MAX_RUN, (entry) => entry.name.startsWith(folder) && !this.runs.has(entry));
+    if (run.entries.length === 1) return;
+    const byteOffset = run.byteOffset - (run.byteOffset % DEFAULT_ALIGNMENT);
+    const storage = allocateUnwrittenStorage(run.end - byteOffset);
+    readSourceInto(zip.source, storage.bytes(), byteOffset);
+    for (const entry of run.entries) this.runs.set(entry, { storage, byteOffset });
   }
 
   /** The record as it is, where it is what the storage holds. */

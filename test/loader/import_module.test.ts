@@ -369,3 +369,84 @@ describe("loadModuleArchive", () => {
     expect(loadProgram(ArchiveReader.open(bytes), {}).rootClass.name.qualifiedName).toBe(root.type.name.qualifiedName);
   });
 });
+
+describe("runs of storages", () => {
+  const names = ["0", "1", "2", "3", "4"];
+  const parts = (sizes: readonly number[]): { code: string; root: Pickled; data: Record<string, Uint8Array> } => ({
+    code: moduleOf(Object.fromEntries(names.map((name) => [`x${name}`, "Tensor"]))),
+    root: object(
+      "__torch__ M",
+      Object.fromEntries(names.map((name, i) => [`x${name}`, tensor(storage(name, sizes[i]!), [sizes[i]!], [1])])),
+    ),
+    data: Object.fromEntries(
+      names.map((name, i) => [name, floats(...Array.from({ length: sizes[i]! }, (_, at) => at * 7 + i))]),
+    ),
+  });
+  const tensors = (root: ScriptObject): Tensor[] => names.map((name) => root.getAttr(`x${name}`) as Tensor);
+
+  test("share a buffer, hold their own bytes and are aligned", () => {
+    const sizes = [3000, 1, 5000, 17, 2000];
+    const given = parts(sizes);
+    const all = tensors(load(given));
+    expect(new Set(all.map((t) => t.storage.segment)).size).toBe(1);
+    for (const [i, t] of all.entries()) {
+      expect(t.storage.byteOffset % 16).toBe(0);
+      expect([...t.storage.bytes()]).toEqual([...given.data[names[i]!]!]);
+    }
+    all[2]!.storage.bytes().fill(0);
+    for (const i of [0, 1, 3, 4]) expect([...all[i]!.storage.bytes()]).toEqual([...given.data[names[i]!]!]);
+  });
+
+  test("a record that nobody refers to may be damaged, one that is referred to may not", () => {
+    const given = parts([3000, 1, 5000, 17, 2000]);
+    const records = Object.fromEntries(Object.entries(given.data).map(([key, bytes]) => [`data/${key}`, bytes]));
+    const archive = (extra: Record<string, Uint8Array>): Uint8Array =>
+      makeArchive(
+        {
+          ...records,
+          ...extra,
+          "data.pkl": pickleOf(given.root),
+          "code/__torch__.py": given.code,
+          "constants.pkl": pickleOf(tuple()),
+        },
+        { version: 3 },
+      );
+    const damage = (bytes: Uint8Array, name: string): Uint8Array => {
+      const at = ArchiveReader.open(bytes).stat(name).dataOffset;
+      bytes[at] = bytes[at]! ^ 1;
+      return bytes;
+    };
+    const open = (bytes: Uint8Array): ScriptObject =>
+      loadModuleArchive(ArchiveReader.open(bytes), { runMethod: noRun }).root;
+    const spare = damage(archive({ "data/9": floats(1, 2, 3) }), "data/9");
+    expect(tensors(open(spare)).length).toBe(5);
+    expect(() => open(damage(archive({}), "data/3"))).toThrow(/record "m\/data\/3".*crc-32 check failed/);
+  });
+
+  test("two storages of one record do not share bytes, and big-endian ones are swapped once", () => {
+    const swapped = floats(1, 2, 3, 4).slice();
+    for (let i = 0; i < 16; i += 4) swapped.subarray(i, i + 4).reverse();
+    const root = load(
+      {
+        code: moduleOf({ a: "Tensor", b: "Tensor", c: "Tensor" }),
+        root: object("__torch__ M", {
+          a: tensor(storage("0", 4), [4], [1]),
+          b: tensor(storage("0", 2), [2], [1]),
+          c: tensor(storage("1", 4), [4], [1]),
+        }),
+        data: { "0": swapped, "1": swapped },
+      },
+      { byteorder: "big" },
+    );
+    const values = (name: string): number[] => {
+      const t = root.getAttr(name) as Tensor;
+      return [...new Float32Array(t.storage.bytes().slice().buffer)];
+    };
+    expect([values("a"), values("b"), values("c")]).toEqual([
+      [1, 2, 3, 4],
+      [1, 2],
+      [1, 2, 3, 4],
+    ]);
+    expect((root.getAttr("a") as Tensor).storage).not.toBe((root.getAttr("b") as Tensor).storage);
+  });
+});
