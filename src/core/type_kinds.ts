@@ -1,6 +1,7 @@
 /** @file The kinds of types, their singletons and plain constructors. Upstream: aten/src/ATen/core/jit_type.h. Spec: spec/types.md. */
+import { keepShape } from "../base/shapes.ts";
 import type { FunctionSchema } from "./schema.ts";
-import type { QualifiedName } from "./qualified_name.ts";
+import { QualifiedName } from "./qualified_name.ts";
 import { unionOf } from "./subtyping.ts";
 
 /** Kinds without parameters, with the text of `str()` and of annotations. */
@@ -158,6 +159,8 @@ export class ClassType {
   readonly name: QualifiedName;
   readonly isModule: boolean;
   docString = "";
+  /** What users see of its modules; owned by `src/jit`. */
+  wrapper: unknown = undefined;
   private known: ClassMembers | undefined;
   private creator: ((cls: ClassType) => void) | undefined;
   private failure: Error | undefined;
@@ -367,3 +370,7 @@ export function containedTypes(type: Type): readonly Type[] {
       return [];
   }
 }
+
+const example = new ClassType(new QualifiedName("Example"), true);
+example.addAttribute("training", BoolT);
+keepShape(example);

@@ -4,7 +4,7 @@ import { moduleText } from "../base/module_text.ts";
 import { guardStack } from "../base/stack_guard.ts";
 import { printableGraph } from "./compilation_unit.ts";
 import { ScriptObject, dynamicTypeTag, tagDynamicType } from "../core/ivalue.ts";
-import type { FunctionLike } from "../core/type.ts";
+import type { ClassType, FunctionLike } from "../core/type.ts";
 import { dynamicTypeOf } from "../core/ivalue.ts";
 import { typeStr, TensorT, isSubtypeOf } from "../core/type.ts";
 import { checkAndConvertInputs, fromUser, toUser } from "../interpreter/convert.ts";
@@ -42,8 +42,41 @@ export interface ModuleAppearance {
 /** The module of an object; the same module for the same object. */
 export function moduleOf(object: ScriptObject, owner: ModuleOwner, appearance: ModuleAppearance = {}): ScriptModule {
   let module = object.wrapper as ScriptModule | undefined;
-  if (!module) object.wrapper = module = new ScriptModule(object, owner, appearance);
+  if (!module) {
+    const constructor = constructorOf(object.type);
+    module = Reflect.construct(ScriptModule, [object, owner, appearance], constructor) as ScriptModule;
+    object.wrapper = module;
+  }
   return module;
+}
+
+/** What the modules of a class have in common: a prototype with the class's members, and how many of them it has. */
+interface MemberPrototype {
+  readonly constructor: new () => unknown;
+  count: number;
+}
+
+/** The constructor whose prototype has attributes, constants and methods as properties, as in Python: model.fc.weight, model.encode(x); what every module has comes first. */
+function constructorOf(type: ClassType): new () => unknown {
+  let known = type.wrapper as MemberPrototype | undefined;
+  if (!known) {
+    const constructor = function () {} as unknown as new () => unknown;
+    constructor.prototype = Object.create(ScriptModule.prototype);
+    type.wrapper = known = { constructor, count: 0 };
+  }
+  const { attributes, constants, properties, methods } = type;
+  const count = attributes.length + constants.size + properties.length + methods.size;
+  if (count === known.count) return known.constructor;
+  known.count = count;
+  const { prototype } = known.constructor as { prototype: object };
+  const expose = (name: string, descriptor: PropertyDescriptor): void => {
+    if (!(name in prototype) && !OWN_NAMES.has(name)) Object.defineProperty(prototype, name, descriptor);
+  };
+  for (const { name } of attributes) expose(name, memberAccessor(name, true));
+  for (const name of constants.keys()) expose(name, memberAccessor(name, false));
+  for (const { name } of properties) expose(name, memberAccessor(name, true));
+  for (const name of methods.keys()) expose(name, methodAccessor(name));
+  return known.constructor;
 }
 
 /** A method of a module, bound to it. */
@@ -87,19 +120,6 @@ export class ScriptModule extends Module {
     define("owner", { value: owner });
     define("displayName", { value: appearance.displayName ?? "RecursiveScriptModule" });
     this[STATE].foreign = membersOf(this);
-    this.exposeMembers();
-  }
-
-  /** Attributes, constants and methods are properties as in Python: model.fc.weight, model.encode(x); what every module has comes first. */
-  private exposeMembers(): void {
-    const { type } = this.object;
-    const expose = (name: string, descriptor: PropertyDescriptor): void => {
-      if (!(name in this)) Object.defineProperty(this, name, { ...descriptor, configurable: true, enumerable: false });
-    };
-    for (const { name } of type.attributes) expose(name, memberAccessor(name, true));
-    for (const name of type.constants.keys()) expose(name, memberAccessor(name, false));
-    for (const { name } of type.properties) expose(name, memberAccessor(name, true));
-    for (const name of type.methods.keys()) expose(name, { value: (...args: unknown[]) => this.invoke(name, args) });
   }
 
   /**
@@ -111,7 +131,7 @@ export class ScriptModule extends Module {
    */
   define(text: string): void {
     this.owner.define(this.object, text);
-    this.exposeMembers();
+    constructorOf(this.object.type);
   }
 
   /** The last atom of the class name. */
@@ -351,20 +371,29 @@ Object.defineProperty(ScriptModule.prototype, "training", {
   configurable: true,
 });
 
+/** Names that the constructor of ScriptModule gives each module. */
+const OWN_NAMES: ReadonlySet<string> = new Set(["object", "owner", "displayName"]);
+
 /*
  * Note [Accessors]: V8 keeps the functions of an accessor in the hidden class of its object, which only a full garbage collection frees. What
  * they close over lives as long: a model with its weights, if that is a module. So accessors know their module by `this` alone.
  */
 function memberAccessor(name: string, isWritable: boolean): PropertyDescriptor {
+  const get = function (this: ScriptModule): unknown {
+    return this.getattr(name);
+  };
+  const set = function (this: ScriptModule, value: unknown): void {
+    this.setattr(name, value);
+  };
+  return isWritable ? { get, set } : { get };
+}
+
+/** A method, bound to the module that it is asked of. */
+function methodAccessor(name: string): PropertyDescriptor {
   return {
     get(this: ScriptModule) {
-      return this.getattr(name);
+      return (...args: unknown[]): unknown => this.invoke(name, args);
     },
-    ...(isWritable && {
-      set(this: ScriptModule, value: unknown) {
-        this.setattr(name, value);
-      },
-    }),
   };
 }
 
