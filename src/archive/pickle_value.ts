@@ -1,4 +1,5 @@
 /** @file Pickled values as plain data: what a pickle names is recorded, never called. Upstream: none. Spec: spec/pickle.md. */
+import { keepShape } from "../base/shapes.ts";
 
 /**
  * A pickled value. Python ints are `number` while safe integers and `bigint` beyond; floats are `PickleFloat`, so that
@@ -182,3 +183,16 @@ export function pickleChildren(value: PickleValue): readonly PickleValue[] {
   if (value instanceof PersistentId) return [value.value];
   return [];
 }
+
+const exampleName = new PickleGlobal("", "", 0);
+for (const example of [
+  exampleName,
+  new PickleFloat(0.5),
+  new PickleTuple([]),
+  new PickleList(),
+  new PickleDict(),
+  new PickleReduce(exampleName, null, 0, 0),
+  new PickleObject(exampleName, null, 0),
+  new PersistentId("", 0),
+])
+  keepShape(example);

@@ -7,6 +7,7 @@
  * Note [Nesting]: a value can only come to hold itself, or to be deeper than what was put into it, if it is filled after it was on the
  * stack a second time. Where that does not happen, nesting is at most the number of values that hold others; only pickles that exceed
  * the limit by this count, or fill what they recalled, are walked (`checkNesting`). */
+import { keepShape } from "../base/shapes.ts";
 import { ByteReader } from "../base/bytes.ts";
 import { PickleError } from "../base/errors.ts";
 import { type LimitOverrides, LIMITS, checkLimit } from "../base/limits.ts";
@@ -482,3 +483,5 @@ export class PickleMachine {
     this.push(new PersistentId(value, this.opcodeOffset));
   }
 }
+
+keepShape(new PickleMachine(new Uint8Array(0), {}));

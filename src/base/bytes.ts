@@ -1,4 +1,5 @@
 /** @file Bounds-checked little-endian reading and writing of bytes, and lossless text. Upstream: none. Spec: spec/pickle.md. */
+import { keepShape } from "./shapes.ts";
 
 const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const ENCODER = new TextEncoder();
@@ -272,3 +273,9 @@ export function concatBytes(chunks: readonly Uint8Array[]): Uint8Array {
   }
   return out;
 }
+
+keepShape(
+  new ByteReader(new Uint8Array(0), (message) => {
+    throw new Error(message);
+  }),
+);

@@ -1,7 +1,8 @@
 /** @file Parser of TorchScript statements, functions and classes. Upstream: torch/csrc/jit/frontend/parser.cpp. Spec: spec/grammar.md. */
+import { keepShape } from "../base/shapes.ts";
 import { ScriptError } from "../base/errors.ts";
 import type { LimitOverrides } from "../base/limits.ts";
-import type { Source, SourceRange } from "../base/source_range.ts";
+import { Source, type SourceRange } from "../base/source_range.ts";
 import type { BinaryOperator, ClassDef, Def, Expr, Param, Stmt, WithItem } from "./ast.ts";
 import { plainClassLine } from "./class_line.ts";
 import { DeferredDef } from "./deferred_def.ts";
@@ -387,3 +388,5 @@ export function parseDefinitions(source: Source, isMethod: boolean, limits?: Lim
 export function parseExpression(source: Source, limits?: LimitOverrides): Expr {
   return new Parser(source, limits).parseExp();
 }
+
+keepShape(new Parser(new Source("pass\n"))); // with a lexer and a token
