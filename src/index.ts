@@ -20,6 +20,7 @@ import { installExecutionGraph } from "./jit/execution.ts";
 import { serialization, type Serialization } from "./jit/serialization.ts";
 import { trace, traceModule } from "./jit/trace.ts";
 import { isTracing } from "./jit/tracing/tracer.ts";
+import { warmUp } from "./jit/warm_up.ts";
 import { installTensorMethods } from "./torch/tensor_methods.ts";
 import { torch as eager, type Torch } from "./torch/torch.ts";
 
@@ -64,6 +65,8 @@ export const jit = {
   mod,
   /** Marks a method that throws where a script calls it. Mirrors `torch.jit.unused`. */
   unused,
+  /** Does what a first call does, before anybody waits for it. */
+  warmUp,
 };
 
 /** Tensors: every operator, creation, dtypes, settings, saving and loading. Mirrors `torch`. */
@@ -94,6 +97,7 @@ export { Layout, MemoryFormat, QScheme } from "./tensor/format_names.ts";
 export { Generator } from "./tensor/generator.ts";
 export { ScriptModule, type ScriptMethod, type Scripted } from "./jit/script_module.ts";
 export { type LoadInput, type LoadOptions } from "./jit/load.ts";
+export { type WarmUpOptions } from "./jit/warm_up.ts";
 export { CompilationUnit, type CompiledFunction } from "./jit/compilation_unit.ts";
 export { type CheckpointOptions, type Serialization } from "./jit/serialization.ts";
 export { type TraceOptions, type TraceableFunction } from "./jit/trace.ts";

@@ -13,3 +13,13 @@ export function setGradEnabled(value: boolean): boolean {
   enabled = value;
   return old;
 }
+
+/** Runs `body` (at once) with the gradient mode `mode`. */
+export function withGradMode<R>(mode: boolean, body: () => R): R {
+  const before = setGradEnabled(mode);
+  try {
+    return body();
+  } finally {
+    setGradEnabled(before);
+  }
+}

@@ -34,6 +34,18 @@ export class Generator {
     return this.seed;
   }
 
+  /** Gives a function that puts the stream back to where it is now. */
+  bookmark(): () => void {
+    const { next, seed, cachedNormal } = this;
+    const state = this.state.slice();
+    return () => {
+      this.state.set(state);
+      this.next = next;
+      this.seed = seed;
+      this.cachedNormal = cachedNormal;
+    };
+  }
+
   private twist(): void {
     const { state } = this;
     for (let k = 0; k < N; k++) {

@@ -1,6 +1,6 @@
 /** @file The `torch` namespace: every operator as a function, creation, dtypes, settings. Upstream: torch/__init__.py, torch/_C/_VariableFunctions. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
-import { isGradEnabled, setGradEnabled } from "../core/grad_mode.ts";
+import { isGradEnabled, setGradEnabled, withGradMode } from "../core/grad_mode.ts";
 import { findOperatorByKey } from "../core/operator_registry.ts";
 import { parseDevice } from "../core/device_text.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
@@ -57,16 +57,6 @@ function tensorOf(data: NestedData | TypedData | Tensor, options: TensorOptions 
 function seedDefault(seed: Int): Generator {
   findOperatorByKey("aten::manual_seed")!.kernel(...([seed] as never[]));
   return defaultGenerator;
-}
-
-/** Runs `body` (at once) with the gradient mode `mode`. */
-function withGradMode<R>(mode: boolean, body: () => R): R {
-  const before = setGradEnabled(mode);
-  try {
-    return body();
-  } finally {
-    setGradEnabled(before);
-  }
 }
 
 /** The functions that are written by hand. */

@@ -362,6 +362,25 @@ export function kernelMemory(): KernelMemory | undefined {
 
 type Exports = Record<string, (...args: number[]) => void>;
 
+/** Modules that were compiled ahead, by the key of `moduleKey`. */
+const compiledAhead = new Map<string, WebAssembly.Module>();
+const moduleKey = (build: FastBuild, family: KernelFamily, isShared: boolean): string =>
+  `${build}:${family}${isShared ? ":shared" : ""}`;
+
+/** Compiles all modules of the chosen build, beside this thread where the platform can. Where it may not, nothing happens. */
+export async function compileKernels(): Promise<void> {
+  const build = kernelBuild();
+  const isShared = kernelMemory()?.isShared;
+  if (build === "reference" || isShared === undefined) return;
+  const one = async (family: KernelFamily): Promise<void> => {
+    const key = moduleKey(build, family, isShared);
+    if (compiled.has(`${build}:${family}`) || compiledAhead.has(key)) return;
+    compiledAhead.set(key, await WebAssembly.compile(kernelModuleBytes(build, family, isShared)));
+  };
+  // a content security policy may forbid it: then the first use finds out, too
+  await Promise.allSettled(KERNEL_FAMILIES.map(one));
+}
+
 /** Kept when the build changes: compiling again would start in the engine's slow tier. */
 const compiled = new Map<string, Exports | undefined>();
 /** The same for the threads of the pool. */
@@ -374,7 +393,10 @@ function compile(build: FastBuild, family: KernelFamily): Exports | undefined {
   if (!compiled.has(key)) {
     let exports: Exports | undefined;
     try {
-      const module = new WebAssembly.Module(kernelModuleBytes(build, family, memory.isShared));
+      const ahead = moduleKey(build, family, memory.isShared);
+      const module =
+        compiledAhead.get(ahead) ?? new WebAssembly.Module(kernelModuleBytes(build, family, memory.isShared));
+      compiledAhead.delete(ahead);
       const imports = { [MEMORY_MODULE]: { [MEMORY_NAME]: memory.memory } };
       exports = new WebAssembly.Instance(module, imports).exports as Exports;
     } catch {
