@@ -12,8 +12,8 @@ const PAGE_BYTES = 65536;
 const LINE_BYTES = 64;
 /** Kernels may read this far beyond an area (never store). */
 const SLACK_BYTES = 256;
-/** Pages of the start: address space only, the platform commits what is touched. */
-const INITIAL_PAGES = 1024;
+/** Pages of the start: address space only, the platform commits what is touched. A first call that has room finds its temporaries here. */
+const INITIAL_PAGES = 2048;
 const SMALLEST_PAGES = 16;
 const MAX_PAGES = 65536;
 /** Free bytes in one range that there should be before a kernel starts. */
