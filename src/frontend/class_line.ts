@@ -8,7 +8,8 @@ import { wordKind } from "./tokens.ts";
 
 type Assign = Stmt & { kind: "Assign" };
 
-const ATTRIBUTE = /([A-Za-z_]\w*) : ([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\n/y;
+const ATTRIBUTE = /([A-Za-z_]\w*) : (Optional\[)?([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(\])?\n/y;
+const NUMBERED = /__annotations__\["(\w+)"\] = ([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\n/y;
 const NAMES = /(__[a-z_]+__) = \[((?:"\w+", ?)*)\]\n/y;
 const CONSTANT =
   /([A-Za-z_]\w*) : Final\[[^\n\\#"']*\] = (?:[^\n\\#"'[\](){}]+|"[^"\\\n]*"|\([\w., +-]*\)|\[[\w., +-]*\])\n/y;
@@ -55,10 +56,26 @@ export function plainClassLine(
     };
   };
   if (match) {
-    const [, name = "", type = ""] = match;
-    const annotation = typeName(source, type, at + name.length + 3);
-    if (!annotation || wordKind(name) !== "ident") return undefined;
+    const [, name = "", optional = "", type = "", close = ""] = match;
+    const start = at + name.length + " : ".length;
+    const element = typeName(source, type, start + optional.length);
+    if (!element || wordKind(name) !== "ident" || (optional === "") !== (close === "")) return undefined;
+    const annotation = optional === "" ? element : subscript(source, start, "Optional", element);
     return assign(name, ATTRIBUTE.lastIndex, annotation);
+  }
+  NUMBERED.lastIndex = at;
+  match = NUMBERED.exec(text);
+  if (match) {
+    const [, name = "", type = ""] = match;
+    const keyStart = at + "__annotations__[".length;
+    const keyEnd = keyStart + name.length + 2;
+    const key: Expr = { kind: "String", value: name, range: new SourceRange(source, keyStart, keyEnd) };
+    const value = typeName(source, type, keyEnd + "] = ".length);
+    if (!value) return undefined;
+    const end = NUMBERED.lastIndex;
+    const targets = [subscript(source, at, "__annotations__", key)];
+    const range = new SourceRange(source, at, end - 1);
+    return { stmt: { kind: "Assign", targets, annotation: undefined, value, range }, end };
   }
   CONSTANT.lastIndex = at;
   match = CONSTANT.exec(text);
@@ -84,6 +101,12 @@ function rangeAt(source: Source, text: string, at: number): SourceRange {
 }
 function identAt(source: Source, name: string, at: number): Ident {
   return { name, range: rangeAt(source, name, at) };
+}
+
+/** `name[index]`, where `name` starts at `at`. */
+function subscript(source: Source, at: number, name: string, index: Expr): Expr {
+  const value: Expr = { kind: "Var", name: identAt(source, name, at), range: rangeAt(source, name, at) };
+  return { kind: "Subscript", value, indices: [index], range: new SourceRange(source, at, index.range.end + 1) };
 }
 
 /** `a.b.C` as a tree. */

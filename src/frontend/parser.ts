@@ -5,7 +5,7 @@ import type { LimitOverrides } from "../base/limits.ts";
 import { Source, type SourceRange } from "../base/source_range.ts";
 import type { BinaryOperator, ClassDef, Def, Expr, Param, Stmt, WithItem } from "./ast.ts";
 import { plainClassLine } from "./class_line.ts";
-import { DeferredDef } from "./deferred_def.ts";
+import { DeferredDef, type ParsePart } from "./deferred_def.ts";
 import { endOfBlock } from "./lexer.ts";
 import { ExpressionParser, widen, widenAll, type Ranged, type RangedList } from "./parser_expression.ts";
 import { LHS_PRECEDENCE, tokenName, type TokenKind } from "./tokens.ts";
@@ -74,9 +74,7 @@ export class Parser extends ExpressionParser {
     if (end === undefined) return undefined;
     const ident = { name: lexer.textOf(name), range: lexer.rangeOf(name) };
     lexer.jumpTo(end);
-    return new DeferredDef(ident, start, end, this.limits, (source, limits, from, to) =>
-      new Parser(source, limits, from, to).parseFunction(isMethod),
-    );
+    return new DeferredDef(ident, start, end, this.limits, isMethod ? parseMethodIn : parseFunctionIn);
   }
 
   /** A `class` with its body. */
@@ -162,11 +160,15 @@ export class Parser extends ExpressionParser {
     return { items, range: widenAll(at, items) };
   }
 
-  private parseStatement(inClass: boolean): Stmt {
+  /** One statement. `inClass`: of a class's body. */
+  parseStatement(inClass: boolean): Stmt {
     const { lexer } = this;
     const token = lexer.cur();
     if (inClass && this.defersBodies && token.kind === "ident") {
-      const line = plainClassLine(lexer.source, token.start, (end) => this.parseLine(token.start, end));
+      const { source } = lexer;
+      const line = plainClassLine(source, token.start, (end) =>
+        parseStatementIn(source, this.limits, token.start, end),
+      );
       if (line) {
         lexer.jumpTo(line.end);
         return line.stmt;
@@ -210,11 +212,6 @@ export class Parser extends ExpressionParser {
         return { kind: "ExprStmt", expr: left, range: left.range };
       }
     }
-  }
-
-  /** The statement in a part of the source. */
-  private parseLine(start: number, end: number): Stmt {
-    return new Parser(this.lexer.source, this.limits, start, end).parseStatement(true);
   }
 
   /** A statement of one line that begins with a keyword, up to its end. */
@@ -388,5 +385,17 @@ export function parseDefinitions(source: Source, isMethod: boolean, limits?: Lim
 export function parseExpression(source: Source, limits?: LimitOverrides): Expr {
   return new Parser(source, limits).parseExp();
 }
+
+/** The statement of a class body in a part of a source. */
+export function parseStatementIn(source: Source, limits: LimitOverrides | undefined, start: number, end: number): Stmt {
+  return new Parser(source, limits, start, end).parseStatement(true);
+}
+
+/** The method in a part of a source. */
+export const parseMethodIn: ParsePart = (source, limits, start, end) =>
+  new Parser(source, limits, start, end).parseFunction(true);
+
+const parseFunctionIn: ParsePart = (source, limits, start, end) =>
+  new Parser(source, limits, start, end).parseFunction(false);
 
 keepShape(new Parser(new Source("pass\n"))); // with a lexer and a token

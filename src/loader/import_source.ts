@@ -163,6 +163,7 @@ export class SourceImporter implements Resolver, Definitions {
   }
 
   resolveType(name: string): Type | undefined {
+    if (!name.includes(".")) return this.cu.findType(name); // no file holds it
     return this.findNamedType(new QualifiedName(name));
   }
 
