@@ -38,7 +38,10 @@ export async function run(bench) {
         const x = torch.ones([1, 3, 224, 224]);
         for (let i = 0; i < ${runs}; i++) m(x);
         const figures = {}; ${REPORT}`;
-      const row = { tsarchive: peaks(process.execPath, "own.mjs", code("{}")) };
+      const row = {
+        tsarchive: peaks(process.execPath, "own.mjs", code("{}")),
+        "tsarchive, lazy": peaks(process.execPath, "lazy.mjs", code("{ lazy: true }")),
+      };
       if (python()) {
         row.PyTorch = peaks(python(), "with_torch.py", `import torch\ntorch.set_num_threads(1)\ntorch.set_grad_enabled(False)
 m = torch.jit.load(${JSON.stringify(file)}).eval()\nx = torch.ones(1, 3, 224, 224)\nfor i in range(${runs}): m(x)\n${PY_REPORT}`);

@@ -32,6 +32,7 @@ export interface OperatorEntry {
 const entries = new Map<string, OperatorEntry>();
 const derived = new Map<string, OperatorEntry | null>();
 const parsed = new Map<string, FunctionSchema[]>();
+const late = new Map<string, readonly LateSchema[]>();
 let tableIndex: Map<string, string[]> | undefined;
 const aliases = new Map<string, string>();
 
@@ -54,8 +55,38 @@ function index(): Map<string, string[]> {
 export function schemasFor(name: string): readonly FunctionSchema[] {
   let schemas = parsed.get(name);
   if (!schemas) {
-    schemas = (index().get(name) ?? []).map((line) => parseSchema(line, findNativeClass));
+    schemas = lateSchemasFor(name).map((known) => known.schema);
     parsed.set(name, schemas);
+  }
+  return schemas;
+}
+
+/** A schema that is parsed when it is looked at. */
+export interface LateSchema {
+  /** `aten::add.Tensor`. */
+  readonly key: string;
+  readonly schema: FunctionSchema;
+}
+
+class TableSchema implements LateSchema {
+  readonly key: string;
+  private readonly line: string;
+  private known: FunctionSchema | undefined;
+  constructor(line: string) {
+    this.line = line;
+    this.key = line.slice(0, line.indexOf("("));
+  }
+  get schema(): FunctionSchema {
+    return (this.known ??= parseSchema(this.line, findNativeClass));
+  }
+}
+
+/** `schemasFor` for who looks at few of them. A new list after an operator was added. */
+export function lateSchemasFor(name: string): readonly LateSchema[] {
+  let schemas = late.get(name);
+  if (!schemas) {
+    schemas = (index().get(name) ?? []).map((line) => new TableSchema(line));
+    late.set(name, schemas);
   }
   return schemas;
 }
@@ -105,6 +136,7 @@ function lazySchema(key: string, text: string): () => FunctionSchema {
         // a custom operator that PyTorch's table does not have
         schema = parseSchema(text, findNativeClass);
         parsed.set(schema.name, [...schemasFor(schema.name), schema]);
+        late.set(schema.name, [...lateSchemasFor(schema.name), { key, schema }]);
       }
     }
     return schema;

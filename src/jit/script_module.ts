@@ -251,6 +251,11 @@ export class ScriptModule extends Module {
   ): Generator<[string, ScriptModule], void, undefined> {
     yield* super.namedChildren(options) as Generator<[string, ScriptModule], void, undefined>;
   }
+  /** Sets the training mode of the tree; no module is made for what is below. */
+  override train(mode = true): this {
+    setTraining(this.object, mode);
+    return this;
+  }
   override children(): ScriptModule[] {
     return [...this.namedChildren()].map(([, child]) => child);
   }
@@ -460,6 +465,13 @@ function copyObject(object: ScriptObject, seen: Map<unknown, unknown>): ScriptOb
   seen.set(object, copy);
   copy.slots = object.slots.map(copyValue);
   return copy;
+}
+
+/** Sets the mode of an object and all below it. */
+function setTraining(object: ScriptObject, mode: boolean): void {
+  const slot = object.type.findSlot("training");
+  if (slot !== undefined) object.slots[slot] = mode;
+  for (const [, child] of childObjects(object)) setTraining(child, mode);
 }
 
 /** Submodules of an object by attribute name, in order. */

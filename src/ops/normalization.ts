@@ -121,24 +121,31 @@ export function batchNormAffine(
   eps: number,
 ): { scale: Float64Array; shift: Float64Array } {
   checkedChannels(input, weight, bias, runningMean, runningVar, false);
-  return affineOf(
-    doublesOf(runningMean!),
-    doublesOf(runningVar!).map((v) => 1 / Math.sqrt(v + eps)),
-    weight,
-    bias,
-  );
+  const invstd = Float64Array.from(numbersOf(runningVar!));
+  for (let c = 0; c < invstd.length; c++) invstd[c] = 1 / Math.sqrt(invstd[c]! + eps);
+  return affineOf(numbersOf(runningMean!), invstd, weight, bias);
+}
+
+/** The elements of a real tensor, as they are where that needs no conversion. */
+function numbersOf(t: Tensor): Float32Array | Float64Array {
+  return t.dtype === DTYPES.float32 && t.isContiguous() && !t.isNeg ? (floatsOf(t) as Float32Array) : doublesOf(t);
 }
 
 function affineOf(
-  mean: Float64Array,
+  mean: Float32Array | Float64Array,
   invstd: Float64Array,
   weight: Tensor | null,
   bias: Tensor | null,
 ): { scale: Float64Array; shift: Float64Array } {
-  const gamma = weight ? doublesOf(weight) : undefined;
-  const beta = bias ? doublesOf(bias) : undefined;
-  const scale = invstd.map((s, c) => s * (gamma ? gamma[c]! : 1));
-  return { scale, shift: scale.map((s, c) => (beta ? beta[c]! : 0) - mean[c]! * s) };
+  const gamma = weight ? numbersOf(weight) : undefined;
+  const beta = bias ? numbersOf(bias) : undefined;
+  const scale = new Float64Array(invstd.length);
+  const shift = new Float64Array(invstd.length);
+  for (let c = 0; c < scale.length; c++) {
+    scale[c] = invstd[c]! * (gamma ? gamma[c]! : 1);
+    shift[c] = (beta ? beta[c]! : 0) - mean[c]! * scale[c]!;
+  }
+  return { scale, shift };
 }
 
 /** Statistics, scale and shift of a batch normalisation; updates the running statistics where training. */

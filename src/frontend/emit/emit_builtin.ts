@@ -1,8 +1,8 @@
 /** @file Calls of operators: overloads by archive version, then builtin functions, then PyTorch's suggestions for unknown names. Upstream: torch/csrc/jit/frontend/schema_matching.cpp (emitBuiltinCall). Spec: none. */
 import { ScriptError } from "../../base/errors.ts";
 import type { SourceRange } from "../../base/source_range.ts";
-import { operatorNames, schemasFor } from "../../core/operator_registry.ts";
-import { operatorName, parseSchema, type FunctionSchema } from "../../core/schema.ts";
+import { lateSchemasFor, operatorNames, type LateSchema } from "../../core/operator_registry.ts";
+import { parseSchema, type FunctionSchema } from "../../core/schema.ts";
 import type { Type } from "../../core/type.ts";
 import { createTuple, insertGraph } from "../../ir/build_nodes.ts";
 import type { Graph, Value } from "../../ir/graph.ts";
@@ -31,39 +31,35 @@ function oldSchema(text: string): FunctionSchema {
 
 interface Overloads {
   /** The registry's schemas that `operators` was made of: a new operator is a new list. */
-  readonly variants: readonly FunctionSchema[];
+  readonly variants: readonly LateSchema[];
   readonly operators: readonly Overload[];
 }
 const knownOverloads = new Map<string, Overloads>();
 
 /** The schemas that a name may mean in an archive of a version; old ones stand behind those of today. */
 function overloads(name: string, version: number | undefined): readonly Overload[] {
-  const variants = schemasFor(name);
+  const variants = lateSchemasFor(name);
+  if (version === undefined) return variants;
   const key = `${version}:${name}`;
   const known = knownOverloads.get(key);
   if (known?.variants === variants) return known.operators;
-  const operators = schemasIn(name, variants, version).map((schema) => ({ schema }));
+  const operators = overloadsIn(name, variants, version);
   knownOverloads.set(key, { variants, operators });
   return operators;
 }
 
-function schemasIn(
-  name: string,
-  variants: readonly FunctionSchema[],
-  version: number | undefined,
-): readonly FunctionSchema[] {
-  if (version === undefined) return variants;
-  const current: FunctionSchema[] = [];
-  const old: FunctionSchema[] = [];
-  for (const schema of variants) {
-    const upgrader = findUpgrader(operatorName(schema), version);
-    if (upgrader) old.push(oldSchema(upgrader.oldSchema));
-    else current.push(schema);
+function overloadsIn(name: string, variants: readonly LateSchema[], version: number): readonly Overload[] {
+  const current: Overload[] = [];
+  const old: Overload[] = [];
+  for (const variant of variants) {
+    const upgrader = findUpgrader(variant.key, version);
+    if (upgrader) old.push({ schema: oldSchema(upgrader.oldSchema) });
+    else current.push(variant);
   }
   if (variants.length === 0) {
     for (const key of UPGRADERS.keys()) {
       const upgrader = key.split(".", 1)[0] === name ? findUpgrader(key, version) : undefined;
-      if (upgrader) old.push(oldSchema(upgrader.oldSchema));
+      if (upgrader) old.push({ schema: oldSchema(upgrader.oldSchema) });
     }
   }
   return [...current, ...old];
