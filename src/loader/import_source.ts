@@ -222,11 +222,10 @@ export class SourceImporter implements Resolver, Definitions {
         setOperatorVersion(fn.graph, this.version);
         return;
       }
-      const full = def instanceof DeferredDef ? def.full : def;
       const { cu, version, types } = this;
       const options = { cu, version, types, cleanup: finishEmission };
       guardStack(`function ${name.qualifiedName}`, () =>
-        compileWithDotlessFloats(fn, full, (tree) =>
+        compileWithDotlessFloats(fn, def instanceof DeferredDef ? def.full : def, (tree) =>
           defineFunction(fn, tree, this, self && new SimpleSelf(self), options),
         ),
       );

@@ -152,8 +152,6 @@ export interface SoftmaxKernels {
 /** Windows of 3 by 3 by how far apart they are: see convolution_programs.ts. */
 export interface WindowKernels {
   readonly depthwise: Readonly<Record<1 | 2, DepthwiseKernel>>;
-  /** Of planes as they lie, to be padded by one: see depthwise_programs.ts. */
-  readonly unpadded: Readonly<Record<1 | 2, UnpaddedKernel>>;
   readonly max: Readonly<Record<1 | 2, WindowKernel>>;
 }
 
@@ -184,7 +182,7 @@ export type DepthwiseKernel = (
   high: number,
 ) => void;
 
-/** The same with the padding that is not there. */
+/** 3 by 3 convolutions of planes as they lie, to be padded by one: see depthwise_programs.ts. */
 export type UnpaddedKernel = (
   x: number,
   xPlane: number,
@@ -289,11 +287,10 @@ const FAMILIES = {
   windows: (fused: boolean) => [
     depthwise3Program(fused, 1),
     depthwise3Program(fused, 2),
-    unpaddedProgram(fused, 1),
-    unpaddedProgram(fused, 2),
     windowMax3Program(1),
     windowMax3Program(2),
   ],
+  unpadded: (fused: boolean) => [unpaddedProgram(fused, 1), unpaddedProgram(fused, 2)],
   vectors: (fused: boolean) => [...UNARY_VECTORS.map((name) => unaryProgram(name, fused)), clampProgram()],
   integers: () => [dots16Program()],
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
@@ -525,9 +522,16 @@ export function softmaxKernels(): SoftmaxKernels | undefined {
 export function windowKernels(): WindowKernels | undefined {
   return family("windows", (exports) => ({
     depthwise: { 1: exports["depthwise31"]!, 2: exports["depthwise32"]! } as WindowKernels["depthwise"],
-    unpadded: { 1: exports["unpadded1"]!, 2: exports["unpadded2"]! } as WindowKernels["unpadded"],
     max: { 1: exports["windowMax31"]!, 2: exports["windowMax32"]! } as WindowKernels["max"],
   }));
+}
+
+/** The depthwise convolutions of planes as they lie, by how far apart the windows are; undefined where the reference kernels are to run. */
+export function unpaddedKernels(): Readonly<Record<1 | 2, UnpaddedKernel>> | undefined {
+  return family(
+    "unpadded",
+    (exports) => ({ 1: exports["unpadded1"]!, 2: exports["unpadded2"]! }) as Record<1 | 2, UnpaddedKernel>,
+  );
 }
 
 /** The functions of vectors, or undefined where the reference kernels are to run. */

@@ -2,7 +2,14 @@
  *
  * 3 by 3 convolutions with stride 1 take Winograd's way (winograd.ts), others are products over phase planes (planes.ts). */
 import type { ConvGeometry, Triple } from "../convolution.ts";
-import { convolutionKernels, wasmKernels, windowKernels, type ConvolutionKernels, type Kernels } from "./build.ts";
+import {
+  convolutionKernels,
+  wasmKernels,
+  unpaddedKernels,
+  windowKernels,
+  type ConvolutionKernels,
+  type Kernels,
+} from "./build.ts";
 import { copyElements32 } from "./copies.ts";
 import { addressIn, MAX_STAGED, PLAIN_FINISH, Results, stagedElements, Target, type Finish } from "./finish.ts";
 import { packedFrom, type Weights } from "./packed_weights.ts";
@@ -217,8 +224,9 @@ function depthwise3(
   finish: Finish,
 ): boolean {
   const stride = windowStride(g);
-  const windows = windowKernels();
-  if (stride === 0 || !windows) return false;
+  const unpadded = g.padding[1] === 1 && g.padding[2] === 1 && g.output[2] > 4 ? unpaddedKernels() : undefined;
+  const windows = unpadded ? undefined : windowKernels();
+  if (stride === 0 || (!unpadded && !windows)) return false;
   const { memory } = kernels;
   const channels = g.outChannels;
   const outPlane = g.output[1] * g.output[2];
@@ -227,23 +235,22 @@ function depthwise3(
   if (Math.max(inStaged, stagedElements(kernels, out, channels * outPlane)) > MAX_STAGED) return false;
   // the scale of every channel is wanted, even where nothing follows
   const results = Results.of(kernels, out, finish, channels, channels * outPlane, true);
-  const isUnpadded = g.padding[1] === 1 && g.padding[2] === 1 && g.output[2] > 4;
-  const zeroElements = isUnpadded ? g.input[2] + 16 : 0;
+  const zeroElements = unpadded ? g.input[2] + 16 : 0;
   const areas = results && memory.arena(9 * channels, inStaged, zeroElements);
   let isDone = areas !== undefined;
   if (areas) {
     const weights = addressIn(kernels, w, 0, 9 * channels, areas[0]!);
     const zeros = areas[2]!;
-    if (isUnpadded) memory.f32.fill(0, zeros / 4, zeros / 4 + zeroElements);
+    if (unpadded) memory.f32.fill(0, zeros / 4, zeros / 4 + zeroElements);
     for (let n = 0; isDone && n < g.batch; n++) {
       const image = addressIn(kernels, x, n * inImage, inImage, areas[1]!);
       const { to, delta } = results.begin(n);
       const bytes = 4 * g.output[2];
-      if (isUnpadded) {
+      if (unpadded) {
         const inPlane = g.input[1] * g.input[2];
         const isCut = Number((g.output[2] - 1) * stride + 1 === g.input[2]);
         eachShare(kernels, channels, outPlane, (first, count) =>
-          windows.unpadded[stride](
+          unpadded[stride](
             image + 4 * first * inPlane,
             4 * inPlane,
             4 * g.input[2],
@@ -263,7 +270,7 @@ function depthwise3(
         );
       } else
         isDone = eachPadded(kernels, padPlanes, g, stride, image, channels, 0, (first, count, at, plane, row) =>
-          windows.depthwise[stride](
+          windows!.depthwise[stride](
             at,
             plane,
             row,
