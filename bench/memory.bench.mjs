@@ -9,7 +9,8 @@ import { models, python } from "./peers.mjs";
 
 export const title = "Memory";
 export const unit = "MB";
-export const notes = "Peak resident size of whole processes, as the system reports it.";
+export const notes =
+  "Peak resident size of whole processes, as the system reports it. `lazy` reads weights from the file when they are packed for the kernels and does not keep them beside.";
 
 const REPORT = "console.log(JSON.stringify({ peak: process.resourceUsage().maxRSS / 1024, ...figures }));";
 const PY_REPORT = "import resource, json\nprint(json.dumps({'peak': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))\n";
