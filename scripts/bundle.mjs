@@ -23,19 +23,33 @@ const ascii = {
   },
 };
 
-const LAZY_PARSER = `
-import { createRequire } from "node:module";
-let parser;
-const load = () => (parser ??= createRequire(import.meta.url)("@babel/parser"));
-export const parse = (text, options) => load().parse(text, options);
-export const parseExpression = (text, options) => load().parseExpression(text, options);
-`;
+const LAZY = {
+  // a third as large as everything else, and needed by few programs
+  "@babel/parser": `
+    export const parse = (text, options) => load().parse(text, options);
+    export const parseExpression = (text, options) => load().parseExpression(text, options);`,
+  // makes tables when it is loaded; Node's own zlib stands in front of it
+  fflate: `
+    export const inflateSync = (bytes, options) => load().inflateSync(bytes, options);
+    export const deflateSync = (bytes, options) => load().deflateSync(bytes, options);
+    export function Inflate(ondata) { return new (load().Inflate)(ondata); }`,
+};
 
-/** The parser of JavaScript is a third as large as everything else and needed by few programs: Node loads it when it is called. */
-const lazyParser = {
-  name: "lazy-parser",
-  resolveId: (id) => (id === "@babel/parser" ? "\0lazy-parser" : undefined),
-  load: (id) => (id === "\0lazy-parser" ? LAZY_PARSER : undefined),
+/** Libraries that Node loads when they are first called. */
+const lazyLibraries = {
+  name: "lazy-libraries",
+  resolveId: (id) => (Object.hasOwn(LAZY, id) ? `\0lazy:${id}` : undefined),
+  load(id) {
+    const name = id.startsWith("\0lazy:") ? id.slice("\0lazy:".length) : undefined;
+    return (
+      name &&
+      `
+      import { createRequire } from "node:module";
+      let library;
+      const load = () => (library ??= createRequire(import.meta.url)(${JSON.stringify(name)}));
+      ${LAZY[name]}`
+    );
+  },
 };
 
 /** The modules of kernels without threads, encoded by what was just compiled. */
@@ -137,7 +151,7 @@ const commands = readdirSync(join(root, "src/cli/commands"))
   .map((file) => `cli/commands/${file.replace(/\.ts$/, "")}`)
   .filter((name) => name !== HOOKS);
 for (const folder of ["bundle", "browser"]) rmSync(join(root, "dist", folder), { recursive: true, force: true });
-const forNode = { platform: "node", plugins: [ascii, kernelModules, lazyParser], external: [/^node:/] };
+const forNode = { platform: "node", plugins: [ascii, kernelModules, lazyLibraries], external: [/^node:/] };
 const output = await bundle(
   "bundle",
   Object.fromEntries(["node/index", "cli/main", ...commands].map((name) => [name, source(name)])),

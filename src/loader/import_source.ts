@@ -234,11 +234,10 @@ export class SourceImporter implements Resolver, Definitions {
     });
   }
 
-  /** The same for the methods of classes that are alike: see Note [Twins]. */
+  /** The same for methods of which one may be the copy of another: see Note [Twins]. */
   private twinKey(self: ClassType, def: Def): string | undefined {
     try {
-      const number = this.twins.numberOf(self.name.qualifiedName);
-      return number === undefined ? undefined : `${number} ${def.name.name}`;
+      return this.twins.keyOf(self.name.qualifiedName, def.range);
     } catch (error) {
       // another class cannot be read: that shows where it is needed
       if (error instanceof TorchScriptError) return undefined;

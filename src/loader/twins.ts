@@ -1,9 +1,10 @@
 /** @file Classes of an archive that are alike: a method that was compiled for one is copied for the others. Upstream: none. Spec: none.
  *
  * Note [Twins]: an archive has a class for every set of constants and of submodules' classes: mobilenet_v2 has 35 that are `Conv2d`.
- * Their texts are the same but for their own names, the names of classes that are alike in turn, and constants that no method names.
- * The graph of a method then differs in nothing but class types and source ranges: it is copied, to the number and name of every
- * value. A graph that holds anything whose copy could be told from a compiled one is not. */
+ * Classes are alike where their attributes and the headers of their methods are, but for their own names, the names of classes that
+ * are alike in turn, and constants that no method names. What a method compiles to depends on nothing else but its own text: for
+ * equal texts of classes that are alike the graphs differ in class types and source ranges only. Then the graph is copied, to the number
+ * and name of every value. A graph that holds anything whose copy could be told from a compiled one is not. */
 import { SourceRange } from "../base/source_range.ts";
 import type { FunctionSchema } from "../core/schema.ts";
 import type { ClassType, Type } from "../core/type.ts";
@@ -11,9 +12,12 @@ import type { ScriptFunction } from "../ir/function.ts";
 import { allNodes, type Attribute, type Block, type Graph, type Node, type Value } from "../ir/graph.ts";
 
 const QUALIFIED = /__torch__(?:\.\w+)+/g;
-const CONSTANT = /^ +(\w+) : Final\[.*\n/gm;
+const CONSTANT = /^ +\w+ : Final\[.*$/gm;
+const CONSTANT_NAME = /^ +(\w+) : Final\[/;
 /** Stands for the name of a class. */
 const MARK = "\0";
+/** What a line may begin or end inside of, and the mark. */
+const OTHER_LINES = /\0|\\\n|"""|'''/;
 /** What may name a member: after a dot, or in quotes. */
 const MENTION = /[."'](\w+)/g;
 
@@ -35,28 +39,56 @@ export class Twins {
     this.texts.set(qualifiedName, range);
   }
 
+  /** The same for methods that compile to the same but for names and places; undefined where that is not known. `range` is that of the method. */
+  keyOf(qualifiedName: string, range: SourceRange): string | undefined {
+    const number = this.numberOf(qualifiedName);
+    return number === undefined ? undefined : `${number} ${this.withNumbers(qualifiedName, textOf(range))}`;
+  }
+
   /** The same number for classes that are alike; undefined for what is no module's class. */
-  numberOf(qualifiedName: string): number | undefined {
+  private numberOf(qualifiedName: string): number | undefined {
     if (this.numbers.has(qualifiedName)) return this.numbers.get(qualifiedName);
     if (!this.texts.has(qualifiedName)) this.load(qualifiedName);
     const range = this.texts.get(qualifiedName);
     if (!range) return undefined;
     this.numbers.set(qualifiedName, undefined);
-    const text = range.source.text.slice(range.start, range.end).trimEnd();
-    if (text.includes(MARK)) return undefined;
-    const mentioned = new Set(Array.from(text.replaceAll(CONSTANT, "").matchAll(MENTION), ([, name]) => name));
-    const key = text
-      .replaceAll(CONSTANT, (line: string, name: string) => (mentioned.has(name) ? line : ""))
-      .replaceAll(QUALIFIED, (name) => {
-        if (name === qualifiedName) return MARK;
-        const number = this.numberOf(name);
-        return number === undefined ? name : `${MARK}${number}`;
-      });
+    const text = textOf(range);
+    if (OTHER_LINES.test(text)) return undefined;
+    const members = signature(text);
+    if (members === undefined) return undefined;
+    const key = this.withNumbers(qualifiedName, members);
     let number = this.known.get(key);
     if (number === undefined) this.known.set(key, (number = this.known.size));
     this.numbers.set(qualifiedName, number);
     return number;
   }
+
+  private withNumbers(own: string, text: string): string {
+    return text.replaceAll(QUALIFIED, (name) => {
+      if (name === own) return MARK;
+      const number = this.numberOf(name);
+      return number === undefined ? name : `${MARK}${number}`;
+    });
+  }
+}
+
+const textOf = ({ source, start, end }: SourceRange): string => source.text.slice(start, end).trimEnd();
+
+/** The attributes, the headers of methods, and constants that something names, of a class as PyTorch prints it; undefined where a method does not say what it returns. */
+function signature(text: string): string | undefined {
+  const mentioned = new Set(Array.from(text.replaceAll(CONSTANT, "").matchAll(MENTION), ([, name]) => name));
+  const lines: string[] = [];
+  let place: "class" | "header" | "body" = "class";
+  for (const line of text.split("\n")) {
+    if (place === "body" && !line.startsWith("    ")) place = "class";
+    if (line.startsWith("  def ")) place = "header";
+    const constant = place === "class" ? CONSTANT_NAME.exec(line)?.[1] : undefined;
+    if (place !== "body" && (constant === undefined || mentioned.has(constant))) lines.push(line);
+    if (place !== "header" || !line.endsWith(":")) continue;
+    if (!line.includes("->")) return undefined;
+    place = "body";
+  }
+  return lines.join("\n");
 }
 
 /** A method that was compiled, for its copies. */
