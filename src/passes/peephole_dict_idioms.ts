@@ -1,13 +1,12 @@
 /** @file Simplifies operations on dicts that are made in sight and that nobody writes to. Upstream: torch/csrc/jit/passes/peephole_dict_idioms.cpp. Spec: none. */
 import { IntT } from "../core/type.ts";
-import { AliasDb } from "../ir/alias_analysis.ts";
 import { insertConstant, toIValue } from "../ir/constants.ts";
 import type { Block, Graph, Node, Value } from "../ir/graph.ts";
 import { anyNode, writtenValues } from "./peephole_list_idioms.ts";
 
 /** Folds len and indexing of dict literals with constant, distinct keys. */
 export function peepholeDictIdioms(graph: Graph): boolean {
-  return anyNode(graph, isCandidate) && foldBlock(graph.block, writtenValues(graph, new AliasDb(graph), "Dict"));
+  return anyNode(graph, isCandidate) && foldBlock(graph.block, writtenValues(graph, "Dict"));
 }
 
 function isCandidate(node: Node): boolean {

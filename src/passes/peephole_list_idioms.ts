@@ -1,12 +1,12 @@
 /** @file Simplifies operations on lists that are made in sight and that nobody writes to. Upstream: torch/csrc/jit/passes/peephole_list_idioms.cpp. Spec: none. */
-import { IntT } from "../core/type.ts";
-import { AliasDb } from "../ir/alias_analysis.ts";
+import { IntT, type Type } from "../core/type.ts";
+import { AliasDb, canWrite } from "../ir/alias_analysis.ts";
 import { insertConstant, toIValue } from "../ir/constants.ts";
 import { allNodes, type Block, type Graph, type Node, type Value } from "../ir/graph.ts";
 
 /** Folds len, indexing, unpacking, concatenation and slicing of list literals. */
 export function peepholeListIdioms(graph: Graph): boolean {
-  return anyNode(graph, isCandidate) && foldBlock(graph.block, writtenValues(graph, new AliasDb(graph), "List"));
+  return anyNode(graph, isCandidate) && foldBlock(graph.block, writtenValues(graph, "List"));
 }
 
 /** Whether some node of the graph is one: asked before the analysis, which costs more than the pass. */
@@ -20,9 +20,27 @@ function isCandidate(node: Node): boolean {
   return list?.type.kind === "List" && list.node.kind === "prim::ListConstruct" && Object.hasOwn(FOLDS, node.kind);
 }
 
+/** Whether values of the type are no containers and hold none. */
+function isPlain(type: Type): boolean {
+  return type.kind === "Optional" ? isPlain(type.element) : PLAIN.has(type.kind);
+}
+const PLAIN: ReadonlySet<Type["kind"]> = new Set([
+  "Tensor",
+  "Int",
+  "Float",
+  "Bool",
+  "None",
+  "Number",
+  "String",
+  "Complex",
+]);
+
 /** Values of a kind of type that some node writes to. */
-export function writtenValues(graph: Graph, db: AliasDb, kind: "List" | "Dict"): Set<Value> {
+export function writtenValues(graph: Graph, kind: "List" | "Dict"): Set<Value> {
   const written = new Set<Value>();
+  // most graphs write to tensors only
+  if (!anyNode(graph, (node) => canWrite(node) && !node.inputs.every((v) => isPlain(v.type)))) return written;
+  const db = new AliasDb(graph);
   const check = (values: readonly Value[]): void => {
     for (const value of values) if (value.type.kind === kind && db.hasWriters(value)) written.add(value);
   };
