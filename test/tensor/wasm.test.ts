@@ -44,6 +44,30 @@ function under(build: KernelBuild, count: number, body: (out: Float32Array) => v
   return out;
 }
 
+/** `under` with operands and result in the kernels' memory. */
+function resident(
+  build: KernelBuild,
+  count: number,
+  operands: readonly Float32Array[],
+  body: (operands: readonly Float32Array[], out: Float32Array) => void,
+): Float32Array {
+  setKernelBuild(build);
+  const { memory } = wasmKernels()!;
+  const arrays = [new Float32Array(count).fill(-7), ...operands];
+  const blocks = arrays.map((array) => memory.allocate(4 * array.length));
+  memory.residents++; // the memory must not grow under the views
+  const [out, ...rest] = arrays.map((array, i) => {
+    const view = memory.f32.subarray(blocks[i]! / 4, blocks[i]! / 4 + array.length);
+    view.set(array);
+    return view;
+  }) as [Float32Array, ...Float32Array[]];
+  body(rest, out);
+  const result = out.slice();
+  memory.residents--;
+  for (const block of blocks) memory.free(block);
+  return result;
+}
+
 /** float32 sums against double sums: the error is a small part of the sum of absolute products, 2^-21 of it at these sizes. */
 function expectClose(actual: Float32Array, expected: Float32Array, scale: Float32Array, bound = 2 ** -21): void {
   let worst = 0;
@@ -68,6 +92,10 @@ function compareProducts(build: KernelBuild, m: number, n: number, k: number): v
     under("reference", size, product(a, b)),
     under("reference", size, product(absolute(a), absolute(b))),
   );
+  expect(
+    resident(build, size, [a, b], ([u, v], out) => product(u!, v!)(out)),
+    `${m} ${n} ${k}`,
+  ).toEqual(under(build, size, product(a, b)));
   const [x, y] = [random(m * k), random(k * n)];
   const dense = (u: Float32Array, v: Float32Array) => (out: Float32Array) => denseProduct(u, 0, v, 0, out, 0, m, n, k);
   expectClose(
@@ -75,6 +103,10 @@ function compareProducts(build: KernelBuild, m: number, n: number, k: number): v
     under("reference", m * n, dense(x, y)),
     under("reference", m * n, dense(absolute(x), absolute(y))),
   );
+  expect(
+    resident(build, m * n, [x, y], ([u, v], out) => dense(u!, v!)(out)),
+    `${m} ${n} ${k}`,
+  ).toEqual(under(build, m * n, dense(x, y)));
 }
 
 function geometry(

@@ -14,7 +14,7 @@ import { dots16Program } from "./integer_programs.ts";
 import { convolveProgram, depthwise3Program, padPlanesProgram, windowMax3Program } from "./convolution_programs.ts";
 import { softmaxColumnsProgram, softmaxProgram } from "./softmax_programs.ts";
 import { unpaddedProgram } from "./depthwise_programs.ts";
-import { denseProgram } from "./dense_programs.ts";
+import { addRowsProgram, denseProgram } from "./dense_programs.ts";
 import { BINARY_NAMES, binaryProgram, layerNormProgram, type BinaryVector } from "./element_programs.ts";
 import { finishProgram } from "./finish_programs.ts";
 import {
@@ -123,6 +123,7 @@ export interface DenseKernels {
     adds: number,
     bias: number,
   ): void;
+  addRows(x: number, k: number, b: number, ldb: number, vectors: number, y: number): void;
 }
 
 /** Arithmetic of arrays, normalisation of rows: see element_programs.ts; softmax: see vector_programs.ts. */
@@ -277,7 +278,7 @@ const FAMILIES = {
     windowMaxProgram(),
   ],
   convolution: (fused: boolean) => [convolveProgram(fused), padPlanesProgram()],
-  dense: (fused: boolean) => [denseProgram(fused)],
+  dense: (fused: boolean) => [denseProgram(fused), addRowsProgram(fused)],
   elements: (fused: boolean) => [...BINARY_NAMES.map(binaryProgram), layerNormProgram(), softmaxProgram(fused, false)],
   softmax: (fused: boolean) => [
     softmaxProgram(fused, true),

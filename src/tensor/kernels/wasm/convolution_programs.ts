@@ -178,7 +178,16 @@ export function convolveProgram(fused: boolean): FunctionBuilder {
               .memory("v128.load", 16 * half)
               .set(acc[2 * r + half]!),
           );
-          f.increase(i.at, { byLocal: p.ldc });
+          // beyond the last row the address stays where it was: there may be no memory
+          if (r + 1 < ROWS) {
+            f.get(i.at).get(p.ldc).i32(0);
+            f.get(i.rowsLeft)
+              .i32(r + 1)
+              .op("i32.gt_s")
+              .op("select")
+              .op("i32.add")
+              .set(i.at);
+          }
         }
       },
       () => acc.forEach((r) => f.zeros().set(r)),

@@ -141,3 +141,55 @@ export function denseProgram(fused: boolean): FunctionBuilder {
   });
   return f;
 }
+
+/** Rows that one pass of `addRows` adds. */
+const ADDED_ROWS = 4;
+
+/** addRows(x, k, b, ldb, vectors, y): y, `vectors` vectors of four, += the sum of x[p] times row p of b, over k rows ldb bytes apart. Counts are at least 1. */
+export function addRowsProgram(fused: boolean): FunctionBuilder {
+  const f = new FunctionBuilder("addRows", new Array<"i32">(6).fill("i32"));
+  const [x, k, b, ldb, vectors, y] = f.parameters;
+  const [to, left] = f.fresh("i32");
+  const at = Array.from({ length: ADDED_ROWS }, () => f.local("i32"));
+  const factors = Array.from({ length: ADDED_ROWS }, () => f.local("v128"));
+  const sum = f.local("v128");
+  const add = (rows: number): void => {
+    for (let r = 0; r < rows; r++) {
+      f.get(b)
+        .set(at[r]!)
+        .get(x)
+        .memory("v128.load32_splat", 4 * r)
+        .set(factors[r]!);
+      f.increase(b, { byLocal: ldb });
+    }
+    f.get(y).set(to).get(vectors).set(left);
+    f.loop(() => {
+      f.get(to).memory("v128.load").set(sum);
+      for (let r = 0; r < rows; r++) {
+        accumulate(
+          f,
+          fused,
+          sum,
+          () => f.get(factors[r]!),
+          () => f.get(at[r]!).memory("v128.load"),
+        );
+        f.increase(at[r]!, { by: 16 });
+      }
+      f.get(to).get(sum).memory("v128.store").increase(to, { by: 16 });
+      f.get(left).i32(1).op("i32.sub").set(left).get(left);
+    });
+    f.increase(x, { by: 4 * rows });
+    f.get(k).i32(rows).op("i32.sub").set(k);
+  };
+  f.loop(() => {
+    f.get(k)
+      .i32(ADDED_ROWS)
+      .op("i32.ge_s")
+      .when(
+        () => add(ADDED_ROWS),
+        () => add(1),
+      );
+    f.get(k);
+  });
+  return f;
+}

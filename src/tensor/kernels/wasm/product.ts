@@ -1,8 +1,9 @@
 /** @file float32 matrix products on the WebAssembly kernels. Upstream: none. Spec: none.
  *
  * See Note [Packed product] and Note [Kernel heap]. */
-import { wasmKernels, type Kernels } from "./build.ts";
+import { convolutionKernels, denseKernels, wasmKernels, type Kernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
+import { runTasks, threadAreas, type ThreadAreas } from "./parallel.ts";
 import { COLUMNS } from "./programs.ts";
 
 /** Inner dimension of one pass: a tile of the right operand (24 KiB) and a panel of the left (12 to 18 KiB) stay in the L1 cache, or stream from the L2 cache. */
@@ -13,7 +14,14 @@ export const PASS_PANELS = 86;
 export const GROUP_ELEMENTS: number = 1 << 13;
 /** Elements of one packed operand or result at a time. */
 const AREA_ELEMENTS = 1 << 21;
-/** At most so many rows or columns are computed as dot products, without packing. */
+/** Fewest rows that are packed where they lie. */
+const MIN_RESIDENT = 4;
+/** Most tasks of a block of a product, and multiplications from which one pays. */
+const MAX_TASKS = 16;
+const TASK_WORK = 1 << 21;
+/** Elements of the rows that are summed at a time where they have to be copied: they stay in the second-level cache. */
+const SUMMED_ELEMENTS = 1 << 16;
+/** At most so many rows or columns are computed as dot products or as sums of rows, without packing. */
 const MAX_SKINNY = 4;
 const STAGING_ELEMENTS = 1 << 14;
 /** Multiplications from which the copies into the kernels' memory pay. */
@@ -120,53 +128,6 @@ export function packLeft(
   }
 }
 
-/** Where a product lies in the kernels' memory (byte addresses; `offsets` as in gemmProgram). */
-export interface PackedProduct {
-  readonly a: number;
-  readonly m: number;
-  readonly k: number;
-  readonly b: number;
-  readonly tileStride: number;
-  /** Table of k offsets of the rows of a tile, with its scratch area; 0 where tiles are packed densely. */
-  readonly offsets: number;
-  readonly scratch: number;
-  readonly tiles: number;
-  readonly c: number;
-  /** Elements between the rows of c. */
-  readonly ldc: number;
-}
-
-/** Runs a product whose operands are in place. */
-export function runPacked(kernels: Kernels, p: PackedProduct): void {
-  const step = innerStep(p.k);
-  const { rows } = kernels;
-  const panels = Math.ceil(p.m / rows);
-  let a = p.a;
-  for (let k0 = 0; k0 < p.k; k0 += step) {
-    const count = Math.min(step, p.k - k0);
-    const b = p.offsets === 0 ? p.b + 4 * COLUMNS * k0 : p.b;
-    const offsets = p.offsets === 0 ? 0 : p.offsets + 4 * k0;
-    for (let panel = 0; panel < panels; panel += PASS_PANELS) {
-      const some = Math.min(PASS_PANELS, panels - panel);
-      const c = p.c + 4 * panel * rows * p.ldc;
-      kernels.gemm(
-        a + 4 * panel * rows * count,
-        b,
-        p.tileStride,
-        offsets,
-        count,
-        some,
-        p.tiles,
-        c,
-        4 * p.ldc,
-        k0,
-        p.scratch,
-      );
-    }
-    a += 4 * panels * rows * count;
-  }
-}
-
 /** c = a b, with b as rows of its transpose (`isTransposed`) or as it is. Returns false where the reference kernel is to run. */
 export function wasmProduct(
   a: Float32Array,
@@ -198,67 +159,226 @@ export function wasmProduct(
       ? dotProducts(kernels, a, aAt, lda, b, bAt, ldb, c, cAt, ldc, 1, m, n, k)
       : dotProducts(kernels, b, bAt, ldb, a, aAt, lda, c, cAt, 1, ldc, n, m, k);
   }
-  const someRows = Math.min(m, Math.max(kernels.rows, Math.floor(AREA_ELEMENTS / k)));
-  const someColumns = Math.min(n, Math.max(COLUMNS, Math.floor(AREA_ELEMENTS / Math.max(k, someRows)) & -COLUMNS));
-  const tiles = Math.ceil(someColumns / COLUMNS);
-  // an odd number of cache lines between rows, or they fall on the same few sets of the cache
-  const rowElements = (Math.ceil(someColumns / 16) | 1) * 16;
-  const areas = kernels.memory.arena(
-    isTransposed ? 1 : k,
-    isTransposed ? 1 : COLUMNS * k,
+  const operands: Operands = { a, aAt, lda, b, bAt, ldb, c, cAt, ldc, m, n, k };
+  if (isTransposed) return rowsByRows(kernels, operands);
+  return m <= MAX_SKINNY ? sumsOfRows(kernels, operands) : rowsByColumns(kernels, operands);
+}
+
+interface Operands {
+  readonly a: Float32Array;
+  readonly aAt: number;
+  readonly lda: number;
+  readonly b: Float32Array;
+  readonly bAt: number;
+  readonly ldb: number;
+  readonly c: Float32Array;
+  readonly cAt: number;
+  readonly ldc: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** Rows and columns of a product that are computed at a time. */
+function blockOf(kernels: Kernels, { m, n, k }: Operands): { rows: number; columns: number } {
+  const rows = Math.min(m, Math.max(kernels.rows, Math.floor(AREA_ELEMENTS / k)));
+  const columns = Math.min(n, Math.max(COLUMNS, Math.floor(AREA_ELEMENTS / Math.max(k, rows)) & -COLUMNS));
+  return { rows, columns };
+}
+
+/** Address of the first element where packing may read whole panels of `rows` rows, else 0. */
+function resident(kernels: Kernels, array: Float32Array, at: number, rows: number): number {
+  return rows < MIN_RESIDENT ? 0 : kernels.memory.addressAt(array, at);
+}
+
+/** Packs some rows of the left operand: where they lie if that is in the kernels' memory, as tasks, else by way of the staging area. */
+function packBlock(kernels: Kernels, to: number, staging: number, o: Operands, row: number, rows: number): void {
+  const { a, lda, k } = o;
+  const at = o.aAt + row * lda;
+  const from = resident(kernels, a, at, rows);
+  if (from === 0) return packLeft(kernels, to, staging, a, at, lda, rows, k);
+  const step = innerStep(k);
+  runTasks(kernels, Math.ceil(k / step), (using, task) => {
+    const k0 = task * step;
+    const count = Math.min(step, k - k0);
+    packResident(using, to + 4 * packedElements(kernels, rows, k0), from + 4 * k0, 4 * lda, rows, count, using.rows);
+  });
+}
+
+/** Runs `multiply` for the passes of the inner dimension, for the tasks of `columns` columns: with the packed left operand and the first column of a task, its columns, and what is done already. */
+function inPasses(
+  kernels: Kernels,
+  left: number,
+  rows: number,
+  columns: number,
+  k: number,
+  multiply: (a: number, column: number, count: number, k0: number, depth: number) => void,
+  own?: ThreadAreas,
+): void {
+  const step = innerStep(k);
+  const tiles = Math.ceil(columns / COLUMNS);
+  const tasks = Math.max(1, Math.min(MAX_TASKS, tiles, Math.floor((rows * columns * k) / TASK_WORK)));
+  const share = Math.ceil(tiles / tasks) * COLUMNS;
+  runTasks(
+    kernels,
+    Math.ceil(columns / share),
+    (_, task) => {
+      const column = task * share;
+      const count = Math.min(share, columns - column);
+      for (let k0 = 0; k0 < k; k0 += step)
+        multiply(left + 4 * packedElements(kernels, rows, k0), column, count, k0, Math.min(step, k - k0));
+    },
+    own,
+  );
+}
+
+/** c = a times the transpose of b: the rows of both are packed, b's as tiles. */
+function rowsByRows(kernels: Kernels, o: Operands): boolean {
+  const { memory } = kernels;
+  const dense = denseKernels();
+  if (!dense) return false;
+  const { b, bAt, ldb, c, cAt, ldc, m, n, k } = o;
+  const block = blockOf(kernels, o);
+  const isOutHere = memory.addressAt(c, cAt) !== 0;
+  const areas = memory.arena(
     stagingElements(k),
-    packedElements(kernels, someRows, k),
-    isTransposed ? tiles * COLUMNS * k : rowElements * k,
-    Math.ceil(someRows / kernels.rows) * kernels.rows * tiles * COLUMNS,
+    packedElements(kernels, block.rows, k),
+    Math.ceil(block.columns / COLUMNS) * COLUMNS * k,
+    isOutHere ? 0 : block.rows * block.columns,
   );
   if (!areas) return false;
-  const [arena, area, staging, left, right, result] = areas as [number, number, number, number, number, number];
-  const [offsets, scratch] = isTransposed ? [0, 0] : [arena, area];
-  const { f32, i32 } = kernels.memory;
-  if (!isTransposed) for (let p = 0; p < k; p++) i32[offsets / 4 + p] = 4 * p * rowElements;
-  for (let i = 0; i < m; i += someRows) {
-    const rows = Math.min(someRows, m - i);
-    packLeft(kernels, left, staging, a, aAt + i * lda, lda, rows, k);
-    for (let j = 0; j < n; j += someColumns) {
-      const columns = Math.min(someColumns, n - j);
-      if (isTransposed) packPanels(kernels, right, staging, b, bAt + j * ldb, ldb, columns, k, COLUMNS);
-      else for (let p = 0; p < k; p++) copyElements32(f32, right / 4 + p * rowElements, b, bAt + p * ldb + j, columns);
-      const some = Math.ceil(columns / COLUMNS);
-      const width = some * COLUMNS;
-      runPacked(kernels, {
-        a: left,
-        m: rows,
-        k,
-        b: right,
-        tiles: some,
-        c: result,
-        ldc: width,
-        offsets,
-        scratch,
-        tileStride: 4 * COLUMNS * (isTransposed ? k : 1),
+  const [staging, left, right, result] = areas as [number, number, number, number];
+  for (let j = 0; j < n; j += block.columns) {
+    const columns = Math.min(block.columns, n - j);
+    const from = resident(kernels, b, bAt + j * ldb, columns);
+    if (from === 0) packPanels(kernels, right, staging, b, bAt + j * ldb, ldb, columns, k, COLUMNS);
+    else packResident(kernels, right, from, 4 * ldb, columns, k, COLUMNS);
+    for (let i = 0; i < m; i += block.rows) {
+      const rows = Math.min(block.rows, m - i);
+      packBlock(kernels, left, staging, o, i, rows);
+      const at = cAt + i * ldc + j;
+      const to = isOutHere ? memory.addressAt(c, at) : result;
+      const ldto = 4 * (isOutHere ? ldc : columns);
+      inPasses(kernels, left, rows, columns, k, (packed, column, count, k0, depth) => {
+        const tile = right + 4 * (column * k + COLUMNS * k0);
+        dense.dense(packed, tile, 4 * COLUMNS * k, depth, rows, count, to + 4 * column, ldto, k0, 0);
       });
-      copyResult(f32, result / 4, width, c, cAt + i * ldc + j, ldc, rows, columns);
+      if (!isOutHere) copyResult(memory.f32, result / 4, c, at, ldc, rows, columns);
     }
   }
-  kernels.memory.free(arena);
+  memory.free(staging);
   return true;
 }
 
+/** c = a b for few rows of a: every row of c is a sum of rows of b, which are read once, where they lie or some at a time. */
+function sumsOfRows(kernels: Kernels, { a, aAt, lda, b, bAt, ldb, c, cAt, ldc, m, n, k }: Operands): boolean {
+  const { memory } = kernels;
+  const dense = denseKernels();
+  const vectors = Math.ceil(n / 4);
+  if (!dense || vectors * 4 > AREA_ELEMENTS) return false;
+  const from = memory.addressAt(b, bAt);
+  const some = from === 0 ? Math.max(1, Math.min(k, Math.floor(SUMMED_ELEMENTS / (vectors * 4)))) : k;
+  const areas = memory.arena(m * k, m * vectors * 4, from === 0 ? some * vectors * 4 : 0);
+  if (!areas) return false;
+  const [factors, sums, rows] = areas as [number, number, number];
+  const { f32 } = memory;
+  for (let i = 0; i < m; i++) copyElements32(f32, factors / 4 + i * k, a, aAt + i * lda, k);
+  f32.fill(0, sums / 4, sums / 4 + m * vectors * 4);
+  for (let p = 0; p < k; p += some) {
+    const count = Math.min(some, k - p);
+    if (from === 0)
+      for (let r = 0; r < count; r++) copyElements32(f32, rows / 4 + r * vectors * 4, b, bAt + (p + r) * ldb, n);
+    const [at, ld] = from === 0 ? [rows, 16 * vectors] : [from, 4 * ldb];
+    for (let i = 0; i < m; i++)
+      dense.addRows(factors + 4 * (i * k + p), count, at, ld, vectors, sums + 16 * i * vectors);
+  }
+  for (let i = 0; i < m; i++) copyElements32(c, cAt + i * ldc, f32, sums / 4 + i * vectors * 4, n);
+  memory.free(factors);
+  return true;
+}
+
+/** c = a b: b's rows are read where they lie, or copied into the kernels' memory, and gathered tile by tile. */
+function rowsByColumns(kernels: Kernels, o: Operands): boolean {
+  const { memory } = kernels;
+  const convolution = convolutionKernels();
+  if (!convolution) return false;
+  const { b, bAt, ldb, c, cAt, ldc, m, n, k } = o;
+  const block = blockOf(kernels, o);
+  const [isRightHere, isOutHere] = [memory.addressAt(b, bAt) !== 0, memory.addressAt(c, cAt) !== 0];
+  // an odd number of cache lines between rows, or they fall on the same few sets of the cache
+  const copied = (Math.ceil(block.columns / 16) | 1) * 16;
+  const step = innerStep(k);
+  const group = Math.max(
+    1,
+    Math.min(Math.ceil(block.columns / COLUMNS), Math.floor(GROUP_ELEMENTS / (COLUMNS * step))),
+  );
+  const areas = memory.arena(
+    stagingElements(k),
+    k,
+    packedElements(kernels, block.rows, k),
+    isRightHere ? 0 : copied * k,
+    isOutHere ? 0 : block.rows * block.columns,
+  );
+  const own = areas && threadAreas(kernels, group * COLUMNS * step);
+  if (!own) {
+    if (areas) memory.free(areas[0]!);
+    return false;
+  }
+  const [staging, offsets, left, right, result] = areas as [number, number, number, number, number];
+  const { f32, i32 } = memory;
+  const ldright = isRightHere ? ldb : copied;
+  for (let p = 0; p < k; p++) i32[offsets / 4 + p] = 4 * p * ldright;
+  for (let j = 0; j < n; j += block.columns) {
+    const columns = Math.min(block.columns, n - j);
+    if (!isRightHere)
+      for (let p = 0; p < k; p++) copyElements32(f32, right / 4 + p * copied, b, bAt + p * ldb + j, columns);
+    const from = isRightHere ? memory.addressAt(b, bAt + j) : right;
+    for (let i = 0; i < m; i += block.rows) {
+      const rows = Math.min(block.rows, m - i);
+      packBlock(kernels, left, staging, o, i, rows);
+      const at = cAt + i * ldc + j;
+      const to = isOutHere ? memory.addressAt(c, at) : result;
+      const ldto = 4 * (isOutHere ? ldc : columns);
+      const multiply = (packed: number, column: number, count: number, k0: number, depth: number): void =>
+        convolution.convolve(
+          packed,
+          from + 4 * column,
+          0,
+          offsets + 4 * k0,
+          depth,
+          rows,
+          count,
+          to + 4 * column,
+          ldto,
+          k0,
+          own.at[0]!,
+          group,
+          0,
+          0,
+          0,
+          0,
+        );
+      inPasses(kernels, left, rows, columns, k, multiply, own);
+      if (!isOutHere) copyResult(f32, result / 4, c, at, ldc, rows, columns);
+    }
+  }
+  memory.free(own.start);
+  memory.free(staging);
+  return true;
+}
+
+/** Copies dense rows of a result to where they belong. */
 function copyResult(
   from: Float32Array,
   fromAt: number,
-  width: number,
   to: Float32Array,
   toAt: number,
   ldc: number,
   rows: number,
   columns: number,
 ): void {
-  if (width === columns && ldc === columns) {
-    copyElements32(to, toAt, from, fromAt, rows * columns);
-    return;
-  }
-  for (let r = 0; r < rows; r++) copyElements32(to, toAt + r * ldc, from, fromAt + r * width, columns);
+  if (ldc === columns) copyElements32(to, toAt, from, fromAt, rows * columns);
+  else for (let r = 0; r < rows; r++) copyElements32(to, toAt + r * ldc, from, fromAt + r * columns, columns);
 }
 
 /** c[i * ci + j * cj] = the dot product of row i of x (few rows) and row j of w. */
