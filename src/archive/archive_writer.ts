@@ -4,6 +4,7 @@ import { concatBytes, encodeUtf8 } from "../base/bytes.ts";
 import type { ByteSink } from "./byte_source.ts";
 import { BUFFER_ROOT_NAME, RECORD, SerializationId, isRecordCompressed, versionRecordName } from "./records.ts";
 import { PRODUCED_ARCHIVE_VERSION } from "./versions.ts";
+import type { StoredEntry } from "./zip_reader.ts";
 import { type WrittenEntry, ZipWriter } from "./zip_writer.ts";
 
 /** Options of `ArchiveWriter`. */
@@ -29,6 +30,7 @@ export class ArchiveWriter {
   private readonly zip: ZipWriter;
   private readonly id = new SerializationId();
   private finished = false;
+  private isForeign = false;
 
   constructor(sink: ByteSink, options: ArchiveWriterOptions = {}) {
     this.rootName = options.rootName ?? BUFFER_ROOT_NAME;
@@ -63,6 +65,15 @@ export class ArchiveWriter {
     return this.write(name, chunks, size, false);
   }
 
+  /** Writes a record as it is in another archive. The result is then not tsarchive's own (`ArchiveReader.isOwn`), unless `isOwn`. */
+  copyRecord({ entry, raw }: StoredEntry, name: string, isOwn: boolean): WrittenEntry {
+    internalAssert(!this.finished, "record written after finish");
+    const written = this.zip.copyEntry(`${this.rootName}/${name}`, raw, entry);
+    this.id.add(name, written.crc32);
+    this.isForeign ||= !isOwn;
+    return written;
+  }
+
   private write(name: string, chunks: Iterable<Uint8Array>, size: number, compress: boolean): WrittenEntry {
     internalAssert(!this.finished, "record written after finish");
     const entry = this.zip.writeEntry(`${this.rootName}/${name}`, chunks, size, compress);
@@ -76,6 +87,7 @@ export class ArchiveWriter {
     this.writeRecord(versionRecordName(version), encodeUtf8(`${version}\n`));
     // Every platform that JavaScript runs on in practice is little-endian, and storages are written as they lie in memory.
     if (trailer.byteorder ?? true) this.writeRecord(RECORD.byteorder, encodeUtf8("little"));
+    if (this.isForeign) this.id.add("", 0); // another number than `isOwn` expects
     this.writeRecord(RECORD.serializationId, encodeUtf8(this.id.digits()));
     this.finished = true;
     this.zip.finish();

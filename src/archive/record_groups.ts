@@ -1,5 +1,6 @@
 /** @file RecordGroups: small records that are asked for one after the other, such as code, inflated many at once. Upstream: none. Spec: spec/container.md. */
 import { TorchScriptError } from "../base/errors.ts";
+import { crc32 } from "./crc32.ts";
 import type { ZipEntry } from "./zip_directory.ts";
 import { METHOD } from "./zip_format.ts";
 import type { StoredEntry, ZipReader } from "./zip_reader.ts";
@@ -39,6 +40,15 @@ export class RecordGroups {
     if (!bytes) return this.zip.decode(this.storedOf(name));
     this.inflated.delete(name);
     return bytes;
+  }
+
+  /**
+   * A record as it lies in the archive, to be copied to another: checked, whatever the reader checks. Undefined where its bytes are not what
+   * the directory states.
+   */
+  checkedStored(name: string): StoredEntry | undefined {
+    const stored = this.storedOf(name);
+    return crc32(this.read(name)) === stored.entry.crc32 ? stored : undefined;
   }
 
   private storedOf(name: string): StoredEntry {

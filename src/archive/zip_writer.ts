@@ -34,6 +34,16 @@ export interface WrittenEntry {
   readonly dataOffset: number;
 }
 
+/** What the directory of another archive states of an entry that is copied. */
+export interface CopiedEntry {
+  /** 0 stored, 8 deflated. */
+  readonly method: number;
+  /** Bytes, uncompressed. */
+  readonly size: number;
+  /** Checksum of the uncompressed bytes. */
+  readonly crc32: number;
+}
+
 const FLAGS = 0x0808; // data descriptor, UTF-8 names
 const FLAGS_OF_EMPTY = 0x0800; // miniz writes no data descriptor behind nothing
 
@@ -79,21 +89,8 @@ export class ZipWriter {
    * With `compress` the data is deflated, which needs all of it at once.
    */
   writeEntry(name: string, data: Uint8Array | Iterable<Uint8Array>, size: number, compress: boolean): WrittenEntry {
-    const nameBytes = encodeUtf8(name);
-    if (nameBytes.length === 0 || nameBytes.length > U16_MAX) {
-      throw new ArchiveError(
-        `Cannot write record "${name.slice(0, 100)}": its name has ${nameBytes.length} bytes, expected 1 to 65535`,
-        { record: name },
-      );
-    }
-    if (this.names.has(name)) throw new ArchiveError(`Tried to serialize file twice: ${name}`, { record: name });
-    this.names.add(name);
-    const headerOffset = this.position;
     const method = compress ? METHOD.deflated : METHOD.stored;
-    const wideSize = size >= U32_MAX;
-    const wideOffset = headerOffset >= U32_MAX;
-    this.write(this.localHeader(nameBytes, method, size, headerOffset));
-    const dataOffset = this.position;
+    const { nameBytes, headerOffset, dataOffset } = this.startEntry(name, method, size);
     let crc = 0;
     let written = 0;
     const chunks = data instanceof Uint8Array ? [data] : data;
@@ -116,9 +113,48 @@ export class ZipWriter {
         record: name,
       });
     const compressedSize = this.position - dataOffset;
-    if (size > 0) this.write(dataDescriptor(crc, compressedSize, size, wideSize || wideOffset));
-    this.addToDirectory(nameBytes, method, crc, compressedSize, size, headerOffset);
+    this.endEntry(nameBytes, method, crc, compressedSize, size, headerOffset);
     return { name, crc32: crc, size, headerOffset, dataOffset };
+  }
+
+  /** Writes an entry of `size` bytes from what it is in another archive: stored or deflated. */
+  copyEntry(name: string, raw: Uint8Array, { method, size, crc32: crc }: CopiedEntry): WrittenEntry {
+    const { nameBytes, headerOffset, dataOffset } = this.startEntry(name, method, size);
+    this.write(raw);
+    this.endEntry(nameBytes, method, crc, raw.length, size, headerOffset);
+    return { name, crc32: crc, size, headerOffset, dataOffset };
+  }
+
+  private startEntry(
+    name: string,
+    method: number,
+    size: number,
+  ): { nameBytes: Uint8Array; headerOffset: number; dataOffset: number } {
+    const nameBytes = encodeUtf8(name);
+    if (nameBytes.length === 0 || nameBytes.length > U16_MAX) {
+      throw new ArchiveError(
+        `Cannot write record "${name.slice(0, 100)}": its name has ${nameBytes.length} bytes, expected 1 to 65535`,
+        { record: name },
+      );
+    }
+    if (this.names.has(name)) throw new ArchiveError(`Tried to serialize file twice: ${name}`, { record: name });
+    this.names.add(name);
+    const headerOffset = this.position;
+    this.write(this.localHeader(nameBytes, method, size, headerOffset));
+    return { nameBytes, headerOffset, dataOffset: this.position };
+  }
+
+  private endEntry(
+    name: Uint8Array,
+    method: number,
+    crc: number,
+    compressedSize: number,
+    size: number,
+    headerOffset: number,
+  ): void {
+    const isWide = size >= U32_MAX || headerOffset >= U32_MAX;
+    if (size > 0) this.write(dataDescriptor(crc, compressedSize, size, isWide));
+    this.addToDirectory(name, method, crc, compressedSize, size, headerOffset);
   }
 
   /**

@@ -1,5 +1,6 @@
 /** @file CompilationUnit: owns functions and named types by qualified name. Upstream: torch/csrc/jit/api/compilation_unit.h. Spec: none. */
 import { internalAssert } from "../base/errors.ts";
+import type { ScriptObject } from "../core/ivalue.ts";
 import type { QualifiedName } from "../core/qualified_name.ts";
 import type { ClassType, EnumType, InterfaceType, TupleType } from "../core/type.ts";
 import type { ScriptFunction } from "./function.ts";
@@ -7,10 +8,31 @@ import type { ScriptFunction } from "./function.ts";
 /** Types that have a qualified name. */
 export type NamedType = ClassType | InterfaceType | EnumType | TupleType;
 
+/** A record of code and what the archive layer knows of it. */
+export interface StoredCode {
+  readonly name: string;
+  /** A `StoredEntry` of `src/archive`. */
+  readonly stored: unknown;
+}
+
+/** The archive that a program was loaded from: while nothing is compiled and nothing was added, saving may copy its code. */
+export interface CodeOrigin {
+  /** The module that the archive holds. */
+  readonly root: ScriptObject;
+  /** Version of the archive: operators mean what they meant then. */
+  readonly version: number;
+  /** Whether tsarchive wrote the archive. */
+  isOwn(): boolean;
+  /** The records of the code in the archive's order; undefined where they cannot be copied. Throws what reading them throws. */
+  records(): readonly StoredCode[] | undefined;
+}
+
 /** Functions and named types of one program. */
 export class CompilationUnit {
   readonly functions = new Map<string, ScriptFunction>();
   readonly types = new Map<string, NamedType>();
+  /** Undefined for programs that are not as an archive holds them. */
+  codeOrigin: CodeOrigin | undefined;
   private mangleCounter = 0;
 
   addFunction(fn: ScriptFunction): ScriptFunction {

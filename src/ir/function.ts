@@ -35,6 +35,11 @@ export class ScriptFunction implements FunctionLike {
     return this.creator === undefined;
   }
 
+  /** Whether nobody has asked for the body yet, in vain or not. */
+  isUntouched(): boolean {
+    return this.creator !== undefined && this.failure === undefined && !this.running;
+  }
+
   /** Compiles the body where that has not happened. Throws ScriptError for code that cannot be compiled, and for recursion. */
   ensureDefined(): void {
     const creator = this.creator;

@@ -8,6 +8,7 @@ import {
   type ByteSource,
 } from "../archive/index.ts";
 import type { LimitOverrides } from "../base/limits.ts";
+import type { ScriptObject } from "../core/ivalue.ts";
 import { findNativeClass } from "../core/native_class.ts";
 import { runFunction } from "../interpreter/run.ts";
 import { loadModuleArchive } from "../loader/import_module.ts";
@@ -68,7 +69,11 @@ export function load(input: LoadInput, options: LoadOptions = {}): ScriptModule 
       if (reader.extraFileNames().includes(name)) options.extraFiles!.set(name, reader.readExtraFile(name));
     }
     isLoaded = true;
-    return moduleOf(root, { cu, saver, budget, define: (object, text) => defineMethods(object, text, cu) });
+    const define = (object: ScriptObject, text: string): void => {
+      cu.codeOrigin = undefined;
+      defineMethods(object, text, cu);
+    };
+    return moduleOf(root, { cu, saver, budget, define });
   } finally {
     if (typeof input === "string" && !(lazy && isLoaded)) source.close?.();
   }

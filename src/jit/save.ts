@@ -1,6 +1,7 @@
 /** @file save: a module to a file, a sink or bytes. Upstream: torch/csrc/jit/serialization/export_module.cpp. Spec: spec/container.md. */
 import { ArchiveWriter, BUFFER_ROOT_NAME, MemorySink, rootNameOf, type ByteSink } from "../archive/index.ts";
 import type { ScriptObject } from "../core/ivalue.ts";
+import type { CompilationUnit } from "../ir/compilation_unit.ts";
 import { runFunction } from "../interpreter/run.ts";
 import { exportModule } from "../saver/export_module.ts";
 import { platform } from "./platform.ts";
@@ -11,12 +12,18 @@ export interface SaveOptions {
   readonly extraFiles?: Readonly<Record<string, string | Uint8Array>>;
   /** Wait until a file is on the disk (default false, as in PyTorch): without it a power cut may lose what was saved last. */
   readonly durable?: boolean;
+  /**
+   * Print all code anew, as PyTorch does. Default false: the code of a loaded module is copied from its archive while no method was compiled,
+   * which takes no time and keeps it to the byte.
+   */
+  readonly reprint?: boolean;
 }
 
 /** What a module calls to save itself. */
 export interface Saver {
-  saveToFile(root: ScriptObject, path: string, options: SaveOptions): void;
-  saveToBuffer(root: ScriptObject, options: SaveOptions): Uint8Array;
+  /** @param cu the program that the module belongs to. */
+  saveToFile(root: ScriptObject, path: string, options: SaveOptions, cu?: CompilationUnit): void;
+  saveToBuffer(root: ScriptObject, options: SaveOptions, cu?: CompilationUnit): Uint8Array;
 }
 
 /** A scripted, traced or loaded module, or a compiled function. */
@@ -33,7 +40,13 @@ export function save(module: Savable, path: string, options: SaveOptions = {}): 
   module.save(path, options);
 }
 
-function writeTo(sink: ByteSink, rootName: string, root: ScriptObject, options: SaveOptions): void {
+function writeTo(
+  sink: ByteSink,
+  rootName: string,
+  root: ScriptObject,
+  options: SaveOptions,
+  cu: CompilationUnit | undefined,
+): void {
   try {
     const writer = new ArchiveWriter(sink, { rootName });
     const version = exportModule(root, writer, {
@@ -44,6 +57,7 @@ function writeTo(sink: ByteSink, rootName: string, root: ScriptObject, options: 
         ]),
       ),
       runMethod: runFunction,
+      cu: options.reprint === true ? undefined : cu,
     });
     writer.finish({ version });
     sink.close();
@@ -55,12 +69,12 @@ function writeTo(sink: ByteSink, rootName: string, root: ScriptObject, options: 
 
 /** Saves modules on the current platform. */
 export const saver: Saver = {
-  saveToFile(root, path, options) {
-    writeTo(platform().createFile(path, { durable: options.durable ?? false }), rootNameOf(path), root, options);
+  saveToFile(root, path, options, cu) {
+    writeTo(platform().createFile(path, { durable: options.durable ?? false }), rootNameOf(path), root, options, cu);
   },
-  saveToBuffer(root, options) {
+  saveToBuffer(root, options, cu) {
     const sink = new MemorySink();
-    writeTo(sink, BUFFER_ROOT_NAME, root, options);
+    writeTo(sink, BUFFER_ROOT_NAME, root, options, cu);
     return sink.bytes();
   },
 };

@@ -354,11 +354,11 @@ export class ScriptModule extends Module {
    * @throws ArchiveError where the file cannot be written.
    */
   save(path: string, options: SaveOptions = {}): void {
-    this.owner.saver.saveToFile(this.object, path, options);
+    this.owner.saver.saveToFile(this.object, path, options, this.owner.cu);
   }
   /** The archive as bytes (root folder `archive`). */
   saveToBuffer(options: SaveOptions = {}): Uint8Array {
-    return this.owner.saver.saveToBuffer(this.object, options);
+    return this.owner.saver.saveToBuffer(this.object, options, this.owner.cu);
   }
 }
 

@@ -14,6 +14,7 @@ import { findNativeClass as findBuiltinClass } from "../core/native_class.ts";
 import type { ClassType } from "../core/type.ts";
 import type { TypedConstant } from "../frontend/default_value.ts";
 import { CompilationUnit } from "../ir/compilation_unit.ts";
+import { codeOrigin } from "./code_origin.ts";
 import { installDefaultEvaluator } from "./evaluate_defaults.ts";
 import { SourceImporter } from "./import_source.ts";
 import type { NativeClassFinder } from "./native_classes.ts";
@@ -58,6 +59,9 @@ export function sourceOfQualifier(
 
 /** Where code is read from: an archive, or what `codeRecords` keeps of one. */
 interface CodeRecords {
+  /** In the archive's order. */
+  readonly names: readonly string[];
+  groupOf(name: string): RecordGroups;
   has(name: string): boolean;
   read(name: string): Uint8Array;
   /** See Note [Empty sources]. */
@@ -66,7 +70,11 @@ interface CodeRecords {
 
 const DEBUG = ".debug_pkl";
 
-function sourceFrom(records: CodeRecords, qualifier: string, limits: LimitOverrides | undefined): Source | undefined {
+function sourceFrom(
+  records: Pick<CodeRecords, "has" | "read" | "isOwn">,
+  qualifier: string,
+  limits: LimitOverrides | undefined,
+): Source | undefined {
   const path = `${FOLDER.code}${qualifier.replaceAll(".", "/")}.py`;
   if (!records.has(path)) return undefined;
   const debugPath = path + DEBUG;
@@ -87,7 +95,13 @@ function codeRecords(reader: ArchiveReader, staysOpen: boolean): CodeRecords {
   const debug = reader.grouped(FOLDER.code, DEBUG, detaches);
   const groupOf = (name: string): RecordGroups => (name.endsWith(DEBUG) ? debug : code);
   const isOwn = detaches ? reader.detachIsOwn() : (): boolean => reader.isOwn();
-  return { has: (name) => groupOf(name).has(name), read: (name) => groupOf(name).read(name), isOwn };
+  return {
+    names: reader.recordNames(FOLDER.code),
+    groupOf,
+    has: (name) => groupOf(name).has(name),
+    read: (name) => groupOf(name).read(name),
+    isOwn,
+  };
 }
 
 /** The code and the constants of an archive. */
@@ -98,7 +112,10 @@ export interface LoadedProgram {
   readonly version: number;
 }
 
-function openCode(reader: ArchiveReader, options: Partial<LoadOptions>): LoadedProgram {
+function openCode(
+  reader: ArchiveReader,
+  options: Partial<LoadOptions>,
+): LoadedProgram & { readonly code: CodeRecords } {
   installDefaultEvaluator();
   const version = reader.checkTorchScript();
   const { limits, findNativeClass = findBuiltinClass, cu = new CompilationUnit() } = options;
@@ -119,7 +136,7 @@ function openCode(reader: ArchiveReader, options: Partial<LoadOptions>): LoadedP
   }
   table.values.replay(table);
   table.value.items.forEach((item, i) => constants.push(table.values.typed(item, `constant ${i}`)));
-  return { cu, importer, constants, version };
+  return { cu, importer, constants, version, code };
 }
 
 /** Opens the code of an archive, for tools: nothing runs, and of data.pkl only the root's class is looked at. */
@@ -150,11 +167,13 @@ export function loadModuleArchive(reader: ArchiveReader, options: LoadOptions): 
 }
 
 function openModule(reader: ArchiveReader, options: LoadOptions): LoadedArchive {
-  const program = openCode(reader, options);
+  const { code, ...program } = openCode(reader, options);
   const data = openPickle(reader, RECORD.data, FOLDER.data, program.importer, options);
   data.values.replay(data);
   const root = data.value instanceof PickleObject ? data.values.object(data.value) : undefined;
   if (!root) throw rootError(pickleTypeName(data.value));
+  const { cu, version, constants } = program;
+  if (constants.length === 0) cu.codeOrigin = codeOrigin({ root, version, ...code });
   return {
     ...program,
     root,

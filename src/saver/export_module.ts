@@ -1,4 +1,5 @@
 /** @file exportModule: a module to the records of an archive, in PyTorch's order. Upstream: torch/csrc/jit/serialization/export_module.cpp. Spec: spec/records.md. */
+import type { StoredEntry } from "../archive/zip_reader.ts";
 import type { ArchiveWriter } from "../archive/archive_writer.ts";
 import { FOLDER, RECORD } from "../archive/records.ts";
 import { PRODUCED_ARCHIVE_VERSION } from "../archive/versions.ts";
@@ -6,6 +7,7 @@ import { encodeUtf8 } from "../base/bytes.ts";
 import { internalAssert } from "../base/errors.ts";
 import type { ScriptObject } from "../core/ivalue.ts";
 import type { ClassType } from "../core/type.ts";
+import type { CompilationUnit } from "../ir/compilation_unit.ts";
 import { Dependencies, NamedTypeMap, definitionName, type PrintedType } from "./dependencies.ts";
 import { ConstantTable } from "./literals.ts";
 import { printNamedType } from "./print_types.ts";
@@ -16,12 +18,22 @@ import { TRACED_INPUTS_TYPE, tracedInputsOf } from "./traced_inputs.ts";
 import { TypeNameUniquer } from "./type_name_uniquer.ts";
 import { ValuePickler, type MethodRunner, type PickledValue } from "./value_pickler.ts";
 
+/*
+ * Note [Copied code]: of a loaded module whose weights and other values were changed the code is still what the archive holds. As long as no
+ * function of the program was compiled (only then can anybody have seen or changed a graph), nothing was defined, and every class of the
+ * objects is one of the archive's, the records of the code are copied as they lie there: checked, but neither compiled nor printed. Archives
+ * with constants or of old versions, and parts of modules, are printed. What PyTorch prints of the code may differ from what it was, when
+ * another PyTorch wrote it; `reprint` asks for that.
+ */
+
 /** How to export. */
 export interface ExportOptions {
   /** Records `extra/NAME`, in order. */
   readonly extraFiles?: ReadonlyMap<string, Uint8Array>;
   /** Runs `__getstate__`. */
   readonly runMethod: MethodRunner;
+  /** The program of the module, if code that nobody has looked at may be copied from its archive. See Note [Copied code]. */
+  readonly cu?: CompilationUnit | undefined;
 }
 
 const ROOT_OWNERS = 2; // the module and the value that is pickled
@@ -51,20 +63,38 @@ class ModuleSerializer {
     for (const [name, data] of this.options.extraFiles ?? []) this.writer.writeRecord(FOLDER.extra + name, data);
     const classes: ClassType[] = [];
     this.writePickle(RECORD.data, FOLDER.data, this.pickler(classes).pickle(root, root.type, ROOT_OWNERS));
-    // the classes of the objects come first: an attribute's type may be only an interface
-    for (const type of classes) this.convert(type);
-    this.dependencies.add(root.type);
-    for (let i = 0; i < this.dependencies.types.length; i++) this.convert(this.dependencies.types[i]!);
-    this.writeFiles();
+    const copied = this.copyCode(root);
+    if (copied === undefined) {
+      // the classes of the objects come first: an attribute's type may be only an interface
+      for (const type of classes) this.convert(type);
+      this.dependencies.add(root.type);
+      for (let i = 0; i < this.dependencies.types.length; i++) this.convert(this.dependencies.types[i]!);
+      this.writeFiles();
+    }
     this.writePickle(
       RECORD.constants,
       FOLDER.constants,
       this.pickler([]).pickleTuple(this.constants.entries, CONSTANT_OWNERS),
     );
     this.writeTracedInputs(root);
+    if (copied !== undefined) return copied;
     let version = PRODUCED_ARCHIVE_VERSION;
     for (const file of this.files.values()) version = Math.max(version, file.minVersion);
     return version;
+  }
+
+  /** Copies the code where that is the same as printing it; gives the archive's version then. See Note [Copied code]. */
+  private copyCode(root: ScriptObject): number | undefined {
+    const { cu } = this.options;
+    const origin = cu?.codeOrigin;
+    if (!cu || !origin || origin.root !== root || origin.version < PRODUCED_ARCHIVE_VERSION) return undefined;
+    for (const fn of cu.functions.values()) if (!fn.isUntouched()) return undefined;
+    if (this.names.types.some((type) => cu.findType(definitionName(type)) !== type)) return undefined;
+    const records = origin.records();
+    if (!records) return undefined;
+    const isOwn = origin.isOwn();
+    for (const { name, stored } of records) this.writer.copyRecord(stored as StoredEntry, name, isOwn);
+    return origin.version;
   }
 
   /** The example inputs of a trace: their shapes only, the records of their storages stay empty. */

@@ -27,6 +27,8 @@ export class NameMangler {
 /** Names of the types of one archive. */
 export class TypeNameUniquer {
   private readonly names = new NamedTypeMap<QualifiedName>();
+  /** All types that were named. */
+  readonly types: PrintedType[] = [];
   private readonly used = new Set<string>();
   private readonly mangler = new NameMangler();
 
@@ -38,6 +40,7 @@ export class TypeNameUniquer {
     while (this.used.has(name.qualifiedName)) name = this.mangler.mangle(own);
     this.used.add(name.qualifiedName);
     this.names.set(type, name);
+    this.types.push(type);
     return name;
   }
 
