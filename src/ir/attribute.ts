@@ -21,6 +21,28 @@ export type Attribute<G = unknown> =
   | { readonly kind: "ival"; readonly value: unknown };
 export type AttributeKind = Attribute["kind"];
 
+/** The attributes of a node that has none. */
+export const NO_ATTRIBUTES: ReadonlyMap<string, never> = new Map<string, never>();
+
+type Attributes<G> = ReadonlyMap<string, Attribute<G>>;
+
+/** Attributes, and copies of others: graphs among them are copied. The others themselves where that is all. */
+export function withCopies<G extends { copy(): G }>(own: Attributes<G>, others: Attributes<G>): Attributes<G> {
+  if (own.size === 0 && !holdsGraphs(others)) return others;
+  const all = new Map(own);
+  for (const [name, attribute] of others) {
+    if (attribute.kind === "g") all.set(name, { kind: "g", value: attribute.value.copy() });
+    else if (attribute.kind === "gs") all.set(name, { kind: "gs", value: attribute.value.map((g) => g.copy()) });
+    else all.set(name, attribute);
+  }
+  return all;
+}
+
+function holdsGraphs(attributes: Attributes<unknown>): boolean {
+  for (const { kind } of attributes.values()) if (kind === "g" || kind === "gs") return true;
+  return false;
+}
+
 /** A call on the way to an inlined node. */
 export interface InlinedCall {
   readonly caller: InlinedCall | undefined;

@@ -8,7 +8,7 @@ import type { SourceRange } from "../base/source_range.ts";
 import type { FunctionSchema } from "../core/schema.ts";
 import { TensorT, type Type } from "../core/type.ts";
 import { compareNodes, depthOf, dominates } from "./node_order.ts";
-import { Scope, isValidDebugName, splitName, type InlinedCall } from "./attribute.ts";
+import { NO_ATTRIBUTES, Scope, isValidDebugName, splitName, withCopies, type InlinedCall } from "./attribute.ts";
 import type * as attributes from "./attribute.ts";
 
 export { Scope, isValidDebugName };
@@ -139,7 +139,8 @@ export class Node {
   readonly inputs: Value[] = [];
   readonly outputs: Value[] = [];
   readonly blocks: Block[] = [];
-  readonly attributes = new Map<string, Attribute>();
+  /** Never changed, but replaced: nodes and their copies share one. */
+  attributes: ReadonlyMap<string, Attribute> = NO_ATTRIBUTES;
   owningBlock: Block | undefined;
   prev: Node | undefined;
   next: Node | undefined;
@@ -183,7 +184,7 @@ export class Node {
     return this.attributes.has(name);
   }
   setAttr<K extends AttributeKind>(name: string, kind: K, value: AttributeValue<K>): this {
-    this.attributes.set(name, { kind, value } as Attribute);
+    this.attributes = new Map(this.attributes).set(name, { kind, value } as Attribute);
     return this;
   }
 
@@ -363,16 +364,7 @@ export class Node {
   }
   /** Graphs among the attributes are copied, and numbered anew by that. */
   copyAttributes(from: Node): this {
-    for (const [name, attribute] of from.attributes) {
-      if (attribute.kind === "g") this.setAttr(name, "g", attribute.value.copy());
-      else if (attribute.kind === "gs")
-        this.setAttr(
-          name,
-          "gs",
-          attribute.value.map((g) => g.copy()),
-        );
-      else this.attributes.set(name, attribute);
-    }
+    this.attributes = withCopies(this.attributes, from.attributes);
     return this;
   }
   copyMetadata(from: Node): this {
