@@ -8,7 +8,7 @@ import { wordKind } from "./tokens.ts";
 
 type Assign = Stmt & { kind: "Assign" };
 
-const ATTRIBUTE = /([A-Za-z_]\w*) : (Optional\[)?([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(\])?\n/y;
+const ATTRIBUTE = /([A-Za-z_]\w*) : (?:(Optional|List)\[)?([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(\])?\n/y;
 const NUMBERED = /__annotations__\["(\w+)"\] = ([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\n/y;
 const NAMES = /(__[a-z_]+__) = \[((?:"\w+", ?)*)\]\n/y;
 const CONSTANT =
@@ -56,11 +56,11 @@ export function plainClassLine(
     };
   };
   if (match) {
-    const [, name = "", optional = "", type = "", close = ""] = match;
+    const [, name = "", outer = "", type = "", close = ""] = match;
     const start = at + name.length + " : ".length;
-    const element = typeName(source, type, start + optional.length);
-    if (!element || wordKind(name) !== "ident" || (optional === "") !== (close === "")) return undefined;
-    const annotation = optional === "" ? element : subscript(source, start, "Optional", element);
+    const element = typeName(source, type, outer === "" ? start : start + outer.length + 1);
+    if (!element || wordKind(name) !== "ident" || (outer === "") !== (close === "")) return undefined;
+    const annotation = outer === "" ? element : subscript(source, start, outer, element);
     return assign(name, ATTRIBUTE.lastIndex, annotation);
   }
   NUMBERED.lastIndex = at;

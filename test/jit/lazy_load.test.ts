@@ -167,6 +167,7 @@ const CLASS = `class A(Module):
   child : __torch__.pkg.B
   bias : Optional[Tensor]
   n : NoneType
+  padding : List[int]
   __annotations__ = []
   __annotations__["0"] = __torch__.pkg.B
   mode : Final[str] = "zeros"
