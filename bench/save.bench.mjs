@@ -6,7 +6,7 @@ import { models, npmPeer, pytorch } from "./peers.mjs";
 
 export const title = "Saving archives";
 export const notes =
-  "Every turn makes a new file. `bare write` writes as many bytes in one call; fflate and JSZip store the same records without compression and write the result. Nobody waits for the disk.";
+  "Every turn makes a new file. Code is printed anew as PyTorch does it, or copied from the archive (`copyCode: true`). `bare write` writes as many bytes in one call; fflate and JSZip store the same records without compression and write the result. Nobody waits for the disk.";
 
 const TORCH = `
 for name, file in args["files"].items():
@@ -28,13 +28,14 @@ export async function run(bench) {
   try {
     for (const [name, file] of Object.entries(files)) {
       bench.fact(name, "MB", statSync(file).size / 1e6);
-      const [model, lazy] = [jit.load(file), jit.load(file, { lazy: true })];
+      const [model, copied, lazy] = [jit.load(file), jit.load(file), jit.load(file, { lazy: true })];
       const bytes = new Uint8Array(readFileSync(file));
       const reader = ArchiveReader.open(bytes);
       const records = Object.fromEntries(reader.recordNames().map((record) => [record, reader.read(record)]));
       await bench.compare(`${name}: save`, {
         tsarchive: () => model.save(out("own.pt")),
-        "tsarchive, untouched lazy model": () => lazy.save(out("lazy.pt")),
+        "tsarchive, copied code": () => copied.save(out("copied.pt"), { copyCode: true }),
+        "tsarchive, untouched lazy model, copied code": () => lazy.save(out("lazy.pt"), { copyCode: true }),
         "torch.jit.save": torch?.competitor(name),
         "fflate.zipSync level 0": fflate && (() => writeFileSync(out("fflate.zip"), fflate.zipSync(records, { level: 0 }))),
         "JSZip STORE": JSZip && (async () => {

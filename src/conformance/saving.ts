@@ -43,7 +43,7 @@ export function checkSaving(
   let bytes: Uint8Array | undefined;
   let saved: SavedRecord[] = [];
   checks.run("resave", () => {
-    bytes = module.saveToBuffer({ reprint: true });
+    bytes = module.saveToBuffer();
     saved = recordsOf(bytes);
     return compare(
       saved.filter(([n]) => !isDebug(n)),
@@ -60,7 +60,7 @@ export function checkSaving(
   }
   checks.run("jitter", () => {
     if (!bytes) return "the module could not be saved";
-    const again = jit.load(bytes).saveToBuffer({ reprint: true });
+    const again = jit.load(bytes).saveToBuffer();
     return Buffer.compare(bytes, again) === 0
       ? undefined
       : `second save differs (${bytes.length} and ${again.length} bytes)`;

@@ -13,10 +13,10 @@ export interface SaveOptions {
   /** Wait until a file is on the disk (default false, as in PyTorch): without it a power cut may lose what was saved last. */
   readonly durable?: boolean;
   /**
-   * Print all code anew, as PyTorch does. Default false: the code of a loaded module is copied from its archive while no method was compiled,
-   * which takes no time and keeps it to the byte.
+   * Copy the code of a loaded module from its archive as long as no method was compiled: faster, and the code stays what it was to the
+   * byte. Default false: all code is printed anew, as PyTorch does, which may give another text where another version wrote the archive.
    */
-  readonly reprint?: boolean;
+  readonly copyCode?: boolean;
 }
 
 /** What a module calls to save itself. */
@@ -57,7 +57,7 @@ function writeTo(
         ]),
       ),
       runMethod: runFunction,
-      cu: options.reprint === true ? undefined : cu,
+      cu: options.copyCode === true ? cu : undefined,
     });
     writer.finish({ version });
     sink.close();

@@ -19,11 +19,11 @@ import { TypeNameUniquer } from "./type_name_uniquer.ts";
 import { ValuePickler, type MethodRunner, type PickledValue } from "./value_pickler.ts";
 
 /*
- * Note [Copied code]: of a loaded module whose weights and other values were changed the code is still what the archive holds. As long as no
+ * Note [Copied code], on request (`copyCode`): of a loaded module whose weights and other values were changed the code is still what the archive holds. As long as no
  * function of the program was compiled (only then can anybody have seen or changed a graph), nothing was defined, and every class of the
  * objects is one of the archive's, the records of the code are copied as they lie there: checked, but neither compiled nor printed. Archives
- * with constants or of old versions, and parts of modules, are printed. What PyTorch prints of the code may differ from what it was, when
- * another PyTorch wrote it; `reprint` asks for that.
+ * with constants or of old versions, and parts of modules, are printed. By default all code is printed, as PyTorch does it: its text and debug
+ * records differ from what they were where another PyTorch wrote them, and PyTorch's own debug records grow with every save.
  */
 
 /** How to export. */

@@ -1,4 +1,4 @@
-/** @file Saving a loaded module copies its code while nobody has looked at it, and prints it otherwise. */
+/** @file Saving a loaded module copies its code on request while nobody has looked at it, and prints it otherwise. */
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -26,8 +26,8 @@ const isCompiled = (model: ScriptModule): boolean =>
 test.each(names)("saving %s copies what printing gives", (name) => {
   const bytes = new Uint8Array(readFileSync(file(name)));
   const model = jit.load(file(name));
-  const copied = model.saveToBuffer();
-  const printed = jit.load(file(name)).saveToBuffer({ reprint: true });
+  const copied = model.saveToBuffer({ copyCode: true });
+  const printed = jit.load(file(name)).saveToBuffer();
   // PyTorch's debug records are not printed to the byte: Note [Empty sources]
   const plain = (archive: Uint8Array): [string, Uint8Array][] =>
     [...recordsOf(archive)].filter(([record]) => !/debug_pkl$|serialization_id$/.test(record));
@@ -39,11 +39,11 @@ test.each(names)("saving %s copies what printing gives", (name) => {
     // what PyTorch wrote stays PyTorch's: its debug records mean what they meant
     expect(ArchiveReader.open(copied).isOwn()).toBe(false);
     expect(ArchiveReader.open(printed).isOwn()).toBe(true);
-    expect(ArchiveReader.open(jit.load(printed).saveToBuffer()).isOwn()).toBe(true);
+    expect(ArchiveReader.open(jit.load(printed).saveToBuffer({ copyCode: true })).isOwn()).toBe(true);
   }
   for (const options of [{}, { lazy: true }]) {
-    expect(jit.load(copied, options).saveToBuffer()).toEqual(copied);
-    expect(jit.load(bytes, options).saveToBuffer()).toEqual(copied);
+    expect(jit.load(copied, options).saveToBuffer({ copyCode: true })).toEqual(copied);
+    expect(jit.load(bytes, options).saveToBuffer({ copyCode: true })).toEqual(copied);
   }
   const again = jit.load(copied);
   expect(again.code).toBe(model.code);
@@ -57,7 +57,7 @@ test("changed weights go into the copy, and a second change after it", () => {
   const [name, weight] = [...model.stateDict()][0]!;
   for (const value of [3, 5]) {
     weight.fill_(value);
-    const bytes = model.saveToBuffer();
+    const bytes = model.saveToBuffer({ copyCode: true });
     expect(deflatedCode(bytes)).toBe(deflatedCode(readFileSync(file("gru_loop"))));
     expect(jit.load(bytes).stateDict().get(name)!.equal(torch.full_like(weight, value))).toBe(true);
   }
@@ -67,16 +67,16 @@ test("changed weights go into the copy, and a second change after it", () => {
 test("what was compiled, defined, or is only a part of the archive is printed", () => {
   const own = deflatedCode(readFileSync(file("intro_wrapped_rnn")));
   const load = (): ScriptModule => jit.load(file("intro_wrapped_rnn"));
-  expect(deflatedCode(load().saveToBuffer())).toBe(own);
+  expect(deflatedCode(load().saveToBuffer({ copyCode: true }))).toBe(own);
   const seen = load();
   String(seen.graph);
-  expect(ArchiveReader.open(seen.saveToBuffer()).isOwn()).toBe(true);
+  expect(ArchiveReader.open(seen.saveToBuffer({ copyCode: true })).isOwn()).toBe(true);
   const more = load();
   more.define("def twice(self, x: int) -> int:\n  return x * 2\n");
-  const reloaded = jit.load(more.saveToBuffer());
+  const reloaded = jit.load(more.saveToBuffer({ copyCode: true }));
   expect(reloaded.invoke("twice", [4])).toBe(8);
   const part = load().children()[0]!;
-  expect(ArchiveReader.open(part.saveToBuffer()).isOwn()).toBe(true);
+  expect(ArchiveReader.open(part.saveToBuffer({ copyCode: true })).isOwn()).toBe(true);
 });
 
 test("records that are not as the writer makes them are not copied", () => {
@@ -88,7 +88,7 @@ test("records that are not as the writer makes them are not copied", () => {
     "code/../up.py": "x = 1\n".repeat(100),
     "code/a.txt": "a",
   });
-  const saved = ArchiveReader.open(jit.load(odd).saveToBuffer());
+  const saved = ArchiveReader.open(jit.load(odd).saveToBuffer({ copyCode: true }));
   expect(saved.recordNames("code/").filter((name) => /up|txt/.test(name))).toEqual([]);
   expect(saved.isOwn()).toBe(true);
 });
@@ -106,6 +106,6 @@ test("a damaged record is not copied", () => {
   expect(Buffer.from(bytes.subarray(at, at + 4)).toString("latin1")).toBe("PK\x01\x02");
   damaged[at + 16] = damaged[at + 16]! ^ 1;
   const model = jit.load(damaged, { verifyCrc: false });
-  expect(ArchiveReader.open(model.saveToBuffer()).isOwn()).toBe(true);
+  expect(ArchiveReader.open(model.saveToBuffer({ copyCode: true })).isOwn()).toBe(true);
   expect(isCompiled(model)).toBe(true);
 });

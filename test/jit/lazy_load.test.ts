@@ -46,7 +46,7 @@ test.each(names)("a lazily loaded %s is the same module", (name) => {
   expect(String(lazy.graph)).toBe(String(eager.graph));
   const values = (m: typeof eager): unknown[] => [...m.stateDict()].map(([k, t]) => [k, t.tolist()]);
   expect(values(lazy)).toEqual(values(eager));
-  expect(jit.load(file(name), { lazy: true }).saveToBuffer({ reprint: true })).toEqual(eager.saveToBuffer());
+  expect(jit.load(file(name), { lazy: true }).saveToBuffer()).toEqual(eager.saveToBuffer());
 });
 
 test("no weight is read before it is touched, and each one once", () => {
