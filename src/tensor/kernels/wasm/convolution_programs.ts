@@ -479,6 +479,26 @@ function windowLoops(
   });
 }
 
+/** Takes the nine elements of the next plane's filter, times its scale, and its shift; `scale` is a temporary. */
+export function takeFilter(
+  f: FunctionBuilder,
+  p: Record<"w" | "table", number>,
+  filter: readonly number[],
+  shift: number,
+  scale: number,
+): void {
+  f.get(p.table).memory("v128.load32_splat").set(scale).get(p.table).memory("v128.load32_splat", 4).set(shift);
+  filter.forEach((w, t) =>
+    f
+      .get(p.w)
+      .memory("v128.load32_splat", 4 * t)
+      .get(scale)
+      .op("f32x4.mul")
+      .set(w),
+  );
+  f.increase(p.table, { by: 8 }).increase(p.w, { by: 4 * filter.length });
+}
+
 const WINDOWS = ["x", "xPlane", "xRow", "out", "rows", "bytes", "planes"] as const;
 
 /**
@@ -497,18 +517,7 @@ export function depthwise3Program(fused: boolean, stride: WindowStride): Functio
     f,
     stride,
     p,
-    () => {
-      f.get(p.table).memory("v128.load32_splat").set(acc).get(p.table).memory("v128.load32_splat", 4).set(shift);
-      filter.forEach((w, t) =>
-        f
-          .get(p.w)
-          .memory("v128.load32_splat", 4 * t)
-          .get(acc)
-          .op("f32x4.mul")
-          .set(w),
-      );
-      f.increase(p.table, { by: 8 }).increase(p.w, { by: 36 });
-    },
+    () => takeFilter(f, p, filter, shift, acc),
     (tap, at) => {
       f.get(shift).set(acc);
       filter.forEach((w, t) =>

@@ -4,7 +4,7 @@
  * columns that are not there, and only the first and the last row a line: the former are masked, the latter is a line of zeros.
  * Whole vectors are read up to 32 bytes before and behind a plane. */
 import { FunctionBuilder } from "./assembler.ts";
-import { addAndClamp, localsOf, parametersOf, type WindowStride } from "./convolution_programs.ts";
+import { addAndClamp, localsOf, parametersOf, takeFilter, type WindowStride } from "./convolution_programs.ts";
 import { accumulate } from "./programs.ts";
 
 const DEPTHWISE = [
@@ -74,16 +74,7 @@ export function unpaddedProgram(fused: boolean, stride: WindowStride): FunctionB
   f.get(last).f32(0).replaceLane(0).set(first);
   f.get(p.isCut).when(() => f.get(last).f32(0).replaceLane(3).set(last));
   f.loop(() => {
-    f.get(p.table).memory("v128.load32_splat").set(acc).get(p.table).memory("v128.load32_splat", 4).set(shift);
-    filter.forEach((w, t) =>
-      f
-        .get(p.w)
-        .memory("v128.load32_splat", 4 * t)
-        .get(acc)
-        .op("f32x4.mul")
-        .set(w),
-    );
-    f.increase(p.table, { by: 8 }).increase(p.w, { by: 36 });
+    takeFilter(f, p, filter, shift, acc);
     // the line above the first row; y counts the input's rows
     f.get(p.x)
       .i32(LEAD[stride])
