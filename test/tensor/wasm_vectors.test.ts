@@ -157,6 +157,7 @@ describe.each(fast)("%s vectors", (build) => {
       [40, 700, 33, false],
       [130, 17, 1300, true],
       [601, 70, 50, true],
+      [517, 70, 50, true],
       [6, 1100, 95, true],
     ] as const) {
       const random = (count: number): Float32Array => Float32Array.from({ length: count }, () => Math.random() - 0.5);

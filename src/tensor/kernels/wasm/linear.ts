@@ -3,15 +3,7 @@ import { denseKernels, wasmKernels, type Kernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
 import { packedFrom, type Weights } from "./packed_weights.ts";
 import { runTasks } from "./parallel.ts";
-import {
-  copyPadded,
-  innerStep,
-  packedElements,
-  packLeft,
-  packPanels,
-  packResident,
-  stagingElements,
-} from "./product.ts";
+import { copyPadded, innerStep, packedElements, packLeftAnywhere, packPanels, stagingElements } from "./product.ts";
 import { COLUMNS } from "./programs.ts";
 
 /** Rows up to which outputs are dot products. */
@@ -20,8 +12,6 @@ const MAX_SKINNY = 4;
 const MIN_WORK = 1 << 11;
 /** Rows of a block. */
 const BLOCK = 516;
-/** Fewest rows that are packed where they lie. */
-const MIN_RESIDENT = 4;
 /** Multiplications of a task, and tasks that there should be at least. */
 const TASK_WORK = 1 << 23;
 const MIN_TASKS = 8;
@@ -110,10 +100,10 @@ function manyRows(
     rows,
     Math.max(1, Math.floor(Math.min(BLOCK, MAX_AREA / Math.max(k, n)) / kernels.rows)) * kernels.rows,
   );
-  const [from, to] = [memory.addressOf(x), memory.addressOf(out)];
+  const to = memory.addressOf(out);
   const areas = memory.arena(
     packedElements(kernels, block, k),
-    from === 0 ? stagingElements(k) : 0,
+    stagingElements(k),
     tiles * COLUMNS,
     to === 0 ? block * n : 0,
   );
@@ -125,8 +115,7 @@ function manyRows(
   const tasks = Math.ceil(tiles / someTiles);
   for (let row = 0; row < rows; row += block) {
     const count = Math.min(block, rows - row);
-    if (from === 0 || count < MIN_RESIDENT) packLeft(kernels, left, staging, x, row * k, k, count, k);
-    else packLeftHere(kernels, left, from + 4 * row * k, count, k);
+    packLeftAnywhere(kernels, left, staging, x, row * k, k, count, k);
     const c = to === 0 ? result : to + 4 * row * n;
     runTasks(kernels, tasks, (_, task) => {
       const column = task * someTiles * COLUMNS;
@@ -154,14 +143,4 @@ function manyRows(
   }
   memory.free(left);
   return true;
-}
-
-/** `packLeft` for dense rows in the kernels' memory, shared out between threads. */
-function packLeftHere(kernels: Kernels, left: number, from: number, rows: number, k: number): void {
-  const step = innerStep(k);
-  runTasks(kernels, Math.ceil(k / step), (using, task) => {
-    const k0 = task * step;
-    const to = left + 4 * packedElements(kernels, rows, k0);
-    packResident(using, to, from + 4 * k0, 4 * k, rows, Math.min(step, k - k0), kernels.rows);
-  });
 }

@@ -191,17 +191,24 @@ function resident(kernels: Kernels, array: Float32Array, at: number, rows: numbe
   return rows < MIN_RESIDENT ? 0 : kernels.memory.addressAt(array, at);
 }
 
-/** Packs some rows of the left operand: where they lie if that is in the kernels' memory, as tasks, else by way of the staging area. */
-function packBlock(kernels: Kernels, to: number, staging: number, o: Operands, row: number, rows: number): void {
-  const { a, lda, k } = o;
-  const at = o.aAt + row * lda;
-  const from = resident(kernels, a, at, rows);
-  if (from === 0) return packLeft(kernels, to, staging, a, at, lda, rows, k);
+/** `packLeft`, as tasks where the rows lie in the kernels' memory. */
+export function packLeftAnywhere(
+  kernels: Kernels,
+  to: number,
+  staging: number,
+  a: Float32Array,
+  aAt: number,
+  lda: number,
+  m: number,
+  k: number,
+): void {
+  const from = resident(kernels, a, aAt, m);
+  if (from === 0) return packLeft(kernels, to, staging, a, aAt, lda, m, k);
   const step = innerStep(k);
   runTasks(kernels, Math.ceil(k / step), (using, task) => {
     const k0 = task * step;
     const count = Math.min(step, k - k0);
-    packResident(using, to + 4 * packedElements(kernels, rows, k0), from + 4 * k0, 4 * lda, rows, count, using.rows);
+    packResident(using, to + 4 * packedElements(kernels, m, k0), from + 4 * k0, 4 * lda, m, count, using.rows);
   });
 }
 
@@ -255,7 +262,7 @@ function rowsByRows(kernels: Kernels, o: Operands): boolean {
     else packResident(kernels, right, from, 4 * ldb, columns, k, COLUMNS);
     for (let i = 0; i < m; i += block.rows) {
       const rows = Math.min(block.rows, m - i);
-      packBlock(kernels, left, staging, o, i, rows);
+      packLeftAnywhere(kernels, left, staging, o.a, o.aAt + i * o.lda, o.lda, rows, k);
       const at = cAt + i * ldc + j;
       const to = isOutHere ? memory.addressAt(c, at) : result;
       const ldto = 4 * (isOutHere ? ldc : columns);
@@ -335,7 +342,7 @@ function rowsByColumns(kernels: Kernels, o: Operands): boolean {
     const from = isRightHere ? memory.addressAt(b, bAt + j) : right;
     for (let i = 0; i < m; i += block.rows) {
       const rows = Math.min(block.rows, m - i);
-      packBlock(kernels, left, staging, o, i, rows);
+      packLeftAnywhere(kernels, left, staging, o.a, o.aAt + i * o.lda, o.lda, rows, k);
       const at = cAt + i * ldc + j;
       const to = isOutHere ? memory.addressAt(c, at) : result;
       const ldto = 4 * (isOutHere ? ldc : columns);
