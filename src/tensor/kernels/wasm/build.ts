@@ -1,7 +1,7 @@
 /** @file Which build of the kernels runs: reference, SIMD, or SIMD with fused multiply-add. Upstream: none. Spec: none.
  *
  * A family of kernels is one module, encoded and compiled at its first use, synchronously: each stays below the 4 KiB that
- * browsers compile on their main thread. All share one memory. Where a platform has no SIMD, or forbids compiling, the
+ * browsers before Chrome 114 compile on their main thread; who has fused multiply-add is younger. All share one memory. Where a platform has no SIMD, or forbids compiling, the
  * reference kernels run. */
 import { OperatorError, UnsupportedError } from "../../../base/errors.ts";
 import { encodeModule, FunctionBuilder, MEMORY_MODULE, MEMORY_NAME } from "./assembler.ts";
@@ -277,7 +277,8 @@ const FAMILIES = {
     finishProgram(),
     windowMaxProgram(),
   ],
-  convolution: (fused: boolean) => [convolveProgram(fused), padPlanesProgram()],
+  convolution: (fused: boolean) => [convolveProgram(fused)],
+  planes: () => [padPlanesProgram()],
   dense: (fused: boolean) => [denseProgram(fused), addRowsProgram(fused)],
   elements: (fused: boolean) => [...BINARY_NAMES.map(binaryProgram), layerNormProgram(), softmaxProgram(fused, false)],
   softmax: (fused: boolean) => [
@@ -499,9 +500,10 @@ export function wasmKernels(): Kernels | undefined {
   }));
 }
 
-/** The kernels of convolutions, or undefined where the reference kernels are to run. */
+/** The kernels of convolutions, two modules, or undefined where the reference kernels are to run. */
 export function convolutionKernels(): ConvolutionKernels | undefined {
-  return family("convolution", (exports) => exports as unknown as ConvolutionKernels);
+  const planes = family("planes", (exports) => exports);
+  return planes && family("convolution", (exports) => ({ ...exports, ...planes }) as unknown as ConvolutionKernels);
 }
 
 /** The kernel of linear layers, or undefined where the reference kernels are to run. */

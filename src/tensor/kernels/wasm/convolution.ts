@@ -104,7 +104,8 @@ export function wasmConvolve(
   const { i32 } = memory;
   for (let c = 0, at = offsets / 4; c < inPer; c++) for (const tap of plan.taps) i32[at++] = 4 * c * channel + tap;
   if (!isDense) fillPositions(i32, positions / 4, plan, g.output);
-  const parts = divide(outPer, tiles, kernels.rows, group, outPer * outPlane * k);
+  // one thread gathers every tile once: what is divided by rows is gathered for each part
+  const parts = divide(outPer, tiles, kernels.rows, group, kernels.pool ? outPer * outPlane * k : 0);
   for (let n = 0; n < g.batch; n++) {
     const image = addressIn(kernels, x, n * g.inChannels * inPlane, g.inChannels * inPlane, staging);
     const { to, delta } = results.begin(n);

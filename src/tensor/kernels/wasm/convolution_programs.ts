@@ -49,6 +49,12 @@ export function storeFirst(f: FunctionBuilder, x: number, at: number, count: num
     .when(() => f.get(at).get(x).extractLane(0).memory("f32.store"));
 }
 
+/**
+ * Note [Lone columns]: planes of 7 by 7 are six tiles and one column. Half a tile for it would cost as much as two thirds of a
+ * whole one; instead every vector is rows of A times one element of B, in so many sums that none waits for another.
+ */
+const LONE_VECTORS = 4;
+
 const CONVOLVE = [
   "a",
   "b",
@@ -97,6 +103,8 @@ export function convolveProgram(fused: boolean): FunctionBuilder {
     "at",
     "channel",
     "wanted",
+    "whole",
+    "isQuick",
   ]);
   const lane = Array.from({ length: COLUMNS }, () => f.local("i32"));
   const acc = Array.from({ length: ROWS * 2 }, () => f.local("v128"));
@@ -217,18 +225,43 @@ export function convolveProgram(fused: boolean): FunctionBuilder {
       f.get(i.ap).get(i.aEnd).op("i32.ne");
     });
   };
+  /** Scale and shift of a row of the panel. */
+  const takeAffine = (r: number): void => {
+    f.get(i.channel)
+      .memory("v128.load32_splat", 8 * r)
+      .set(b0);
+    f.get(i.channel)
+      .memory("v128.load32_splat", 8 * r + 4)
+      .set(b1);
+  };
+  /** Whole tiles of whole panels without a residual: no questions. */
+  const storeQuickly = (): void => {
+    f.get(i.cp).set(i.at);
+    for (let r = 0; r < ROWS; r++) {
+      takeAffine(r);
+      for (const half of [0, 1]) {
+        f.get(i.at)
+          .get(acc[2 * r + half]!)
+          .get(b0)
+          .op("f32x4.mul")
+          .get(b1)
+          .op("f32x4.add")
+          .get(low)
+          .op("f32x4.pmax")
+          .get(high)
+          .op("f32x4.pmin")
+          .memory("v128.store", 16 * half);
+      }
+      if (r + 1 < ROWS) f.increase(i.at, { byLocal: p.ldc });
+    }
+  };
   const store = (): void => {
     f.get(i.cp).set(i.at);
     for (let r = 0; r < ROWS; r++) {
       const [first, second] = [acc[2 * r]!, acc[2 * r + 1]!];
       const body = (): void => {
         f.get(p.table).when(() => {
-          f.get(i.channel)
-            .memory("v128.load32_splat", 8 * r)
-            .set(b0);
-          f.get(i.channel)
-            .memory("v128.load32_splat", 8 * r + 4)
-            .set(b1);
+          takeAffine(r);
           for (const [half, v] of [first, second].entries()) {
             f.get(v).get(b0).op("f32x4.mul").get(b1).op("f32x4.add").set(v);
             addAndClamp(f, v, () => f.get(i.at), p.delta, low, high, 16 * half);
@@ -256,21 +289,96 @@ export function convolveProgram(fused: boolean): FunctionBuilder {
       else f.get(i.rowsLeft).i32(r).op("i32.gt_s").when(body);
     }
   };
-  f.get(p.low).op("f32x4.splat").set(low).get(p.high).op("f32x4.splat").set(high);
-  f.get(p.offsets).get(p.k).i32(2).op("i32.shl").op("i32.add").set(i.end);
-  f.loop(() => {
-    // some = min(group, tiles that are left)
-    f.get(p.columns)
-      .i32(COLUMNS - 1)
-      .op("i32.add")
-      .i32(3)
-      .op("i32.shr_u")
-      .set(i.some);
-    f.get(p.group).get(i.some).get(i.some).get(p.group).op("i32.gt_s").op("select").set(i.some);
-    gather();
+  /** One column for all panels, which lies alone in the last tile: see Note [Lone columns]. */
+  const column = (): void => {
+    const parts = ROWS === 4 ? [0] : [0, 8]; // byte offsets of a panel's vectors
+    const panels = LONE_VECTORS / parts.length;
+    const ap = lane.slice(0, panels);
+    const sums = acc.slice(0, LONE_VECTORS);
+    f.get(p.c).get(i.whole).i32(5).op("i32.shl").op("i32.add").set(i.at);
+    f.get(p.a).set(i.panel).get(p.rows).set(i.rowsLeft).get(p.table).set(i.channel);
+    f.get(p.k)
+      .i32(4 * ROWS)
+      .op("i32.mul")
+      .set(i.to);
+    f.loop(() => {
+      // beyond the last panel the address stays where it was: there may be no memory
+      ap.forEach((a, q) => {
+        if (q === 0) f.get(i.panel);
+        else {
+          f.get(ap[q - 1]!)
+            .get(i.to)
+            .i32(0);
+          f.get(i.rowsLeft)
+            .i32(ROWS * q)
+            .op("i32.gt_s")
+            .op("select")
+            .op("i32.add");
+        }
+        f.set(a);
+      });
+      f.get(ap[0]!).get(i.to).op("i32.add").set(i.aEnd);
+      f.get(p.scratch).get(p.k).get(i.whole).op("i32.mul").i32(5).op("i32.shl").op("i32.add").set(i.bp);
+      sums.forEach((r) => f.zeros().set(r));
+      f.loop(() => {
+        f.get(i.bp).memory("v128.load32_splat").set(b0);
+        ap.forEach((a, q) => {
+          parts.forEach((part, n) =>
+            accumulate(
+              f,
+              fused,
+              sums[q * parts.length + n]!,
+              () => f.get(b0),
+              () => f.get(a).memory("v128.load", part),
+            ),
+          );
+          f.increase(a, { by: 4 * ROWS });
+        });
+        f.increase(i.bp, { by: 4 * COLUMNS })
+          .get(ap[0]!)
+          .get(i.aEnd)
+          .op("i32.ne");
+      });
+      f.i32(panels).set(i.wanted);
+      f.loop(() => {
+        parts.forEach((_, n) => {
+          // the second vector of a panel begins with the last two rows of the first
+          if (n > 0) f.get(sums[n]!).get(sums[n]!).shuffle(2, 3, 0, 1).set(sums[0]!);
+          f.i32(n > 0 ? ROWS - 4 : 4).set(i.left);
+          f.loop(() => {
+            f.get(i.rowsLeft)
+              .i32(0)
+              .op("i32.gt_s")
+              .when(() => {
+                f.get(sums[0]!).set(x);
+                f.get(p.adds).when(() => f.get(x).get(i.at).memory("v128.load").op("f32x4.add").set(x));
+                f.get(p.table).when(() => {
+                  takeAffine(0);
+                  f.get(x).get(b0).op("f32x4.mul").get(b1).op("f32x4.add").set(x);
+                  addAndClamp(f, x, () => f.get(i.at), p.delta, low, high);
+                });
+                f.get(i.at).get(x).extractLane(0).memory("f32.store");
+                f.increase(i.at, { byLocal: p.ldc }).increase(i.channel, { by: 8 });
+              });
+            f.get(sums[0]!).get(sums[0]!).shuffle(1, 2, 3, 0).set(sums[0]!);
+            f.increase(i.rowsLeft, { by: -1 });
+            f.get(i.left).i32(1).op("i32.sub").set(i.left).get(i.left);
+          });
+        });
+        for (let v = parts.length; v < LONE_VECTORS; v++) f.get(sums[v]!).set(sums[v - parts.length]!);
+        f.get(i.wanted).i32(1).op("i32.sub").set(i.wanted).get(i.wanted);
+      });
+      f.get(i.panel).get(i.to).i32(panels).op("i32.mul").op("i32.add").set(i.panel);
+      f.get(i.rowsLeft).i32(0).op("i32.gt_s");
+    });
+  };
+  /** All panels, tile by tile. */
+  const panels = (): void => {
     f.get(p.a).set(i.panel).get(p.c).set(i.corner).get(p.rows).set(i.rowsLeft).get(p.table).set(i.channel);
     f.loop(() => {
-      f.get(p.scratch).set(i.bp).get(i.corner).set(i.cp).get(p.columns).set(i.left).get(i.some).set(i.wanted);
+      f.get(p.scratch).set(i.bp).get(i.corner).set(i.cp).get(p.columns).set(i.left).get(i.whole).set(i.wanted);
+      f.get(p.table).i32(0).op("i32.ne").get(p.delta).op("i32.eqz").op("i32.and");
+      f.get(i.rowsLeft).i32(ROWS).op("i32.ge_s").op("i32.and").set(i.isQuick);
       f.get(i.panel)
         .get(p.k)
         .i32(4 * ROWS)
@@ -285,7 +393,7 @@ export function convolveProgram(fused: boolean): FunctionBuilder {
             () => multiply(2),
             () => multiply(1),
           );
-        store();
+        f.get(i.isQuick).get(i.left).i32(COLUMNS).op("i32.ge_s").op("i32.and").when(storeQuickly, store);
         f.increase(i.cp, { by: 4 * COLUMNS }).increase(i.left, { by: -COLUMNS });
         f.get(i.wanted).i32(1).op("i32.sub").set(i.wanted).get(i.wanted);
       });
@@ -294,6 +402,28 @@ export function convolveProgram(fused: boolean): FunctionBuilder {
       f.get(i.corner).get(p.ldc).i32(ROWS).op("i32.mul").op("i32.add").set(i.corner);
       f.increase(i.rowsLeft, { by: -ROWS }).get(i.rowsLeft).i32(0).op("i32.gt_s");
     });
+  };
+  f.get(p.low).op("f32x4.splat").set(low).get(p.high).op("f32x4.splat").set(high);
+  f.get(p.offsets).get(p.k).i32(2).op("i32.shl").op("i32.add").set(i.end);
+  f.loop(() => {
+    // some = min(group, tiles that are left)
+    f.get(p.columns)
+      .i32(COLUMNS - 1)
+      .op("i32.add")
+      .i32(3)
+      .op("i32.shr_u")
+      .set(i.some);
+    f.get(p.group).get(i.some).get(i.some).get(p.group).op("i32.gt_s").op("select").set(i.some);
+    gather();
+    // whole = some - (the last tile has one column)
+    f.get(i.some);
+    f.get(p.columns).get(i.some).i32(3).op("i32.shl").op("i32.sub");
+    f.i32(1 - COLUMNS)
+      .op("i32.eq")
+      .op("i32.sub")
+      .set(i.whole);
+    f.get(i.whole).when(panels);
+    f.get(i.whole).get(i.some).op("i32.ne").when(column);
     f.get(p.c).get(i.some).i32(5).op("i32.shl").op("i32.add").set(p.c);
     f.get(p.columns).get(i.some).i32(3).op("i32.shl").op("i32.sub").set(p.columns);
     f.get(p.columns).i32(0).op("i32.gt_s");
