@@ -8,7 +8,7 @@ import { convolve, type ConvGeometry } from "../tensor/kernels/convolution.ts";
 import { floatsOf } from "../tensor/kernels/data.ts";
 import { kernelMemory, wasmKernels } from "../tensor/kernels/wasm/build.ts";
 import { wasmConvolve } from "../tensor/kernels/wasm/convolution.ts";
-import type { Finish } from "../tensor/kernels/wasm/finish.ts";
+import { affinePairs, type Finish } from "../tensor/kernels/wasm/finish.ts";
 import { Weights } from "../tensor/kernels/wasm/packed_weights.ts";
 import type { Storage } from "../tensor/storage.ts";
 import { scalarToNumber, type Scalar } from "../tensor/scalar.ts";
@@ -17,19 +17,14 @@ import { uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { planConvolution } from "./convolution.ts";
 import { batchNormAffine } from "./normalization.ts";
 
-/** What a batch normalisation does to a channel: x * scale + shift. */
-interface Affine {
-  readonly scale: Float64Array;
-  readonly shift: Float64Array;
-}
-
 /** What a waiting tensor is to become. */
 interface Note {
   readonly input: Tensor;
   readonly weight: Tensor;
   readonly bias: Tensor | null;
   readonly geometry: ConvGeometry;
-  affine: Affine | undefined;
+  /** Scale and shift of every channel, of a batch normalisation. */
+  affine: Float32Array | undefined;
   residual: Tensor | undefined;
   low: number;
   high: number;
@@ -72,10 +67,8 @@ function compute(out: Tensor, note: Note): void {
 }
 
 function finishOf(note: Note): Finish {
-  const { scale, shift } = channelMap(note.bias, note.affine);
   return {
-    scale,
-    shift,
+    affine: channelMap(note.bias, note.affine),
     residual: note.residual && (floatsOf(note.residual) as Float32Array),
     low: note.low,
     high: note.high,
@@ -88,8 +81,8 @@ function computeStepByStep(out: Tensor, note: Note): void {
   convolve(floatsOf(note.input), floatsOf(note.weight), values, note.geometry);
   const plane = numelOf(out.sizes.slice(2));
   for (let at = 0, c = 0; at < values.length; c = (c + 1) % out.sizes[1]!) {
-    const scale = finish.scale ? finish.scale[c]! : 1;
-    const shift = finish.shift ? finish.shift[c]! : 0;
+    const scale = finish.affine ? finish.affine[2 * c]! : 1;
+    const shift = finish.affine ? finish.affine[2 * c + 1]! : 0;
     for (const end = at + plane; at < end; at++) {
       const value = values[at]! * scale + shift + (finish.residual ? finish.residual[at]! : 0);
       values[at] = value < note.low ? note.low : value > note.high ? note.high : value;
@@ -119,7 +112,7 @@ const isUnchanged = (t: Tensor | null, seen: Seen | undefined): boolean =>
 /** The maps of normalisations by the storage of their variance. */
 const affines = new WeakMap<
   Storage,
-  { readonly eps: number; readonly seen: (Seen | undefined)[]; readonly affine: Affine }
+  { readonly eps: number; readonly seen: (Seen | undefined)[]; readonly affine: Float32Array }
 >();
 
 /** `batchNormAffine`, kept until one of the parameters is written to. Values in the kernels' memory are the interpreter's, and written to without notice. */
@@ -130,17 +123,18 @@ function keptAffine(
   mean: Tensor | null,
   variance: Tensor | null,
   eps: number,
-): Affine {
+): Float32Array {
   const parameters = [weight, bias, mean, variance];
   const known = variance ? affines.get(variance.storage) : undefined;
   const channels = input.sizes[1];
   if (
     known?.eps === eps &&
-    known.affine.scale.length === channels &&
+    known.affine.length === 2 * channels! &&
     parameters.every((t, i) => isUnchanged(t, known.seen[i]))
   )
     return known.affine;
-  const affine = batchNormAffine(input, weight, bias, mean, variance, eps);
+  const { scale, shift } = batchNormAffine(input, weight, bias, mean, variance, eps);
+  const affine = affinePairs(scale.length, scale, shift);
   const memory = kernelMemory();
   if (variance && parameters.every((t) => t === null || !memory?.holds(t.storage)))
     affines.set(variance.storage, { eps, seen: parameters.map((t) => (t ? seenOf(t) : undefined)), affine });
@@ -148,11 +142,11 @@ function keptAffine(
 }
 
 /** Bias and batch normalisation as one map. */
-function channelMap(bias: Tensor | null, affine: Affine | undefined): Pick<Finish, "scale" | "shift"> {
-  const b = bias ? floatsOf(bias) : undefined;
-  if (!affine) return { scale: undefined, shift: b };
-  const { scale, shift } = affine;
-  return { scale, shift: b ? shift.map((s, c) => s + b[c]! * scale[c]!) : shift };
+function channelMap(bias: Tensor | null, affine: Float32Array | undefined): Float32Array | undefined {
+  if (!bias) return affine;
+  const b = floatsOf(bias);
+  if (!affine) return affinePairs(b.length, undefined, b);
+  return affine.map((value, i) => (i % 2 === 0 ? value : value + b[i >> 1]! * affine[i - 1]!));
 }
 
 const isPlain = (t: Tensor | null): boolean =>

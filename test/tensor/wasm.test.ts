@@ -18,6 +18,7 @@ import { fromData } from "../../src/tensor/data.ts";
 import { floatsOf } from "../../src/tensor/kernels/data.ts";
 import type { Storage } from "../../src/tensor/storage.ts";
 import { wasmConvolve } from "../../src/tensor/kernels/wasm/convolution.ts";
+import { affinePairs } from "../../src/tensor/kernels/wasm/finish.ts";
 import { Weights } from "../../src/tensor/kernels/wasm/packed_weights.ts";
 import { wasmProduct } from "../../src/tensor/kernels/wasm/product.ts";
 
@@ -365,7 +366,14 @@ describe.each(fast)("%s kernels", (build) => {
       ];
       const [scale, shift] = [random(o), random(o)];
       expect(wasmConvolve(x, Weights.ofArray(w), plain, g)).toBe(true);
-      expect(wasmConvolve(x, Weights.ofArray(w), out, g, { scale, shift, residual, low: 0, high: 1.5 })).toBe(true);
+      expect(
+        wasmConvolve(x, Weights.ofArray(w), out, g, {
+          affine: affinePairs(o, scale, shift),
+          residual,
+          low: 0,
+          high: 1.5,
+        }),
+      ).toBe(true);
       plain.forEach((value, i) => {
         const channel = Math.floor(i / plane) % o;
         const wanted = Math.min(1.5, Math.max(0, value * scale[channel]! + shift[channel]! + residual[i]!));

@@ -10,6 +10,7 @@ import {
   type KernelBuild,
 } from "../../src/tensor/kernels/wasm/build.ts";
 import { wasmConvolve } from "../../src/tensor/kernels/wasm/convolution.ts";
+import { affinePairs } from "../../src/tensor/kernels/wasm/finish.ts";
 import { Weights } from "../../src/tensor/kernels/wasm/packed_weights.ts";
 import { wasmMaxPool } from "../../src/tensor/kernels/wasm/pooling.ts";
 
@@ -85,7 +86,7 @@ function expectFinished(build: KernelBuild, g: ConvGeometry, bound: number): voi
   convolve(x.map(Math.abs), w.map(Math.abs), sums, g);
   setKernelBuild(build);
   const staged = new Float32Array(size);
-  const finish = { scale, shift, low: -0.5, high: 1.5 };
+  const finish = { affine: affinePairs(g.outChannels, scale, shift), low: -0.5, high: 1.5 };
   expect(wasmConvolve(x, Weights.ofArray(w), staged, g, { ...finish, residual })).toBe(true);
   const run = (hasResidual: boolean): Float32Array =>
     resident([new Float32Array(size), x, w, residual], ([to, a, b, r]) => {

@@ -1,5 +1,6 @@
 /** @file Pooling over (planes, D, H, W) arrays; 1-d and 2-d come with sizes of 1. Upstream: aten/src/ATen/native/cpu/MaxPoolKernel.cpp, AvgPoolKernel.cpp. Spec: none. */
 import type { Triple } from "./convolution.ts";
+import { wasmReduce } from "./wasm/reductions.ts";
 
 /** Everything about a pooling window except the data. */
 export interface PoolGeometry {
@@ -155,6 +156,10 @@ export function adaptiveAverage(
 
 /** The mean of every plane, by four sums that do not wait for each other. */
 function planeMeans(x: ArrayLike<number>, out: Float64Array | Float32Array, planes: number, plane: number): void {
+  if (x instanceof Float32Array && out instanceof Float64Array && wasmReduce("sum", x, 0, planes, plane, 1, out)) {
+    for (let n = 0; n < planes; n++) out[n]! /= plane;
+    return;
+  }
   for (let n = 0, at = 0; n < planes; n++) {
     const end = at + plane;
     let [a, b, c, d] = [0, 0, 0, 0];

@@ -54,22 +54,93 @@ export function wasmConvolve(
   const convolution = convolutionKernels();
   if (!convolution) return false;
   if (inPer === 1 && outPer === 1 && depthwise3(kernels, convolution, x, w.values, out, g, finish)) return true;
+  if (inPer === 1 && outPer <= 2) {
+    const plan = phasePlan(g);
+    const [, ay, ax] = plan.axes;
+    const computed = ((g.output[0] - 1) * ay.length + g.output[1]) * ax.length;
+    if (computed <= MAX_WASTE * outPlane + 64)
+      return depthwise(kernels, convolution, plan, x, w.values, out, g, finish);
+  }
+  return product(kernels, convolution, x, w, out, g, finish);
+}
+
+/** What a convolution as a product makes of its geometry, for one kind of kernels. */
+interface ProductPlan {
+  readonly rows: number;
+  readonly isShared: boolean;
+  readonly plan: PhasePlan;
+  /** Whether the planes are the input as it is, and elements of one. */
+  readonly isInPlace: boolean;
+  readonly channel: number;
+  /** Inner dimension, and what of it is done at a time. */
+  readonly k: number;
+  readonly step: number;
+  readonly tiles: number;
+  /** Tiles that are gathered at a time. */
+  readonly group: number;
+  /** Elements of the packed weights of a group of channels. */
+  readonly packed: number;
+  /** Whether a plane is covered by its outputs in order: then positions need no table. */
+  readonly isDense: boolean;
+  readonly parts: readonly Part[];
+  /** Names the form of the packed weights. */
+  readonly key: string;
+}
+
+/** The products of geometries that are still in use. */
+const productPlans = new WeakMap<ConvGeometry, ProductPlan>();
+
+function productPlan(kernels: Kernels, g: ConvGeometry): ProductPlan {
+  const known = productPlans.get(g);
+  const isShared = kernels.pool !== undefined;
+  if (known?.rows === kernels.rows && known.isShared === isShared) return known;
   const plan = phasePlan(g);
   const [, ay, ax] = plan.axes;
-  const computed = ((g.output[0] - 1) * ay.length + g.output[1]) * ax.length;
-  if (inPer === 1 && outPer <= 2 && computed <= MAX_WASTE * outPlane + 64)
-    return depthwise(kernels, convolution, plan, x, w.values, out, g, finish);
-  const { memory } = kernels;
-  const k = inPer * taps;
+  const k = (g.inChannels / g.groups) * plan.taps.length;
+  const outPer = g.outChannels / g.groups;
   const inPlane = g.input[0] * g.input[1] * g.input[2];
+  const outPlane = g.output[0] * g.output[1] * g.output[2];
   const isInPlace = isWhole(plan, inPlane);
-  const channel = isInPlace ? inPlane : plan.channel;
   const tiles = Math.ceil(outPlane / COLUMNS);
-  const packed = packedElements(kernels, outPer, k);
   const step = innerStep(k);
   const group = Math.max(1, Math.min(tiles, Math.floor(GROUP_ELEMENTS / (COLUMNS * step))));
-  // a plane that is used as it is and covered by its outputs in order needs no table
-  const isDense = ax.length === g.output[2] && (g.output[0] === 1 || ay.length === g.output[1]);
+  const made = {
+    rows: kernels.rows,
+    isShared,
+    plan,
+    isInPlace,
+    channel: isInPlace ? inPlane : plan.channel,
+    k,
+    step,
+    tiles,
+    group,
+    packed: packedElements(kernels, outPer, k),
+    isDense: ax.length === g.output[2] && (g.output[0] === 1 || ay.length === g.output[1]),
+    // one thread gathers every tile once: what is divided by rows is gathered for each part
+    parts: divide(outPer, tiles, kernels.rows, group, isShared ? outPer * outPlane * k : 0),
+    key: `conv:${kernels.rows}:${g.groups}:${k}`,
+  };
+  productPlans.set(g, made);
+  return made;
+}
+
+/** Products of the weights and the planes of every group. */
+function product(
+  kernels: Kernels,
+  convolution: ConvolutionKernels,
+  x: Float32Array,
+  w: Weights,
+  out: Float32Array,
+  g: ConvGeometry,
+  finish: Finish,
+): boolean {
+  const inPer = g.inChannels / g.groups;
+  const outPer = g.outChannels / g.groups;
+  const inPlane = g.input[0] * g.input[1] * g.input[2];
+  const outPlane = g.output[0] * g.output[1] * g.output[2];
+  const { memory } = kernels;
+  const made = productPlan(kernels, g);
+  const { plan, isInPlace, channel, k, step, tiles, group, packed, isDense, parts } = made;
   const inStaged = stagedElements(kernels, x, g.inChannels * inPlane);
   const outStaged = stagedElements(kernels, out, g.outChannels * outPlane);
   if (Math.max(inStaged, outStaged) > MAX_STAGED) return false;
@@ -77,7 +148,7 @@ export function wasmConvolve(
   if (elements.some((n) => n > MAX_AREA)) return false;
   const pack = (address: number, values: Float32Array): boolean =>
     packGroups(kernels, address, values, g.groups, outPer, k);
-  const kept = packedFrom(memory, w, `conv:${kernels.rows}:${g.groups}:${k}`, g.groups * packed, pack);
+  const kept = packedFrom(memory, w, made.key, g.groups * packed, pack);
   const results = Results.of(kernels, out, finish, g.outChannels, g.outChannels * outPlane);
   const areas =
     results &&
@@ -104,8 +175,6 @@ export function wasmConvolve(
   const { i32 } = memory;
   for (let c = 0, at = offsets / 4; c < inPer; c++) for (const tap of plan.taps) i32[at++] = 4 * c * channel + tap;
   if (!isDense) fillPositions(i32, positions / 4, plan, g.output);
-  // one thread gathers every tile once: what is divided by rows is gathered for each part
-  const parts = divide(outPer, tiles, kernels.rows, group, kernels.pool ? outPer * outPlane * k : 0);
   for (let n = 0; n < g.batch; n++) {
     const image = addressIn(kernels, x, n * g.inChannels * inPlane, g.inChannels * inPlane, staging);
     const { to, delta } = results.begin(n);

@@ -4,8 +4,8 @@ import { copyElements32 } from "./copies.ts";
 
 /** What follows a convolution or product, channel by channel: clamp(x * scale + shift + residual). */
 export interface Finish {
-  readonly scale?: ArrayLike<number> | undefined;
-  readonly shift?: ArrayLike<number> | undefined;
+  /** Scale and shift of every channel, in turn. */
+  readonly affine?: Float32Array | undefined;
   /** Laid out as the result. */
   readonly residual?: Float32Array | undefined;
   readonly low: number;
@@ -14,6 +14,20 @@ export interface Finish {
 
 /** Nothing follows. */
 export const PLAIN_FINISH: Finish = { low: -Infinity, high: Infinity };
+
+/** What `Finish.affine` holds, of scales and shifts that may be absent. */
+export function affinePairs(
+  channels: number,
+  scale: ArrayLike<number> | undefined,
+  shift: ArrayLike<number> | undefined,
+): Float32Array {
+  const pairs = new Float32Array(2 * channels);
+  for (let c = 0; c < channels; c++) {
+    pairs[2 * c] = scale ? scale[c]! : 1;
+    pairs[2 * c + 1] = shift ? shift[c]! : 0;
+  }
+  return pairs;
+}
 
 /** The result: in the kernels' memory, or copied to where it lies. */
 export class Target {
@@ -61,8 +75,8 @@ export class Target {
       rows,
       columns,
       residual,
-      finish.scale ? finish.scale[channel]! : 1,
-      finish.shift ? finish.shift[channel]! : 0,
+      finish.affine ? finish.affine[2 * channel]! : 1,
+      finish.affine ? finish.affine[2 * channel + 1]! : 0,
       finish.low,
       finish.high,
     );
@@ -98,15 +112,11 @@ export class Results {
     this.high = finish.high;
     this.image = image;
     this.areas = areas;
-    const { scale, shift, residual, low, high } = finish;
-    const isPlain = !wantsTable && !scale && !shift && !residual && low === -Infinity && high === Infinity;
+    const { affine, residual, low, high } = finish;
+    const isPlain = !wantsTable && !affine && !residual && low === -Infinity && high === Infinity;
     this.table = isPlain ? 0 : areas[0]!;
-    const { f32 } = kernels.memory;
     if (isPlain) return;
-    for (let c = 0, at = this.table / 4; c < channels; c++) {
-      f32[at++] = scale ? scale[c]! : 1;
-      f32[at++] = shift ? shift[c]! : 0;
-    }
+    kernels.memory.f32.set(affine ?? affinePairs(channels, undefined, undefined), this.table / 4);
   }
 
   /** @param image elements of one image, which are those of `channels` channels; `wantsTable` makes the table where nothing follows, too. Undefined where there is no room; else to be freed. */
