@@ -11,7 +11,8 @@ import { KernelMemory } from "./memory.ts";
 import { conversionProgram, CONVERSIONS, type Conversion } from "./conversion_programs.ts";
 import { ENCODED_MODULES } from "./encoded_modules.ts";
 import { dots16Program } from "./integer_programs.ts";
-import { convolveProgram, depthwise3Program, padPlanesProgram, windowMax3Program } from "./convolution_programs.ts";
+import { convolveProgram } from "./convolution_programs.ts";
+import { depthwise3Program, padPlanesProgram, windowMax3Program } from "./window_programs.ts";
 import { softmaxColumnsProgram, softmaxProgram } from "./softmax_programs.ts";
 import { unpaddedProgram } from "./depthwise_programs.ts";
 import { addRowsProgram, denseProgram } from "./dense_programs.ts";
@@ -72,7 +73,7 @@ export interface Kernels {
   ): void;
 }
 
-/** The kernels of convolutions: see convolution_programs.ts. */
+/** The kernels of convolutions: see convolution_programs.ts and window_programs.ts. */
 export interface ConvolutionKernels {
   convolve(
     a: number,
@@ -150,7 +151,7 @@ export interface SoftmaxKernels {
   logSoftmaxColumns: SoftmaxKernels["softmaxColumns"];
 }
 
-/** Windows of 3 by 3 by how far apart they are: see convolution_programs.ts. */
+/** Windows of 3 by 3 by how far apart they are: see window_programs.ts. */
 export interface WindowKernels {
   readonly depthwise: Readonly<Record<1 | 2, DepthwiseKernel>>;
   readonly max: Readonly<Record<1 | 2, WindowKernel>>;

@@ -4,8 +4,9 @@
  * columns that are not there, and only the first and the last row a line: the former are masked, the latter is a line of zeros.
  * Whole vectors are read up to 32 bytes before and behind a plane. */
 import { FunctionBuilder } from "./assembler.ts";
-import { addAndClamp, localsOf, parametersOf, takeFilter, type WindowStride } from "./convolution_programs.ts";
+import { addAndClamp, localsOf, parametersOf } from "./convolution_programs.ts";
 import { accumulate } from "./programs.ts";
+import { takeFilter, type WindowStride } from "./window_programs.ts";
 
 const DEPTHWISE = [
   "x",
