@@ -29,7 +29,12 @@ import {
 import { REDUCTIONS, reduceColumnsProgram, reduceRowsProgram, type VectorReduction } from "./reduction_programs.ts";
 import { sequencePrograms } from "./sequence_programs.ts";
 import { clampProgram, UNARY_VECTORS, unaryProgram, type UnaryVector } from "./vector_programs.ts";
-import { winogradInputProgram, winogradOutputProgram, winogradWeightsProgram } from "./winograd_programs.ts";
+import {
+  winogradFiltersProgram,
+  winogradInputProgram,
+  winogradMultiplyProgram,
+  winogradOutputProgram,
+} from "./winograd_programs.ts";
 
 /** `reference`: plain TypeScript, sums in double precision; `simd`: WebAssembly SIMD; `relaxed`: with fused multiply-add. */
 export type KernelBuild = "reference" | "simd" | "relaxed";
@@ -203,8 +208,8 @@ export type UnpaddedKernel = (
   high: number,
 ) => void;
 
-/** Winograd's transforms for one size of tile: see winograd_programs.ts. */
-export interface WinogradKernels {
+/** Winograd's transforms of inputs and filters: see winograd_programs.ts. */
+export interface WinogradInKernels {
   input(
     x: number,
     xPlane: number,
@@ -217,23 +222,37 @@ export interface WinogradKernels {
     channels: number,
     temp: number,
   ): void;
+  filters(from: number, to: number, count: number): void;
+}
+
+/** Winograd's products and the transform back: see winograd_programs.ts. */
+export interface WinogradOutKernels {
+  multiply(
+    u: number,
+    v: number,
+    vPart: number,
+    vChannel: number,
+    count: number,
+    tiles: number,
+    sums: number,
+    sPart: number,
+    adds: number,
+  ): void;
   output(
-    y: number,
-    yChannel: number,
-    stride: number,
+    sums: number,
+    sPart: number,
     to: number,
     toPlane: number,
     height: number,
     width: number,
     tiles: number,
-    channels: number,
+    outs: number,
     temp: number,
     table: number,
     delta: number,
     low: number,
     high: number,
   ): void;
-  weights(from: number, to: number, stride: number, count: number, temp: number): void;
 }
 
 /** Functions of vectors of elements: see vector_programs.ts. */
@@ -299,16 +318,8 @@ const FAMILIES = {
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
   conversions: () => CONVERSIONS.map(conversionProgram),
   sequences: sequencePrograms,
-  winograd2: (fused: boolean) => [
-    winogradInputProgram(2),
-    winogradOutputProgram(2),
-    winogradWeightsProgram(2, panelRows(fused)),
-  ],
-  winograd4: (fused: boolean) => [
-    winogradInputProgram(4),
-    winogradOutputProgram(4),
-    winogradWeightsProgram(4, panelRows(fused)),
-  ],
+  winogradIn: () => [winogradInputProgram(), winogradFiltersProgram()],
+  winogradOut: (fused: boolean) => [winogradMultiplyProgram(fused), winogradOutputProgram()],
 } satisfies Record<string, (fused: boolean) => FunctionBuilder[]>;
 
 /** Name of a module of kernels. */
@@ -563,11 +574,18 @@ export function sequenceKernels(): SequenceKernels | undefined {
   return family("sequences", (exports) => exports as unknown as SequenceKernels);
 }
 
-/** The transforms for tiles of m by m outputs, or undefined where the reference kernels are to run. */
-export function winogradKernels(m: 2 | 4): WinogradKernels | undefined {
-  return family(`winograd${m}`, (exports) => ({
-    input: exports[`winogradInput${m}`]!,
-    output: exports[`winogradOutput${m}`]!,
-    weights: exports[`winogradWeights${m}`]!,
+/** Winograd's transforms of inputs and filters, or undefined where the reference kernels are to run. */
+export function winogradInKernels(): WinogradInKernels | undefined {
+  return family("winogradIn", (exports) => ({
+    input: exports["winogradInput"]!,
+    filters: exports["winogradFilters"]!,
+  }));
+}
+
+/** Winograd's products and the transform back, or undefined where the reference kernels are to run. */
+export function winogradOutKernels(): WinogradOutKernels | undefined {
+  return family("winogradOut", (exports) => ({
+    multiply: exports["winogradMultiply"]!,
+    output: exports["winogradOutput"]!,
   }));
 }

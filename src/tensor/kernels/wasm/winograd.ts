@@ -1,39 +1,32 @@
 /** @file 3 by 3 convolutions with stride 1 by Winograd's algorithm. Upstream: none. Spec: none. See Note [Winograd] in winograd_programs.ts and docs/adr/0008-winograd.md. */
 import type { ConvGeometry } from "../convolution.ts";
-import { convolutionKernels, winogradKernels, type Kernels, type WinogradKernels } from "./build.ts";
+import { convolutionKernels, winogradInKernels, winogradOutKernels, type Kernels } from "./build.ts";
 import { addressIn, MAX_STAGED, Results, stagedElements, type Finish } from "./finish.ts";
 import { packedFrom, type Weights } from "./packed_weights.ts";
 import { runTasks, threadAreas } from "./parallel.ts";
 import { fillPlanes, paddedPlane } from "./planes.ts";
-import { GROUP_ELEMENTS, innerStep, packedElements, packPanels, stagingElements } from "./product.ts";
+import { packPanels, stagingElements } from "./product.ts";
 import { COLUMNS } from "./programs.ts";
-import { WINOGRAD_TEMP_BYTES, type TileSize } from "./winograd_programs.ts";
+import { FILTERS_ELEMENTS, PARTS, SOME_CHANNELS, TILE, WINOGRAD_TEMP_BYTES } from "./winograd_programs.ts";
 
 /** Fewest channels on either side from which the transforms pay. */
 const MIN_CHANNELS = 8;
-/** Elements of the transformed tiles and their products at a time: about what the second-level cache holds. */
+/** Elements of the transformed tiles at a time: about what the second-level cache holds. */
 const BLOCK_ELEMENTS = 1 << 18;
-/** Tiles of a block, so that the transformed weights are not read too often. */
-const MIN_BLOCK_TILES = 16;
+/** Tiles of a block where there are so many, so that the filters are not transformed too often. */
+const MIN_BLOCK_TILES = 32;
 const MAX_AREA = 1 << 24;
-/** Most tasks of a transform, and transformed elements from which one pays. */
+/** Most tasks of the input's transform, and transformed elements from which one pays. */
 const MAX_TASKS = 16;
 const TASK_ELEMENTS = 1 << 15;
+/** What the transform of a filter costs, in multiplications. */
+const FILTER_COST = 90;
 
 let isExact = false;
 
 /** With `true`, convolutions are plain sums of products: no Winograd transforms, whose rounding errors are up to twice as large. */
 export function setExactConvolution(exact: boolean): void {
   isExact = exact;
-}
-
-/** The size of tile with the least work for a plane, counted in multiplications and in reading weights. */
-function tileSize(height: number, width: number): TileSize {
-  const cost = (m: TileSize): number => {
-    const tiles = Math.ceil(height / m) * Math.ceil(width / m);
-    return (m + 2) ** 2 * Math.ceil(tiles / COLUMNS) * COLUMNS;
-  };
-  return cost(2) <= cost(4) ? 2 : 4;
 }
 
 /** As `wasmConvolve`; false where the geometry is another or the transforms do not pay. */
@@ -57,136 +50,114 @@ export function winogradConvolve(
     g.padding[0] === 0 &&
     g.stride.every((s) => s === 1) &&
     g.dilation.every((d) => d === 1) &&
-    Math.min(channels, outs) >= MIN_CHANNELS &&
-    height * width >= 16;
+    Math.min(channels, outs) >= MIN_CHANNELS;
   if (!fits) return false;
-  const m = tileSize(height, width);
-  const transforms = winogradKernels(m);
-  const convolution = convolutionKernels();
-  if (!transforms || !convolution) return false;
-  const parts = (m + 2) ** 2;
-  const [down, across] = [Math.ceil(height / m), Math.ceil(width / m)];
+  const [down, across] = [Math.ceil(height / TILE), Math.ceil(width / TILE)];
+  // a panel has at least four tiles
+  if (PARTS * Math.ceil((down * across) / 4) * 4 + FILTER_COST >= 9 * height * width) return false;
+  const [into, back, convolution] = [winogradInKernels(), winogradOutKernels(), convolutionKernels()];
+  if (!into || !back || !convolution) return false;
   const group = Math.max(across, 4);
-  const blockRows = Math.min(
-    down,
-    Math.max(1, Math.ceil(MIN_BLOCK_TILES / across), Math.floor(BLOCK_ELEMENTS / (parts * (channels + outs) * across))),
+  const mostRows = Math.max(
+    1,
+    Math.ceil(MIN_BLOCK_TILES / across),
+    Math.floor(BLOCK_ELEMENTS / (PARTS * channels * across)),
   );
-  const tiles = Math.ceil((blockRows * across) / COLUMNS);
-  // whole groups of four tiles are written, and read
-  const [ldv, ldy] = [tiles * COLUMNS + 8, tiles * COLUMNS];
-  const plan = paddedPlane(g.padding, down * m + 2, group * m + 4);
-  const [partOfA, partOfV, partOfY] = partsOf(kernels, outs, channels, ldv, ldy);
+  const blockRows = Math.ceil(down / Math.ceil(down / mostRows));
+  const tiles = blockRows * across;
+  // whole groups of four tiles are written
+  const ldv = Math.ceil((tiles + group - across) / 4) * 4;
+  const some = Math.ceil(channels / Math.ceil(channels / SOME_CHANNELS));
+  // not a power of two from one part to the next, or what belongs together falls on the same few sets of the caches
+  const partOfV = channels * ldv + 16;
+  const partOfSums = (tiles + 8) * COLUMNS + 16;
+  const plan = paddedPlane(g.padding, down * TILE + 2, group * TILE + 4);
   const inImage = channels * g.input[1] * g.input[2];
   const outImage = outs * height * width;
   const inStaged = stagedElements(kernels, x, inImage);
   const outStaged = stagedElements(kernels, out, outImage);
   if (Math.max(inStaged, outStaged) > MAX_STAGED) return false;
-  const elements = [parts * partOfA, parts * partOfV, parts * partOfY, channels * plan.channel];
+  const panel = COLUMNS * 9 * channels;
+  const panels = Math.ceil(outs / COLUMNS);
+  const elements = [panels * panel, PARTS * partOfV, PARTS * partOfSums, channels * plan.channel];
   if (elements.some((count) => count > MAX_AREA)) return false;
   const { memory } = kernels;
   const fill = (address: number, values: Float32Array): boolean =>
-    transformWeights(kernels, transforms, address, values, outs, channels, partOfA);
-  const kept = packedFrom(memory, w, `winograd${m}:${kernels.rows}:${outs}:${channels}`, parts * partOfA, fill);
+    packFilters(kernels, address, values, outs, 9 * channels);
+  const kept = packedFrom(memory, w, `filters:${outs}:${channels}`, panels * panel, fill);
   const results = Results.of(kernels, out, finish, outs, outImage, true);
   const areas =
-    results &&
-    memory.arena(
-      channels,
-      kept === 0 ? parts * partOfA : 0,
-      channels * plan.channel,
-      inStaged,
-      parts * partOfV,
-      parts * partOfY,
-    );
-  const step = innerStep(channels);
-  const someTiles = Math.max(1, Math.min(tiles, Math.floor(GROUP_ELEMENTS / (COLUMNS * step))));
-  const own = areas && threadAreas(kernels, someTiles * COLUMNS * step, WINOGRAD_TEMP_BYTES / 4);
+    results && memory.arena(kept === 0 ? panels * panel : 0, channels * plan.channel, inStaged, PARTS * partOfV);
+  const own = areas && threadAreas(kernels, WINOGRAD_TEMP_BYTES / 4, FILTERS_ELEMENTS, PARTS * partOfSums);
   const release = (): void => {
     if (own) memory.free(own.start);
     if (areas) memory.free(areas[0]!);
     results?.free();
   };
-  const weights = kept || areas?.[1];
-  if (!own || !weights || (kept === 0 && !fill(weights, w.values))) {
+  const filters = kept || areas?.[0];
+  if (!own || !filters || (kept === 0 && !fill(filters, w.values))) {
     release();
     return false;
   }
-  const [offsets, , planes, staging, v, y] = areas as [number, number, number, number, number, number];
-  const [scratch, temp] = own.at as [number, number];
-  for (let c = 0; c < channels; c++) memory.i32[offsets / 4 + c] = 4 * c * ldv;
+  const [, planes, staging, v] = areas as [number, number, number, number];
+  const [temp, u, sums] = own.at as [number, number, number];
   const ldx = plan.axes[2].length;
-  /** Some of `count` channels in every task. */
-  const inShares = (count: number, work: number, body: (first: number, some: number) => void): void => {
-    const share = Math.ceil(count / Math.max(1, Math.min(MAX_TASKS, Math.floor((count * work) / TASK_ELEMENTS))));
-    const tasks = Math.ceil(count / share);
-    runTasks(kernels, tasks, (_, task) => body(task * share, Math.min(share, count - task * share)), own);
-  };
   for (let batch = 0; batch < g.batch; batch++) {
     const image = addressIn(kernels, x, batch * inImage, inImage, staging);
     const { to, delta } = results.begin(batch);
     fillPlanes(kernels, convolution.padPlanes, plan, planes, image, channels, g.input);
     for (let row0 = 0; row0 < down; row0 += blockRows) {
       const rows = Math.min(blockRows, down - row0);
-      const columns = Math.ceil((rows * across) / COLUMNS) * COLUMNS;
-      inShares(channels, rows * across * parts, (first, some) =>
-        transforms.input(
-          planes + 4 * (first * plan.channel + row0 * m * ldx),
-          4 * plan.channel,
-          4 * ldx,
-          v + 4 * first * ldv,
-          4 * ldv,
-          4 * partOfV,
-          across,
-          rows,
-          some,
-          temp,
-        ),
-      );
+      const work = channels * rows * across * PARTS;
+      const share = Math.ceil(channels / Math.max(1, Math.min(MAX_TASKS, Math.floor(work / TASK_ELEMENTS))));
       runTasks(
         kernels,
-        parts,
-        (_, part) => {
-          for (let k0 = 0; k0 < channels; k0 += step) {
-            convolution.convolve(
-              weights + 4 * (part * partOfA + packedElements(kernels, outs, k0)),
-              v + 4 * part * partOfV,
-              0,
-              offsets + 4 * k0,
-              Math.min(step, channels - k0),
-              outs,
-              columns,
-              y + 4 * part * partOfY,
-              4 * ldy,
-              k0,
-              scratch,
-              someTiles,
-              0,
-              0,
-              0,
-              0,
-            );
-          }
+        Math.ceil(channels / share),
+        (_, task) => {
+          const first = task * share;
+          into.input(
+            planes + 4 * (first * plan.channel + row0 * TILE * ldx),
+            4 * plan.channel,
+            4 * ldx,
+            v + 4 * first * ldv,
+            4 * ldv,
+            4 * partOfV,
+            across,
+            rows,
+            Math.min(share, channels - first),
+            temp,
+          );
         },
         own,
       );
-      const lines = Math.min(rows * m, height - row0 * m);
-      inShares(outs, rows * across * parts, (first, some) =>
-        transforms.output(
-          y + 4 * first * ldy,
-          4 * ldy,
-          4 * partOfY,
-          to + 4 * (first * height + row0 * m) * width,
-          4 * height * width,
-          lines,
-          width,
-          across,
-          some,
-          temp,
-          results.table + 8 * first,
-          delta,
-          results.low,
-          results.high,
-        ),
+      const lines = Math.min(rows * TILE, height - row0 * TILE);
+      runTasks(
+        kernels,
+        panels,
+        (_, task) => {
+          const first = task * COLUMNS;
+          for (let c = 0; c < channels; c += some) {
+            const count = Math.min(some, channels - c);
+            into.filters(filters + 4 * (task * panel + 9 * COLUMNS * c), u, count);
+            back.multiply(u, v + 4 * c * ldv, 4 * partOfV, 4 * ldv, count, rows * across, sums, 4 * partOfSums, c);
+          }
+          back.output(
+            sums,
+            4 * partOfSums,
+            to + 4 * (first * height + row0 * TILE) * width,
+            4 * height * width,
+            lines,
+            width,
+            across,
+            Math.min(COLUMNS, outs - first),
+            temp,
+            results.table + 8 * first,
+            delta,
+            results.low,
+            results.high,
+          );
+        },
+        own,
       );
     }
     results.end(batch);
@@ -195,35 +166,11 @@ export function winogradConvolve(
   return true;
 }
 
-/** Elements from one part of the transformed filters, tiles and products to the next: not a power of two, or what belongs together falls on the same few sets of the caches. */
-function partsOf(kernels: Kernels, outs: number, channels: number, ldv: number, ldy: number): [number, number, number] {
-  return [packedElements(kernels, outs, channels) + 16, channels * ldv + 16, outs * ldy + 16];
-}
-
-/** G g G^T of every filter, packed as the left operands of the products (see packLeft), `part` elements from one product to the next; false where there is no room. */
-function transformWeights(
-  kernels: Kernels,
-  transforms: WinogradKernels,
-  to: number,
-  w: Float32Array,
-  outs: number,
-  channels: number,
-  part: number,
-): boolean {
-  const { memory, rows } = kernels;
-  const areas = memory.arena(WINOGRAD_TEMP_BYTES / 4, stagingElements(9 * channels), 9 * channels * rows);
+/** Packs filters of `k` elements as panels of eight; false where there is no room. */
+function packFilters(kernels: Kernels, to: number, w: Float32Array, outs: number, k: number): boolean {
+  const areas = kernels.memory.arena(stagingElements(k));
   if (!areas) return false;
-  const [temp, staging, panel] = areas as [number, number, number];
-  const padded = packedElements(kernels, outs, 1);
-  const step = innerStep(channels);
-  for (let o = 0; o < outs; o += rows) {
-    const some = Math.min(rows, outs - o);
-    packPanels(kernels, panel, staging, w, o * 9 * channels, 9 * channels, some, 9 * channels, rows);
-    for (let c0 = 0; c0 < channels; c0 += step) {
-      const count = Math.min(step, channels - c0);
-      transforms.weights(panel + 4 * 9 * rows * c0, to + 4 * (padded * c0 + o * count), 4 * part, count, temp);
-    }
-  }
-  memory.free(temp);
+  packPanels(kernels, to, areas[0]!, w, 0, k, outs, k, COLUMNS);
+  kernels.memory.free(areas[0]!);
   return true;
 }

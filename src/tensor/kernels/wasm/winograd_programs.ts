@@ -1,23 +1,37 @@
 /** @file Winograd's transforms of tiles as programs for the assembler. Upstream: none. Spec: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks.
  *
- * Note [Winograd]: a tile of m by m outputs of a 3 by 3 convolution is A^T [ (G g G^T) . (B^T d B) ] A: with n = m + 2, n * n
- * matrix products over the channels instead of 9 m * m multiplications. The polynomial's points decide how much accuracy that
- * costs: 0, +-sqrt(1/2), +-sqrt(2) and infinity for m = 4 (a largest error of about 1.7 times that of the plain sum, where the
- * usual 0, +-1, +-2 have four times), 0, +-1 and infinity for m = 2. Four tiles side by side fill a vector. */
+ * Note [Winograd]: a tile of 4 by 4 outputs of a 3 by 3 convolution is A^T [ (G g G^T) . (B^T d B) ] A: 36 matrix products over the
+ * channels instead of 144 multiplications. The polynomial's points decide how much accuracy that costs: 0, +-sqrt(1/2), +-sqrt(2)
+ * and infinity (a largest error of about 1.7 times that of the plain sum, where the usual 0, +-1, +-2 have four times).
+ * Transformed filters are four times as large as the filters, so they are never kept: those of eight outputs and some channels are
+ * made (`winogradFilters`), multiplied by all tiles from the cache (`winogradMultiply`) and forgotten. The lanes of a vector are
+ * outputs there, and in the transform back (`winogradOutput`); in that of the input (`winogradInput`) they are four tiles. */
 import { FunctionBuilder } from "./assembler.ts";
 import { addAndClamp, localsOf, parametersOf, storeFirst } from "./convolution_programs.ts";
+import { accumulate, COLUMNS, panelRows } from "./programs.ts";
 
 /** Outputs of a tile in one dimension. */
-export type TileSize = 2 | 4;
+export const TILE = 4;
+/** Inputs of a tile in one dimension. */
+const SPAN = TILE + 2;
+/** Components of a transformed tile. */
+export const PARTS: number = SPAN * SPAN;
+/** Most channels whose filters are transformed at a time: those of eight outputs stay in the second-level cache. */
+export const SOME_CHANNELS = 64;
+/** Elements from one component of transformed filters to the next: not a power of two, or they fall on the same few sets of the caches. */
+const FILTERS_PART: number = SOME_CHANNELS * COLUMNS + 16;
+/** Elements of the transformed filters of eight outputs and SOME_CHANNELS channels. */
+export const FILTERS_ELEMENTS: number = PARTS * FILTERS_PART;
 
 const HALF = Math.SQRT1_2;
 const ROOT = Math.SQRT2;
 
-/** Points of the polynomial without infinity. */
-export const WINOGRAD_POINTS: Readonly<Record<TileSize, readonly number[]>> = {
-  2: [0, 1, -1],
-  4: [0, HALF, -HALF, ROOT, -ROOT],
-};
+/** Points of the polynomial besides 0 and infinity: these and their negatives. */
+const POINTS: readonly number[] = [HALF, ROOT];
+/** What Lagrange's formula divides by at these points, and at their negatives. */
+const WEIGHTS: readonly number[] = POINTS.map((x) =>
+  POINTS.reduce((weight, y) => weight / (x === y ? 2 * x * x : x * x - y * y), 1),
+);
 
 /** Vectors in locals, combined by small expressions. */
 class Vectors {
@@ -37,6 +51,11 @@ class Vectors {
       this.f.f32(value).op("f32x4.splat").set(local);
     }
     return local;
+  }
+
+  /** Makes constants: at the function's start, not in a loop. */
+  prepare(values: readonly number[]): void {
+    for (const value of values) this.constant(value);
   }
 
   fresh(): number {
@@ -66,27 +85,12 @@ class Vectors {
   }
 }
 
-const CONSTANTS: Readonly<Record<TileSize, readonly number[]>> = {
-  2: [],
-  4: [2.5, 2, 0.5, ROOT, HALF, ROOT / 4, 2 * ROOT],
-};
+/** Constants of `inputTransform`. */
+const INPUT_CONSTANTS: readonly number[] = [2.5, 2, 0.5, ROOT];
 
 /** out = B^T d in one dimension; `t` are four temporaries. */
-function inputTransform(
-  v: Vectors,
-  m: TileSize,
-  d: readonly number[],
-  out: readonly number[],
-  t: readonly number[],
-): void {
+function inputTransform(v: Vectors, d: readonly number[], out: readonly number[], t: readonly number[]): void {
   const [d0, d1, d2, d3, d4, d5] = d as [number, number, number, number, number, number];
-  if (m === 2) {
-    v.combine(out[0]!, "f32x4.sub", d2, d0);
-    v.combine(out[1]!, "f32x4.add", d2, d1);
-    v.combine(out[2]!, "f32x4.sub", d2, d1);
-    v.combine(out[3]!, "f32x4.sub", d3, d1);
-    return;
-  }
   const [even1, odd1, even2, odd2] = t as [number, number, number, number];
   v.scaled(even1, d4, -1, 2, d2);
   v.scaled(even2, d4, -1, 0.5, d2);
@@ -104,33 +108,29 @@ function inputTransform(
   v.scaled(out[5]!, out[5]!, -1, 2.5, d3);
 }
 
-/** out = A^T y in one dimension; `t` are four temporaries. */
-function outputTransform(
-  v: Vectors,
-  m: TileSize,
-  y: readonly number[],
-  out: readonly number[],
-  t: readonly number[],
-): void {
+/** x ** power times the weight of every point x. */
+const weighted = (power: number): [number, number] =>
+  POINTS.map((x, i) => x ** power * WEIGHTS[i]!) as [number, number];
+
+/** Constants of `outputTransform`. */
+const OUTPUT_CONSTANTS: readonly number[] = [0, 1, 2, 3].flatMap(weighted);
+
+/** out = A^T y in one dimension, with the weights that `filterTransform` leaves out; `t` are four temporaries. */
+function outputTransform(v: Vectors, y: readonly number[], out: readonly number[], t: readonly number[]): void {
   const [y0, y1, y2, y3, y4, y5] = y as [number, number, number, number, number, number];
   const [sum1, difference1, sum2, difference2] = t as [number, number, number, number];
   v.combine(sum1, "f32x4.add", y1, y2);
   v.combine(difference1, "f32x4.sub", y1, y2);
-  if (m === 2) {
-    v.combine(out[0]!, "f32x4.add", y0, sum1);
-    v.combine(out[1]!, "f32x4.add", difference1, y3);
-    return;
-  }
   v.combine(sum2, "f32x4.add", y3, y4);
   v.combine(difference2, "f32x4.sub", y3, y4);
-  v.combine(out[0]!, "f32x4.add", y0, sum1);
-  v.combine(out[0]!, "f32x4.add", out[0]!, sum2);
-  v.times(out[1]!, HALF, difference1);
-  v.scaled(out[1]!, out[1]!, 1, ROOT, difference2);
-  v.times(out[2]!, 0.5, sum1);
-  v.scaled(out[2]!, out[2]!, 1, 2, sum2);
-  v.scaled(out[3]!, y5, 1, ROOT / 4, difference1);
-  v.scaled(out[3]!, out[3]!, 1, 2 * ROOT, difference2);
+  out.forEach((result, power) => {
+    const [first, second] = weighted(power);
+    const [x1, x2] = power % 2 === 0 ? [sum1, sum2] : [difference1, difference2];
+    if (power === 0) v.scaled(result, y0, 1, first, x1);
+    else if (power === TILE - 1) v.scaled(result, y5, 1, first, x1);
+    else v.times(result, first, x1);
+    v.scaled(result, result, 1, second, x2);
+  });
 }
 
 /** Runs `body` for groups of four tiles of a row; the last group overlaps the one before it where four do not divide the row.
@@ -155,7 +155,7 @@ function advance(f: FunctionBuilder, pointer: number, step: number, bytes: numbe
 }
 
 /** Bytes of the area `temp` of the programs below: n rows of n vectors. */
-export const WINOGRAD_TEMP_BYTES = 36 * 16;
+export const WINOGRAD_TEMP_BYTES: number = PARTS * 16;
 
 /** Runs `body` `count` times; `body` moves its own pointers. */
 function times(f: FunctionBuilder, count: number, body: () => void): void {
@@ -177,21 +177,20 @@ function repeat(f: FunctionBuilder, count: number, body: () => void): void {
 
 const INPUT = ["x", "xPlane", "ldx", "v", "vChannel", "stride", "tiles", "rows", "channels", "temp"] as const;
 
-/** winogradInputM(x, xPlane, ldx, v, vChannel, stride, tiles, rows, channels, temp): transforms `rows` rows of `tiles` tiles of each
+/** winogradInput(x, xPlane, ldx, v, vChannel, stride, tiles, rows, channels, temp): transforms `rows` rows of `tiles` tiles of each
  * channel. x is the padded plane's row where the tiles start, rows ldx bytes apart and planes xPlane; component k of tile t goes to
  * v + k * stride + 4 * t, channels vChannel bytes apart. Writes (and reads) whole groups of four tiles. */
-export function winogradInputProgram(m: TileSize): FunctionBuilder {
-  const n = m + 2;
-  const f = new FunctionBuilder(`winogradInput${m}`, new Array<"i32">(INPUT.length).fill("i32"));
+export function winogradInputProgram(): FunctionBuilder {
+  const f = new FunctionBuilder("winogradInput", new Array<"i32">(INPUT.length).fill("i32"));
   const p = parametersOf(INPUT);
   const { ldx, stride, temp } = p;
   const i = localsOf(f, ["row", "out", "at", "part", "x", "to", "left", "xRow", "toRow"]);
   const { row, out, at, part } = i;
   const v = new Vectors(f);
-  for (const c of CONSTANTS[m]) v.constant(c);
-  const d = Array.from({ length: n }, () => v.fresh());
+  v.prepare(INPUT_CONSTANTS);
+  const d = Array.from({ length: SPAN }, () => v.fresh());
   const t = Array.from({ length: 4 }, () => v.fresh());
-  const result = Array.from({ length: n }, () => v.fresh());
+  const result = Array.from({ length: SPAN }, () => v.fresh());
   const load = (local: number, offset: number): void => {
     f.get(row)
       .memory("v128.load", 4 * offset)
@@ -205,54 +204,42 @@ export function winogradInputProgram(m: TileSize): FunctionBuilder {
   };
   const group = (): void => {
     f.get(i.x).set(row).get(temp).set(at);
-    times(f, n, () => {
-      if (m === 2) {
-        // columns j, j + 2, j + 4, j + 6 of ten
-        load(t[0]!, 0);
-        load(t[1]!, 4);
-        load(t[2]!, 2);
-        load(t[3]!, 6);
-        pick(d[0]!, t[0]!, t[1]!, [0, 2, 4, 6]);
-        pick(d[1]!, t[0]!, t[1]!, [1, 3, 5, 7]);
-        pick(d[2]!, t[2]!, t[3]!, [0, 2, 4, 6]);
-        pick(d[3]!, t[2]!, t[3]!, [1, 3, 5, 7]);
-      } else {
-        // columns j, j + 4, j + 8, j + 12 of eighteen: a transpose, and its first two vectors moved on by one tile
-        for (let q = 0; q < 4; q++) load(t[q]!, 4 * q);
-        pick(result[0]!, t[0]!, t[1]!, [0, 4, 1, 5]);
-        pick(result[1]!, t[2]!, t[3]!, [0, 4, 1, 5]);
-        pick(result[2]!, t[0]!, t[1]!, [2, 6, 3, 7]);
-        pick(result[3]!, t[2]!, t[3]!, [2, 6, 3, 7]);
-        pick(d[0]!, result[0]!, result[1]!, [0, 1, 4, 5]);
-        pick(d[1]!, result[0]!, result[1]!, [2, 3, 6, 7]);
-        pick(d[2]!, result[2]!, result[3]!, [0, 1, 4, 5]);
-        pick(d[3]!, result[2]!, result[3]!, [2, 3, 6, 7]);
-        f.get(row).memory("v128.load32_splat", 64).set(t[0]!);
-        f.get(row).memory("v128.load32_splat", 68).set(t[1]!);
-        pick(d[4]!, d[0]!, t[0]!, [1, 2, 3, 4]);
-        pick(d[5]!, d[1]!, t[1]!, [1, 2, 3, 4]);
-      }
-      inputTransform(v, m, d, result, t);
+    times(f, SPAN, () => {
+      // columns j, j + 4, j + 8, j + 12 of eighteen: a transpose, and its first two vectors moved on by one tile
+      for (let q = 0; q < 4; q++) load(t[q]!, 4 * q);
+      pick(result[0]!, t[0]!, t[1]!, [0, 4, 1, 5]);
+      pick(result[1]!, t[2]!, t[3]!, [0, 4, 1, 5]);
+      pick(result[2]!, t[0]!, t[1]!, [2, 6, 3, 7]);
+      pick(result[3]!, t[2]!, t[3]!, [2, 6, 3, 7]);
+      pick(d[0]!, result[0]!, result[1]!, [0, 1, 4, 5]);
+      pick(d[1]!, result[0]!, result[1]!, [2, 3, 6, 7]);
+      pick(d[2]!, result[2]!, result[3]!, [0, 1, 4, 5]);
+      pick(d[3]!, result[2]!, result[3]!, [2, 3, 6, 7]);
+      f.get(row).memory("v128.load32_splat", 64).set(t[0]!);
+      f.get(row).memory("v128.load32_splat", 68).set(t[1]!);
+      pick(d[4]!, d[0]!, t[0]!, [1, 2, 3, 4]);
+      pick(d[5]!, d[1]!, t[1]!, [1, 2, 3, 4]);
+      inputTransform(v, d, result, t);
       result.forEach((r, j) =>
         f
           .get(at)
           .get(r)
           .memory("v128.store", 16 * j),
       );
-      f.increase(row, { byLocal: ldx }).increase(at, { by: 16 * n });
+      f.increase(row, { byLocal: ldx }).increase(at, { by: 16 * SPAN });
     });
     f.get(temp).set(at).get(i.to).set(part);
-    times(f, n, () => {
+    times(f, SPAN, () => {
       d.forEach((r, k) =>
         f
           .get(at)
-          .memory("v128.load", 16 * n * k)
+          .memory("v128.load", 16 * SPAN * k)
           .set(r),
       );
-      inputTransform(v, m, d, result, t);
+      inputTransform(v, d, result, t);
       f.get(part).set(out);
       result.forEach((r, k) => {
-        if (k > 0) f.get(out).get(stride).i32(n).op("i32.mul").op("i32.add").set(out);
+        if (k > 0) f.get(out).get(stride).i32(SPAN).op("i32.mul").op("i32.add").set(out);
         f.get(out).get(r).memory("v128.store");
       });
       f.increase(part, { byLocal: stride }).increase(at, { by: 16 });
@@ -263,10 +250,10 @@ export function winogradInputProgram(m: TileSize): FunctionBuilder {
     repeat(f, i.left, () => {
       f.get(i.xRow).set(i.x).get(i.toRow).set(i.to);
       forGroups(f, p.tiles, group, (step) => {
-        advance(f, i.x, step, 4 * m);
+        advance(f, i.x, step, 4 * TILE);
         advance(f, i.to, step, 4);
       });
-      for (let r = 0; r < m; r++) f.increase(i.xRow, { byLocal: ldx });
+      for (let r = 0; r < TILE; r++) f.increase(i.xRow, { byLocal: ldx });
       advance(f, i.toRow, p.tiles, 4);
     });
     f.increase(p.x, { byLocal: p.xPlane }).increase(p.v, { byLocal: p.vChannel });
@@ -274,16 +261,96 @@ export function winogradInputProgram(m: TileSize): FunctionBuilder {
   return f;
 }
 
+const MULTIPLY = ["u", "v", "vPart", "vChannel", "count", "tiles", "sums", "sPart", "adds"] as const;
+
+/** winogradMultiply(u, v, vPart, vChannel, count, tiles, sums, sPart, adds): for every component the products of eight outputs'
+ * filters by all tiles, summed over `count` channels. Filters of a channel are eight elements at u, channels side by side; tiles are
+ * at v, channels vChannel bytes apart; the sums of a tile are eight elements at `sums`, tiles side by side. Components are
+ * vPart and sPart bytes apart. Where `adds` is not zero the products are added to the sums. Reads and writes whole panels of tiles. */
+export function winogradMultiplyProgram(fused: boolean): FunctionBuilder {
+  const f = new FunctionBuilder("winogradMultiply", new Array<"i32">(MULTIPLY.length).fill("i32"));
+  const p = parametersOf(MULTIPLY);
+  const { tile, to, left, ap, bp, end } = localsOf(f, ["tile", "to", "left", "ap", "bp", "end"]);
+  const most = panelRows(fused);
+  const acc = Array.from({ length: most * 2 }, () => f.local("v128"));
+  const [b0, b1, x] = f.fresh("v128");
+  const panel = (rows: number): void => {
+    const sums = acc.slice(0, 2 * rows);
+    f.get(p.adds).when(
+      () =>
+        sums.forEach((r, i) =>
+          f
+            .get(to)
+            .memory("v128.load", 16 * i)
+            .set(r),
+        ),
+      () => sums.forEach((r) => f.zeros().set(r)),
+    );
+    f.get(p.u).set(bp).get(tile).set(ap);
+    f.loop(() => {
+      f.get(bp).memory("v128.load").set(b0).get(bp).memory("v128.load", 16).set(b1);
+      for (let r = 0; r < rows; r++) {
+        f.get(ap)
+          .memory("v128.load32_splat", 4 * r)
+          .set(x);
+        for (const [half, b] of [b0, b1].entries())
+          accumulate(
+            f,
+            fused,
+            acc[2 * r + half]!,
+            () => f.get(x),
+            () => f.get(b),
+          );
+      }
+      f.increase(bp, { by: 4 * COLUMNS }).increase(ap, { byLocal: p.vChannel });
+      f.get(bp).get(end).op("i32.ne");
+    });
+    sums.forEach((r, i) =>
+      f
+        .get(to)
+        .get(r)
+        .memory("v128.store", 16 * i),
+    );
+    f.increase(tile, { by: 4 * rows })
+      .increase(to, { by: 4 * COLUMNS * rows })
+      .increase(left, { by: -rows });
+  };
+  times(f, PARTS, () => {
+    f.get(p.v).set(tile).get(p.sums).set(to).get(p.tiles).set(left);
+    f.get(p.u)
+      .get(p.count)
+      .i32(4 * COLUMNS)
+      .op("i32.mul")
+      .op("i32.add")
+      .set(end);
+    f.loop(() => {
+      if (most === 4) panel(4);
+      else
+        f.get(left)
+          .i32(4)
+          .op("i32.gt_s")
+          .when(
+            () => panel(most),
+            () => panel(4),
+          );
+      f.get(left).i32(0).op("i32.gt_s");
+    });
+    f.increase(p.u, { by: 4 * FILTERS_PART })
+      .increase(p.v, { byLocal: p.vPart })
+      .increase(p.sums, { byLocal: p.sPart });
+  });
+  return f;
+}
+
 const OUTPUT = [
-  "y",
-  "yChannel",
-  "stride",
+  "sums",
+  "sPart",
   "to",
   "toPlane",
   "height",
   "width",
   "tiles",
-  "channels",
+  "outs",
   "temp",
   "table",
   "delta",
@@ -291,15 +358,14 @@ const OUTPUT = [
   "high",
 ] as const;
 
-/** winogradOutputM(y, yChannel, stride, to, toPlane, height, width, tiles, channels, temp, table, delta, low, high): transforms
- * rows of `tiles` tiles of each channel back: component k of tile t is at y + k * stride + 4 * t, channels yChannel bytes apart.
- * The results are `height` rows of `width` elements from `to` on, planes toPlane bytes apart; `table` holds scale and shift of every
- * channel, and they are finished: see Note [Finished stores]; the residual lies `delta` bytes behind them, 0 is none. */
-export function winogradOutputProgram(m: TileSize): FunctionBuilder {
-  const n = m + 2;
-  const f = new FunctionBuilder(`winogradOutput${m}`, [...new Array<"i32">(12).fill("i32"), "f32", "f32"]);
+/** winogradOutput(sums, sPart, to, toPlane, height, width, tiles, outs, temp, table, delta, low, high): transforms rows of `tiles`
+ * tiles of `outs` (at most eight) outputs back, from where `winogradMultiply` put them. The results are `height` rows of `width`
+ * elements from `to` on, planes toPlane bytes apart; `table` holds scale and shift of every output, and they are finished: see Note
+ * [Finished stores]; the residual lies `delta` bytes behind them, 0 is none. Reads tables of whole vectors. */
+export function winogradOutputProgram(): FunctionBuilder {
+  const f = new FunctionBuilder("winogradOutput", [...new Array<"i32">(11).fill("i32"), "f32", "f32"]);
   const p = parametersOf(OUTPUT);
-  const { stride, temp } = p;
+  const { sPart, temp } = p;
   const i = localsOf(f, [
     "from",
     "part",
@@ -316,10 +382,10 @@ export function winogradOutputProgram(m: TileSize): FunctionBuilder {
   ]);
   const { from, part, row, at } = i;
   const v = new Vectors(f);
-  for (const c of CONSTANTS[m]) v.constant(c);
-  const d = Array.from({ length: n }, () => v.fresh());
+  v.prepare(OUTPUT_CONSTANTS);
+  const d = Array.from({ length: SPAN }, () => v.fresh());
   const t = Array.from({ length: 4 }, () => v.fresh());
-  const result = Array.from({ length: m }, () => v.fresh());
+  const result = Array.from({ length: TILE }, () => v.fresh());
   const [scale, shift, low, high, value] = Array.from({ length: 5 }, () => v.fresh()) as [
     number,
     number,
@@ -332,53 +398,46 @@ export function winogradOutputProgram(m: TileSize): FunctionBuilder {
       .get(a)
       .get(b)
       .shuffle(...lanes);
-  /** Puts the vector on the stack at column 4 * q of the group. */
-  const put = (q: number): void => {
-    f.get(scale).op("f32x4.mul").get(shift).op("f32x4.add").set(value);
-    f.get(i.columns)
-      .i32(4 * q)
+  /** Stores the line of an output in `value` at `row`, and goes on to the next output. */
+  const put = (output: number): void => {
+    f.get(p.outs)
+      .i32(output)
       .op("i32.gt_s")
       .when(() => {
-        addAndClamp(f, value, () => f.get(row), p.delta, low, high, 16 * q);
+        addAndClamp(f, value, () => f.get(row), p.delta, low, high);
         f.get(i.columns)
-          .i32(4 * q + 4)
+          .i32(TILE)
           .op("i32.ge_s")
           .when(
-            () =>
-              f
-                .get(row)
-                .get(value)
-                .memory("v128.store", 16 * q),
+            () => f.get(row).get(value).memory("v128.store"),
             () => {
-              f.get(row)
-                .i32(16 * q)
-                .op("i32.add")
-                .set(from);
+              f.get(row).set(from);
               storeFirst(f, value, from, i.columns);
             },
           );
       });
+    f.increase(row, { byLocal: p.toPlane });
   };
   const group = (): void => {
     f.get(i.y).set(part).get(temp).set(at);
-    times(f, n, () => {
+    times(f, SPAN, () => {
       f.get(part).set(from);
       d.forEach((r, k) => {
-        if (k > 0) f.get(from).get(stride).i32(n).op("i32.mul").op("i32.add").set(from);
+        if (k > 0) f.get(from).get(sPart).i32(SPAN).op("i32.mul").op("i32.add").set(from);
         f.get(from).memory("v128.load").set(r);
       });
-      outputTransform(v, m, d, result, t);
+      outputTransform(v, d, result, t);
       result.forEach((r, k) =>
         f
           .get(at)
           .get(r)
-          .memory("v128.store", 16 * n * k),
+          .memory("v128.store", 16 * SPAN * k),
       );
-      f.increase(part, { byLocal: stride }).increase(at, { by: 16 });
+      f.increase(part, { byLocal: sPart }).increase(at, { by: 16 });
     });
-    f.get(i.to).set(row).get(temp).set(at);
-    // as many lines of the tiles as there are rows
-    f.i32(m).get(i.rowsLeft).get(i.rowsLeft).i32(m).op("i32.gt_s").op("select").set(i.lines);
+    f.get(i.to).set(part).get(temp).set(at);
+    // as many lines of the tile as there are rows
+    f.i32(TILE).get(i.rowsLeft).get(i.rowsLeft).i32(TILE).op("i32.gt_s").op("select").set(i.lines);
     repeat(f, i.lines, () => {
       d.forEach((r, k) =>
         f
@@ -386,128 +445,113 @@ export function winogradOutputProgram(m: TileSize): FunctionBuilder {
           .memory("v128.load", 16 * k)
           .set(r),
       );
-      outputTransform(v, m, d, result, t);
+      outputTransform(v, d, result, t);
+      for (const r of result) f.get(r).get(scale).op("f32x4.mul").get(shift).op("f32x4.add").set(r);
       const [r0, r1, r2, r3] = result as [number, number, number, number];
-      if (m === 2) {
-        pick(r0, r1, [0, 4, 1, 5]);
-        put(0);
-        pick(r0, r1, [2, 6, 3, 7]);
-        put(1);
-      } else {
-        pick(r0, r1, [0, 4, 1, 5]).set(t[0]!);
-        pick(r2, r3, [0, 4, 1, 5]).set(t[1]!);
-        pick(r0, r1, [2, 6, 3, 7]).set(t[2]!);
-        pick(r2, r3, [2, 6, 3, 7]).set(t[3]!);
-        for (const [q, first] of [0, 2].entries()) {
-          pick(t[first]!, t[first + 1]!, [0, 1, 4, 5]);
-          put(2 * q);
-          pick(t[first]!, t[first + 1]!, [2, 3, 6, 7]);
-          put(2 * q + 1);
-        }
+      pick(r0, r1, [0, 4, 1, 5]).set(t[0]!);
+      pick(r2, r3, [0, 4, 1, 5]).set(t[1]!);
+      pick(r0, r1, [2, 6, 3, 7]).set(t[2]!);
+      pick(r2, r3, [2, 6, 3, 7]).set(t[3]!);
+      f.get(part).set(row);
+      for (const first of [0, 2]) {
+        pick(t[first]!, t[first + 1]!, [0, 1, 4, 5]).set(value);
+        put(first);
+        pick(t[first]!, t[first + 1]!, [2, 3, 6, 7]).set(value);
+        put(first + 1);
       }
-      advance(f, row, p.width, 4);
-      f.increase(at, { by: 16 * n });
+      advance(f, part, p.width, 4);
+      f.increase(at, { by: 16 * SPAN });
     });
   };
   f.get(p.low).op("f32x4.splat").set(low).get(p.high).op("f32x4.splat").set(high);
-  repeat(f, p.channels, () => {
-    f.get(p.table).memory("v128.load32_splat").set(scale).get(p.table).memory("v128.load32_splat", 4).set(shift);
-    f.get(p.y).set(i.yRow).get(p.to).set(i.toRow).get(p.height).set(i.rowsLeft);
+  f.loop(() => {
+    f.get(p.table).memory("v128.load").set(t[0]!).get(p.table).memory("v128.load", 16).set(t[1]!);
+    pick(t[0]!, t[1]!, [0, 2, 4, 6]).set(scale);
+    pick(t[0]!, t[1]!, [1, 3, 5, 7]).set(shift);
+    f.get(p.sums).set(i.yRow).get(p.to).set(i.toRow).get(p.height).set(i.rowsLeft);
     f.loop(() => {
-      f.get(i.yRow).set(i.y).get(i.toRow).set(i.to).get(p.width).set(i.columns);
-      forGroups(f, p.tiles, group, (step) => {
-        advance(f, i.to, step, 4 * m);
-        advance(f, i.y, step, 4);
-        f.get(i.columns).get(step).i32(m).op("i32.mul").op("i32.sub").set(i.columns);
+      f.get(i.yRow).set(i.y).get(i.toRow).set(i.to).get(p.width).set(i.columns).get(p.tiles).set(i.left);
+      repeat(f, i.left, () => {
+        group();
+        f.increase(i.to, { by: 4 * TILE })
+          .increase(i.y, { by: 4 * COLUMNS })
+          .increase(i.columns, { by: -TILE });
       });
-      advance(f, i.yRow, p.tiles, 4);
-      advance(f, i.toRow, p.width, 4 * m);
-      f.increase(i.rowsLeft, { by: -m }).get(i.rowsLeft).i32(0).op("i32.gt_s");
+      f.get(i.y).set(i.yRow);
+      advance(f, i.toRow, p.width, 4 * TILE);
+      f.increase(i.rowsLeft, { by: -TILE }).get(i.rowsLeft).i32(0).op("i32.gt_s");
     });
-    f.increase(p.table, { by: 8 }).increase(p.y, { byLocal: p.yChannel }).increase(p.to, { byLocal: p.toPlane });
+    f.increase(p.table, { by: 32 }).increase(p.sums, { by: 16 });
+    advance(f, p.to, p.toPlane, 4);
+    f.increase(p.outs, { by: -4 }).get(p.outs).i32(0).op("i32.gt_s");
   });
   return f;
 }
 
-/** Rows of G: 1, p, p * p over the product of the differences to the other points. The row of -p is the next of that of p. */
-const weightRows = (m: TileSize): { point: number; square: number; even: number; odd: number }[] =>
-  WINOGRAD_POINTS[m].map((point, i, points) => {
-    const over = points.reduce((product, q, j) => (j === i ? product : product * (point - q)), 1);
-    return { point, square: point * point, even: 1 / over, odd: point / over };
-  });
+/** Constants of `filterTransform`. */
+const FILTER_CONSTANTS: readonly number[] = POINTS.flatMap((x) => [x * x, x]);
 
-/** out = G g in one dimension; `t` are two temporaries. */
-function weightTransform(
-  v: Vectors,
-  m: TileSize,
-  [g0, g1, g2]: readonly [number, number, number],
-  out: readonly number[],
-  [even, odd]: readonly [number, number],
-): void {
-  const rows = weightRows(m);
-  rows.forEach((row, i) => {
-    if (row.point === 0) v.times(out[i]!, row.even, g0);
-    if (row.point <= 0) return;
-    v.scaled(even, g0, 1, row.square, g2);
-    v.times(even, row.even, even);
-    v.times(odd, row.odd, g1);
-    v.combine(out[i]!, "f32x4.add", even, odd);
-    v.combine(out[i + 1]!, "f32x4.sub", even, odd);
-  });
-  v.f.get(g2).set(out[rows.length]!);
+/** even +- odd = g0 +- x * g1 + x * x * g2 for a point x, its negative. */
+function evenAndOdd(v: Vectors, x: number, [g0, g1, g2]: Triple, even: number, odd: number): void {
+  v.scaled(even, g0, 1, x * x, g2);
+  v.times(odd, x, g1);
 }
 
-/** winogradWeightsM(from, to, stride, count, temp): G g G^T of `count` channels of a panel of `rows` filters. `from` holds 9 taps a
- * channel, each of `rows` elements side by side; component k of a channel's `rows` elements goes to to + k * stride, channels side by side. */
-export function winogradWeightsProgram(m: TileSize, rows: number): FunctionBuilder {
-  const n = m + 2;
-  const f = new FunctionBuilder(`winogradWeights${m}`, new Array<"i32">(5).fill("i32"));
-  const [from, to, stride, count, temp] = f.parameters;
-  const { tap, at, out } = localsOf(f, ["tap", "at", "out"]);
+type Triple = readonly [number, number, number];
+
+/** winogradFilters(from, to, count): G g G^T, without the weights, of `count` channels of a panel of eight filters. `from` holds 9
+ * taps a channel, each of eight elements side by side; component k of a channel's eight elements goes to
+ * to + 4 * k * FILTERS_PART, channels side by side. */
+export function winogradFiltersProgram(): FunctionBuilder {
+  const f = new FunctionBuilder("winogradFilters", new Array<"i32">(3).fill("i32"));
+  const [from, to, count] = f.parameters;
   const v = new Vectors(f);
-  const g = [v.fresh(), v.fresh(), v.fresh()] as const;
-  const t = [v.fresh(), v.fresh()] as const;
-  const result = Array.from({ length: n }, () => v.fresh());
-  const transform = (): void => weightTransform(v, m, g, result, t);
-  for (const { square, even, odd } of weightRows(m)) for (const c of [square, even, odd]) v.constant(c);
+  const triple = (): Triple => [v.fresh(), v.fresh(), v.fresh()];
+  const [g, plus, minus] = [triple(), triple(), triple()];
+  const [even, odd, result] = [v.fresh(), v.fresh(), v.fresh()];
+  v.prepare(FILTER_CONSTANTS);
+  const tap = (to: number, row: number, column: number): void => {
+    f.get(from)
+      .memory("v128.load", 4 * COLUMNS * (3 * row + column))
+      .set(to);
+  };
+  /** Transforms row `at` of G g, and stores it. */
+  const row = (at: number, values: Triple): void => {
+    const put = (value: number, column: number): void => {
+      f.get(to)
+        .get(value)
+        .memory("v128.store", 4 * FILTERS_PART * (SPAN * at + column));
+    };
+    put(values[0], 0);
+    POINTS.forEach((x, i) => {
+      evenAndOdd(v, x, values, even, odd);
+      v.combine(result, "f32x4.add", even, odd);
+      put(result, 2 * i + 1);
+      v.combine(result, "f32x4.sub", even, odd);
+      put(result, 2 * i + 2);
+    });
+    put(values[2], SPAN - 1);
+  };
   repeat(f, count, () => {
-    // four filters at a time; the second four overlap the first where the panel has six
-    for (const first of rows === 4 ? [0] : [0, rows - 4]) {
-      f.get(from).set(tap).get(temp).set(at);
-      times(f, 3, () => {
-        g.forEach((x, j) =>
-          f
-            .get(tap)
-            .memory("v128.load", 4 * (first + 3 * rows * j))
-            .set(x),
-        );
-        transform();
-        result.forEach((r, k) =>
-          f
-            .get(at)
-            .get(r)
-            .memory("v128.store", 48 * k),
-        );
-        f.increase(tap, { by: 4 * rows }).increase(at, { by: 16 });
+    // four filters at a time
+    times(f, 2, () => {
+      g.forEach((x, column) => tap(x, 0, column));
+      row(0, g);
+      POINTS.forEach((x, i) => {
+        for (let column = 0; column < 3; column++) {
+          g.forEach((value, r) => tap(value, r, column));
+          evenAndOdd(v, x, g, even, odd);
+          v.combine(plus[column]!, "f32x4.add", even, odd);
+          v.combine(minus[column]!, "f32x4.sub", even, odd);
+        }
+        row(2 * i + 1, plus);
+        row(2 * i + 2, minus);
       });
-      f.get(temp).set(at).get(to).set(out);
-      times(f, n, () => {
-        g.forEach((x, j) =>
-          f
-            .get(at)
-            .memory("v128.load", 16 * j)
-            .set(x),
-        );
-        transform();
-        for (const r of result)
-          f.get(out)
-            .get(r)
-            .memory("v128.store", 4 * first)
-            .increase(out, { byLocal: stride });
-        f.increase(at, { by: 48 });
-      });
-    }
-    f.increase(from, { by: 36 * rows }).increase(to, { by: 4 * rows });
+      g.forEach((x, column) => tap(x, 2, column));
+      row(SPAN - 1, g);
+      f.increase(from, { by: 16 }).increase(to, { by: 16 });
+    });
+    f.increase(from, { by: 4 * 8 * COLUMNS });
   });
   return f;
 }
