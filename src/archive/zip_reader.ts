@@ -231,15 +231,23 @@ export class ZipReader {
     return { entries, byteOffset: first.headerOffset, end };
   }
 
-  /** Where the data of a stored entry lies in `part`, the bytes of the file from `byteOffset` on; checked. Undefined where it reaches out of it. */
+  /** Where the data of a stored entry lies in `part`, the bytes of the file from `byteOffset` on, unchecked. Undefined where it reaches out of it, or the entry has a defect that reading it would tell. */
   locate(entry: ZipEntry, part: Uint8Array, byteOffset: number): number | undefined {
-    this.checkReadable(entry);
     const header = entry.headerOffset - byteOffset;
-    const { dataOffset } = this.localLengths(entry, part.subarray(header, header + NBYTES.localHeader));
-    const start = dataOffset - byteOffset;
-    if (start + entry.size > part.length) return undefined;
-    this.checkCrc(entry, () => crc32(part.subarray(start, start + entry.size)));
-    return start;
+    let start: number;
+    try {
+      this.checkReadable(entry);
+      start = this.localLengths(entry, part.subarray(header, header + NBYTES.localHeader)).dataOffset - byteOffset;
+    } catch (error) {
+      if (error instanceof ArchiveError) return undefined;
+      throw error;
+    }
+    return start + entry.size > part.length ? undefined : start;
+  }
+
+  /** Compares the CRC of the data of an entry. Throws `ArchiveError`. */
+  check(entry: ZipEntry, data: Uint8Array): void {
+    this.checkCrc(entry, () => crc32(data));
   }
 
   /** Fills `target`, which must have the entry's size, without an intermediate copy of it. */

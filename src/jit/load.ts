@@ -12,6 +12,7 @@ import type { ScriptObject } from "../core/ivalue.ts";
 import { findNativeClass } from "../core/native_class.ts";
 import { runFunction } from "../interpreter/run.ts";
 import { loadModuleArchive } from "../loader/import_module.ts";
+import { KERNEL_HOLDER } from "../tensor/kernels/wasm/held_bytes.ts";
 import { platform } from "./platform.ts";
 import { saver } from "./save.ts";
 import { defineMethods } from "./scripting/compile_methods.ts";
@@ -63,6 +64,7 @@ export function load(input: LoadInput, options: LoadOptions = {}): ScriptModule 
       lazy,
       staysOpen: lazy,
       defersBodies: true,
+      holder: KERNEL_HOLDER,
       ...limits,
     });
     for (const name of options.extraFiles?.keys() ?? []) {

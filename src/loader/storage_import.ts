@@ -7,25 +7,31 @@ import { PersistentId, PickleGlobal, PickleTuple, pickleTypeName, type PickleVal
 import { ArchiveError, PickleError } from "../base/errors.ts";
 import { checkLimit, type LimitOverrides } from "../base/limits.ts";
 import { DTYPES, dtypeFromStorageName, type DType } from "../tensor/dtype.ts";
-import { allocateStorage, allocateUnwrittenStorage, Segment, Storage } from "../tensor/storage.ts";
+import { allocateStorage, allocateUnwrittenStorage, Storage, type UntouchedBytes } from "../tensor/storage.ts";
 import { CPU, Device, META } from "../tensor/tensor.ts";
+import { untouchedStorage, type StorageHolder } from "../tensor/untouched_storage.ts";
 
 /*
  * Note [Runs]: storages are read many at once: one call of the system and one buffer for all records that lie side by side, up to MAX_RUN
  * bytes. Beside the calls this saves memory that nobody has touched yet: a C library gives large buffers back to the system and takes new
  * pages for the next ones, which costs more than reading into them; buffers of this size it keeps. The buffer lives as long as one of its
- * storages does. A record is checked when its storage is asked for: what no pickle refers to is no concern. No byte is read twice, as a
- * run ends where another begins.
+ * storages does. With a `holder` the larger storages of a run stay in the memory that it was read into, and the smaller ones are copied.
+ * A record is checked when its storage is asked for: what no pickle refers to is no concern. No byte is read twice, as a run ends where
+ * another begins.
  */
 const MAX_RUN = 1 << 24;
 
 /** What `Storage.byteOffset` is a multiple of. */
 const ALIGNMENT = 16;
 
-/** Bytes of the file from `byteOffset` on. */
-interface Run {
-  readonly storage: Storage;
-  readonly byteOffset: number;
+/** Bytes of a storage from which a holder gets it. */
+const MIN_HELD = 1 << 14;
+
+/** Where the data of a record lies in a run. */
+interface Place {
+  readonly entry: ZipEntry;
+  readonly start: number;
+  readonly end: number;
 }
 
 /** Options of reading storages. */
@@ -35,6 +41,8 @@ export interface StorageOptions {
   /** Order of the bytes in the file. Default little, as torch.jit.load, whatever the record `byteorder` says. */
   readonly byteorder?: "little" | "big" | undefined;
   readonly limits?: LimitOverrides | undefined;
+  /** Where larger storages that are read now stay until they are touched. Default: each has a place of its own. */
+  readonly holder?: StorageHolder | undefined;
 }
 
 /** A storage as a pickle refers to it. */
@@ -57,8 +65,9 @@ export class StorageImporter {
   private readonly options: StorageOptions;
   private readonly storages = new Map<string, Storage>();
   private readonly references = new Map<PersistentId, StorageReference>();
-  /** Which run a record lies in; undefined once its bytes were taken there. */
-  private readonly runs = new Map<ZipEntry, Run | undefined>();
+  private readonly holder: StorageHolder | undefined;
+  /** Storages of records that were read already and not checked yet; undefined once taken, or where the record has to be read by itself. */
+  private readonly read = new Map<ZipEntry, Storage | undefined>();
 
   /** @param folder `data/` or `constants/`. @param pickle name of the pickle, for messages. */
   constructor(reader: ArchiveReader, folder: string, pickle: string, options: StorageOptions) {
@@ -66,6 +75,7 @@ export class StorageImporter {
     this.folder = folder;
     this.pickle = pickle;
     this.options = options;
+    this.holder = options.byteorder === "big" ? undefined : options.holder;
   }
 
   /** The storage that `('storage', FloatStorage, key, device, numel)` means. */
@@ -77,12 +87,12 @@ export class StorageImporter {
       );
     const known = this.references.get(id);
     if (known) return known;
-    const reference = this.read(id);
+    const reference = this.readReference(id);
     this.references.set(id, reference);
     return reference;
   }
 
-  private read(id: PersistentId): StorageReference {
+  private readReference(id: PersistentId): StorageReference {
     const fail = (message: string): never => {
       throw new PickleError(`Cannot unpickle "${this.pickle}": ${message}`, {
         record: this.pickle,
@@ -126,9 +136,14 @@ export class StorageImporter {
         { record: name },
       );
     }
-    return this.options.lazy
-      ? lazyStorage(nbytes, (target) => this.fill(name, size, dtype, target), this.piecesOf(name, size, nbytes))
-      : this.eager(name, size, dtype, nbytes);
+    if (!this.options.lazy) return this.eager(name, size, dtype, nbytes);
+    const read = (target: Uint8Array): void => this.fill(name, size, dtype, target);
+    return untouchedStorage(nbytes, {
+      read,
+      pieces: this.piecesOf(name, size, nbytes),
+      view: nothing,
+      release: nothing,
+    });
   }
 
   private eager(name: string, size: number, dtype: DType, nbytes: number): Storage {
@@ -138,38 +153,88 @@ export class StorageImporter {
       if (this.options.byteorder === "big") swapBytes(inRun.bytes(), unitBytes(dtype));
       return inRun;
     }
+    const fill = (target: Uint8Array): void => this.fill(name, size, dtype, target);
+    const held = nbytes >= MIN_HELD ? this.holder?.hold(nbytes, fill) : undefined;
+    if (held) return held;
     const storage = allocateUnwrittenStorage(nbytes);
-    this.fill(name, size, dtype, storage.bytes());
+    fill(storage.bytes());
     return storage;
   }
 
-  /** The storage of a record where it lies in a run; once, as a second storage of the record has bytes of its own. See Note [Runs]. */
+  /** The storage of a record that was read with others; once, as a second storage of the record has bytes of its own. See Note [Runs]. */
   private takeOfRun(entry: ZipEntry): Storage | undefined {
-    if (!this.runs.has(entry)) this.readRunFrom(entry);
-    const run = this.runs.get(entry);
-    this.runs.set(entry, undefined);
-    if (!run) return undefined;
-    const start = this.reader.zip.locate(entry, run.storage.bytes(), run.byteOffset);
-    if (start === undefined) return undefined;
-    const { segment, byteOffset } = run.storage;
-    // records of PyTorch are aligned in the file, and so are runs
-    return (byteOffset + start) % ALIGNMENT === 0 ? new Storage(segment, byteOffset + start, entry.size) : undefined;
+    if (!this.read.has(entry)) this.readRunFrom(entry);
+    const storage = this.read.get(entry);
+    this.read.set(entry, undefined);
+    if (storage) this.reader.zip.check(entry, storage.untouched()?.view() ?? storage.bytes());
+    return storage;
   }
 
   private readRunFrom(first: ZipEntry): void {
     const { zip, rootName } = this.reader;
     const folder = `${rootName}/${this.folder}`;
-    const run = zip.runFrom(first, MAX_RUN, (entry) => entry.name.startsWith(folder) && !this.runs.has(entry));
+    const run = zip.runFrom(first, MAX_RUN, (entry) => entry.name.startsWith(folder) && !this.read.has(entry));
     if (run.entries.length === 1) return;
+    for (const entry of run.entries) this.read.set(entry, undefined);
+    // records of PyTorch are aligned in the file, and so are runs
     const byteOffset = run.byteOffset - (run.byteOffset % DEFAULT_ALIGNMENT);
-    const storage = allocateUnwrittenStorage(run.end - byteOffset);
-    readSourceInto(zip.source, storage.bytes(), byteOffset);
-    for (const entry of run.entries) this.runs.set(entry, { storage, byteOffset });
+    const nbytes = run.end - byteOffset;
+    const fill = (target: Uint8Array): Place[] => {
+      readSourceInto(zip.source, target, byteOffset);
+      return this.placesOf(run.entries, target, byteOffset);
+    };
+    const { holder } = this;
+    const isHeld = ({ size }: ZipEntry): boolean => size >= MIN_HELD;
+    const held =
+      holder && run.entries.some(isHeld)
+        ? holder.holdStretch(nbytes, (target) => {
+            const places = fill(target);
+            this.copySmall(
+              places.filter(({ entry }) => !isHeld(entry)),
+              target,
+            );
+            return places.filter(({ entry, start }) => isHeld(entry) && start % holder.alignment === 0);
+          })
+        : undefined;
+    if (held) {
+      for (const [{ entry }, storage] of held) this.read.set(entry, storage);
+      return;
+    }
+    const { segment, byteOffset: at } = allocateUnwrittenStorage(nbytes);
+    for (const { entry, start } of fill(segment.u8.subarray(at, at + nbytes)))
+      this.read.set(entry, new Storage(segment, at + start, entry.size));
+  }
+
+  /** Where the records of a run have their data, without those that lie over others or somewhere else than the directory makes believe. */
+  private placesOf(entries: readonly ZipEntry[], part: Uint8Array, byteOffset: number): Place[] {
+    const places: Place[] = [];
+    let last = 0;
+    for (const entry of entries) {
+      const start = this.reader.zip.locate(entry, part, byteOffset);
+      if (start === undefined || start < last || start % ALIGNMENT !== 0) continue;
+      last = start + entry.size;
+      places.push({ entry, start, end: last });
+    }
+    return places;
+  }
+
+  /** Storages of records that are not worth a block: one buffer for all. */
+  private copySmall(places: readonly Place[], part: Uint8Array): void {
+    const need = ({ entry }: Place): number => Math.ceil(entry.size / ALIGNMENT) * ALIGNMENT;
+    const total = places.reduce((sum, place) => sum + need(place), 0);
+    const { segment, byteOffset } = allocateUnwrittenStorage(total);
+    let at = byteOffset;
+    for (const place of places) {
+      const { entry, start, end } = place;
+      segment.u8.set(part.subarray(start, end), at);
+      this.read.set(entry, new Storage(segment, at, entry.size));
+      at += need(place);
+    }
   }
 
   /** The record as it is, where it is what the storage holds. */
-  private piecesOf(name: string, size: number, nbytes: number): LazyStorage["pieces"] {
-    if (size !== nbytes || this.options.byteorder === "big") return undefined;
+  private piecesOf(name: string, size: number, nbytes: number): UntouchedBytes["pieces"] {
+    if (size !== nbytes || this.options.byteorder === "big") return nothing;
     return () => this.reader.pieces(name);
   }
 
@@ -181,72 +246,10 @@ export class StorageImporter {
 }
 
 const EMPTY = allocateStorage(0);
+const nothing = (): undefined => undefined;
 
 /** Reverses the bytes of each unit. */
 function swapBytes(bytes: Uint8Array, unit: number): void {
   if (unit === 1) return;
   for (let i = 0; i + unit <= bytes.length; i += unit) bytes.subarray(i, i + unit).reverse();
 }
-
-/** Fills the bytes of a storage. */
-type Fill = (target: Uint8Array) => void;
-
-/** A storage that is allocated and filled when somebody first asks where its bytes are. */
-function lazyStorage(nbytes: number, fill: Fill, pieces: LazyStorage["pieces"]): Storage {
-  const storage = Object.create(LAZY) as LazyStorage;
-  storage.nbytes = nbytes;
-  storage.version = 0;
-  storage.fill = fill;
-  storage.pieces = pieces;
-  return storage;
-}
-
-type LazyStorage = Storage & { fill: Fill | undefined; pieces: (() => Iterable<Uint8Array>) | undefined };
-
-/** Gives a storage its place as plain properties: once touched it is as fast as any. */
-function place(storage: LazyStorage, segment: Segment, byteOffset: number): void {
-  const plain = { writable: true, enumerable: true, configurable: true };
-  Object.defineProperties(storage, {
-    segment: { value: segment, ...plain },
-    byteOffset: { value: byteOffset, ...plain },
-  });
-  storage.fill = undefined; // lets the file go
-  storage.pieces = undefined;
-}
-
-function touch(storage: LazyStorage): LazyStorage {
-  const { segment, byteOffset } = allocateUnwrittenStorage(storage.nbytes);
-  storage.fill!(segment.u8.subarray(byteOffset, byteOffset + storage.nbytes));
-  place(storage, segment, byteOffset);
-  return storage;
-}
-
-/** What stands before `Storage.prototype` until then. */
-const LAZY: object = Object.create(Storage.prototype, {
-  untouchedPieces: {
-    value(this: LazyStorage) {
-      return this.pieces?.();
-    },
-  },
-  untouchedReader: {
-    value(this: LazyStorage) {
-      return this.fill;
-    },
-  },
-  segment: {
-    get(this: LazyStorage) {
-      return touch(this).segment;
-    },
-    set(this: LazyStorage, segment: Segment) {
-      place(this, segment, 0);
-    },
-  },
-  byteOffset: {
-    get(this: LazyStorage) {
-      return touch(this).byteOffset;
-    },
-    set(this: LazyStorage, byteOffset: number) {
-      place(this, touch(this).segment, byteOffset);
-    },
-  },
-});

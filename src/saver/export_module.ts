@@ -120,7 +120,7 @@ class ModuleSerializer {
   }
 
   private writeStorage(name: string, { storage, isMeta }: PickledStorage): void {
-    const untouched = isMeta ? undefined : storage.untouchedPieces();
+    const untouched = isMeta ? undefined : storage.untouched()?.pieces();
     if (untouched) this.writer.writeStream(name, untouched, storage.nbytes);
     else this.writer.writeRecord(name, isMeta ? new Uint8Array(0) : storage.bytes());
   }

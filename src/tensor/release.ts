@@ -25,7 +25,14 @@ function disposedSegment(): Segment {
 
 /** Whether a storage was given back. */
 export function isDisposed(storage: Storage): boolean {
-  return disposed !== undefined && storage.segment === disposed;
+  return disposed !== undefined && storage.untouched() === undefined && storage.segment === disposed;
+}
+
+let forget: (storage: Storage) => void = () => {};
+
+/** Calls `next` with every storage that is given back: where somebody keeps what was made of its bytes. */
+export function whenDisposed(next: (storage: Storage) => void): void {
+  forget = next;
 }
 
 let disposedBytes = 0;
@@ -36,6 +43,8 @@ export function disposeStorage(storage: Storage): void {
   if (isDisposed(storage)) return;
   disposedBytes += storage.nbytes;
   disposedStorages++;
+  forget(storage);
+  storage.version++; // what others keep of it, they read again, and are refused
   storage.segment = disposedSegment();
   storage.byteOffset = 0;
 }

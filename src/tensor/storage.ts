@@ -42,6 +42,24 @@ export class Segment {
   }
 }
 
+/**
+ * The bytes of a storage that nobody has touched since it was loaded.
+ *
+ * Note [Untouched storages]: a loaded storage may have its bytes elsewhere: in its file, or in the kernels' memory, where weights are
+ * used. Whoever asks where they are (`segment`, `byteOffset`) makes the storage take a place of its own, and from then on it is like any
+ * other; who only wants to read all of them asks for this.
+ */
+export interface UntouchedBytes {
+  /** Writes all of them to `target`, which begins at a multiple of 4. */
+  read(target: Uint8Array): void;
+  /** All of them in pieces, each valid until the next is taken; undefined where `read` is the only way. */
+  pieces(): Iterable<Uint8Array> | undefined;
+  /** Where they lie as they are, valid until the next allocation; undefined where they do not. */
+  view(): Uint8Array | undefined;
+  /** The storage has a place of its own now, or none any more. */
+  release(): void;
+}
+
 /** Bytes shared by views. Reference identity is storage identity. */
 export class Storage {
   segment: Segment;
@@ -57,13 +75,8 @@ export class Storage {
     this.nbytes = nbytes;
   }
 
-  /** The bytes of a storage that nobody has touched since it was loaded lazily, in pieces from its file; undefined for all others. */
-  untouchedPieces(): Iterable<Uint8Array> | undefined {
-    return undefined;
-  }
-
-  /** Writes the bytes of a storage that nobody has touched since it was loaded lazily, and leaves it untouched; undefined for all others. */
-  untouchedReader(): ((target: Uint8Array) => void) | undefined {
+  /** The bytes of a storage that nobody has touched; undefined for all others. See Note [Untouched storages]. */
+  untouched(): UntouchedBytes | undefined {
     return undefined;
   }
 
@@ -129,10 +142,10 @@ export function installUnwrittenBuffers(make: typeof makeUnwritten): void {
  * storage, and drop it where they cannot.
  */
 export function allocateUnwrittenStorage(nbytes: number): Storage {
-  if (!makeUnwritten || nbytes <= SMALL_BYTES) return allocateStorage(nbytes, false);
+  if (nbytes <= SMALL_BYTES) return allocateStorage(nbytes, false);
   allocatedStorages++;
   allocatedBytes += nbytes;
-  return ownStorage(nbytes, makeUnwritten);
+  return ownStorage(nbytes, makeUnwritten ?? ((size) => new ArrayBuffer(size)));
 }
 
 function ownStorage(nbytes: number, make: (size: number) => ArrayBuffer): Storage {

@@ -13,6 +13,7 @@ import {
 import { copyElements32 } from "./copies.ts";
 import { addressIn, MAX_STAGED, PLAIN_FINISH, Results, stagedElements, Target, type Finish } from "./finish.ts";
 import { packedFrom, type Weights } from "./packed_weights.ts";
+import { Panels } from "./panels.ts";
 import { runTasks, threadAreas } from "./parallel.ts";
 import { fillPlanes, isWhole, phasePlan, type PhasePlan } from "./planes.ts";
 import { GROUP_ELEMENTS, innerStep, packedElements, packLeft, PASS_PANELS, stagingElements } from "./product.ts";
@@ -83,8 +84,9 @@ interface ProductPlan {
   /** Whether a plane is covered by its outputs in order: then positions need no table. */
   readonly isDense: boolean;
   readonly parts: readonly Part[];
-  /** Names the form of the packed weights. */
+  /** Names and describes the form of the packed weights. */
   readonly key: string;
+  readonly panels: Panels;
 }
 
 /** The products of geometries that are still in use. */
@@ -119,6 +121,7 @@ function productPlan(kernels: Kernels, g: ConvGeometry): ProductPlan {
     // one thread gathers every tile once: what is divided by rows is gathered for each part
     parts: divide(outPer, tiles, kernels.rows, group, isShared ? outPer * outPlane * k : 0),
     key: `conv:${kernels.rows}:${g.groups}:${k}`,
+    panels: new Panels(outPer, k, kernels.rows, { step, groups: g.groups }),
   };
   productPlans.set(g, made);
   return made;
@@ -148,7 +151,7 @@ function product(
   if (elements.some((n) => n > MAX_AREA)) return false;
   const pack = (address: number, values: Float32Array): boolean =>
     packGroups(kernels, address, values, g.groups, outPer, k);
-  const kept = packedFrom(memory, w, made.key, g.groups * packed, pack);
+  const kept = packedFrom(memory, w, made.key, g.groups * packed, pack, made.panels);
   const results = Results.of(kernels, out, finish, g.outChannels, g.outChannels * outPlane);
   const areas =
     results &&

@@ -2,6 +2,7 @@
 import { denseKernels, wasmKernels, type Kernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
 import { packedFrom, type Weights } from "./packed_weights.ts";
+import { Panels } from "./panels.ts";
 import { runTasks } from "./parallel.ts";
 import { copyPadded, innerStep, packedElements, packLeftAnywhere, packPanels, stagingElements } from "./product.ts";
 import { COLUMNS } from "./programs.ts";
@@ -50,11 +51,12 @@ function fewRows(
   const { memory } = kernels;
   const padded = Math.ceil(k / 4) * 4;
   const columns = Math.ceil(n / 4) * 4;
-  const weights = packedFrom(memory, w, `dots:${n}:${k}`, columns * padded, (address, values) => {
+  const fill = (address: number, values: Float32Array): boolean => {
     copyPadded(memory.f32, address / 4, padded, values, 0, k, n, k);
     memory.f32.fill(0, address / 4 + n * padded, address / 4 + columns * padded);
     return true;
-  });
+  };
+  const weights = packedFrom(memory, w, `dots:${n}:${k}`, columns * padded, fill, new Panels(n, k, 1, { padded }));
   if (weights === 0) return false;
   const areas = memory.arena(rows * padded, columns);
   if (!areas) return false;
@@ -87,13 +89,14 @@ function manyRows(
   const tiles = Math.ceil(n / COLUMNS);
   const inner = innerStep(k);
   if (!dense || Math.max(tiles * COLUMNS * k, (kernels.rows + 1) * Math.max(k, n)) > MAX_AREA) return false;
-  const weights = packedFrom(memory, w, `linear:${n}:${k}`, tiles * COLUMNS * k, (address, values) => {
+  const fill = (address: number, values: Float32Array): boolean => {
     const staging = memory.arena(stagingElements(k));
     if (!staging) return false;
     packPanels(kernels, address, staging[0]!, values, 0, k, n, k, COLUMNS);
     memory.free(staging[0]!);
     return true;
-  });
+  };
+  const weights = packedFrom(memory, w, `linear:${n}:${k}`, tiles * COLUMNS * k, fill, new Panels(n, k, COLUMNS));
   if (weights === 0) return false;
   // rows of one block: their panels of one pass stay in the second-level cache
   const block = Math.min(

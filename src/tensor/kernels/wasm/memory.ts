@@ -1,4 +1,4 @@
-/** @file The memory of the WebAssembly kernels: packed weights, scratch areas and temporaries of the interpreter. Upstream: none. Spec: none. See docs/adr/0007-kernel-heap.md.
+/** @file The memory of the WebAssembly kernels: weights, scratch areas and temporaries of the interpreter. Upstream: none. Spec: none. See docs/adr/0007-kernel-heap.md.
  *
  * Note [Kernel heap]: one WebAssembly memory serves every build. Blocks are taken best fit from an address-ordered list of free
  * ranges; neighbours merge when they are freed. Scratch of a kernel is one block with areas inside, freed at the end of the
@@ -9,7 +9,8 @@ import { Segment, Storage } from "../../storage.ts";
 import type { TemporaryHeap } from "../../temporaries.ts";
 
 const PAGE_BYTES = 65536;
-const LINE_BYTES = 64;
+/** What addresses of blocks are multiples of. */
+export const LINE_BYTES = 64;
 /** Kernels may read this far beyond an area (never store). */
 const SLACK_BYTES = 256;
 /** Pages of the start: address space only, the platform commits what is touched. A first call that has room finds its temporaries here. */
@@ -41,6 +42,8 @@ export class KernelMemory implements TemporaryHeap {
   residents = 0;
   /** Bytes that were asked for and refused because growing would have killed views. */
   wanted = 0;
+  /** Bytes in blocks of weights, see KeptBlock. */
+  kept = 0;
   /** Bytes in blocks, and the most there ever were. */
   used = 0;
   peak = 0;
@@ -106,6 +109,21 @@ export class KernelMemory implements TemporaryHeap {
   /** Grows so that a block of so many bytes finds room, unless somebody may hold views. */
   makeRoom(bytes: number): void {
     if (this.residents === 0 && this.fit(aligned(bytes)) < 0) this.grow(aligned(bytes));
+  }
+
+  /** As `allocate`, for what may as well go elsewhere: nothing is noted where there is no room. As much room is left for what is made of it. */
+  allocateSpare(bytes: number): number {
+    this.makeRoom(bytes);
+    if (this.fit(aligned(bytes)) < 0) return 0;
+    const address = this.allocate(bytes, false);
+    this.makeRoom(bytes + HEADROOM_BYTES);
+    return address;
+  }
+
+  /** Makes several blocks of one, which begin so many bytes behind its start: 0 is the first, all are multiples of LINE_BYTES and ascend. */
+  divide(address: number, starts: readonly number[]): void {
+    const length = this.blocks.get(address)!;
+    starts.forEach((start, i) => this.blocks.set(address + start, (starts[i + 1] ?? length) - start));
   }
 
   /** Gives a block back. */
@@ -207,12 +225,12 @@ export class KernelMemory implements TemporaryHeap {
 
   /** Whether the bytes of a storage are here. */
   holds(storage: Storage): boolean {
-    return storage.segment === this.segment;
+    return storage.untouched() === undefined && storage.segment === this.segment;
   }
 
   /** Takes the bytes of a storage that nobody will read again. */
   freeStorage(storage: Storage): void {
-    if (storage.segment !== this.segment) return;
+    if (!this.holds(storage)) return;
     this.residents--;
     this.free(storage.byteOffset);
     storage.segment = RELEASED;

@@ -1,39 +1,48 @@
 /** @file Packed and transformed weights, made once and kept with the storage they come from. Upstream: none. Spec: none.
  *
- * Note [Lent weights]: a storage that was loaded lazily and is only packed is never touched: its bytes pass from the file through a
- * block of the kernels' memory. Who asks for them later makes it read them again.
+ * Note [Lent weights]: a storage that was loaded and is only packed is never touched: its bytes are read where the kernels' memory holds
+ * them, or pass from the file through a block of it. Who asks for them later has them unpacked or read again, see Note [Held bytes].
  *
- * A packed weight lives in the kernels' memory as long as its storage: a finalizer frees it. It is made again, in place, when
- * the storage was written to since (`Storage.version`). */
-import type { Storage } from "../../storage.ts";
+ * A packed weight lives in the kernels' memory as long as its storage. It is made again, in place, when the storage was written to since
+ * (`Storage.version`). */
+import { whenDisposed } from "../../release.ts";
+import type { Storage, UntouchedBytes } from "../../storage.ts";
 import type { Tensor } from "../../tensor.ts";
+import { HeldBytes } from "./held_bytes.ts";
+import { KeptBlock } from "./kept_block.ts";
 import type { KernelMemory } from "./memory.ts";
+import type { Panels } from "./panels.ts";
 
-/** Bytes that all packed weights may take; beyond, kernels pack at every call. */
+/** Bytes that all weights in the kernels' memory may take; beyond, kernels pack at every call. */
 const MAX_BYTES = 1.5 * 2 ** 30;
 
 /** What packing needs besides the weights. */
 const SCRATCH_BYTES = 1 << 22;
 
 interface Packed {
+  readonly key: string;
   version: number;
+  readonly block: KeptBlock;
   readonly address: number;
 }
 
-/** What one memory holds. */
-class Cache {
-  readonly forms = new WeakMap<Storage, Map<string, Packed>>();
-  total = 0;
+/** What was made of a storage. */
+const forms = new WeakMap<Storage, Packed[]>();
+
+whenDisposed((storage) => {
+  for (const { block } of forms.get(storage) ?? []) block.free();
+  forms.delete(storage);
+});
+
+function findForm(memory: KernelMemory, owner: Storage, key: string): Packed | undefined {
+  return forms.get(owner)?.find((form) => form.key === key && form.block.memory === memory);
 }
 
-const caches = new WeakMap<KernelMemory, Cache>();
-
-const finalizer = new FinalizationRegistry<{ memory: KernelMemory; address: number; bytes: number }>(
-  ({ memory, address, bytes }) => {
-    memory.free(address);
-    caches.get(memory)!.total -= bytes;
-  },
-);
+/** Keeps a form with the others of its memory; what is in a memory that was replaced is of no use any more. */
+function keepForm(owner: Storage, form: Packed): void {
+  const others = forms.get(owner)?.filter(({ block }) => block.memory === form.block.memory) ?? [];
+  forms.set(owner, [...others, form]);
+}
 
 /** float32 weights of a kernel, which need not be in memory. */
 export class Weights {
@@ -69,42 +78,57 @@ export class Weights {
     return (this.array ??= this.read());
   }
 
-  /** What reads all of them, where nobody has touched the storage. */
-  get reader(): ((target: Uint8Array) => void) | undefined {
-    return this.at === 0 && this.owner?.nbytes === 4 * this.length ? this.owner.untouchedReader() : undefined;
+  /** What the kernels' memory or a file holds of them, where they are all that their storage has and nobody has touched it. */
+  get untouched(): UntouchedBytes | undefined {
+    return this.at === 0 && this.owner?.nbytes === 4 * this.length ? this.owner.untouched() : undefined;
   }
 
   /** `body` of the values, or of a copy that is gone afterwards: see Note [Lent weights]. False where there is no room for one. */
   lend(memory: KernelMemory, body: (values: Float32Array) => boolean): boolean {
-    const { reader, length } = this;
-    if (!reader) return body(this.values);
-    memory.makeRoom(4 * length + SCRATCH_BYTES);
-    const address = memory.allocate(4 * length);
+    const { owner, length, at } = this;
+    const part = owner?.untouched();
+    const held = part instanceof HeldBytes ? part.rawIn(memory) : undefined;
+    const { untouched } = this;
+    if (!held && !untouched) return body(this.values);
+    memory.makeRoom((held ? 0 : 4 * length) + SCRATCH_BYTES);
+    const address = held ? held.address + at : memory.allocate(4 * length);
     if (address === 0) return false;
     // the memory must not grow under the view
     memory.residents++;
     try {
-      reader(memory.segment.u8.subarray(address, address + 4 * length));
+      if (!held) untouched!.read(memory.segment.u8.subarray(address, address + 4 * length));
       return body(memory.f32.subarray(address / 4, address / 4 + length));
     } finally {
       memory.residents--;
-      memory.free(address);
+      if (!held) memory.free(address);
     }
   }
 }
 
-/** `packedWeights` of weights that are lent to `fill`. */
+/**
+ * `packedWeights` of weights that are lent to `fill`.
+ * @param panels where `fill` does nothing but move elements there: then the weights need not be kept beside.
+ */
 export function packedFrom(
   memory: KernelMemory,
   weights: Weights,
   key: string,
   elements: number,
   fill: (address: number, values: Float32Array) => boolean,
+  panels?: Panels,
 ): number {
+  const { owner, untouched } = weights;
   const whole = `${key}:${weights.at}:${weights.length}`;
-  return packedWeights(memory, weights.owner, whole, elements, (address) =>
+  const held = panels && untouched instanceof HeldBytes && !untouched.isPackedIn(memory) ? untouched : undefined;
+  if (held && panels!.isPlain(elements)) {
+    const raw = held.rawIn(memory);
+    if (raw) keepForm(owner!, { key: whole, version: owner!.version, ...raw });
+  }
+  const packed = packedWeights(memory, owner, whole, elements, (address) =>
     weights.lend(memory, (values) => fill(address, values)),
   );
+  if (held && packed !== 0) held.become({ ...findForm(memory, owner!, whole)!, panels: panels! });
+  return packed;
 }
 
 /**
@@ -118,29 +142,24 @@ export function packedWeights(
   elements: number,
   fill: (address: number) => boolean,
 ): number {
-  if (owner === undefined || (!owner.untouchedReader() && owner.segment === memory.segment)) return 0;
-  let cache = caches.get(memory);
-  if (!cache) caches.set(memory, (cache = new Cache()));
-  const known = cache.forms.get(owner)?.get(key);
+  if (owner === undefined || memory.holds(owner)) return 0;
+  const known = findForm(memory, owner, key);
   if (known?.version === owner.version) return known.address;
-  const bytes = 4 * elements;
-  let address = known?.address ?? 0;
-  if (address === 0) {
-    if (cache.total + bytes > MAX_BYTES) return 0;
-    address = memory.allocate(bytes);
-    if (address === 0) return 0;
+  if (known) {
+    if (!fill(known.address)) return 0;
+    known.version = owner.version;
+    return known.address;
   }
-  if (!fill(address)) {
-    if (!known) memory.free(address);
-    return 0;
+  const nbytes = 4 * elements;
+  const address = memory.kept + nbytes > MAX_BYTES ? 0 : memory.allocate(nbytes);
+  if (address === 0) return 0;
+  let isDone = false;
+  try {
+    isDone = fill(address);
+  } finally {
+    if (!isDone) memory.free(address);
   }
-  if (known) known.version = owner.version;
-  else {
-    let forms = cache.forms.get(owner);
-    if (!forms) cache.forms.set(owner, (forms = new Map()));
-    forms.set(key, { version: owner.version, address });
-    cache.total += bytes;
-    finalizer.register(owner, { memory, address, bytes });
-  }
+  if (!isDone) return 0;
+  keepForm(owner, { key, version: owner.version, block: new KeptBlock(memory, address, nbytes), address });
   return address;
 }

@@ -2,7 +2,7 @@
  *
  * See Note [Packed product] and Note [Kernel heap]. */
 import { convolutionKernels, denseKernels, wasmKernels, type Kernels } from "./build.ts";
-import { copyElements32 } from "./copies.ts";
+import { copyElements32, moveElements32 } from "./copies.ts";
 import { runTasks, threadAreas, type ThreadAreas } from "./parallel.ts";
 import { COLUMNS } from "./programs.ts";
 
@@ -48,6 +48,7 @@ export function packPanels(
 ): void {
   const { f32 } = kernels.memory;
   const resident = kernels.memory.addressOf(from);
+  const copy = resident === 0 ? copyElements32 : moveElements32;
   if (resident !== 0) {
     // whole panels where they lie, the rest by way of the staging area
     for (; rows >= width; rows -= width, fromAt += width * ld, toAt += 4 * width * k) {
@@ -59,8 +60,8 @@ export function packPanels(
   const group = Math.max(1, Math.floor(STAGING_ELEMENTS / (width * k))) * width;
   for (let r0 = 0; r0 < rows; r0 += group) {
     const count = Math.min(group, rows - r0);
-    if (ld === k) copyElements32(f32, staging / 4, from, fromAt + r0 * ld, count * k);
-    else for (let r = 0; r < count; r++) copyElements32(f32, staging / 4 + r * k, from, fromAt + (r0 + r) * ld, k);
+    if (ld === k) copy(f32, staging / 4, from, fromAt + r0 * ld, count * k);
+    else for (let r = 0; r < count; r++) copy(f32, staging / 4 + r * k, from, fromAt + (r0 + r) * ld, k);
     const padded = Math.ceil(count / width) * width;
     if (padded > count) f32.fill(0, staging / 4 + count * k, staging / 4 + padded * k);
     for (let r = 0; r < padded; r += width, toAt += 4 * width * k) {
@@ -425,7 +426,7 @@ function dotProducts(
   return true;
 }
 
-/** Copies rows of k elements to rows of `padded`, with zeros behind them. */
+/** Copies rows of k elements to rows of `padded`, with zeros behind them. Within one buffer bit by bit, as weights are. */
 export function copyPadded(
   to: Float32Array,
   toAt: number,
@@ -436,12 +437,14 @@ export function copyPadded(
   rows: number,
   k: number,
 ): void {
+  const isHere = to.buffer === from.buffer;
+  const copy = isHere ? moveElements32 : copyElements32;
   if (padded === k && ld === k) {
-    copyElements32(to, toAt, from, fromAt, rows * k);
+    copy(to, toAt, from, fromAt, rows * k);
     return;
   }
   for (let r = 0; r < rows; r++, toAt += padded, fromAt += ld) {
-    copyElements32(to, toAt, from, fromAt, k);
+    copy(to, toAt, from, fromAt, k);
     for (let p = k; p < padded; p++) to[toAt + p] = 0;
   }
 }

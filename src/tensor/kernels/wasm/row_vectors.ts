@@ -2,9 +2,10 @@
 import type { Storage } from "../../storage.ts";
 import type { Tensor } from "../../tensor.ts";
 import { afterMemoryReplaced, wasmKernels } from "./build.ts";
-import { copyElements32 } from "./copies.ts";
 import type { KernelMemory } from "./memory.ts";
-import { packedWeights } from "./packed_weights.ts";
+import { packedFrom, Weights } from "./packed_weights.ts";
+import { Panels } from "./panels.ts";
+import { copyPadded } from "./product.ts";
 
 /** Largest inner dimension, and most elements of a result, that the standing area takes. */
 const MAX_INNER = 4096;
@@ -97,14 +98,14 @@ function moveIn(known: Resident, weight: Tensor): boolean {
   if (k > MAX_INNER || n > MAX_OUTER || standingArea(memory) === 0) return false;
   const padded = rowElements(k);
   const rows = (n + 3) & -4;
-  const from = weight.base0;
-  const address = packedWeights(memory, weight.storage, `rows ${from} ${n} ${k}`, rows * padded, (to) => {
+  const fill = (to: number, values: Float32Array): boolean => {
     const { f32 } = memory;
-    const source = weight.storage.segment.f32;
-    f32.fill(0, to / 4, to / 4 + rows * padded);
-    for (let r = 0; r < n; r++) copyElements32(f32, to / 4 + r * padded, source, from + r * k, k);
+    copyPadded(f32, to / 4, padded, values, 0, k, n, k);
+    f32.fill(0, to / 4 + n * padded, to / 4 + rows * padded);
     return true;
-  });
+  };
+  const panels = new Panels(n, k, 1, { padded });
+  const address = packedFrom(memory, Weights.of(weight), `rows ${n} ${k}`, rows * padded, fill, panels);
   if (address === 0) return false;
   known.address = address;
   known.bias = undefined;

@@ -5,7 +5,7 @@ import { contiguousStrides, numelOf } from "../../strides.ts";
 import { Tensor } from "../../tensor.ts";
 import { kernelChoice, sequenceKernels, wasmKernels, type SequenceKernels } from "./build.ts";
 import type { KernelMemory } from "./memory.ts";
-import { packedWeights } from "./packed_weights.ts";
+import { packedFrom, packedWeights, Weights } from "./packed_weights.ts";
 import {
   RECORD_WORDS,
   SEQUENCE_NUMBERS,
@@ -136,15 +136,13 @@ const tiledRows = (n: number): number => Math.ceil(n / (TILE_ROWS / 2)) * (TILE_
 /** Address of a weight (n, k) in tiles, see rowProduct; 0 where it has no place. */
 export function tiledWeight(memory: KernelMemory, weight: Tensor): number {
   const [n, k] = weight.sizes as [number, number];
-  const from = weight.base32;
-  return packedWeights(memory, weight.storage, `tiles ${from} ${n} ${k}`, tiledRows(n) * k, (address) => {
+  return packedFrom(memory, Weights.of(weight), `tiles ${n} ${k}`, tiledRows(n) * k, (address, values) => {
     const { f32 } = memory;
-    const source = weight.storage.segment.f32;
     let at = address / 4;
     for (let first = 0; first < n; first += TILE_ROWS) {
       const width = n - first > TILE_ROWS / 2 ? TILE_ROWS : TILE_ROWS / 2;
       for (let p = 0; p < k; p++)
-        for (let r = first; r < first + width; r++) f32[at++] = r < n ? source[from + r * k + p]! : 0;
+        for (let r = first; r < first + width; r++) f32[at++] = r < n ? values[r * k + p]! : 0;
     }
     return true;
   });

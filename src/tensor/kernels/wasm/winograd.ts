@@ -3,6 +3,7 @@ import type { ConvGeometry } from "../convolution.ts";
 import { convolutionKernels, winogradInKernels, winogradOutKernels, type Kernels } from "./build.ts";
 import { addressIn, MAX_STAGED, Results, stagedElements, type Finish } from "./finish.ts";
 import { packedFrom, type Weights } from "./packed_weights.ts";
+import { Panels } from "./panels.ts";
 import { runTasks, threadAreas } from "./parallel.ts";
 import { fillPlanes, paddedPlane } from "./planes.ts";
 import { packPanels, stagingElements } from "./product.ts";
@@ -84,7 +85,14 @@ export function winogradConvolve(
   const { memory } = kernels;
   const fill = (address: number, values: Float32Array): boolean =>
     packFilters(kernels, address, values, outs, 9 * channels);
-  const kept = packedFrom(memory, w, `filters:${outs}:${channels}`, panels * panel, fill);
+  const kept = packedFrom(
+    memory,
+    w,
+    `filters:${outs}:${channels}`,
+    panels * panel,
+    fill,
+    new Panels(outs, 9 * channels, COLUMNS),
+  );
   const results = Results.of(kernels, out, finish, outs, outImage, true);
   const areas =
     results && memory.arena(kept === 0 ? panels * panel : 0, channels * plan.channel, inStaged, PARTS * partOfV);

@@ -1,0 +1,150 @@
+/** @file Bytes of loaded storages in the kernels' memory, where weights are used. Upstream: none. Spec: none. See docs/adr/0014-held-weights.md.
+ *
+ * Note [Held bytes]: what is read from a file is written to memory for the first time, and memory that nobody has written to is slow.
+ * So a weight goes to the kernels' memory at once, whose blocks are used again, and it is there in one form only: when a kernel has packed
+ * it, the block that it came in is given back, and who asks for its values has them unpacked. The memory may grow meanwhile, as
+ * nobody keeps a view of what is held. */
+import type { Storage, UntouchedBytes } from "../../storage.ts";
+import { untouchedStorage, type ByteRange, type StorageHolder } from "../../untouched_storage.ts";
+import { kernelBuild, kernelMemory } from "./build.ts";
+import { KeptBlock } from "./kept_block.ts";
+import { LINE_BYTES, type KernelMemory } from "./memory.ts";
+import type { Panels } from "./panels.ts";
+
+/** Bytes of weights up to which more are taken in as they are loaded. A loop that loads without a pause holds all that it has loaded. */
+const MAX_BYTES = 2 ** 30;
+/** Bytes between two storages that are worth a block of their own. */
+const MIN_GAP = 1 << 12;
+const PIECE_BYTES = 1 << 18;
+
+/** A packed weight, of which the values can be made again. */
+interface Packed {
+  readonly block: KeptBlock;
+  readonly address: number;
+  readonly panels: Panels;
+}
+
+/** See Note [Held bytes]. */
+export class HeldBytes implements UntouchedBytes {
+  private readonly nbytes: number;
+  private raw: { readonly block: KeptBlock; readonly address: number } | undefined;
+  private packed: Packed | undefined;
+
+  constructor(block: KeptBlock, address: number, nbytes: number) {
+    this.raw = { block, address };
+    this.nbytes = nbytes;
+  }
+
+  /** The block and the address of the bytes as they are, if they are in that memory. */
+  rawIn(memory: KernelMemory): { readonly block: KeptBlock; readonly address: number } | undefined {
+    return this.raw?.block.memory === memory ? this.raw : undefined;
+  }
+
+  /** Whether a packed form in that memory stands for the bytes. */
+  isPackedIn(memory: KernelMemory): boolean {
+    return this.packed?.block.memory === memory;
+  }
+
+  /** Takes a packed form for the bytes from now on. It stays as long as the storage does. */
+  become(packed: Packed): void {
+    if (this.raw !== undefined && this.raw.block !== packed.block) this.raw.block.free();
+    this.raw = undefined;
+    this.packed = packed;
+  }
+
+  view(): Uint8Array | undefined {
+    if (!this.raw) return undefined;
+    const { block, address } = this.raw;
+    return block.memory.segment.u8.subarray(address, address + this.nbytes);
+  }
+
+  read(target: Uint8Array): void {
+    this.copy(0, target);
+  }
+
+  *pieces(): Generator<Uint8Array> {
+    const buffer = new Uint8Array(Math.min(PIECE_BYTES, this.nbytes));
+    for (let at = 0; at < this.nbytes; at += PIECE_BYTES) {
+      const piece = buffer.subarray(0, Math.min(PIECE_BYTES, this.nbytes - at));
+      this.copy(at, piece);
+      yield piece;
+    }
+  }
+
+  /** Writes the bytes from `from` on, a multiple of 4, until the target is full. */
+  private copy(from: number, target: Uint8Array): void {
+    if (this.packed) {
+      const { block, address, panels } = this.packed;
+      const to = new Uint32Array(target.buffer, target.byteOffset, target.length / 4);
+      panels.unpack(block.memory.segment.u32, address / 4, from / 4, from / 4 + to.length, to);
+    } else target.set(this.view()!.subarray(from, from + target.length));
+  }
+
+  release(): void {
+    this.raw?.block.free(); // a packed form goes on to serve the kernels
+    this.raw = undefined;
+  }
+}
+
+/** The memory for so many more bytes, undefined where they go elsewhere. Compiles nothing. */
+function memoryFor(nbytes: number): KernelMemory | undefined {
+  if (kernelBuild() === "reference") return undefined;
+  const memory = kernelMemory();
+  return memory && memory.kept + nbytes <= MAX_BYTES ? memory : undefined;
+}
+
+/** `body` with the bytes of a new block, which is given back if it throws; undefined where there is no room. */
+function inNewBlock<R>(nbytes: number, body: (memory: KernelMemory, address: number) => R): R | undefined {
+  const memory = memoryFor(nbytes);
+  const address = memory?.allocateSpare(nbytes) ?? 0;
+  if (!memory || address === 0) return undefined;
+  memory.residents++; // it must not grow under a view
+  try {
+    return body(memory, address);
+  } catch (cause) {
+    memory.free(address);
+    throw cause;
+  } finally {
+    memory.residents--;
+  }
+}
+
+/** Takes the bytes of storages in. See Note [Held bytes]. */
+export const KERNEL_HOLDER: StorageHolder = {
+  alignment: LINE_BYTES,
+  hold: (nbytes, fill) =>
+    inNewBlock(nbytes, (memory, address) => {
+      fill(memory.segment.u8.subarray(address, address + nbytes));
+      return heldStorage(memory, address, nbytes);
+    }),
+  holdStretch: (nbytes, fill) =>
+    inNewBlock(nbytes, (memory, address) => {
+      const ranges = fill(memory.segment.u8.subarray(address, address + nbytes));
+      divideBlock(memory, address, nbytes, ranges);
+      return ranges.map((range) => [range, heldStorage(memory, address + range.start, range.end - range.start)]);
+    }),
+};
+
+function heldStorage(memory: KernelMemory, address: number, nbytes: number): Storage {
+  return untouchedStorage(nbytes, new HeldBytes(new KeptBlock(memory, address, nbytes), address, nbytes));
+}
+
+/** Makes a block of every range, and gives back what lies between them where that is worth it. */
+function divideBlock(memory: KernelMemory, address: number, nbytes: number, ranges: readonly ByteRange[]): void {
+  const starts: number[] = [];
+  const gaps: number[] = [];
+  let at = 0;
+  const leaveGap = (to: number): void => {
+    if (to - at < MIN_GAP && (starts.length > 0 || to === 0)) return; // it stays with what lies before
+    starts.push(at);
+    gaps.push(at);
+  };
+  for (const { start, end } of ranges) {
+    leaveGap(start);
+    starts.push(start);
+    at = Math.ceil(end / LINE_BYTES) * LINE_BYTES;
+  }
+  leaveGap(nbytes);
+  memory.divide(address, starts);
+  for (const gap of gaps) memory.free(address + gap);
+}
