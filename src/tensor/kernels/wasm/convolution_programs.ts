@@ -4,7 +4,7 @@
  * accumulators before they are stored, and they are stored where the result belongs: no pass over a result that waits. Whole
  * vectors are read beyond the end of a row, but never stored there: the neighbours may be another thread's. */
 import { FunctionBuilder } from "./assembler.ts";
-import { accumulate, COLUMNS, panelRows } from "./programs.ts";
+import { accumulate, COLUMNS, panelRows, multiplyStep } from "./programs.ts";
 
 /** Takes names for the parameters of a program. */
 export function parametersOf<const N extends string>(names: readonly N[]): Record<N, number> {
@@ -202,25 +202,8 @@ export function convolveProgram(fused: boolean): FunctionBuilder {
     );
     f.get(i.panel).set(i.ap);
     f.loop(() => {
-      columns.forEach((b, half) =>
-        f
-          .get(i.bp)
-          .memory("v128.load", 16 * half)
-          .set(b),
-      );
-      for (let r = 0; r < ROWS; r++) {
-        f.get(i.ap)
-          .memory("v128.load32_splat", 4 * r)
-          .set(x);
-        for (const [half, b] of columns.entries())
-          accumulate(
-            f,
-            fused,
-            acc[2 * r + half]!,
-            () => f.get(x),
-            () => f.get(b),
-          );
-      }
+      const sums = halves === 2 ? acc : acc.filter((_, n) => n % 2 === 0);
+      multiplyStep(f, fused, { acc: sums, b: columns, x }, i.ap, i.bp);
       f.increase(i.bp, { by: 4 * COLUMNS }).increase(i.ap, { by: 4 * ROWS });
       f.get(i.ap).get(i.aEnd).op("i32.ne");
     });

@@ -1,7 +1,7 @@
 /** @file Linear layers as a program for the assembler: products that start from the bias and are stored where they belong. Upstream: none. Spec: none. */
 import { FunctionBuilder } from "./assembler.ts";
 import { storeFirst } from "./convolution_programs.ts";
-import { accumulate, COLUMNS, panelRows, touch } from "./programs.ts";
+import { accumulate, COLUMNS, panelRows, touch, multiplyStep } from "./programs.ts";
 
 const DENSE = ["a", "b", "tileStride", "k", "rows", "columns", "c", "ldc", "adds", "bias"] as const;
 
@@ -49,20 +49,7 @@ export function denseProgram(fused: boolean): FunctionBuilder {
   const multiply = (): void => {
     f.get(p.b).set(bp);
     f.loop(() => {
-      f.get(bp).memory("v128.load").set(b0).get(bp).memory("v128.load", 16).set(b1);
-      for (let r = 0; r < ROWS; r++) {
-        f.get(ap)
-          .memory("v128.load32_splat", 4 * r)
-          .set(x);
-        for (const [half, b] of [b0, b1].entries())
-          accumulate(
-            f,
-            fused,
-            acc[2 * r + half]!,
-            () => f.get(x),
-            () => f.get(b),
-          );
-      }
+      multiplyStep(f, fused, { acc, b: [b0, b1], x }, ap, bp);
       f.increase(bp, { by: 4 * COLUMNS }).increase(ap, { by: 4 * ROWS });
       f.get(ap).get(aEnd).op("i32.ne");
     });

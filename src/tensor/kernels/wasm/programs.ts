@@ -32,6 +32,45 @@ export function accumulate(f: FunctionBuilder, fused: boolean, acc: number, x: (
   }
 }
 
+/** Locals of a product's innermost step. */
+export interface ProductLocals {
+  /** Accumulators of every row, one for each vector of `b`. */
+  readonly acc: readonly number[];
+  /** Vectors of a row of the right operand. */
+  readonly b: readonly number[];
+  /** An element of the left operand, in all lanes. */
+  readonly x: number;
+}
+
+/** Loads the vectors at `bp` and as many elements side by side at `ap` as there are rows, and accumulates their products. */
+export function multiplyStep(
+  f: FunctionBuilder,
+  fused: boolean,
+  { acc, b, x }: ProductLocals,
+  ap: number,
+  bp: number,
+): void {
+  b.forEach((vector, i) =>
+    f
+      .get(bp)
+      .memory("v128.load", 16 * i)
+      .set(vector),
+  );
+  for (let r = 0; r < acc.length / b.length; r++) {
+    f.get(ap)
+      .memory("v128.load32_splat", 4 * r)
+      .set(x);
+    for (const [i, vector] of b.entries())
+      accumulate(
+        f,
+        fused,
+        acc[b.length * r + i]!,
+        () => f.get(x),
+        () => f.get(vector),
+      );
+  }
+}
+
 /** Reads from the address in `at` up to that in `end`, a line of the cache at a time, which moves `at`: what is read lies nearer when it is wanted. */
 export function touch(f: FunctionBuilder, at: number, end: number): void {
   f.get(at)
@@ -78,26 +117,7 @@ export function gemmProgram(fused: boolean): FunctionBuilder {
         .op("i32.add")
         .set(aEnd);
       f.loop(() => {
-        f.get(bp).memory("v128.load").set(b0).get(bp).memory("v128.load", 16).set(b1);
-        for (let r = 0; r < ROWS; r++) {
-          f.get(ap)
-            .memory("v128.load32_splat", 4 * r)
-            .set(x);
-          accumulate(
-            f,
-            fused,
-            acc[2 * r]!,
-            () => f.get(x),
-            () => f.get(b0),
-          );
-          accumulate(
-            f,
-            fused,
-            acc[2 * r + 1]!,
-            () => f.get(x),
-            () => f.get(b1),
-          );
-        }
+        multiplyStep(f, fused, { acc, b: [b0, b1], x }, ap, bp);
         f.increase(bp, { by: 4 * COLUMNS }).increase(ap, { by: 4 * ROWS });
         f.get(ap).get(aEnd).op("i32.ne");
       });

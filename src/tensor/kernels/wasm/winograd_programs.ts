@@ -8,7 +8,7 @@
  * outputs there, and in the transform back (`winogradOutput`); in that of the input (`winogradInput`) they are four tiles. */
 import { FunctionBuilder } from "./assembler.ts";
 import { addAndClamp, localsOf, parametersOf, storeFirst } from "./convolution_programs.ts";
-import { accumulate, COLUMNS, panelRows } from "./programs.ts";
+import { COLUMNS, multiplyStep, panelRows } from "./programs.ts";
 
 /** Outputs of a tile in one dimension. */
 export const TILE = 4;
@@ -288,20 +288,7 @@ export function winogradMultiplyProgram(fused: boolean): FunctionBuilder {
     );
     f.get(p.u).set(bp).get(tile).set(ap);
     f.loop(() => {
-      f.get(bp).memory("v128.load").set(b0).get(bp).memory("v128.load", 16).set(b1);
-      for (let r = 0; r < rows; r++) {
-        f.get(ap)
-          .memory("v128.load32_splat", 4 * r)
-          .set(x);
-        for (const [half, b] of [b0, b1].entries())
-          accumulate(
-            f,
-            fused,
-            acc[2 * r + half]!,
-            () => f.get(x),
-            () => f.get(b),
-          );
-      }
+      multiplyStep(f, fused, { acc: sums, b: [b0, b1], x }, ap, bp);
       f.increase(bp, { by: 4 * COLUMNS }).increase(ap, { byLocal: p.vChannel });
       f.get(bp).get(end).op("i32.ne");
     });
