@@ -60,9 +60,9 @@ export class ArchiveWriter {
     return this.write(name, compress ? [concatBytes(chunks)] : chunks, size, compress);
   }
 
-  /** Writes a stored record of `size` bytes from chunks that are made while it is written. */
-  writeStream(name: string, chunks: Iterable<Uint8Array>, size: number): WrittenEntry {
-    return this.write(name, chunks, size, false);
+  /** Writes a stored record of `size` bytes from chunks that are made while it is written, and with the CRC-32 that is known of them. */
+  writeStream(name: string, chunks: Iterable<Uint8Array>, size: number, knownCrc?: number): WrittenEntry {
+    return this.write(name, chunks, size, false, knownCrc);
   }
 
   /** Writes a record as it is in another archive. The result is then not tsarchive's own (`ArchiveReader.isOwn`), unless `isOwn`. */
@@ -74,9 +74,15 @@ export class ArchiveWriter {
     return written;
   }
 
-  private write(name: string, chunks: Iterable<Uint8Array>, size: number, compress: boolean): WrittenEntry {
+  private write(
+    name: string,
+    chunks: Iterable<Uint8Array>,
+    size: number,
+    compress: boolean,
+    knownCrc?: number,
+  ): WrittenEntry {
     internalAssert(!this.finished, "record written after finish");
-    const entry = this.zip.writeEntry(`${this.rootName}/${name}`, chunks, size, compress);
+    const entry = this.zip.writeEntry(`${this.rootName}/${name}`, chunks, size, compress, knownCrc);
     this.id.add(name, entry.crc32);
     return entry;
   }

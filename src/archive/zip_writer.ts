@@ -87,19 +87,30 @@ export class ZipWriter {
   /**
    * Writes an entry of `size` bytes, whose data may come in chunks; nothing is kept of it.
    * With `compress` the data is deflated, which needs all of it at once.
+   * @param knownCrc CRC-32 of all of the data, where somebody has compared it already.
    */
-  writeEntry(name: string, data: Uint8Array | Iterable<Uint8Array>, size: number, compress: boolean): WrittenEntry {
+  writeEntry(
+    name: string,
+    data: Uint8Array | Iterable<Uint8Array>,
+    size: number,
+    compress: boolean,
+    knownCrc?: number,
+  ): WrittenEntry {
     const method = compress ? METHOD.deflated : METHOD.stored;
     const { nameBytes, headerOffset, dataOffset } = this.startEntry(name, method, size);
-    let crc = 0;
+    let crc = knownCrc ?? 0;
     let written = 0;
     const chunks = data instanceof Uint8Array ? [data] : data;
     for (const chunk of chunks) {
       written += chunk.length;
       if (compress) {
         internalAssert(written === size, "deflated records come as one chunk");
-        crc = crc32(chunk, crc);
+        crc = knownCrc ?? crc32(chunk, crc);
         this.write(deflate(chunk));
+        continue;
+      }
+      if (knownCrc !== undefined) {
+        this.write(chunk);
         continue;
       }
       for (let at = 0; at < chunk.length; at += WRITE_CHUNK) {

@@ -141,6 +141,7 @@ export class StorageImporter {
     return untouchedStorage(nbytes, {
       read,
       pieces: this.piecesOf(name, size, nbytes),
+      crc32: this.crcOf(name, size, nbytes),
       view: nothing,
       release: nothing,
     });
@@ -155,7 +156,10 @@ export class StorageImporter {
     }
     const fill = (target: Uint8Array): void => this.fill(name, size, dtype, target);
     const held = nbytes >= MIN_HELD ? this.holder?.hold(nbytes, fill) : undefined;
-    if (held) return held;
+    if (held) {
+      held.untouched()!.crc32 = this.crcOf(name, size, nbytes);
+      return held;
+    }
     const storage = allocateUnwrittenStorage(nbytes);
     fill(storage.bytes());
     return storage;
@@ -166,7 +170,10 @@ export class StorageImporter {
     if (!this.read.has(entry)) this.readRunFrom(entry);
     const storage = this.read.get(entry);
     this.read.set(entry, undefined);
-    if (storage) this.reader.zip.check(entry, storage.untouched()?.view() ?? storage.bytes());
+    if (!storage) return undefined;
+    const untouched = storage.untouched();
+    this.reader.zip.check(entry, untouched?.view() ?? storage.bytes());
+    if (untouched && this.reader.zip.verifyCrc) untouched.crc32 = entry.crc32;
     return storage;
   }
 
@@ -236,6 +243,12 @@ export class StorageImporter {
   private piecesOf(name: string, size: number, nbytes: number): UntouchedBytes["pieces"] {
     if (size !== nbytes || this.options.byteorder === "big") return nothing;
     return () => this.reader.pieces(name);
+  }
+
+  /** The CRC of the record, where it is what the storage holds and `fill` compares it. */
+  private crcOf(name: string, size: number, nbytes: number): number | undefined {
+    if (size !== nbytes || this.options.byteorder === "big" || !this.reader.zip.verifyCrc) return undefined;
+    return this.reader.entry(name).crc32;
   }
 
   private fill(name: string, size: number, dtype: DType, target: Uint8Array): void {

@@ -120,8 +120,9 @@ class ModuleSerializer {
   }
 
   private writeStorage(name: string, { storage, isMeta }: PickledStorage): void {
-    const untouched = isMeta ? undefined : storage.untouched()?.pieces();
-    if (untouched) this.writer.writeStream(name, untouched, storage.nbytes);
+    const untouched = isMeta ? undefined : storage.untouched();
+    const pieces = untouched?.pieces();
+    if (pieces) this.writer.writeStream(name, pieces, storage.nbytes, untouched!.crc32);
     else this.writer.writeRecord(name, isMeta ? new Uint8Array(0) : storage.bytes());
   }
 

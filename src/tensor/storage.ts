@@ -54,6 +54,8 @@ export interface UntouchedBytes {
   read(target: Uint8Array): void;
   /** All of them in pieces, each valid until the next is taken; undefined where `read` is the only way. */
   pieces(): Iterable<Uint8Array> | undefined;
+  /** Their CRC-32, where they were compared with it or will be as they are read: who saves them need not take it again. */
+  crc32: number | undefined;
   /** Where they lie as they are, valid until the next allocation; undefined where they do not. */
   view(): Uint8Array | undefined;
   /** The storage has a place of its own now, or none any more. */

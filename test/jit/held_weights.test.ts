@@ -188,6 +188,32 @@ test("a write in place is seen by the kernels and by those who save", () => {
   }
 });
 
+test("the CRC that was compared while loading is saved as it is, until somebody touches the weight", () => {
+  const x = torch.randn([1, 16, 9, 9]);
+  const bytes = archiveOf(new nn.Conv2d(16, 40, 5), x);
+  const readAll = (archive: Uint8Array): void => {
+    const reader = ArchiveReader.open(archive);
+    for (const name of reader.recordNames()) reader.read(name);
+  };
+  for (const lazy of [false, true]) {
+    const model = jit.load(bytes, { lazy });
+    const weight = model.stateDict().get("weight")!;
+    const crc = ArchiveReader.open(bytes).stat("data/0").crc32;
+    expect(weight.storage.untouched()!.crc32).toBe(crc);
+    readAll(model.saveToBuffer());
+    model(x);
+    expect(weight.storage.untouched()!.crc32).toBe(crc);
+    readAll(model.saveToBuffer());
+    weight.fill_(2);
+    expect(weight.storage.untouched()).toBeUndefined();
+    readAll(model.saveToBuffer());
+  }
+  // nobody has compared it: what is saved has the CRC of what is there
+  const damaged = jit.load(withSpecialBits(bytes), { verifyCrc: false });
+  expect(damaged.stateDict().get("weight")!.storage.untouched()!.crc32).toBeUndefined();
+  readAll(damaged.saveToBuffer());
+});
+
 test("storages shared by views, and two loads of one file, have values of their own", () => {
   torch.manual_seed(2);
   const bytes = archiveOf(twoConvolutions(), image());

@@ -16,6 +16,8 @@ const MAX_BYTES = 2 ** 30;
 /** Bytes between two storages that are worth a block of their own. */
 const MIN_GAP = 1 << 12;
 const PIECE_BYTES = 1 << 18;
+/** Bytes of a piece that is not copied. */
+const VIEW_BYTES = 1 << 22;
 
 /** A packed weight, of which the values can be made again. */
 interface Packed {
@@ -26,6 +28,7 @@ interface Packed {
 
 /** See Note [Held bytes]. */
 export class HeldBytes implements UntouchedBytes {
+  crc32: number | undefined = undefined;
   private readonly nbytes: number;
   private raw: { readonly block: KeptBlock; readonly address: number } | undefined;
   private packed: Packed | undefined;
@@ -63,6 +66,12 @@ export class HeldBytes implements UntouchedBytes {
   }
 
   *pieces(): Generator<Uint8Array> {
+    if (this.raw) {
+      // the memory may grow between two pieces
+      for (let at = 0; at < this.nbytes; at += VIEW_BYTES)
+        yield this.view()!.subarray(at, Math.min(at + VIEW_BYTES, this.nbytes));
+      return;
+    }
     const buffer = new Uint8Array(Math.min(PIECE_BYTES, this.nbytes));
     for (let at = 0; at < this.nbytes; at += PIECE_BYTES) {
       const piece = buffer.subarray(0, Math.min(PIECE_BYTES, this.nbytes - at));
