@@ -137,7 +137,7 @@ describe.each(fast)("%s kernels", (build) => {
     for (let i = 0; i < 30; i++) {
       const channels = [integer(8, 40), integer(8, 40), 1] as const;
       const size = [integer(4, 30), integer(4, 30)] as const;
-      expectFinished(build, geometry(integer(1, 2), channels, size, [3, 3], 1, integer(1, 2)), 2 ** -17);
+      expectFinished(build, geometry(integer(1, 2), channels, size, [3, 3], 1, integer(0, 4)), 2 ** -17);
     }
     expectFinished(build, geometry(1, [530, 20, 1], [7, 7], [3, 3], 1, 1), 2 ** -17);
     expectFinished(build, geometry(1, [64, 64, 1], [56, 56], [3, 3], 1, 1), 2 ** -17);

@@ -1,15 +1,16 @@
 /** @file 3 by 3 convolutions with stride 1 by Winograd's algorithm. Upstream: none. Spec: none. See Note [Winograd] in winograd_programs.ts and docs/adr/0008-winograd.md. */
 import type { ConvGeometry } from "../convolution.ts";
-import { convolutionKernels, winogradInKernels, winogradOutKernels, type Kernels } from "./build.ts";
+import { winogradInKernels, winogradOutKernels, type Kernels } from "./build.ts";
 import { addressIn, MAX_STAGED, Results, stagedElements, type Finish } from "./finish.ts";
 import { packedFrom, type Weights } from "./packed_weights.ts";
 import { Panels } from "./panels.ts";
 import { runTasks, threadAreas } from "./parallel.ts";
-import { fillPlanes, paddedPlane } from "./planes.ts";
 import { packPanels, stagingElements } from "./product.ts";
 import { COLUMNS } from "./programs.ts";
-import { FILTERS_ELEMENTS, PARTS, SOME_CHANNELS, TILE, WINOGRAD_TEMP_BYTES } from "./winograd_programs.ts";
+import { FILTERS_ELEMENTS, MASK_WORDS, PARTS, SOME_CHANNELS, TILE, WINOGRAD_TEMP_BYTES } from "./winograd_programs.ts";
 
+/** Most padding: so far before a plane there is memory. */
+const MAX_PADDING = 4;
 /** Fewest channels on either side from which the transforms pay. */
 const MIN_CHANNELS = 8;
 /** Elements of the transformed tiles at a time: about what the second-level cache holds. */
@@ -48,7 +49,7 @@ export function winogradConvolve(
     g.kernel[0] === 1 &&
     g.kernel[1] === 3 &&
     g.kernel[2] === 3 &&
-    g.padding[0] === 0 &&
+    g.padding.every((p, d) => p <= (d === 0 ? 0 : MAX_PADDING)) &&
     g.stride.every((s) => s === 1) &&
     g.dilation.every((d) => d === 1) &&
     Math.min(channels, outs) >= MIN_CHANNELS;
@@ -56,9 +57,8 @@ export function winogradConvolve(
   const [down, across] = [Math.ceil(height / TILE), Math.ceil(width / TILE)];
   // a panel has at least four tiles
   if (PARTS * Math.ceil((down * across) / 4) * 4 + FILTER_COST >= 9 * height * width) return false;
-  const [into, back, convolution] = [winogradInKernels(), winogradOutKernels(), convolutionKernels()];
-  if (!into || !back || !convolution) return false;
-  const group = Math.max(across, 4);
+  const [into, back] = [winogradInKernels(), winogradOutKernels()];
+  if (!into || !back) return false;
   const mostRows = Math.max(
     1,
     Math.ceil(MIN_BLOCK_TILES / across),
@@ -67,12 +67,11 @@ export function winogradConvolve(
   const blockRows = Math.ceil(down / Math.ceil(down / mostRows));
   const tiles = blockRows * across;
   // whole groups of four tiles are written
-  const ldv = Math.ceil((tiles + group - across) / 4) * 4;
+  const ldv = Math.ceil((tiles + Math.max(4 - across, 0)) / 4) * 4;
   const some = Math.ceil(channels / Math.ceil(channels / SOME_CHANNELS));
   // not a power of two from one part to the next, or what belongs together falls on the same few sets of the caches
   const partOfV = channels * ldv + 16;
   const partOfSums = (tiles + 8) * COLUMNS + 16;
-  const plan = paddedPlane(g.padding, down * TILE + 2, group * TILE + 4);
   const inImage = channels * g.input[1] * g.input[2];
   const outImage = outs * height * width;
   const inStaged = stagedElements(kernels, x, inImage);
@@ -80,7 +79,7 @@ export function winogradConvolve(
   if (Math.max(inStaged, outStaged) > MAX_STAGED) return false;
   const panel = COLUMNS * 9 * channels;
   const panels = Math.ceil(outs / COLUMNS);
-  const elements = [panels * panel, PARTS * partOfV, PARTS * partOfSums, channels * plan.channel];
+  const elements = [panels * panel, PARTS * partOfV, PARTS * partOfSums];
   if (elements.some((count) => count > MAX_AREA)) return false;
   const { memory } = kernels;
   const fill = (address: number, values: Float32Array): boolean =>
@@ -95,7 +94,8 @@ export function winogradConvolve(
   );
   const results = Results.of(kernels, out, finish, outs, outImage, true);
   const areas =
-    results && memory.arena(kept === 0 ? panels * panel : 0, channels * plan.channel, inStaged, PARTS * partOfV);
+    results &&
+    memory.arena(kept === 0 ? panels * panel : 0, (Math.ceil(across / 4) + 1) * MASK_WORDS, inStaged, PARTS * partOfV);
   const own = areas && threadAreas(kernels, WINOGRAD_TEMP_BYTES / 4, FILTERS_ELEMENTS, PARTS * partOfSums);
   const release = (): void => {
     if (own) memory.free(own.start);
@@ -107,15 +107,18 @@ export function winogradConvolve(
     release();
     return false;
   }
-  const [, planes, staging, v] = areas as [number, number, number, number];
+  const [, zeros, staging, v] = areas as [number, number, number, number];
   const [temp, u, sums] = own.at as [number, number, number];
-  const ldx = plan.axes[2].length;
+  const masks = zeros + 4 * MASK_WORDS;
+  memory.i32.fill(0, zeros / 4, masks / 4);
+  fillMasks(memory.i32, masks / 4, across, g.padding[2], g.input[2]);
+  const [, inHeight, inWidth] = g.input;
   for (let batch = 0; batch < g.batch; batch++) {
     const image = addressIn(kernels, x, batch * inImage, inImage, staging);
     const { to, delta } = results.begin(batch);
-    fillPlanes(kernels, convolution.padPlanes, plan, planes, image, channels, g.input);
     for (let row0 = 0; row0 < down; row0 += blockRows) {
       const rows = Math.min(blockRows, down - row0);
+      const line = row0 * TILE - g.padding[1];
       const work = channels * rows * across * PARTS;
       const share = Math.ceil(channels / Math.max(1, Math.min(MAX_TASKS, Math.floor(work / TASK_ELEMENTS))));
       runTasks(
@@ -124,9 +127,13 @@ export function winogradConvolve(
         (_, task) => {
           const first = task * share;
           into.input(
-            planes + 4 * (first * plan.channel + row0 * TILE * ldx),
-            4 * plan.channel,
-            4 * ldx,
+            image + 4 * ((first * inHeight + line) * inWidth - g.padding[2]),
+            4 * inHeight * inWidth,
+            4 * inWidth,
+            line,
+            inHeight,
+            zeros,
+            masks,
             v + 4 * first * ldv,
             4 * ldv,
             4 * partOfV,
@@ -172,6 +179,17 @@ export function winogradConvolve(
   }
   release();
   return true;
+}
+
+/** Says which columns of every group of four tiles there are, see winogradInput. */
+function fillMasks(i32: Int32Array, at: number, across: number, padding: number, width: number): void {
+  for (let tile = 0; ; at += MASK_WORDS) {
+    for (let j = 0, column = tile * TILE - padding; j < MASK_WORDS; j++, column++)
+      i32[at + j] = column >= 0 && column < width ? -1 : 0;
+    const left = across - 4 - tile;
+    if (left <= 0) return;
+    tile += Math.min(4, left);
+  }
 }
 
 /** Packs filters of `k` elements as panels of eight; false where there is no room. */

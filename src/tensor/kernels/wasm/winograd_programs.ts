@@ -175,25 +175,62 @@ function repeat(f: FunctionBuilder, count: number, body: () => void): void {
   });
 }
 
-const INPUT = ["x", "xPlane", "ldx", "v", "vChannel", "stride", "tiles", "rows", "channels", "temp"] as const;
+const INPUT = [
+  "x",
+  "xPlane",
+  "ldx",
+  "line",
+  "height",
+  "zeros",
+  "masks",
+  "v",
+  "vChannel",
+  "stride",
+  "tiles",
+  "rows",
+  "channels",
+  "temp",
+] as const;
 
-/** winogradInput(x, xPlane, ldx, v, vChannel, stride, tiles, rows, channels, temp): transforms `rows` rows of `tiles` tiles of each
- * channel. x is the padded plane's row where the tiles start, rows ldx bytes apart and planes xPlane; component k of tile t goes to
- * v + k * stride + 4 * t, channels vChannel bytes apart. Writes (and reads) whole groups of four tiles. */
+/** Words of a mask: one for every column of four tiles side by side, and two that fill the line. */
+export const MASK_WORDS: number = 4 * TILE + 4;
+
+/** winogradInput(x, xPlane, ldx, line, height, zeros, masks, v, vChannel, stride, tiles, rows, channels, temp): transforms `rows`
+ * rows of `tiles` tiles of each channel of planes as they lie, which are as if padded. x is where the first tile begins, in line
+ * number `line` of `height`, which may not exist, lines ldx bytes apart and planes xPlane; `zeros` stands for lines that do not, and
+ * `masks` has words of ones for the columns that do, MASK_WORDS for every group of four tiles. Component k of tile t goes to
+ * v + k * stride + 4 * t, channels vChannel bytes apart. Writes whole groups of four tiles, and reads whole groups of columns. */
 export function winogradInputProgram(): FunctionBuilder {
   const f = new FunctionBuilder("winogradInput", new Array<"i32">(INPUT.length).fill("i32"));
   const p = parametersOf(INPUT);
   const { ldx, stride, temp } = p;
-  const i = localsOf(f, ["row", "out", "at", "part", "x", "to", "left", "xRow", "toRow"]);
+  const i = localsOf(f, [
+    "row",
+    "out",
+    "at",
+    "part",
+    "x",
+    "to",
+    "left",
+    "xRow",
+    "toRow",
+    "from",
+    "first",
+    "now",
+    "mask",
+  ]);
   const { row, out, at, part } = i;
   const v = new Vectors(f);
   v.prepare(INPUT_CONSTANTS);
   const d = Array.from({ length: SPAN }, () => v.fresh());
   const t = Array.from({ length: 4 }, () => v.fresh());
   const result = Array.from({ length: SPAN }, () => v.fresh());
-  const load = (local: number, offset: number): void => {
-    f.get(row)
-      .memory("v128.load", 4 * offset)
+  const load = (local: number, how: "v128.load" | "v128.load32_splat", column: number): void => {
+    f.get(i.from)
+      .memory(how, 4 * column)
+      .get(i.mask)
+      .memory(how, 4 * column)
+      .op("v128.and")
       .set(local);
   };
   const pick = (local: number, a: number, b: number, lanes: readonly [number, number, number, number]): void => {
@@ -203,10 +240,11 @@ export function winogradInputProgram(): FunctionBuilder {
       .set(local);
   };
   const group = (): void => {
-    f.get(i.x).set(row).get(temp).set(at);
+    f.get(i.x).set(row).get(i.first).set(i.now).get(temp).set(at);
     times(f, SPAN, () => {
+      f.get(row).get(p.zeros).get(i.now).get(p.height).op("i32.lt_u").op("select").set(i.from);
       // columns j, j + 4, j + 8, j + 12 of eighteen: a transpose, and its first two vectors moved on by one tile
-      for (let q = 0; q < 4; q++) load(t[q]!, 4 * q);
+      for (let q = 0; q < 4; q++) load(t[q]!, "v128.load", 4 * q);
       pick(result[0]!, t[0]!, t[1]!, [0, 4, 1, 5]);
       pick(result[1]!, t[2]!, t[3]!, [0, 4, 1, 5]);
       pick(result[2]!, t[0]!, t[1]!, [2, 6, 3, 7]);
@@ -215,8 +253,7 @@ export function winogradInputProgram(): FunctionBuilder {
       pick(d[1]!, result[0]!, result[1]!, [2, 3, 6, 7]);
       pick(d[2]!, result[2]!, result[3]!, [0, 1, 4, 5]);
       pick(d[3]!, result[2]!, result[3]!, [2, 3, 6, 7]);
-      f.get(row).memory("v128.load32_splat", 64).set(t[0]!);
-      f.get(row).memory("v128.load32_splat", 68).set(t[1]!);
+      for (let q = 0; q < 2; q++) load(t[q]!, "v128.load32_splat", 4 * TILE + q);
       pick(d[4]!, d[0]!, t[0]!, [1, 2, 3, 4]);
       pick(d[5]!, d[1]!, t[1]!, [1, 2, 3, 4]);
       inputTransform(v, d, result, t);
@@ -226,7 +263,9 @@ export function winogradInputProgram(): FunctionBuilder {
           .get(r)
           .memory("v128.store", 16 * j),
       );
-      f.increase(row, { byLocal: ldx }).increase(at, { by: 16 * SPAN });
+      f.increase(row, { byLocal: ldx })
+        .increase(i.now, { by: 1 })
+        .increase(at, { by: 16 * SPAN });
     });
     f.get(temp).set(at).get(i.to).set(part);
     times(f, SPAN, () => {
@@ -246,14 +285,16 @@ export function winogradInputProgram(): FunctionBuilder {
     });
   };
   repeat(f, p.channels, () => {
-    f.get(p.x).set(i.xRow).get(p.v).set(i.toRow).get(p.rows).set(i.left);
+    f.get(p.x).set(i.xRow).get(p.v).set(i.toRow).get(p.rows).set(i.left).get(p.line).set(i.first);
     repeat(f, i.left, () => {
-      f.get(i.xRow).set(i.x).get(i.toRow).set(i.to);
+      f.get(i.xRow).set(i.x).get(i.toRow).set(i.to).get(p.masks).set(i.mask);
       forGroups(f, p.tiles, group, (step) => {
         advance(f, i.x, step, 4 * TILE);
         advance(f, i.to, step, 4);
+        f.increase(i.mask, { by: 4 * MASK_WORDS });
       });
-      for (let r = 0; r < TILE; r++) f.increase(i.xRow, { byLocal: ldx });
+      advance(f, i.xRow, ldx, TILE);
+      f.increase(i.first, { by: TILE });
       advance(f, i.toRow, p.tiles, 4);
     });
     f.increase(p.x, { byLocal: p.xPlane }).increase(p.v, { byLocal: p.vChannel });
