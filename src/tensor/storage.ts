@@ -52,6 +52,8 @@ export class Segment {
 export interface UntouchedBytes {
   /** Writes all of them to `target`, which begins at a multiple of 4. */
   read(target: Uint8Array): void;
+  /** Writes those from `byteOffset` on until `target` is full; both begin and end at multiples of 4. Absent where they come from a file. */
+  readonly part?: (byteOffset: number, target: Uint8Array) => void;
   /** All of them in pieces, each valid until the next is taken; undefined where `read` is the only way. */
   pieces(): Iterable<Uint8Array> | undefined;
   /** Their CRC-32, where they were compared with it or will be as they are read: who saves them need not take it again. */

@@ -174,6 +174,32 @@ test("disposing a weight that nobody used frees its block at once", () => {
   expect(() => weight.tolist()).toThrow(/memory was given back/);
 });
 
+class Tied extends nn.Module {
+  weight = new nn.Parameter(torch.randn([120, 70]));
+  override forward(index: Tensor): Tensor {
+    return nn.functional.linear(nn.functional.embedding(index, this.weight), this.weight);
+  }
+}
+
+test("an embedding reads rows where they are, of the loaded weight and of the packed one", () => {
+  torch.manual_seed(2);
+  const index = torch.tensor([[3, 119, 0, 64, 3, 1, 2, 5, 7]]);
+  const bytes = withSpecialBits(archiveOf(new Tied(), index));
+  const [model, lazy] = [jit.load(bytes, { verifyCrc: false }), jit.load(bytes, { verifyCrc: false, lazy: true })];
+  const weight = model.stateDict().get("weight")!;
+  const rows = (m: typeof model): Uint8Array =>
+    torch.embedding(m.stateDict().get("weight")!, index).storage.bytes().slice();
+  const raw = rows(model);
+  expect(isPacked(weight)).toBe(false);
+  expect(heldOf(weight)).toBeDefined();
+  for (let i = 0; i < 3; i++) expect((model(index) as Tensor).tolist()).toEqual((lazy(index) as Tensor).tolist());
+  expect(isPacked(weight)).toBe(true);
+  expectSame(rows(model), raw);
+  expectSame(rows(lazy), raw);
+  expect(heldOf(weight)).toBeDefined();
+  expect(() => torch.embedding(weight, torch.tensor([120]))).toThrow(/out of range/);
+});
+
 test("a write in place is seen by the kernels and by those who save", () => {
   torch.manual_seed(2);
   const x = image();

@@ -62,7 +62,7 @@ export class HeldBytes implements UntouchedBytes {
   }
 
   read(target: Uint8Array): void {
-    this.copy(0, target);
+    this.part(0, target);
   }
 
   *pieces(): Generator<Uint8Array> {
@@ -75,18 +75,18 @@ export class HeldBytes implements UntouchedBytes {
     const buffer = new Uint8Array(Math.min(PIECE_BYTES, this.nbytes));
     for (let at = 0; at < this.nbytes; at += PIECE_BYTES) {
       const piece = buffer.subarray(0, Math.min(PIECE_BYTES, this.nbytes - at));
-      this.copy(at, piece);
+      this.part(at, piece);
       yield piece;
     }
   }
 
-  /** Writes the bytes from `from` on, a multiple of 4, until the target is full. */
-  private copy(from: number, target: Uint8Array): void {
+  part(byteOffset: number, target: Uint8Array): void {
     if (this.packed) {
       const { block, address, panels } = this.packed;
+      const from = byteOffset / 4;
       const to = new Uint32Array(target.buffer, target.byteOffset, target.length / 4);
-      panels.unpack(block.memory.segment.u32, address / 4, from / 4, from / 4 + to.length, to);
-    } else target.set(this.view()!.subarray(from, from + target.length));
+      panels.unpack(block.memory.segment.u32, address / 4, from, from + to.length, to);
+    } else target.set(this.view()!.subarray(byteOffset, byteOffset + target.length));
   }
 
   release(): void {
