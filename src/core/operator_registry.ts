@@ -109,38 +109,42 @@ export function aliasOperator(alias: string, name: string): void {
   aliases.set(alias, name);
 }
 
-function register(text: string, kernel: Kernel, derivative: Derivative | undefined, exactInts: boolean): OperatorEntry {
-  const key = text.slice(0, text.indexOf("("));
-  const schema = lazySchema(key, text);
-  const entry: OperatorEntry = {
-    key,
-    get schema() {
-      return schema();
-    },
-    kernel,
-    derivative,
-    exactInts,
-  };
-  internalAssert(!entries.has(key), `operator ${key} is registered twice`);
-  entries.set(key, entry);
-  return entry;
+/** A registered entry. Schemas are parsed when first asked for: registering thousands of operators must not cost start-up time. */
+class RegisteredOperator implements OperatorEntry {
+  readonly key: string;
+  readonly kernel: Kernel;
+  readonly derivative: Derivative | undefined;
+  readonly exactInts: boolean;
+  private readonly text: string;
+  private known: FunctionSchema | undefined;
+
+  constructor(text: string, kernel: Kernel, derivative: Derivative | undefined, exactInts: boolean) {
+    this.key = text.slice(0, text.indexOf("("));
+    this.kernel = kernel;
+    this.derivative = derivative;
+    this.exactInts = exactInts;
+    this.text = text;
+    this.known = undefined;
+  }
+
+  get schema(): FunctionSchema {
+    return (this.known ??= schemaOf(this.key) ?? addSchema(this.key, this.text));
+  }
 }
 
-/** Schemas are parsed when first asked for: registering a thousand operators must not cost start-up time. */
-function lazySchema(key: string, text: string): () => FunctionSchema {
-  let schema: FunctionSchema | undefined;
-  return () => {
-    if (!schema) {
-      schema = schemaOf(key);
-      if (!schema) {
-        // a custom operator that PyTorch's table does not have
-        schema = parseSchema(text, findNativeClass);
-        parsed.set(schema.name, [...schemasFor(schema.name), schema]);
-        late.set(schema.name, [...lateSchemasFor(schema.name), { key, schema }]);
-      }
-    }
-    return schema;
-  };
+/** The schema of a custom operator that PyTorch's table does not have. */
+function addSchema(key: string, text: string): FunctionSchema {
+  const schema = parseSchema(text, findNativeClass);
+  parsed.set(schema.name, [...schemasFor(schema.name), schema]);
+  late.set(schema.name, [...lateSchemasFor(schema.name), { key, schema }]);
+  return schema;
+}
+
+function register(text: string, kernel: Kernel, derivative: Derivative | undefined, exactInts: boolean): OperatorEntry {
+  const entry = new RegisteredOperator(text, kernel, derivative, exactInts);
+  internalAssert(!entries.has(entry.key), `operator ${entry.key} is registered twice`);
+  entries.set(entry.key, entry);
+  return entry;
 }
 
 /** A kernel for arguments that the plain kernel knows nothing of. */
