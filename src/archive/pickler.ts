@@ -1,5 +1,5 @@
 /** @file Emits pickle opcodes with the choices of PyTorch's writer; knows no values. Upstream: torch/csrc/jit/serialization/pickler.cpp. Spec: spec/pickle.md. */
-import { ByteWriter, concatBytes, encodeUtf8 } from "../base/bytes.ts";
+import { ByteWriter, concatBytes } from "../base/bytes.ts";
 import { internalAssert } from "../base/errors.ts";
 import { OPCODES, type OpcodeName } from "./opcodes.ts";
 
@@ -95,10 +95,11 @@ export class PickleEmitter {
 
   /** A string that leaves no trace in the memo. */
   pushStringUnmemoized(text: string): void {
-    const data = encodeUtf8(text);
     this.op("BINUNICODE");
-    this.out.u4(data.length);
-    this.out.bytes(data);
+    const { out } = this;
+    const at = out.length;
+    out.u4(0);
+    out.putU4(at, out.utf8(text));
   }
 
   /** A class or function by name: written and memoized once, recalled afterwards. */
@@ -107,7 +108,7 @@ export class PickleEmitter {
     const id = this.globals.get(key);
     if (id !== undefined) return this.recallId(id);
     this.op("GLOBAL");
-    this.out.bytes(encodeUtf8(key));
+    this.out.utf8(key);
     this.globals.set(key, this.nextMemoId());
   }
 

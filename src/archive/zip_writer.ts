@@ -61,6 +61,9 @@ export class ZipWriter {
   private readonly sink: ByteSink;
   private readonly alignment: number;
   private readonly directory = new ByteWriter(4096);
+  // written anew for every entry
+  private readonly header = new ByteWriter(256);
+  private readonly extra = new ByteWriter(128);
   private readonly names = new Set<string>();
   private position = 0;
   private count = 0;
@@ -164,7 +167,7 @@ export class ZipWriter {
     headerOffset: number,
   ): void {
     const isWide = size >= U32_MAX || headerOffset >= U32_MAX;
-    if (size > 0) this.write(dataDescriptor(crc, compressedSize, size, isWide));
+    if (size > 0) this.writeDescriptor(crc, compressedSize, size, isWide);
     this.addToDirectory(name, method, crc, compressedSize, size, headerOffset);
   }
 
@@ -175,7 +178,8 @@ export class ZipWriter {
   private localHeader(name: Uint8Array, method: number, size: number, headerOffset: number): Uint8Array {
     const wideSize = size >= U32_MAX;
     const wideOffset = headerOffset >= U32_MAX;
-    const extra = new ByteWriter(64);
+    const extra = this.extra;
+    extra.clear();
     if (wideSize || wideOffset) {
       extra.u2(EXTRA_ZIP64);
       extra.u2((wideSize ? 16 : 0) + (wideOffset ? 8 : 0));
@@ -190,7 +194,8 @@ export class ZipWriter {
     extra.u2(EXTRA_PADDING);
     extra.u2(padding);
     extra.fill(PADDING_BYTE, padding);
-    const header = new ByteWriter(NBYTES.localHeader + name.length + extra.length);
+    const { header } = this;
+    header.clear();
     header.u4(SIGNATURE.localHeader);
     header.u2(0); // version needed; miniz states 20 for deflated entries in the directory only
     header.u2(flagsOf(size));
@@ -204,6 +209,21 @@ export class ZipWriter {
     return header.finish();
   }
 
+  private writeDescriptor(crc: number, compressedSize: number, size: number, isWide: boolean): void {
+    const out = this.header;
+    out.clear();
+    out.u4(SIGNATURE.dataDescriptor);
+    out.u4(crc);
+    if (isWide) {
+      out.u8(compressedSize);
+      out.u8(size);
+    } else {
+      out.u4(compressedSize);
+      out.u4(size);
+    }
+    this.write(out.finish());
+  }
+
   private addToDirectory(
     name: Uint8Array,
     method: number,
@@ -212,7 +232,8 @@ export class ZipWriter {
     size: number,
     headerOffset: number,
   ): void {
-    const wide = [size, compressedSize, headerOffset].filter((value) => value >= U32_MAX);
+    const isWide = Math.max(size, compressedSize, headerOffset) >= U32_MAX;
+    const wide = isWide ? [size, compressedSize, headerOffset].filter((value) => value >= U32_MAX) : [];
     const out = this.directory;
     out.u4(SIGNATURE.centralHeader);
     out.u2(0); // made by
@@ -269,18 +290,4 @@ export class ZipWriter {
     end.u2(0); // comment length
     this.write(end.finish());
   }
-}
-
-function dataDescriptor(crc: number, compressedSize: number, size: number, wide: boolean): Uint8Array {
-  const out = new ByteWriter(24);
-  out.u4(SIGNATURE.dataDescriptor);
-  out.u4(crc);
-  if (wide) {
-    out.u8(compressedSize);
-    out.u8(size);
-  } else {
-    out.u4(compressedSize);
-    out.u4(size);
-  }
-  return out.finish();
 }

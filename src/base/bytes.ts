@@ -66,6 +66,12 @@ function decodeWithEscapes(bytes: Uint8Array): string {
   return parts.join("");
 }
 
+/** Whether all of a text is ASCII. */
+export function isAscii(text: string): boolean {
+  // eslint-disable-next-line no-control-regex
+  return /^[\x00-\x7f]*$/.test(text);
+}
+
 /** Encodes text as UTF-8; the lone surrogates that `decodeUtf8` made become their bytes again. */
 export function encodeUtf8(text: string): Uint8Array {
   if (!/[\ud800-\udfff]/.test(text)) return ENCODER.encode(text);
@@ -176,6 +182,8 @@ export class ByteReader {
   }
 }
 
+const MAX_SHORT_TEXT = 200; // above, the encoder is faster than a loop
+
 /** Appends little-endian values to a growing buffer. */
 export class ByteWriter {
   private buffer: Uint8Array;
@@ -249,9 +257,39 @@ export class ByteWriter {
     for (let i = 0; i < text.length; i++) this.buffer[at + i] = text.charCodeAt(i);
   }
 
+  /** Text as `encodeUtf8` writes it, and how many bytes that are. Short texts of ASCII, nearly all, are written without a detour. */
+  utf8(text: string): number {
+    const { length } = text;
+    if (length <= MAX_SHORT_TEXT) {
+      const at = this.reserve(length);
+      const { buffer } = this;
+      let i = 0;
+      for (; i < length; i++) {
+        const code = text.charCodeAt(i);
+        if (code > 0x7f) break;
+        buffer[at + i] = code;
+      }
+      if (i === length) return length;
+      this.length = at;
+    }
+    const bytes = encodeUtf8(text);
+    this.bytes(bytes);
+    return bytes.length;
+  }
+
   fill(byte: number, nbytes: number): void {
     const at = this.reserve(nbytes);
     this.buffer.fill(byte, at, at + nbytes);
+  }
+
+  /** Writes a 32-bit value over what was written at a byte. */
+  putU4(at: number, value: number): void {
+    this.view.setUint32(at, value, true);
+  }
+
+  /** Forgets what was written. */
+  clear(): void {
+    this.length = 0;
   }
 
   /** The bytes written so far: a view, valid until the next write. */

@@ -2,7 +2,7 @@
  *
  * Note [Bytes and UTF-16]: offsets here count UTF-16 units of the text; PyTorch counts bytes of UTF-8 wherever it prints
  * or stores one (columns, tildes, debug records). `byteOffset` and `offsetOfByte` convert; in ASCII text they are the same. */
-import { decodeUtf8, encodeUtf8 } from "./bytes.ts";
+import { decodeUtf8, encodeUtf8, isAscii } from "./bytes.ts";
 
 /** A source range that generated text came from: how an archive's code points at the original Python. */
 export interface SourceRangeOrigin {
@@ -51,8 +51,7 @@ export class Source {
   /** The UTF-8 bytes of the text, one character each. The text itself where that is ASCII. */
   get byteText(): string {
     if (this.knownByteText === undefined) {
-      // eslint-disable-next-line no-control-regex
-      this.knownByteText = /^[\x00-\x7f]*$/.test(this.text) ? this.text : binaryString(encodeUtf8(this.text));
+      this.knownByteText = isAscii(this.text) ? this.text : binaryString(encodeUtf8(this.text));
     }
     return this.knownByteText;
   }

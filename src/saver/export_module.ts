@@ -149,7 +149,7 @@ class ModuleSerializer {
     for (const [qualifier, { body }] of this.files) {
       const name = `${FOLDER.code}${qualifier.replaceAll(".", "/")}.py`;
       this.writer.writeRecord(name, encodeUtf8(body.text));
-      this.writer.writeRecord(`${name}.debug_pkl`, pickleSourceRanges(body.ranges, tags));
+      this.writer.writeRecord(`${name}.debug_pkl`, pickleSourceRanges(body.ranges(), tags));
     }
   }
 }

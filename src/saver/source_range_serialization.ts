@@ -5,15 +5,34 @@ import type { TaggedRange } from "./tagged_text.ts";
 
 const FORMAT_TAG = "FORMAT_WITH_STRING_TABLE";
 
-/** Numbers ranges in the order in which an archive first mentions them. */
+const MAX_END = 2 ** 26;
+
+/** Tells the ranges of a source apart: one number for both ends, where that holds them. */
+const keyOf = ({ start, end }: SourceRange): number | string =>
+  start >= 0 && end < MAX_END ? start * MAX_END + end : `${start}:${end}`;
+
+/** What the debug records of an archive share: numbers of ranges in the order in which it first mentions them, and the lines of sources. */
 export class SourceRangeTags {
-  private readonly bySource = new Map<Source | undefined, Map<string, number>>();
+  private readonly bySource = new Map<Source | undefined, Map<number | string, number>>();
+  private readonly lines = new Map<Source, readonly string[]>();
   private next = 0;
+
+  /** The lines of a source with their ends, cut once. */
+  linesOf(source: Source): readonly string[] {
+    let lines = this.lines.get(source);
+    if (!lines) {
+      const count = source.numLines();
+      const endOf = (line: number): number => (line + 1 < count ? source.offsetOfLine(line + 1) : source.text.length);
+      lines = Array.from({ length: count }, (_, line) => source.text.slice(source.offsetOfLine(line), endOf(line)));
+      this.lines.set(source, lines);
+    }
+    return lines;
+  }
 
   tagOf(range: SourceRange | undefined): number {
     let tags = this.bySource.get(range?.source);
     if (!tags) this.bySource.set(range?.source, (tags = new Map()));
-    const key = range ? `${range.start}:${range.end}` : "";
+    const key = range ? keyOf(range) : "";
     const known = tags.get(key);
     if (known !== undefined) return known;
     tags.set(key, this.next);
@@ -32,6 +51,11 @@ class TextTable {
   readonly texts: string[] = [""];
   private readonly indices = new Map<string, number>([["", 0]]);
   private readonly sources = new Map<Source | undefined, SourceEntry>();
+  private readonly tags: SourceRangeTags;
+
+  constructor(tags: SourceRangeTags) {
+    this.tags = tags;
+  }
 
   private indexOf(text: string): number {
     let index = this.indices.get(text);
@@ -53,12 +77,7 @@ class TextTable {
   }
 
   private makeEntry(source: Source): SourceEntry {
-    const lines: number[] = [];
-    const count = source.numLines();
-    for (let line = 0; line < count; line++) {
-      const end = line + 1 < count ? source.offsetOfLine(line + 1) : source.text.length;
-      lines.push(this.indexOf(source.text.slice(source.offsetOfLine(line), end)));
-    }
+    const lines = this.tags.linesOf(source).map((line) => this.indexOf(line));
     const filename = source.filename === undefined ? 0 : this.indexOf(source.filename);
     return { lines, filename, startingLine: source.startingLine };
   }
@@ -66,7 +85,7 @@ class TextTable {
 
 /** Pickles the ranges of one code file. */
 export function pickleSourceRanges(ranges: readonly TaggedRange[], tags: SourceRangeTags): Uint8Array[] {
-  const table = new TextTable();
+  const table = new TextTable(tags);
   const rows = ranges.map(({ byteOffset, range }) => ({
     byteOffset,
     range,

@@ -1,6 +1,6 @@
 /** @file TaggedText: printed code that knows which source range each part came from. Upstream: torch/csrc/jit/serialization/python_print.cpp (TaggedStringStream). Spec: spec/debug.md. */
-import { encodeUtf8 } from "../base/bytes.ts";
-import { NO_SOURCE, type SourceRange } from "../base/source_range.ts";
+import { isAscii } from "../base/bytes.ts";
+import { NO_SOURCE, Source, type SourceRange } from "../base/source_range.ts";
 
 /** From byte `byteOffset` of the text on, the text was printed for `range`; undefined: for nothing in particular. */
 export interface TaggedRange {
@@ -35,13 +35,16 @@ export class RangeStack {
   }
 }
 
-const ASCII = /^[\0-\x7f]*$/;
+/** From UTF-16 unit `offset` of the text on. */
+interface Mark {
+  readonly offset: number;
+  readonly range: SourceRange | undefined;
+}
 
 /** Text under construction. */
 export class TaggedText {
   text = "";
-  readonly ranges: TaggedRange[] = [];
-  private nbytes = 0;
+  private readonly marks: Mark[] = [];
   private readonly stack: RangeStack;
 
   constructor(stack: RangeStack) {
@@ -50,22 +53,27 @@ export class TaggedText {
 
   /** Appends text for the current range. Empty text still marks the place, as upstream does for its literals. */
   add(text: string): this {
-    this.tag(this.nbytes, this.stack.top);
+    this.mark(this.text.length, this.stack.top);
     this.text += text;
-    this.nbytes += ASCII.test(text) ? text.length : encodeUtf8(text).length;
     return this;
   }
 
   /** Appends another text with its ranges. */
   append(other: TaggedText): this {
-    for (const { byteOffset, range } of other.ranges) this.tag(this.nbytes + byteOffset, range);
+    const at = this.text.length;
+    for (const { offset, range } of other.marks) this.mark(at + offset, range);
     this.text += other.text;
-    this.nbytes += other.nbytes;
     return this;
   }
 
-  private tag(byteOffset: number, range: SourceRange | undefined): void {
-    const last = this.ranges[this.ranges.length - 1];
-    if (last === undefined || !isSameRange(last.range, range)) this.ranges.push({ byteOffset, range });
+  /** What each part of the text was printed for. */
+  ranges(): TaggedRange[] {
+    const source = isAscii(this.text) ? undefined : new Source(this.text);
+    return this.marks.map(({ offset, range }) => ({ byteOffset: source ? source.byteOffset(offset) : offset, range }));
+  }
+
+  private mark(offset: number, range: SourceRange | undefined): void {
+    const last = this.marks[this.marks.length - 1];
+    if (last === undefined || !isSameRange(last.range, range)) this.marks.push({ offset, range });
   }
 }

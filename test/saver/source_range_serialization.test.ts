@@ -99,7 +99,7 @@ describe("TaggedText", () => {
     const inner = stack.within(range, () => new TaggedText(stack).add("é").add("x"));
     body.add("12").append(inner).add("3");
     expect(body.text).toBe("12éx3");
-    expect(body.ranges.map((r) => [r.byteOffset, r.range?.start])).toEqual([
+    expect(body.ranges().map((r) => [r.byteOffset, r.range?.start])).toEqual([
       [0, undefined],
       [2, 1],
       [5, undefined],
