@@ -107,7 +107,8 @@ export class Weights {
 
 /**
  * `packedWeights` of weights that are lent to `fill`.
- * @param panels where `fill` does nothing but move elements there: then the weights need not be kept beside.
+ * @param panels where `fill` does nothing but move elements there: then the weights need not be kept beside, and `fill` may be asked to
+ * write over the values that it gets.
  */
 export function packedFrom(
   memory: KernelMemory,
@@ -120,9 +121,10 @@ export function packedFrom(
   const { owner, untouched } = weights;
   const whole = `${key}:${weights.at}:${weights.length}`;
   const held = panels && untouched instanceof HeldBytes && !untouched.isPackedIn(memory) ? untouched : undefined;
-  if (held && panels!.isPlain(elements)) {
+  if (held && panels!.isInPlace(elements)) {
     const raw = held.rawIn(memory);
-    if (raw) keepForm(owner!, { key: whole, version: owner!.version, ...raw });
+    if (raw && (panels!.isPlain || weights.lend(memory, (values) => fill(raw.address, values))))
+      keepForm(owner!, { key: whole, version: owner!.version, ...raw });
   }
   const packed = packedWeights(memory, owner, whole, elements, (address) =>
     weights.lend(memory, (values) => fill(address, values)),

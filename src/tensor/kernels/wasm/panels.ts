@@ -22,9 +22,15 @@ export class Panels {
     this.groups = groups;
   }
 
-  /** Whether so many packed elements are those of before in the same order. */
-  isPlain(elements: number): boolean {
-    return this.width === 1 && this.padded === this.k && elements === this.groups * this.rows * this.k;
+  /** Whether every panel takes the place of its rows, so that all may be packed where they lie. */
+  isInPlace(elements: number): boolean {
+    const { rows, k, width, step, padded, groups } = this;
+    return step === k && padded === k && rows % width === 0 && elements === groups * rows * k;
+  }
+
+  /** Whether panels are rows: packing in place moves nothing. */
+  get isPlain(): boolean {
+    return this.width === 1;
   }
 
   /** Writes the elements `[start, end)` as they were before to the beginning of `to`. Bits, not numbers: a NaN stays the one that it is. */

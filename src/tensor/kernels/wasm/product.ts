@@ -34,7 +34,8 @@ export function innerStep(k: number): number {
 }
 
 /** Interleaves rows: panels of `width` rows (4, 6 or 8), in every panel one element of each row after the other, rows beyond the
- * last zero. They pass through `staging`, STAGING_ELEMENTS or 8 rows large, on the way. `toAt` is a byte address. */
+ * last zero. They pass through `staging`, STAGING_ELEMENTS or 8 rows large, on the way. `toAt` is a byte address, and may be that of
+ * the rows where they are dense and fill their panels. */
 export function packPanels(
   kernels: Kernels,
   toAt: number,
@@ -49,7 +50,7 @@ export function packPanels(
   const { f32 } = kernels.memory;
   const resident = kernels.memory.addressOf(from);
   const copy = resident === 0 ? copyElements32 : moveElements32;
-  if (resident !== 0) {
+  if (resident !== 0 && resident + 4 * fromAt !== toAt) {
     // whole panels where they lie, the rest by way of the staging area
     for (; rows >= width; rows -= width, fromAt += width * ld, toAt += 4 * width * k) {
       const row = resident + 4 * fromAt;
