@@ -10,10 +10,12 @@ export function indentRest(text: string): string {
  * their own text.
  */
 export function moduleText(className: string, extra: string, children: Iterable<readonly [string, string]>): string {
-  const extraLines = extra ? extra.split("\n") : [];
-  const childLines = Array.from(children, ([name, text]) => `(${name}): ${indentRest(text)}`);
-  const lines = [...extraLines, ...childLines];
-  if (lines.length === 0) return `${className}()`;
-  if (extraLines.length === 1 && childLines.length === 0) return `${className}(${extraLines[0]!})`;
-  return `${className}(\n  ${lines.join("\n  ")}\n)`;
+  let lines = extra === "" ? "" : `\n  ${indentRest(extra)}`;
+  let hasChildren = false;
+  for (const [name, text] of children) {
+    hasChildren = true;
+    lines += `\n  (${name}): ${indentRest(text)}`;
+  }
+  if (lines === "") return `${className}()`;
+  return hasChildren || extra.includes("\n") ? `${className}(${lines}\n)` : `${className}(${extra})`;
 }
