@@ -16,7 +16,7 @@ import { packedFrom, type Weights } from "./packed_weights.ts";
 import { Panels } from "./panels.ts";
 import { runTasks, threadAreas } from "./parallel.ts";
 import { fillPlanes, isWhole, phasePlan, type PhasePlan } from "./planes.ts";
-import { GROUP_ELEMENTS, innerStep, packedElements, packLeft, PASS_PANELS, stagingElements } from "./product.ts";
+import { innerStep, packedElements, packLeft, PASS_PANELS, stagingElements } from "./product.ts";
 import { COLUMNS, DEPTHWISE_STEP } from "./programs.ts";
 import { eachPadded, eachShare, windowStride } from "./windows.ts";
 import { winogradConvolve } from "./winograd.ts";
@@ -28,6 +28,8 @@ const MAX_AREA = 1 << 24;
 /** Most tasks of a product, and multiplications from which one pays. */
 const MAX_TASKS = 16;
 const TASK_WORK = 1 << 19;
+/** Elements of the tiles that are gathered at a time: a quarter of the first-level cache, as panels and results want room in it as well. */
+const GATHERED_ELEMENTS = 1 << 11;
 /** Elements of the depthwise planes that are in memory at a time. */
 const DEPTHWISE_ELEMENTS = 1 << 17;
 /** Most computed positions for one that is kept. */
@@ -105,7 +107,7 @@ function productPlan(kernels: Kernels, g: ConvGeometry): ProductPlan {
   const isInPlace = isWhole(plan, inPlane);
   const tiles = Math.ceil(outPlane / COLUMNS);
   const step = innerStep(k);
-  const group = Math.max(1, Math.min(tiles, Math.floor(GROUP_ELEMENTS / (COLUMNS * step))));
+  const group = Math.max(1, Math.min(tiles, Math.floor(GATHERED_ELEMENTS / (COLUMNS * step))));
   const made = {
     rows: kernels.rows,
     isShared,
