@@ -1,5 +1,8 @@
 /** @file Weights that lie in the kernels' memory from the moment they are loaded: one form at a time, the same bits for whoever asks. */
 import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { ArchiveReader } from "../../src/archive/index.ts";
 import { jit, nn, torch, type Tensor } from "../../src/node/index.ts";
@@ -374,6 +377,27 @@ test("blocks of models that are gone are taken again; a loop without a pause sta
   expect(out["most"]).toBeGreaterThan(2 ** 30 - 2 ** 23);
   expect(out["after"]).toBe(0);
   expect(out["now"]).toBe(2 ** 22);
+});
+
+test("the collector knows what is held: a program that loads one model after another does not fill the memory", () => {
+  const folder = mkdtempSync(join(tmpdir(), "tsarchive-"));
+  const program = `
+    import { jit, nn, torch } from "./dist/node/index.js";
+    import { kernelMemory } from "./dist/tensor/kernels/wasm/build.js";
+    const file = ${JSON.stringify(join(folder, "model.pt"))};
+    jit.trace(new nn.Linear(1024, 1024).eval(), [torch.ones([1, 1024])]).save(file);
+    let most = 0;
+    for (let i = 0; i < 150; i++) {
+      jit.load(file);
+      most = Math.max(most, kernelMemory().kept);
+      await new Promise(setImmediate);
+    }
+    console.log(most / 2 ** 20);
+  `;
+  const most = Number(execFileSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" }));
+  rmSync(folder, { recursive: true });
+  expect(most).toBeGreaterThanOrEqual(4);
+  expect(most).toBeLessThan(160); // without ballast 320
 });
 
 test("with threads the memory is another: what the old one holds is read, packed and saved as before", () => {

@@ -1,4 +1,8 @@
-/** @file Blocks of the kernels' memory that stay as long as somebody holds them: weights. Upstream: none. Spec: none. */
+/** @file Blocks of the kernels' memory that stay as long as somebody holds them: weights. Upstream: none. Spec: none.
+ *
+ * Note [Ballast]: the garbage collector does not know what a block takes, and would let a program that loads one model after another
+ * wait for a gigabyte to fill. So blocks hold buffers of their size that nobody writes to: resizable ones, whose memory is only
+ * reserved. What they take up is what makes a collector hurry. */
 import type { KernelMemory } from "./memory.ts";
 
 interface Place {
@@ -14,17 +18,41 @@ function giveBack({ memory, address, nbytes }: Place): void {
 
 const finalizer = new FinalizationRegistry<Place>(giveBack);
 
+/** Bytes of blocks for which one buffer stands: reserving memory is a call of the system. */
+const BALLAST_BYTES = 1 << 20;
+
+const ResizableBuffer = ArrayBuffer as new (byteLength: number, options: { maxByteLength: number }) => ArrayBuffer;
+const canReserve = "resizable" in ArrayBuffer.prototype;
+let unreported = 0;
+
+/** Ballast for so many bytes, and for those that had none yet. See Note [Ballast]. */
+function ballastFor(nbytes: number): ArrayBuffer | undefined {
+  unreported += nbytes;
+  if (!canReserve || unreported < BALLAST_BYTES) return undefined;
+  const size = unreported;
+  unreported = 0;
+  try {
+    return new ResizableBuffer(size, { maxByteLength: size });
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    return undefined;
+  }
+}
+
 /** A block that is given back when nobody holds this object any more, or at once by `free`. */
 export class KeptBlock {
   readonly memory: KernelMemory;
   readonly address: number;
   readonly nbytes: number;
+  /** Held, not used. */
+  readonly ballast: ArrayBuffer | undefined;
 
   /** @param address a block that was allocated in the memory. */
   constructor(memory: KernelMemory, address: number, nbytes: number) {
     this.memory = memory;
     this.address = address;
     this.nbytes = nbytes;
+    this.ballast = ballastFor(nbytes);
     memory.kept += nbytes;
     finalizer.register(this, { memory, address, nbytes }, this);
   }
