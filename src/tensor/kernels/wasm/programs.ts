@@ -235,6 +235,15 @@ export function depthwiseProgram(fused: boolean): FunctionBuilder {
   return f;
 }
 
+/**
+ * acc = the larger of acc and x, and nan |= where x is no number; `acc | nan` is then NaN where anything was. A maximum that keeps NaN by
+ * itself is nine instructions in V8, these are three: the plain one keeps acc where that is NaN, or x is.
+ */
+export function takeLarger(f: FunctionBuilder, acc: number, nan: number, x: number): void {
+  f.get(acc).get(x).op("f32x4.pmax").set(acc);
+  f.get(nan).get(x).get(x).op("f32x4.ne").op("v128.or").set(nan);
+}
+
 /** windowMax(x, offsets, taps, steps, out): out[p] = the largest x[offsets[t] / 4 + p] over taps t, NaN where one is, for
  * DEPTHWISE_STEP * steps outputs. taps and steps are at least 1. */
 export function windowMaxProgram(): FunctionBuilder {
@@ -242,26 +251,29 @@ export function windowMaxProgram(): FunctionBuilder {
   const [x, offsets, taps, steps, out] = f.parameters;
   const [from, end, at] = f.fresh("i32");
   const acc = Array.from({ length: DEPTHWISE_STEP / 4 }, () => f.local("v128"));
+  const nan = acc.map(() => f.local("v128"));
+  const v = f.local("v128");
   f.get(offsets).get(taps).i32(2).op("i32.shl").op("i32.add").set(end);
   f.loop(() => {
     for (const r of acc) f.f32(-Infinity).op("f32x4.splat").set(r);
+    for (const r of nan) f.zeros().set(r);
     f.get(offsets).set(from);
     f.loop(() => {
       f.get(from).memory("i32.load").get(x).op("i32.add").set(at);
-      acc.forEach((r, i) =>
-        f
-          .get(r)
-          .get(at)
+      acc.forEach((r, i) => {
+        f.get(at)
           .memory("v128.load", 16 * i)
-          .op("f32x4.max")
-          .set(r),
-      );
+          .set(v);
+        takeLarger(f, r, nan[i]!, v);
+      });
       f.increase(from, { by: 4 }).get(from).get(end).op("i32.ne");
     });
     acc.forEach((r, i) =>
       f
         .get(out)
         .get(r)
+        .get(nan[i]!)
+        .op("v128.or")
         .memory("v128.store", 16 * i),
     );
     f.increase(x, { by: 4 * DEPTHWISE_STEP }).increase(out, { by: 4 * DEPTHWISE_STEP });

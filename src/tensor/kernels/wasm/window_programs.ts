@@ -1,7 +1,7 @@
 /** @file Padded planes, and windows of 3 by 3 over them, as programs for the assembler. Upstream: none. Spec: none. See Note [Finished stores]. */
 import { FunctionBuilder } from "./assembler.ts";
 import { addAndClamp, localsOf, parametersOf } from "./convolution_programs.ts";
-import { accumulate } from "./programs.ts";
+import { accumulate, takeLarger } from "./programs.ts";
 
 const PAD = [
   "to",
@@ -143,13 +143,22 @@ function windowLoops(
   const i = localsOf(f, ["top", "left", "at", "last", "move", "to"]);
   const line = Array.from({ length: 3 }, () => f.local("i32"));
   f.get(p.bytes).i32(16).op("i32.sub").set(i.last);
-  /** Column x of the window in row y, for four outputs. */
+  const [even, odd] = f.fresh("v128");
+  /** Column x of the window in row y, for four outputs; columns come in order. */
   const tap = (y: number, x: number): void => {
-    f.get(line[y]!).memory("v128.load", 4 * x);
-    if (stride === 2)
-      f.get(line[y]!)
-        .memory("v128.load", 4 * x + 16)
-        .shuffle(0, 2, 4, 6);
+    if (stride === 1) {
+      f.get(line[y]!).memory("v128.load", 4 * x);
+      return;
+    }
+    // the first and the second column are every second element of the same eight
+    if (x !== 1)
+      for (const [half, v] of [even, odd].entries())
+        f.get(line[y]!)
+          .memory("v128.load", 4 * x + 16 * half)
+          .set(v);
+    f.get(even).get(odd);
+    if (x === 1) f.shuffle(1, 3, 5, 7);
+    else f.shuffle(0, 2, 4, 6);
   };
   f.loop(() => {
     atPlane();
@@ -241,7 +250,7 @@ export function depthwise3Program(fused: boolean, stride: WindowStride): Functio
 /** windowMax3S(x, xPlane, xRow, out, rows, bytes, planes): the largest element of windows of 3 by 3, NaN where one is, laid out as for depthwise3S. */
 export function windowMax3Program(stride: WindowStride): FunctionBuilder {
   const f = new FunctionBuilder(`windowMax3${stride}`, new Array<"i32">(7).fill("i32"));
-  const acc = f.local("v128");
+  const [acc, x, nan] = f.fresh("v128");
   windowLoops(
     f,
     stride,
@@ -249,11 +258,14 @@ export function windowMax3Program(stride: WindowStride): FunctionBuilder {
     () => {},
     (tap) => {
       for (let t = 0; t < 9; t++) {
-        if (t > 0) f.get(acc);
         tap(Math.floor(t / 3), t % 3);
-        if (t > 0) f.op("f32x4.max");
-        f.set(acc);
+        if (t === 0) f.set(acc).zeros().set(nan);
+        else {
+          f.set(x);
+          takeLarger(f, acc, nan, x);
+        }
       }
+      f.get(acc).get(nan).op("v128.or").set(acc);
       return acc;
     },
   );
