@@ -61,6 +61,9 @@ const isPacked = (t: Tensor): boolean => heldOf(t) !== undefined && heldOf(t)!.v
 const LAYERS: [string, () => nn.Module, () => Tensor][] = [
   ["panels of a convolution", () => new nn.Conv2d(33, 51, 5, { stride: 2 }), () => torch.randn([1, 33, 17, 17])],
   ["filters of 3 by 3", () => new nn.Conv2d(33, 51, 3), () => torch.randn([1, 33, 17, 17])],
+  ["filters of 3 by 3 in place", () => new nn.Conv2d(32, 48, 3), () => torch.randn([1, 32, 17, 17])],
+  ["groups in place", () => new nn.Conv2d(24, 72, 5, { groups: 3 }), () => torch.randn([1, 24, 17, 17])],
+  ["tiles of a linear layer in place", () => new nn.Linear(103, 80), () => torch.randn([19, 103])],
   ["passes of a deep convolution", () => new nn.Conv2d(260, 13, 5, { stride: 2 }), () => torch.randn([1, 260, 9, 9])],
   ["groups of a convolution", () => new nn.Conv2d(24, 42, 5, { groups: 3 }), () => torch.randn([1, 24, 17, 17])],
   ["tiles of a linear layer", () => new nn.Linear(101, 83), () => torch.randn([19, 101])],
@@ -73,7 +76,7 @@ const LAYERS: [string, () => nn.Module, () => Tensor][] = [
 const builds = supportedKernelBuilds().filter((build) => build !== "reference");
 
 describe.each(builds)("kernels %s", (build) => {
-  test.each(LAYERS)("%s: packed, saved, touched, the bits stay", (_, make, input) => {
+  test.each(LAYERS)("%s: packed, saved, touched, the bits stay", (name, make, input) => {
     setKernelBuild(build);
     torch.manual_seed(1);
     const x = input();
@@ -85,8 +88,10 @@ describe.each(builds)("kernels %s", (build) => {
     expect(bitsOf(reference.stateDict().get("weight")!.storage.bytes())).toEqual(raw);
     const before = model.saveToBuffer();
     expect(isPacked(weight)).toBe(false);
+    const { used } = kernelMemory()!;
     const answers = [1, 2, 3].map(() => (model(x) as Tensor).tolist());
     expect(isPacked(weight)).toBe(true);
+    if (name.endsWith("in place")) expect(kernelMemory()!.used).toBe(used);
     for (let i = 0; i < 3; i++) expect((reference(x) as Tensor).tolist()).toEqual(answers[i]);
     expectSame(model.saveToBuffer(), before);
     expect(isPacked(weight)).toBe(true);
