@@ -52,22 +52,29 @@ const lazyLibraries = {
   },
 };
 
-/** The modules of kernels without threads, encoded by what was just compiled. */
-const { KERNEL_FAMILIES, kernelModuleBytes } = await import("../dist/tensor/kernels/wasm/build.js");
-const encodedModules = ["simd", "relaxed"].flatMap((build) =>
+/** The modules of kernels without threads, encoded by what was just compiled: name -> bytes in base 64, with four and with six rows where that makes a difference. */
+const { encodedName, KERNEL_FAMILIES, kernelModuleBytes } =
+  await import("../dist/tensor/kernels/wasm/kernel_modules.js");
+const encodedModules = [
+  ["simd", 4],
+  ["relaxed", 4],
+  ["relaxed", 6],
+].flatMap(([build, rows]) =>
   KERNEL_FAMILIES.map((family) => [
-    `${build}:${family}`,
-    Buffer.from(kernelModuleBytes(build, family)).toString("base64"),
+    encodedName(build, family, rows),
+    Buffer.from(kernelModuleBytes(build, family, false, rows)).toString("base64"),
   ]),
 );
 
-/** See src/tensor/kernels/wasm/encoded_modules.ts. */
+/** See src/tensor/kernels/wasm/encoded_modules.ts. What is the same for several names stands there once. */
+function encodedModulesText() {
+  const texts = [...new Set(encodedModules.map(([, text]) => text))];
+  const entries = encodedModules.map(([name, text]) => `${JSON.stringify(name)}: texts[${texts.indexOf(text)}]`);
+  return `const texts = ${JSON.stringify(texts)};\nexport const ENCODED_MODULES = { ${entries.join(", ")} };`;
+}
 const kernelModules = {
   name: "kernel-modules",
-  load: (id) =>
-    /[\\/]wasm[\\/]encoded_modules\.ts$/.test(id)
-      ? `export const ENCODED_MODULES = ${JSON.stringify(Object.fromEntries(encodedModules))};`
-      : undefined,
+  load: (id) => (/[\\/]wasm[\\/]encoded_modules\.ts$/.test(id) ? encodedModulesText() : undefined),
 };
 
 /** See `HELPERS` in src/jit/call_site.ts. */

@@ -106,3 +106,32 @@ test.runIf(built)("with --enable-source-maps stack traces name the sources", () 
   });
   expect(out).toContain("file_source.ts");
 });
+
+test.runIf(built).each(["four", "six"])("an engine that likes %s rows runs kernels with as many", (rows) => {
+  // Note [Packed product]: engines with Float16Array like six, and the one that built the package need not be the one that runs it
+  const code = `
+    if (${rows === "six"}) globalThis.Float16Array ??= class {};
+    else delete globalThis.Float16Array;
+    const { nn, setKernelBuild, supportedKernelBuilds, torch } = await import("tsarchive");
+    torch.manual_seed(0);
+    const layers = [new nn.Linear(40, 50), new nn.Conv2d(16, 20, 3, { padding: 1 }), new nn.Conv2d(16, 20, 5)];
+    const inputs = [torch.randn([30, 40]), torch.randn([1, 16, 12, 12]), torch.randn([1, 16, 12, 12])];
+    const builds = supportedKernelBuilds();
+    const [wanted, found] = [builds[0], builds.at(-1)].map((build) => {
+      setKernelBuild(build);
+      return layers.map((layer, i) => layer.forward(inputs[i]));
+    });
+    const isClose = wanted.map((x, i) => torch.allclose(x, found[i], 1e-4, 1e-5));
+    console.log(JSON.stringify({ best: builds.at(-1), isClose }));
+  `;
+  const out = execFileSync(process.execPath, [...relaxedFlag(), "--input-type=module", "-e", code], {
+    cwd: ROOT,
+    encoding: "utf8",
+  });
+  expect(JSON.parse(out)).toEqual({ best: "relaxed", isClose: [true, true, true] });
+});
+
+/** Node 20 has the instructions behind a flag, later ones have them without. */
+function relaxedFlag(): string[] {
+  return Number(process.versions.node.split(".")[0]) < 22 ? ["--experimental-wasm-relaxed-simd"] : [];
+}

@@ -4,40 +4,26 @@
  * browsers before Chrome 114 compile on their main thread; who has fused multiply-add is younger. All share one memory. Where a platform has no SIMD, or forbids compiling, the
  * reference kernels run. */
 import { OperatorError, UnsupportedError } from "../../../base/errors.ts";
-import { encodeModule, FunctionBuilder, MEMORY_MODULE, MEMORY_NAME } from "./assembler.ts";
-import { MAX_THREADS, requireSharedMemory, ThreadPool } from "./thread_pool.ts";
 import { setTemporaryHeap } from "../../temporaries.ts";
+import { encodeModule, FunctionBuilder, MEMORY_MODULE, MEMORY_NAME } from "./assembler.ts";
+import type { Conversion } from "./conversion_programs.ts";
+import type { BinaryVector } from "./element_programs.ts";
+import {
+  KERNEL_FAMILIES,
+  kernelModuleBytes,
+  programsOf,
+  rowsOf,
+  type FastBuild,
+  type KernelFamily,
+} from "./kernel_modules.ts";
 import { KernelMemory } from "./memory.ts";
-import { conversionProgram, CONVERSIONS, type Conversion } from "./conversion_programs.ts";
-import { ENCODED_MODULES } from "./encoded_modules.ts";
-import { dots16Program } from "./integer_programs.ts";
-import { convolveProgram } from "./convolution_programs.ts";
-import { depthwise3Program, padPlanesProgram, windowMax3Program } from "./window_programs.ts";
-import { softmaxColumnsProgram, softmaxProgram } from "./softmax_programs.ts";
-import { unpaddedProgram } from "./depthwise_programs.ts";
-import { addRowsProgram, denseProgram } from "./dense_programs.ts";
-import { BINARY_NAMES, binaryProgram, layerNormProgram, type BinaryVector } from "./element_programs.ts";
-import { finishProgram } from "./finish_programs.ts";
-import {
-  depthwiseProgram,
-  dotsProgram,
-  gemmProgram,
-  interleaveProgram,
-  panelRows,
-  windowMaxProgram,
-} from "./programs.ts";
-import { REDUCTIONS, reduceColumnsProgram, reduceRowsProgram, type VectorReduction } from "./reduction_programs.ts";
-import { sequencePrograms } from "./sequence_programs.ts";
-import { clampProgram, UNARY_VECTORS, unaryProgram, type UnaryVector } from "./vector_programs.ts";
-import {
-  winogradFiltersProgram,
-  winogradInputProgram,
-  winogradMultiplyProgram,
-  winogradOutputProgram,
-} from "./winograd_programs.ts";
+import type { PanelRows } from "./programs.ts";
+import type { VectorReduction } from "./reduction_programs.ts";
+import { MAX_THREADS, requireSharedMemory, ThreadPool } from "./thread_pool.ts";
+import type { UnaryVector } from "./vector_programs.ts";
 
 /** `reference`: plain TypeScript, sums in double precision; `simd`: WebAssembly SIMD; `relaxed`: with fused multiply-add. */
-export type KernelBuild = "reference" | "simd" | "relaxed";
+export type KernelBuild = "reference" | FastBuild;
 
 /** The compiled kernels and their memory. All arguments are addresses, byte strides or counts: see programs.ts. */
 export interface Kernels {
@@ -45,7 +31,7 @@ export interface Kernels {
   /** Threads that share the memory, where there are several. */
   readonly pool: ThreadPool | undefined;
   /** Rows of a panel of a packed left operand. */
-  readonly rows: 4 | 6;
+  readonly rows: PanelRows;
   gemm(
     a: number,
     b: number,
@@ -288,50 +274,6 @@ export interface SequenceKernels {
   rowProduct(x: number, w: number, k: number, n: number, bias: number, y: number): void;
 }
 
-/** A build that is made of WebAssembly. */
-export type FastBuild = Exclude<KernelBuild, "reference">;
-
-/** Modules by name. */
-const FAMILIES = {
-  product: (fused: boolean) => [
-    gemmProgram(fused),
-    dotsProgram(fused),
-    depthwiseProgram(fused),
-    interleaveProgram(),
-    finishProgram(),
-    windowMaxProgram(),
-  ],
-  convolution: (fused: boolean) => [convolveProgram(fused)],
-  planes: () => [padPlanesProgram()],
-  dense: (fused: boolean) => [denseProgram(fused), addRowsProgram(fused)],
-  elements: (fused: boolean) => [...BINARY_NAMES.map(binaryProgram), layerNormProgram(), softmaxProgram(fused, false)],
-  softmax: (fused: boolean) => [
-    softmaxProgram(fused, true),
-    softmaxColumnsProgram(fused, false),
-    softmaxColumnsProgram(fused, true),
-  ],
-  windows: (fused: boolean) => [
-    depthwise3Program(fused, 1),
-    depthwise3Program(fused, 2),
-    windowMax3Program(1),
-    windowMax3Program(2),
-  ],
-  unpadded: (fused: boolean) => [unpaddedProgram(fused, 1), unpaddedProgram(fused, 2)],
-  vectors: (fused: boolean) => [...UNARY_VECTORS.map((name) => unaryProgram(name, fused)), clampProgram()],
-  integers: () => [dots16Program()],
-  reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
-  conversions: () => CONVERSIONS.map(conversionProgram),
-  sequences: sequencePrograms,
-  winogradIn: () => [winogradInputProgram(), winogradFiltersProgram()],
-  winogradOut: (fused: boolean) => [winogradMultiplyProgram(fused), winogradOutputProgram()],
-} satisfies Record<string, (fused: boolean) => FunctionBuilder[]>;
-
-/** Name of a module of kernels. */
-export type KernelFamily = keyof typeof FAMILIES;
-
-/** Names of all modules. */
-export const KERNEL_FAMILIES = Object.keys(FAMILIES) as KernelFamily[];
-
 function hasInstruction(write: (f: FunctionBuilder) => void): boolean {
   if (typeof WebAssembly === "undefined") return false;
   const f = new FunctionBuilder("probe", ["i32"]);
@@ -346,19 +288,6 @@ export function supportedKernelBuilds(): readonly KernelBuild[] {
   if (hasInstruction((f) => f.get(1).op("f32x4.mul"))) builds.push("simd");
   if (hasInstruction((f) => f.get(1).get(1).op("f32x4.relaxed_madd"))) builds.push("relaxed");
   return builds;
-}
-
-function bytesOf(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
-}
-
-/** The bytes of a module of kernels; one with a shared memory imports a memory of another type. */
-export function kernelModuleBytes(build: FastBuild, family: KernelFamily, isShared = false): Uint8Array<ArrayBuffer> {
-  const encoded = isShared ? undefined : ENCODED_MODULES[`${build}:${family}`];
-  if (encoded !== undefined) return bytesOf(atob(encoded));
-  return encodeModule(FAMILIES[family](build === "relaxed"), isShared);
 }
 
 let sharedMemory: KernelMemory | undefined;
@@ -423,7 +352,7 @@ function compile(build: FastBuild, family: KernelFamily): Exports | undefined {
   if (!exports || !pool) return exports;
   let shared = pooled.get(key);
   if (!shared) {
-    const programs = FAMILIES[family](build === "relaxed");
+    const programs = programsOf(build, family, rowsOf(build));
     shared = pool.share(kernelModuleBytes(build, family, true), programs, exports);
     pooled.set(key, shared);
   }
@@ -511,7 +440,7 @@ export function wasmKernels(): Kernels | undefined {
   return family("product", (exports) => ({
     memory: kernelMemory()!,
     pool,
-    rows: panelRows(chosen === "relaxed"),
+    rows: rowsOf(kernelBuild() as FastBuild),
     ...(exports as unknown as Omit<Kernels, "memory" | "rows" | "pool">),
   }));
 }

@@ -4,7 +4,7 @@
  * accumulators before they are stored, and they are stored where the result belongs: no pass over a result that waits. Whole
  * vectors are read beyond the end of a row, but never stored there: the neighbours may be another thread's. */
 import { FunctionBuilder } from "./assembler.ts";
-import { accumulate, COLUMNS, panelRows, multiplyStep } from "./programs.ts";
+import { accumulate, COLUMNS, multiplyStep, type PanelRows } from "./programs.ts";
 
 /** Takes names for the parameters of a program. */
 export function parametersOf<const N extends string>(names: readonly N[]): Record<N, number> {
@@ -82,9 +82,8 @@ const CONVOLVE = [
  * zero the product is added to C. Where `table` is not 0 it holds scale and shift of every row, and the results are finished: see
  * Note [Finished stores]; the residual lies `delta` bytes behind C, 0 is none.
  */
-export function convolveProgram(fused: boolean): FunctionBuilder {
+export function convolveProgram(fused: boolean, ROWS: PanelRows): FunctionBuilder {
   const f = new FunctionBuilder("convolve", [...new Array<"i32">(14).fill("i32"), "f32", "f32"]);
-  const ROWS = panelRows(fused);
   const p = parametersOf(CONVOLVE);
   const i = localsOf(f, [
     "some",

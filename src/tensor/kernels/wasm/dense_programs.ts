@@ -1,7 +1,7 @@
 /** @file Linear layers as a program for the assembler: products that start from the bias and are stored where they belong. Upstream: none. Spec: none. */
 import { FunctionBuilder } from "./assembler.ts";
 import { storeFirst } from "./convolution_programs.ts";
-import { accumulate, COLUMNS, panelRows, touch, multiplyStep } from "./programs.ts";
+import { accumulate, COLUMNS, multiplyStep, touch, type PanelRows } from "./programs.ts";
 
 const DENSE = ["a", "b", "tileStride", "k", "rows", "columns", "c", "ldc", "adds", "bias"] as const;
 
@@ -10,9 +10,8 @@ const DENSE = ["a", "b", "tileStride", "k", "rows", "columns", "c", "ldc", "adds
  * packed in panels, B in tiles (Note [Packed product]), `tileStride` apart. Where `adds` is not zero the product is added to C, else to the
  * bias of every column, which has whole tiles; 0 is none. Nothing is stored beyond C; whole vectors are read there. All counts are at least 1.
  */
-export function denseProgram(fused: boolean): FunctionBuilder {
+export function denseProgram(fused: boolean, ROWS: PanelRows): FunctionBuilder {
   const f = new FunctionBuilder("dense", new Array<"i32">(DENSE.length).fill("i32"));
-  const ROWS = panelRows(fused);
   const p = Object.fromEntries(DENSE.map((name, i) => [name, i])) as Record<(typeof DENSE)[number], number>;
   const [panelBytes, ap, aEnd, bp, cp, at, left, wanted, share, ahead, aheadEnd, stop] = f.fresh("i32");
   const acc = Array.from({ length: ROWS * 2 }, () => f.local("v128"));

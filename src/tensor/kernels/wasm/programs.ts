@@ -10,7 +10,9 @@
 import { FunctionBuilder } from "./assembler.ts";
 
 /** Rows of a panel of the left operand. */
-export const panelRows = (fused: boolean): 4 | 6 => (fused && "Float16Array" in globalThis ? 6 : 4);
+export type PanelRows = 4 | 6;
+/** Those that this engine likes, for kernels with fused multiply-add or without. */
+export const panelRows = (fused: boolean): PanelRows => (fused && "Float16Array" in globalThis ? 6 : 4);
 /** Columns of a tile of the right operand. */
 export const COLUMNS = 8;
 /** Bytes of a line of the cache. */
@@ -87,9 +89,8 @@ export function touch(f: FunctionBuilder, at: number, end: number): void {
 /** gemm(a, b, tileStride, offsets, k, panels, tiles, c, ldc, adds, scratch): addresses and strides in bytes. Row p of tile t of
  * B lies at b + t * tileStride + offsets[p], and is first gathered into `scratch`; where scratch is 0 the tile is dense.
  * Where `adds` is not zero the product is added to C. k, panels and tiles are at least 1. */
-export function gemmProgram(fused: boolean): FunctionBuilder {
+export function gemmProgram(fused: boolean, ROWS: PanelRows): FunctionBuilder {
   const f = new FunctionBuilder("gemm", new Array<"i32">(11).fill("i32"));
-  const ROWS = panelRows(fused);
   const [a, b, tileStride, offsets, k, panels, tiles, c, ldc, adds, scratch] = f.parameters;
   const [panel, ap, aEnd, bp, tile, row, from] = f.fresh("i32");
   const acc = Array.from({ length: ROWS * 2 }, () => f.local("v128"));

@@ -8,7 +8,7 @@
  * outputs there, and in the transform back (`winogradOutput`); in that of the input (`winogradInput`) they are four tiles. */
 import { FunctionBuilder } from "./assembler.ts";
 import { addAndClamp, localsOf, parametersOf, storeFirst } from "./convolution_programs.ts";
-import { COLUMNS, multiplyStep, panelRows } from "./programs.ts";
+import { COLUMNS, multiplyStep, type PanelRows } from "./programs.ts";
 
 /** Outputs of a tile in one dimension. */
 export const TILE = 4;
@@ -308,11 +308,10 @@ const MULTIPLY = ["u", "v", "vPart", "vChannel", "count", "tiles", "sums", "sPar
  * filters by all tiles, summed over `count` channels. Filters of a channel are eight elements at u, channels side by side; tiles are
  * at v, channels vChannel bytes apart; the sums of a tile are eight elements at `sums`, tiles side by side. Components are
  * vPart and sPart bytes apart. Where `adds` is not zero the products are added to the sums. Reads and writes whole panels of tiles. */
-export function winogradMultiplyProgram(fused: boolean): FunctionBuilder {
+export function winogradMultiplyProgram(fused: boolean, most: PanelRows): FunctionBuilder {
   const f = new FunctionBuilder("winogradMultiply", new Array<"i32">(MULTIPLY.length).fill("i32"));
   const p = parametersOf(MULTIPLY);
   const { tile, to, left, ap, bp, end } = localsOf(f, ["tile", "to", "left", "ap", "bp", "end"]);
-  const most = panelRows(fused);
   const acc = Array.from({ length: most * 2 }, () => f.local("v128"));
   const [b0, b1, x] = f.fresh("v128");
   const panel = (rows: number): void => {
