@@ -108,17 +108,15 @@ export class ZipWriter {
       written += chunk.length;
       if (compress) {
         internalAssert(written === size, "deflated records come as one chunk");
-        crc = knownCrc ?? crc32(chunk, crc);
+        crc = crc32(chunk, crc);
         this.write(deflate(chunk));
         continue;
       }
-      if (knownCrc !== undefined) {
-        this.write(chunk);
-        continue;
-      }
-      for (let at = 0; at < chunk.length; at += WRITE_CHUNK) {
-        const piece = chunk.subarray(at, Math.min(at + WRITE_CHUNK, chunk.length));
-        crc = crc32(piece, crc);
+      // what is in the cache for the CRC is written from there
+      const step = knownCrc === undefined ? WRITE_CHUNK : chunk.length;
+      for (let at = 0; at < chunk.length; at += step) {
+        const piece = chunk.subarray(at, Math.min(at + step, chunk.length));
+        crc = knownCrc ?? crc32(piece, crc);
         this.write(piece);
       }
     }

@@ -66,12 +66,6 @@ function decodeWithEscapes(bytes: Uint8Array): string {
   return parts.join("");
 }
 
-/** Whether all of a text is ASCII. */
-export function isAscii(text: string): boolean {
-  // eslint-disable-next-line no-control-regex
-  return /^[\x00-\x7f]*$/.test(text);
-}
-
 /** Encodes text as UTF-8; the lone surrogates that `decodeUtf8` made become their bytes again. */
 export function encodeUtf8(text: string): Uint8Array {
   if (!/[\ud800-\udfff]/.test(text)) return ENCODER.encode(text);

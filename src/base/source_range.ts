@@ -2,7 +2,8 @@
  *
  * Note [Bytes and UTF-16]: offsets here count UTF-16 units of the text; PyTorch counts bytes of UTF-8 wherever it prints
  * or stores one (columns, tildes, debug records). `byteOffset` and `offsetOfByte` convert; in ASCII text they are the same. */
-import { decodeUtf8, encodeUtf8, isAscii } from "./bytes.ts";
+import { isAscii } from "./byte_string.ts";
+import { decodeUtf8, encodeUtf8 } from "./bytes.ts";
 
 /** A source range that generated text came from: how an archive's code points at the original Python. */
 export interface SourceRangeOrigin {

@@ -2,6 +2,7 @@
  *
  * Note [Literals that read back]: PyTorch prints integral floats from 1e10 to 1e17 without a dot and carriage returns as `\r`, and
  * then cannot read its own file. `.code` shows PyTorch's text; files get `10000000000.` and `\015`, which both read. */
+import { isAscii } from "../base/byte_string.ts";
 import { floatLiteral, quotedString } from "../base/float_text.ts";
 import { valueLiteral, type ValueFormatter } from "../core/ivalue_text.ts";
 import { ScriptObject } from "../core/ivalue.ts";
@@ -36,7 +37,7 @@ export class ConstantTable {
 
 /** Whether a string of bytes beyond ASCII lies anywhere in a value. */
 function hasNonAsciiString(value: unknown, type: Type): boolean {
-  if (typeof value === "string") return !/^[\0-\x7f]*$/.test(value);
+  if (typeof value === "string") return !isAscii(value);
   if (Array.isArray(value)) return value.some((v, i) => hasNonAsciiString(v, elementType(type, i)));
   if (value instanceof Map)
     return [...value].some(([k, v]) => hasNonAsciiString(k, type) || hasNonAsciiString(v, type));

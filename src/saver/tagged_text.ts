@@ -1,5 +1,5 @@
 /** @file TaggedText: printed code that knows which source range each part came from. Upstream: torch/csrc/jit/serialization/python_print.cpp (TaggedStringStream). Spec: spec/debug.md. */
-import { isAscii } from "../base/bytes.ts";
+import { isAscii } from "../base/byte_string.ts";
 import { NO_SOURCE, Source, type SourceRange } from "../base/source_range.ts";
 
 /** From byte `byteOffset` of the text on, the text was printed for `range`; undefined: for nothing in particular. */

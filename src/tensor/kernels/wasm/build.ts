@@ -1,7 +1,8 @@
 /** @file Which build of the kernels runs: reference, SIMD, or SIMD with fused multiply-add. Upstream: none. Spec: none.
  *
  * A family of kernels is one module, encoded and compiled at its first use, synchronously: each stays below the 4 KiB that
- * browsers before Chrome 114 compile on their main thread; who has fused multiply-add is younger. All share one memory. Where a platform has no SIMD, or forbids compiling, the
+ * older browsers compile on their main thread. Only panels of six rows make one larger: they are for engines with Float16Array,
+ * which are younger than the limit of 8 MiB. All share one memory. Where a platform has no SIMD, or forbids compiling, the
  * reference kernels run. */
 import { OperatorError, UnsupportedError } from "../../../base/errors.ts";
 import { setTemporaryHeap } from "../../temporaries.ts";

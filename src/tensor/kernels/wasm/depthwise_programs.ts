@@ -6,7 +6,7 @@
 import { FunctionBuilder } from "./assembler.ts";
 import { addAndClamp, localsOf, parametersOf } from "./convolution_programs.ts";
 import { accumulate } from "./programs.ts";
-import { takeFilter, type WindowStride } from "./window_programs.ts";
+import { eightLocals, loadEight, pushEverySecond, takeFilter, type WindowStride } from "./window_programs.ts";
 
 const DEPTHWISE = [
   "x",
@@ -41,7 +41,8 @@ export function unpaddedProgram(fused: boolean, stride: WindowStride): FunctionB
   const i = localsOf(f, ["top", "y", "left", "move", "to"]);
   const line = Array.from({ length: 3 }, () => f.local("i32"));
   const filter = Array.from({ length: 9 }, () => f.local("v128"));
-  const [shift, low, high, acc, first, last, even, odd] = f.fresh("v128");
+  const [shift, low, high, acc, first, last] = f.fresh("v128");
+  const eight = eightLocals(f);
   /** Four outputs, whose windows start at `line`s: `edges` are masks of the first and the last columns, if they matter. */
   const outputs = (edges: { readonly left?: number; readonly right?: number }): void => {
     f.get(shift).set(acc);
@@ -50,15 +51,9 @@ export function unpaddedProgram(fused: boolean, stride: WindowStride): FunctionB
       const column = (): void => {
         if (stride === 1) f.get(line[y]!).memory("v128.load", 4 * x);
         else {
-          // the second and the third column are every second element of the same eight
-          if (x < 2)
-            for (const [half, v] of [even, odd].entries())
-              f.get(line[y]!)
-                .memory("v128.load", 8 * x + 16 * half)
-                .set(v);
-          f.get(even).get(odd);
-          if (x === 1) f.shuffle(0, 2, 4, 6);
-          else f.shuffle(1, 3, 5, 7);
+          // the second and the third column are in the same eight elements
+          if (x < 2) loadEight(f, line[y]!, 8 * x, eight);
+          pushEverySecond(f, eight, x === 1 ? 0 : 1);
         }
         const mask = x === 0 ? edges.left : x === 2 ? edges.right : undefined;
         if (mask !== undefined) f.get(mask).op("v128.and");

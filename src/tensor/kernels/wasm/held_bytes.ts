@@ -22,7 +22,6 @@ const VIEW_BYTES = 1 << 22;
 /** A packed weight, of which the values can be made again. */
 interface Packed {
   readonly block: KeptBlock;
-  readonly address: number;
   readonly panels: Panels;
 }
 
@@ -30,17 +29,19 @@ interface Packed {
 export class HeldBytes implements UntouchedBytes {
   crc32: number | undefined = undefined;
   private readonly nbytes: number;
-  private raw: { readonly block: KeptBlock; readonly address: number } | undefined;
+  /** The bytes as they are. */
+  private raw: KeptBlock | undefined;
   private packed: Packed | undefined;
 
-  constructor(block: KeptBlock, address: number, nbytes: number) {
-    this.raw = { block, address };
-    this.nbytes = nbytes;
+  /** @param raw holds the bytes and nothing else. */
+  constructor(raw: KeptBlock) {
+    this.raw = raw;
+    this.nbytes = raw.nbytes;
   }
 
-  /** The block and the address of the bytes as they are, if they are in that memory. */
-  rawIn(memory: KernelMemory): { readonly block: KeptBlock; readonly address: number } | undefined {
-    return this.raw?.block.memory === memory ? this.raw : undefined;
+  /** The block of the bytes as they are, if they are in that memory. */
+  rawIn(memory: KernelMemory): KeptBlock | undefined {
+    return this.raw?.memory === memory ? this.raw : undefined;
   }
 
   /** Whether a packed form in that memory stands for the bytes. */
@@ -50,15 +51,15 @@ export class HeldBytes implements UntouchedBytes {
 
   /** Takes a packed form for the bytes from now on. It stays as long as the storage does. */
   become(packed: Packed): void {
-    if (this.raw !== undefined && this.raw.block !== packed.block) this.raw.block.free();
+    if (this.raw !== packed.block) this.raw?.free();
     this.raw = undefined;
     this.packed = packed;
   }
 
   view(): Uint8Array | undefined {
     if (!this.raw) return undefined;
-    const { block, address } = this.raw;
-    return block.memory.segment.u8.subarray(address, address + this.nbytes);
+    const { memory, address } = this.raw;
+    return memory.segment.u8.subarray(address, address + this.nbytes);
   }
 
   read(target: Uint8Array): void {
@@ -82,15 +83,15 @@ export class HeldBytes implements UntouchedBytes {
 
   part(byteOffset: number, target: Uint8Array): void {
     if (this.packed) {
-      const { block, address, panels } = this.packed;
+      const { block, panels } = this.packed;
       const from = byteOffset / 4;
       const to = new Uint32Array(target.buffer, target.byteOffset, target.length / 4);
-      panels.unpack(block.memory.segment.u32, address / 4, from, from + to.length, to);
+      panels.unpack(block.memory.segment.u32, block.address / 4, from, from + to.length, to);
     } else target.set(this.view()!.subarray(byteOffset, byteOffset + target.length));
   }
 
   release(): void {
-    this.raw?.block.free(); // a packed form goes on to serve the kernels
+    this.raw?.free(); // a packed form goes on to serve the kernels
     this.raw = undefined;
   }
 }
@@ -135,7 +136,7 @@ export const KERNEL_HOLDER: StorageHolder = {
 };
 
 function heldStorage(memory: KernelMemory, address: number, nbytes: number): Storage {
-  return untouchedStorage(nbytes, new HeldBytes(new KeptBlock(memory, address, nbytes), address, nbytes));
+  return untouchedStorage(nbytes, new HeldBytes(new KeptBlock(memory, address, nbytes)));
 }
 
 /** Makes a block of every range, and gives back what lies between them where that is worth it. */

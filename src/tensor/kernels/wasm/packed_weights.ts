@@ -23,7 +23,6 @@ interface Packed {
   readonly key: string;
   version: number;
   readonly block: KeptBlock;
-  readonly address: number;
 }
 
 /** What was made of a storage. */
@@ -85,22 +84,21 @@ export class Weights {
 
   /** `body` of the values, or of a copy that is gone afterwards: see Note [Lent weights]. False where there is no room for one. */
   lend(memory: KernelMemory, body: (values: Float32Array) => boolean): boolean {
-    const { owner, length, at } = this;
-    const part = owner?.untouched();
-    const held = part instanceof HeldBytes ? part.rawIn(memory) : undefined;
-    const { untouched } = this;
-    if (!held && !untouched) return body(this.values);
-    memory.makeRoom((held ? 0 : 4 * length) + SCRATCH_BYTES);
-    const address = held ? held.address + at : memory.allocate(4 * length);
+    const { length, untouched } = this;
+    const all = this.owner?.untouched();
+    const raw = all instanceof HeldBytes ? all.rawIn(memory) : undefined;
+    if (!raw && !untouched) return body(this.values);
+    memory.makeRoom((raw ? 0 : 4 * length) + SCRATCH_BYTES);
+    const address = raw ? raw.address + this.at : memory.allocate(4 * length);
     if (address === 0) return false;
     // the memory must not grow under the view
     memory.residents++;
     try {
-      if (!held) untouched!.read(memory.segment.u8.subarray(address, address + 4 * length));
+      if (!raw) untouched!.read(memory.segment.u8.subarray(address, address + 4 * length));
       return body(memory.f32.subarray(address / 4, address / 4 + length));
     } finally {
       memory.residents--;
-      if (!held) memory.free(address);
+      if (!raw) memory.free(address);
     }
   }
 }
@@ -124,12 +122,12 @@ export function packedFrom(
   if (held && panels!.isInPlace(elements)) {
     const raw = held.rawIn(memory);
     if (raw && (panels!.isPlain || weights.lend(memory, (values) => fill(raw.address, values))))
-      keepForm(owner!, { key: whole, version: owner!.version, ...raw });
+      keepForm(owner!, { key: whole, version: owner!.version, block: raw });
   }
   const packed = packedWeights(memory, owner, whole, elements, (address) =>
     weights.lend(memory, (values) => fill(address, values)),
   );
-  if (held && packed !== 0) held.become({ ...findForm(memory, owner!, whole)!, panels: panels! });
+  if (held && packed !== 0) held.become({ block: findForm(memory, owner!, whole)!.block, panels: panels! });
   return packed;
 }
 
@@ -146,11 +144,11 @@ export function packedWeights(
 ): number {
   if (owner === undefined || memory.holds(owner)) return 0;
   const known = findForm(memory, owner, key);
-  if (known?.version === owner.version) return known.address;
   if (known) {
-    if (!fill(known.address)) return 0;
+    const { address } = known.block;
+    if (known.version !== owner.version && !fill(address)) return 0;
     known.version = owner.version;
-    return known.address;
+    return address;
   }
   const nbytes = 4 * elements;
   const address = memory.kept + nbytes > MAX_BYTES ? 0 : memory.allocate(nbytes);
@@ -162,6 +160,6 @@ export function packedWeights(
     if (!isDone) memory.free(address);
   }
   if (!isDone) return 0;
-  keepForm(owner, { key, version: owner.version, block: new KeptBlock(memory, address, nbytes), address });
+  keepForm(owner, { key, version: owner.version, block: new KeptBlock(memory, address, nbytes) });
   return address;
 }

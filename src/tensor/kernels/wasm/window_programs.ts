@@ -3,6 +3,24 @@ import { FunctionBuilder } from "./assembler.ts";
 import { addAndClamp, localsOf, parametersOf } from "./convolution_programs.ts";
 import { accumulate, takeLarger } from "./programs.ts";
 
+/** Locals for eight elements side by side, of which windows two apart take every second. */
+export type Eight = readonly [number, number];
+export const eightLocals = (f: FunctionBuilder): Eight => [f.local("v128"), f.local("v128")];
+
+/** Loads the eight elements `offset` bytes behind the address in `at`. */
+export function loadEight(f: FunctionBuilder, at: number, offset: number, eight: Eight): void {
+  for (const [half, v] of eight.entries())
+    f.get(at)
+      .memory("v128.load", offset + 16 * half)
+      .set(v);
+}
+
+/** Pushes every second of them, from the first or the second on. */
+export function pushEverySecond(f: FunctionBuilder, [low, high]: Eight, from: 0 | 1): void {
+  f.get(low).get(high);
+  f.shuffle(from, from + 2, from + 4, from + 6);
+}
+
 const PAD = [
   "to",
   "toPlane",
@@ -143,22 +161,16 @@ function windowLoops(
   const i = localsOf(f, ["top", "left", "at", "last", "move", "to"]);
   const line = Array.from({ length: 3 }, () => f.local("i32"));
   f.get(p.bytes).i32(16).op("i32.sub").set(i.last);
-  const [even, odd] = f.fresh("v128");
+  const eight = eightLocals(f);
   /** Column x of the window in row y, for four outputs; columns come in order. */
   const tap = (y: number, x: number): void => {
     if (stride === 1) {
       f.get(line[y]!).memory("v128.load", 4 * x);
       return;
     }
-    // the first and the second column are every second element of the same eight
-    if (x !== 1)
-      for (const [half, v] of [even, odd].entries())
-        f.get(line[y]!)
-          .memory("v128.load", 4 * x + 16 * half)
-          .set(v);
-    f.get(even).get(odd);
-    if (x === 1) f.shuffle(1, 3, 5, 7);
-    else f.shuffle(0, 2, 4, 6);
+    // the first and the second column are in the same eight elements
+    if (x !== 1) loadEight(f, line[y]!, 4 * x, eight);
+    pushEverySecond(f, eight, x === 1 ? 1 : 0);
   };
   f.loop(() => {
     atPlane();

@@ -308,11 +308,11 @@ const MULTIPLY = ["u", "v", "vPart", "vChannel", "count", "tiles", "sums", "sPar
  * filters by all tiles, summed over `count` channels. Filters of a channel are eight elements at u, channels side by side; tiles are
  * at v, channels vChannel bytes apart; the sums of a tile are eight elements at `sums`, tiles side by side. Components are
  * vPart and sPart bytes apart. Where `adds` is not zero the products are added to the sums. Reads and writes whole panels of tiles. */
-export function winogradMultiplyProgram(fused: boolean, most: PanelRows): FunctionBuilder {
+export function winogradMultiplyProgram(fused: boolean, ROWS: PanelRows): FunctionBuilder {
   const f = new FunctionBuilder("winogradMultiply", new Array<"i32">(MULTIPLY.length).fill("i32"));
   const p = parametersOf(MULTIPLY);
   const { tile, to, left, ap, bp, end } = localsOf(f, ["tile", "to", "left", "ap", "bp", "end"]);
-  const acc = Array.from({ length: most * 2 }, () => f.local("v128"));
+  const acc = Array.from({ length: ROWS * 2 }, () => f.local("v128"));
   const [b0, b1, x] = f.fresh("v128");
   const panel = (rows: number): void => {
     const sums = acc.slice(0, 2 * rows);
@@ -351,13 +351,13 @@ export function winogradMultiplyProgram(fused: boolean, most: PanelRows): Functi
       .op("i32.add")
       .set(end);
     f.loop(() => {
-      if (most === 4) panel(4);
+      if (ROWS === 4) panel(4);
       else
         f.get(left)
           .i32(4)
           .op("i32.gt_s")
           .when(
-            () => panel(most),
+            () => panel(ROWS),
             () => panel(4),
           );
       f.get(left).i32(0).op("i32.gt_s");
