@@ -21,6 +21,8 @@ const CONVOLUTIONS = {
   "3x3 256ch 14x14": convolution(256, 256, 14, 3),
   "depthwise 144ch 56x56": convolution(144, 144, 56, 3, 1, 144),
   "depthwise 576ch 14x14": convolution(576, 576, 14, 3, 1, 576),
+  "depthwise 5x5 672ch 14x14": convolution(672, 672, 14, 5, 1, 672),
+  "depthwise 7x7 384ch 14x14": convolution(384, 384, 14, 7, 1, 384),
   "1x1 24->144 56x56": convolution(24, 144, 56, 1),
   "1x1 256->64 56x56": convolution(256, 64, 56, 1),
   "7x7 stride 2 3->64 224": convolution(3, 64, 224, 7, 2),

@@ -10,6 +10,9 @@ import {
   wasmKernels,
   type Kernels,
 } from "../../src/tensor/kernels/wasm/build.ts";
+import type { ConvGeometry } from "../../src/tensor/kernels/convolution.ts";
+import { wasmConvolve } from "../../src/tensor/kernels/wasm/convolution.ts";
+import { Weights } from "../../src/tensor/kernels/wasm/packed_weights.ts";
 import { runTasks, threadAreas } from "../../src/tensor/kernels/wasm/parallel.ts";
 import { setStartWorker } from "../../src/tensor/kernels/wasm/thread_pool.ts";
 import { startNodeWorker } from "../../src/node/worker.ts";
@@ -88,6 +91,33 @@ describe.runIf(build !== "reference")("tasks on three threads", () => {
     }
     memory.free(own.start);
     memory.free(plain[0]!);
+  });
+
+  test.each([3, 5, 7])("depthwise convolutions with windows of %i are those of two channels at a time", (size) => {
+    const [channels, side] = [120, 28];
+    const geometry = (count: number): ConvGeometry => ({
+      batch: 1,
+      inChannels: count,
+      outChannels: count,
+      groups: count,
+      input: [1, side, side],
+      kernel: [1, size, size],
+      output: [1, side, side],
+      stride: [1, 1, 1],
+      padding: [0, (size - 1) / 2, (size - 1) / 2],
+      dilation: [1, 1, 1],
+    });
+    const [plane, taps] = [side * side, size * size];
+    const values = (count: number): Float32Array => Float32Array.from({ length: count }, (_, i) => Math.sin(i));
+    const [x, w, out] = [values(channels * plane), values(channels * taps), new Float32Array(channels * plane)];
+    expect(wasmConvolve(x, Weights.ofArray(w), out, geometry(channels))).toBe(true);
+    // enough work for the kernels, but not for two tasks
+    for (let c = 0; c < channels; c += 2) {
+      const some = new Float32Array(2 * plane);
+      const filters = Weights.ofArray(w.slice(c * taps, (c + 2) * taps));
+      expect(wasmConvolve(x.slice(c * plane, (c + 2) * plane), filters, some, geometry(2))).toBe(true);
+      expect(out.slice(c * plane, (c + 2) * plane)).toEqual(some);
+    }
   });
 
   test("more commands than the area takes run in several regions", () => {

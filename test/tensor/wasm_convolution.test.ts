@@ -50,7 +50,16 @@ function geometry(
   };
 }
 
-/** Elements before and behind an array that must stay as they are. */
+/** Windows, padded so that they are centred, that have kernels of planes as they lie: size, size, and how far apart they are. */
+const CENTRED = [
+  [3, 3, 1],
+  [3, 3, 2],
+  [5, 5, 1],
+  [5, 5, 2],
+  [7, 7, 1],
+] as const;
+
+/** Elements before and behind an array: those around the result must stay as they are, what lies around others must not matter. */
 const FENCE = 16;
 const UNTOUCHED = -7;
 
@@ -60,7 +69,7 @@ function resident(arrays: readonly Float32Array[], body: (views: Float32Array[])
   const areas = memory.arena(...arrays.map((a) => a.length + 2 * FENCE))!;
   const fenced = areas.map((at, i) => memory.f32.subarray(at / 4, at / 4 + arrays[i]!.length + 2 * FENCE));
   const views = fenced.map((f) => f.subarray(FENCE, f.length - FENCE));
-  fenced.forEach((f, i) => f.fill(UNTOUCHED).set(arrays[i]!, FENCE));
+  fenced.forEach((f, i) => f.fill(i === 0 ? UNTOUCHED : NaN).set(arrays[i]!, FENCE));
   memory.residents++; // the memory must not grow under the views
   body(views);
   memory.residents--;
@@ -150,19 +159,40 @@ describe.each(fast)("%s kernels", (build) => {
       expectFinished(build, geometry(integer(1, 2), [c, c, c], size, [3, 3], stride, padding), 2 ** -20);
     }
   });
-  test("keep NaN and infinities of depthwise convolutions in their windows", () => {
-    const g = geometry(1, [40, 40, 40], [12, 12], [3, 3], 1, 1);
-    const [x, w] = [random(40 * 144), random(40 * 9)];
-    [x[5], x[700], x[1000]] = [NaN, Infinity, -Infinity];
-    const kind = (values: Float32Array): string[] =>
-      Array.from(values, (v) => (Number.isFinite(v) ? "finite" : String(v)));
-    const [wanted, out] = [new Float32Array(x.length), new Float32Array(x.length)];
-    setKernelBuild("reference");
-    convolve(x, w, wanted, g);
-    setKernelBuild(build);
-    expect(wasmConvolve(x, Weights.ofArray(w), out, g)).toBe(true);
-    expect(kind(out)).toEqual(kind(wanted));
+  test.each(CENTRED)("finish depthwise convolutions of %i by %i, every width and number of rows", (size, _, stride) => {
+    const [c, padding] = [30, (size - 1) / 2];
+    for (let i = 0; i < 27; i++) {
+      // the widths and numbers of rows of results around those of vectors and blocks, with inputs that end with a window or behind it
+      const input = [7 + (i % 9), 4 + (i % 10)].map((n) => (n - 1) * stride + 1 + integer(0, stride - 1));
+      expectFinished(
+        build,
+        geometry(integer(1, 2), [c, c, c], input as [number, number], [size, size], stride, padding),
+        2 ** -20,
+      );
+    }
+    expectFinished(build, geometry(1, [9, 9, 9], [56, 57], [size, size], stride, padding), 2 ** -20);
   });
+  test.each([...CENTRED, [7, 7, 2] as const])(
+    "keep NaN and infinities of depthwise convolutions in their windows of %i by %i, %i apart",
+    (size, _, stride) => {
+      const g = geometry(1, [40, 40, 40], [17, 19], [size, size], stride, (size - 1) / 2);
+      const x = random(40 * volume(g.input));
+      const w = random(40 * volume(g.kernel));
+      // the ends of rows and planes are next to others in memory
+      const plane = volume(g.input);
+      [x[5], x[700], x[1000], x[18], x[3 * plane], x[8 * plane - 1]] = [NaN, Infinity, -Infinity, NaN, NaN, NaN];
+      const kind = (values: Float32Array): string[] =>
+        Array.from(values, (v) => (Number.isFinite(v) ? "finite" : String(v)));
+      const wanted = new Float32Array(40 * volume(g.output));
+      setKernelBuild("reference");
+      convolve(x, w, wanted, g);
+      setKernelBuild(build);
+      const out = resident([new Float32Array(wanted.length), x, w], ([to, a, b]) => {
+        expect(wasmConvolve(a!, Weights.ofArray(b!), to!, g)).toBe(true);
+      });
+      expect(kind(out)).toEqual(kind(wanted));
+    },
+  );
   test("take the maximum of windows as the reference does, NaN where one is", () => {
     setKernelBuild(build);
     for (let i = 0; i < 40; i++) {

@@ -176,7 +176,7 @@ export type DepthwiseKernel = (
   high: number,
 ) => void;
 
-/** 3 by 3 convolutions of planes as they lie, to be padded by one: see depthwise_programs.ts. */
+/** Depthwise convolutions of planes as they lie, to be padded so that windows are centred: see depthwise_programs.ts. */
 export type UnpaddedKernel = (
   x: number,
   xPlane: number,
@@ -186,8 +186,7 @@ export type UnpaddedKernel = (
   rows: number,
   bytes: number,
   planes: number,
-  zeros: number,
-  isCut: number,
+  line: number,
   w: number,
   table: number,
   delta: number,
@@ -475,12 +474,10 @@ export function windowKernels(): WindowKernels | undefined {
   }));
 }
 
-/** The depthwise convolutions of planes as they lie, by how far apart the windows are; undefined where the reference kernels are to run. */
-export function unpaddedKernels(): Readonly<Record<1 | 2, UnpaddedKernel>> | undefined {
-  return family(
-    "unpadded",
-    (exports) => ({ 1: exports["unpadded1"]!, 2: exports["unpadded2"]! }) as Record<1 | 2, UnpaddedKernel>,
-  );
+/** The depthwise convolution of planes as they lie by windows of `size` by `size`; undefined where there is none, or the reference kernels are to run. */
+export function unpaddedKernel(size: number, stride: 1 | 2): UnpaddedKernel | undefined {
+  if (size !== 3 && size !== 5 && size !== 7) return undefined;
+  return family(`unpadded${size}`, (exports) => exports)?.[`unpadded${size}${stride}`] as UnpaddedKernel | undefined;
 }
 
 /** The functions of vectors, or undefined where the reference kernels are to run. */

@@ -4,13 +4,14 @@
 import type { ConvGeometry, Triple } from "../convolution.ts";
 import {
   convolutionKernels,
+  unpaddedKernel,
   wasmKernels,
-  unpaddedKernels,
   windowKernels,
   type ConvolutionKernels,
   type Kernels,
 } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
+import { TALL_ROWS } from "./depthwise_programs.ts";
 import { addressIn, MAX_STAGED, PLAIN_FINISH, Results, stagedElements, Target, type Finish } from "./finish.ts";
 import { packedFrom, type Weights } from "./packed_weights.ts";
 import { Panels } from "./panels.ts";
@@ -32,6 +33,8 @@ const TASK_WORK = 1 << 19;
 const GATHERED_ELEMENTS = 1 << 11;
 /** Elements of the depthwise planes that are in memory at a time. */
 const DEPTHWISE_ELEMENTS = 1 << 17;
+/** Elements behind a line of zeros or of masks that is as long as a row of the input: windows reach beyond it. */
+const LINE_SLACK = 16;
 /** Most computed positions for one that is kept. */
 const MAX_WASTE = 3;
 
@@ -56,7 +59,7 @@ export function wasmConvolve(
   if (winogradConvolve(kernels, x, w, out, g, finish)) return true;
   const convolution = convolutionKernels();
   if (!convolution) return false;
-  if (inPer === 1 && outPer === 1 && depthwise3(kernels, convolution, x, w.values, out, g, finish)) return true;
+  if (inPer === 1 && outPer === 1 && depthwiseWindows(kernels, convolution, x, w.values, out, g, finish)) return true;
   if (inPer === 1 && outPer <= 2) {
     const plan = phasePlan(g);
     const [, ay, ax] = plan.axes;
@@ -288,8 +291,8 @@ function packGroups(
   return true;
 }
 
-/** One input channel for every output channel, in windows of 3 by 3; false where they are others. */
-function depthwise3(
+/** One input channel for every output channel, in square windows; false where there is no kernel for them. */
+function depthwiseWindows(
   kernels: Kernels,
   { padPlanes }: ConvolutionKernels,
   x: Float32Array,
@@ -298,54 +301,42 @@ function depthwise3(
   g: ConvGeometry,
   finish: Finish,
 ): boolean {
-  const stride = windowStride(g);
-  const unpadded = g.padding[1] === 1 && g.padding[2] === 1 && g.output[2] > 4 ? unpaddedKernels() : undefined;
-  const windows = unpadded ? undefined : windowKernels();
-  if (stride === 0 || (!unpadded && !windows)) return false;
+  const size = g.kernel[2];
+  const stride = windowStride(g, size);
+  if (stride === 0) return false;
+  const padding = (size - 1) / 2;
+  const isCentred = g.padding[1] === padding && g.padding[2] === padding;
+  const isLarge = size === 3 ? g.output[2] > 4 : g.output[1] >= TALL_ROWS;
+  const unpadded = isCentred && isLarge ? unpaddedKernel(size, stride) : undefined;
+  const windows = size === 3 && !unpadded ? windowKernels() : undefined;
+  if (!unpadded && !windows) return false;
   const { memory } = kernels;
   const channels = g.outChannels;
+  const [, height, width] = g.input;
   const outPlane = g.output[1] * g.output[2];
-  const inImage = channels * g.input[1] * g.input[2];
-  const inStaged = stagedElements(kernels, x, inImage);
+  const inPlane = height * width;
+  const taps = size * size;
+  const inStaged = stagedElements(kernels, x, channels * inPlane);
   if (Math.max(inStaged, stagedElements(kernels, out, channels * outPlane)) > MAX_STAGED) return false;
   // the scale of every channel is wanted, even where nothing follows
   const results = Results.of(kernels, out, finish, channels, channels * outPlane, true);
-  const zeroElements = unpadded ? g.input[2] + 16 : 0;
-  const areas = results && memory.arena(9 * channels, inStaged, zeroElements);
+  const lineElements = windows ? 0 : width + LINE_SLACK;
+  const areas = results && memory.arena(taps * channels, inStaged, lineElements);
   let isDone = areas !== undefined;
   if (areas) {
-    const weights = addressIn(kernels, w, 0, 9 * channels, areas[0]!);
-    const zeros = areas[2]!;
-    if (unpadded) memory.f32.fill(0, zeros / 4, zeros / 4 + zeroElements);
+    const weights = addressIn(kernels, w, 0, taps * channels, areas[0]!);
+    const line = areas[2]!;
+    // zeros, or masks of the columns that are there
+    memory.i32.fill(0, line / 4, line / 4 + lineElements);
+    if (size > 3) memory.i32.fill(-1, line / 4 + padding, line / 4 + padding + width);
+    const bytes = 4 * g.output[2];
     for (let n = 0; isDone && n < g.batch; n++) {
-      const image = addressIn(kernels, x, n * inImage, inImage, areas[1]!);
+      const image = addressIn(kernels, x, n * channels * inPlane, channels * inPlane, areas[1]!);
       const { to, delta } = results.begin(n);
-      const bytes = 4 * g.output[2];
-      if (unpadded) {
-        const inPlane = g.input[1] * g.input[2];
-        const isCut = Number((g.output[2] - 1) * stride + 1 === g.input[2]);
-        eachShare(kernels, channels, outPlane, (first, count) =>
-          unpadded[stride](
-            image + 4 * first * inPlane,
-            4 * inPlane,
-            4 * g.input[2],
-            g.input[1],
-            to + 4 * first * outPlane,
-            g.output[1],
-            bytes,
-            count,
-            zeros,
-            isCut,
-            weights + 36 * first,
-            results.table + 8 * first,
-            delta,
-            results.low,
-            results.high,
-          ),
-        );
-      } else
+      const { table, low, high } = results;
+      if (windows) {
         isDone = eachPadded(kernels, padPlanes, g, stride, image, channels, 0, (first, count, at, plane, row) =>
-          windows!.depthwise[stride](
+          windows.depthwise[stride](
             at,
             plane,
             row,
@@ -353,13 +344,33 @@ function depthwise3(
             g.output[1],
             bytes,
             count,
-            weights + 36 * first,
-            results.table + 8 * first,
+            weights + 4 * taps * first,
+            table + 8 * first,
             delta,
-            results.low,
-            results.high,
+            low,
+            high,
           ),
         );
+      } else {
+        eachShare(kernels, channels, outPlane, (first, count) =>
+          unpadded!(
+            image + 4 * first * inPlane,
+            4 * inPlane,
+            4 * width,
+            height,
+            to + 4 * first * outPlane,
+            g.output[1],
+            bytes,
+            count,
+            line,
+            weights + 4 * taps * first,
+            table + 8 * first,
+            delta,
+            low,
+            high,
+          ),
+        );
+      }
       results.end(n);
     }
     memory.free(areas[0]!);

@@ -3,7 +3,7 @@ import { encodeModule, type FunctionBuilder } from "./assembler.ts";
 import { conversionProgram, CONVERSIONS } from "./conversion_programs.ts";
 import { convolveProgram } from "./convolution_programs.ts";
 import { addRowsProgram, denseProgram } from "./dense_programs.ts";
-import { unpaddedProgram } from "./depthwise_programs.ts";
+import { tallProgram, unpaddedProgram } from "./depthwise_programs.ts";
 import { BINARY_NAMES, binaryProgram, layerNormProgram } from "./element_programs.ts";
 import { ENCODED_MODULES } from "./encoded_modules.ts";
 import { finishProgram } from "./finish_programs.ts";
@@ -57,7 +57,9 @@ const FAMILIES = {
     windowMax3Program(1),
     windowMax3Program(2),
   ],
-  unpadded: (fused: boolean) => [unpaddedProgram(fused, 1), unpaddedProgram(fused, 2)],
+  unpadded3: (fused: boolean) => [unpaddedProgram(fused, 1), unpaddedProgram(fused, 2)],
+  unpadded5: (fused: boolean) => [tallProgram(fused, 5, 1), tallProgram(fused, 5, 2)],
+  unpadded7: (fused: boolean) => [tallProgram(fused, 7, 1)],
   vectors: (fused: boolean) => [...UNARY_VECTORS.map((name) => unaryProgram(name, fused)), clampProgram()],
   integers: () => [dots16Program()],
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],

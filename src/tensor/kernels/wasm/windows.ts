@@ -1,4 +1,4 @@
-/** @file Windows of 3 by 3 plane by plane: depthwise convolutions and maxima. Upstream: none. Spec: none.
+/** @file Square windows plane by plane: depthwise convolutions and maxima. Upstream: none. Spec: none.
  *
  * Planes are padded into an area that the first-level cache holds, a few at a time, and read from there. */
 import type { Triple } from "../convolution.ts";
@@ -23,18 +23,18 @@ interface WindowGeometry {
   readonly dilation: Triple;
 }
 
-/** How far apart the windows are that `eachPadded` takes; 0 where it does not. */
-export function windowStride(g: WindowGeometry): 0 | 1 | 2 {
+/** How far apart windows of `size` by `size` are; 0 where they are others, or there are no kernels for them. */
+export function windowStride(g: WindowGeometry, size = 3): 0 | 1 | 2 {
   const [, , across] = g.stride;
   const fits =
     g.input[0] === 1 &&
     g.output[0] === 1 &&
-    g.kernel.join() === "1,3,3" &&
+    g.kernel.join() === `1,${size},${size}` &&
     g.dilation.every((d) => d === 1) &&
     g.padding[0] === 0 &&
     g.stride[1] === across &&
     g.output[2] >= 4 &&
-    ((g.output[1] - 1) * across + 3) * ((g.output[2] - 1) * across + 3) <= MAX_PLANE;
+    ((g.output[1] - 1) * across + size) * ((g.output[2] - 1) * across + size) <= MAX_PLANE;
   return fits && (across === 1 || across === 2) ? across : 0;
 }
 
@@ -62,7 +62,7 @@ export function eachShare(
 }
 
 /**
- * Runs `body` for some of `planes` planes at a time: they lie padded at `at`, `plane` and `row` bytes apart, in the memory of the task's thread.
+ * Runs `body` for some of `planes` planes at a time, for windows of 3 by 3: they lie padded at `at`, `plane` and `row` bytes apart, in the memory of the task's thread.
  * @param from byte address of the first plane.
  * @returns false where there is no room.
  */
