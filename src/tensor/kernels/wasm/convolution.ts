@@ -29,6 +29,8 @@ const MAX_AREA = 1 << 24;
 /** Most tasks of a product, and multiplications from which one pays. */
 const MAX_TASKS = 16;
 const TASK_WORK = 1 << 19;
+/** The same for one thread. */
+const LONE_WORK = 1 << 21;
 /** Elements of the tiles that are gathered at a time: a quarter of the first-level cache, as panels and results want room in it as well. */
 const GATHERED_ELEMENTS = 1 << 11;
 /** Elements of the depthwise planes that are in memory at a time. */
@@ -123,8 +125,7 @@ function productPlan(kernels: Kernels, g: ConvGeometry): ProductPlan {
     group,
     packed: packedElements(kernels, outPer, k),
     isDense: ax.length === g.output[2] && (g.output[0] === 1 || ay.length === g.output[1]),
-    // one thread gathers every tile once: what is divided by rows is gathered for each part
-    parts: divide(outPer, tiles, kernels.rows, group, isShared ? outPer * outPlane * k : 0),
+    parts: divide(outPer, tiles, kernels.rows, group, outPer * outPlane * k, isShared),
     key: `conv:${kernels.rows}:${g.groups}:${k}`,
     panels: new Panels(outPer, k, kernels.rows, { step, groups: g.groups }),
   };
@@ -251,16 +252,27 @@ interface Part {
   readonly tiles: number;
 }
 
-/** Divides a product into parts of similar work: of columns, and where there are far too few, of rows, for which tiles are gathered again. */
-function divide(rows: number, tiles: number, panelRows: number, group: number, work: number): Part[] {
-  const wanted = Math.max(1, Math.min(MAX_TASKS, Math.floor(work / TASK_WORK)));
+/**
+ * Divides a product into parts of similar work: of columns, and for several threads, where there are far too few, of rows, for which
+ * tiles are gathered again. One thread has parts as well: the first calls of a kernel run in the engine's quick compilation, which it
+ * leaves for the better one between two calls only.
+ */
+function divide(
+  rows: number,
+  tiles: number,
+  panelRows: number,
+  group: number,
+  work: number,
+  isShared: boolean,
+): Part[] {
+  const wanted = Math.max(1, Math.min(MAX_TASKS, Math.floor(work / (isShared ? TASK_WORK : LONE_WORK))));
   const groups = Math.ceil(tiles / group);
   const someTiles = Math.ceil(groups / Math.min(wanted, groups)) * group;
   const across = Math.ceil(tiles / someTiles);
   const panels = Math.ceil(rows / panelRows);
   const somePanels = Math.min(
     PASS_PANELS,
-    Math.ceil(panels / Math.min(panels, Math.max(1, Math.round(wanted / across)))),
+    isShared ? Math.ceil(panels / Math.min(panels, Math.max(1, Math.round(wanted / across)))) : panels,
   );
   const someRows = somePanels * panelRows;
   const parts: Part[] = [];

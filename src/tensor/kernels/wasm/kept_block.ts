@@ -18,6 +18,8 @@ function giveBack({ memory, address, nbytes }: Place): void {
 
 const finalizer = new FinalizationRegistry<Place>(giveBack);
 
+/** Bytes in blocks up to which none has ballast: one small model is no reason to collect garbage while it starts. */
+const LIGHT_BYTES = 1 << 26;
 /** Bytes of blocks for which one buffer stands: reserving memory is a call of the system. */
 const BALLAST_BYTES = 1 << 20;
 
@@ -52,8 +54,8 @@ export class KeptBlock {
     this.memory = memory;
     this.address = address;
     this.nbytes = nbytes;
-    this.ballast = ballastFor(nbytes);
     memory.kept += nbytes;
+    this.ballast = memory.kept > LIGHT_BYTES ? ballastFor(nbytes) : undefined;
     finalizer.register(this, { memory, address, nbytes }, this);
   }
 
