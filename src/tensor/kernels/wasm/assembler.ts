@@ -74,6 +74,7 @@ const PLAIN = {
   "f64x2.promote_low_f32x4": [0xfd, 0x5f],
   "f32x4.demote_f64x2_zero": [0xfd, 0x5e],
   "f32x4.relaxed_madd": [0xfd, 0x85, 0x02],
+  "f32x4.relaxed_nmadd": [0xfd, 0x86, 0x02],
 } as const;
 
 /** Loads and stores: opcode; every address is a multiple of 4. */

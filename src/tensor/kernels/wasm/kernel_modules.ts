@@ -65,8 +65,11 @@ const FAMILIES = {
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
   conversions: () => CONVERSIONS.map(conversionProgram),
   sequences: sequencePrograms,
-  winogradIn: () => [winogradInputProgram(), winogradFiltersProgram()],
-  winogradOut: (fused: boolean, rows: PanelRows) => [winogradMultiplyProgram(fused, rows), winogradOutputProgram()],
+  winogradIn: (fused: boolean) => [winogradInputProgram(fused), winogradFiltersProgram(fused)],
+  winogradOut: (fused: boolean, rows: PanelRows) => [
+    winogradMultiplyProgram(fused, rows),
+    winogradOutputProgram(fused),
+  ],
 } satisfies Record<string, (fused: boolean, rows: PanelRows) => FunctionBuilder[]>;
 
 /** Name of a module of kernels. */

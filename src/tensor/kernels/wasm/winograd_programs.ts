@@ -36,10 +36,13 @@ const WEIGHTS: readonly number[] = POINTS.map((x) =>
 /** Vectors in locals, combined by small expressions. */
 class Vectors {
   readonly f: FunctionBuilder;
+  private readonly fused: boolean;
   private readonly constants = new Map<number, number>();
 
-  constructor(f: FunctionBuilder) {
+  /** @param fused whether there is a fused multiply-add. */
+  constructor(f: FunctionBuilder, fused: boolean) {
     this.f = f;
+    this.fused = fused;
   }
 
   /** A local that holds a constant in all lanes; made at the function's start. */
@@ -70,6 +73,11 @@ class Vectors {
   /** out = base + sign * factor * x. */
   scaled(out: number, base: number, sign: 1 | -1, factor: number, x: number): void {
     const by = this.constant(factor);
+    if (this.fused) {
+      const op = sign === 1 ? "f32x4.relaxed_madd" : "f32x4.relaxed_nmadd";
+      this.f.get(x).get(by).get(base).op(op).set(out);
+      return;
+    }
     this.f
       .get(base)
       .get(x)
@@ -77,6 +85,18 @@ class Vectors {
       .op("f32x4.mul")
       .op(sign === 1 ? "f32x4.add" : "f32x4.sub")
       .set(out);
+  }
+
+  /** plus, minus = base +- factor * x; they are neither each other nor `base`. */
+  plusAndMinus(plus: number, minus: number, base: number, factor: number, x: number): void {
+    if (this.fused) {
+      this.scaled(plus, base, 1, factor, x);
+      this.scaled(minus, base, -1, factor, x);
+      return;
+    }
+    this.times(minus, factor, x);
+    this.combine(plus, "f32x4.add", base, minus);
+    this.combine(minus, "f32x4.sub", base, minus);
   }
 
   /** out = factor * x. */
@@ -96,14 +116,10 @@ function inputTransform(v: Vectors, d: readonly number[], out: readonly number[]
   v.scaled(even2, d4, -1, 0.5, d2);
   v.scaled(odd1, d1, -1, 0.5, d3);
   v.scaled(odd2, d3, -1, 0.5, d1);
-  v.times(odd1, ROOT, odd1);
-  v.times(odd2, ROOT, odd2);
   v.combine(out[0]!, "f32x4.add", d0, d4);
   v.scaled(out[0]!, out[0]!, -1, 2.5, d2);
-  v.combine(out[1]!, "f32x4.sub", even1, odd1);
-  v.combine(out[2]!, "f32x4.add", even1, odd1);
-  v.combine(out[3]!, "f32x4.add", even2, odd2);
-  v.combine(out[4]!, "f32x4.sub", even2, odd2);
+  v.plusAndMinus(out[2]!, out[1]!, even1, ROOT, odd1);
+  v.plusAndMinus(out[3]!, out[4]!, even2, ROOT, odd2);
   v.combine(out[5]!, "f32x4.add", d1, d5);
   v.scaled(out[5]!, out[5]!, -1, 2.5, d3);
 }
@@ -200,7 +216,7 @@ export const MASK_WORDS: number = 4 * TILE + 4;
  * number `line` of `height`, which may not exist, lines ldx bytes apart and planes xPlane; `zeros` stands for lines that do not, and
  * `masks` has words of ones for the columns that do, MASK_WORDS for every group of four tiles. Component k of tile t goes to
  * v + k * stride + 4 * t, channels vChannel bytes apart. Writes whole groups of four tiles, and reads whole groups of columns. */
-export function winogradInputProgram(): FunctionBuilder {
+export function winogradInputProgram(fused: boolean): FunctionBuilder {
   const f = new FunctionBuilder("winogradInput", new Array<"i32">(INPUT.length).fill("i32"));
   const p = parametersOf(INPUT);
   const { ldx, stride, temp } = p;
@@ -220,7 +236,7 @@ export function winogradInputProgram(): FunctionBuilder {
     "mask",
   ]);
   const { row, out, at, part } = i;
-  const v = new Vectors(f);
+  const v = new Vectors(f, fused);
   v.prepare(INPUT_CONSTANTS);
   const d = Array.from({ length: SPAN }, () => v.fresh());
   const t = Array.from({ length: 4 }, () => v.fresh());
@@ -389,7 +405,7 @@ const OUTPUT = [
  * tiles of `outs` (at most eight) outputs back, from where `winogradMultiply` put them. The results are `height` rows of `width`
  * elements from `to` on, planes toPlane bytes apart; `table` holds scale and shift of every output, and they are finished: see Note
  * [Finished stores]; the residual lies `delta` bytes behind them, 0 is none. Reads tables of whole vectors. */
-export function winogradOutputProgram(): FunctionBuilder {
+export function winogradOutputProgram(fused: boolean): FunctionBuilder {
   const f = new FunctionBuilder("winogradOutput", [...new Array<"i32">(11).fill("i32"), "f32", "f32"]);
   const p = parametersOf(OUTPUT);
   const { sPart, temp } = p;
@@ -408,7 +424,7 @@ export function winogradOutputProgram(): FunctionBuilder {
     "lines",
   ]);
   const { from, part, row, at } = i;
-  const v = new Vectors(f);
+  const v = new Vectors(f, fused);
   v.prepare(OUTPUT_CONSTANTS);
   const d = Array.from({ length: SPAN }, () => v.fresh());
   const t = Array.from({ length: 4 }, () => v.fresh());
@@ -518,10 +534,10 @@ export function winogradOutputProgram(): FunctionBuilder {
 /** Constants of `filterTransform`. */
 const FILTER_CONSTANTS: readonly number[] = POINTS.flatMap((x) => [x * x, x]);
 
-/** even +- odd = g0 +- x * g1 + x * x * g2 for a point x, its negative. */
-function evenAndOdd(v: Vectors, x: number, [g0, g1, g2]: Triple, even: number, odd: number): void {
+/** plus, minus = g0 +- x * g1 + x * x * g2: the filter at a point x and at its negative. */
+function atPoints(v: Vectors, x: number, [g0, g1, g2]: Triple, even: number, plus: number, minus: number): void {
   v.scaled(even, g0, 1, x * x, g2);
-  v.times(odd, x, g1);
+  v.plusAndMinus(plus, minus, even, x, g1);
 }
 
 type Triple = readonly [number, number, number];
@@ -529,13 +545,13 @@ type Triple = readonly [number, number, number];
 /** winogradFilters(from, to, count): G g G^T, without the weights, of `count` channels of a panel of eight filters. `from` holds 9
  * taps a channel, each of eight elements side by side; component k of a channel's eight elements goes to
  * to + 4 * k * FILTERS_PART, channels side by side. */
-export function winogradFiltersProgram(): FunctionBuilder {
+export function winogradFiltersProgram(fused: boolean): FunctionBuilder {
   const f = new FunctionBuilder("winogradFilters", new Array<"i32">(3).fill("i32"));
   const [from, to, count] = f.parameters;
-  const v = new Vectors(f);
+  const v = new Vectors(f, fused);
   const triple = (): Triple => [v.fresh(), v.fresh(), v.fresh()];
   const [g, plus, minus] = [triple(), triple(), triple()];
-  const [even, odd, result] = [v.fresh(), v.fresh(), v.fresh()];
+  const [even, first, second] = [v.fresh(), v.fresh(), v.fresh()];
   v.prepare(FILTER_CONSTANTS);
   const tap = (to: number, row: number, column: number): void => {
     f.get(from)
@@ -551,11 +567,9 @@ export function winogradFiltersProgram(): FunctionBuilder {
     };
     put(values[0], 0);
     POINTS.forEach((x, i) => {
-      evenAndOdd(v, x, values, even, odd);
-      v.combine(result, "f32x4.add", even, odd);
-      put(result, 2 * i + 1);
-      v.combine(result, "f32x4.sub", even, odd);
-      put(result, 2 * i + 2);
+      atPoints(v, x, values, even, first, second);
+      put(first, 2 * i + 1);
+      put(second, 2 * i + 2);
     });
     put(values[2], SPAN - 1);
   };
@@ -567,9 +581,7 @@ export function winogradFiltersProgram(): FunctionBuilder {
       POINTS.forEach((x, i) => {
         for (let column = 0; column < 3; column++) {
           g.forEach((value, r) => tap(value, r, column));
-          evenAndOdd(v, x, g, even, odd);
-          v.combine(plus[column]!, "f32x4.add", even, odd);
-          v.combine(minus[column]!, "f32x4.sub", even, odd);
+          atPoints(v, x, g, even, plus[column]!, minus[column]!);
         }
         row(2 * i + 1, plus);
         row(2 * i + 2, minus);
