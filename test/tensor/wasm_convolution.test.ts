@@ -172,6 +172,21 @@ describe.each(fast)("%s kernels", (build) => {
     }
     expectFinished(build, geometry(1, [9, 9, 9], [56, 57], [size, size], stride, padding), 2 ** -20);
   });
+  test("sum windows of 3 by 3 in the same order, whether the rows of results are worth blocks or not", () => {
+    setKernelBuild(build);
+    const [c, width] = [12, 21];
+    const [x, w] = [random(c * 28 * width), random(9 * c)];
+    const rowsOf = (values: Float32Array, of: number, rows: number): Float32Array =>
+      values.filter((_, i) => i % (of * width) < rows * width);
+    const run = (rows: number): Float32Array => {
+      const out = new Float32Array(c * rows * width);
+      const g = geometry(1, [c, c, c], [rows, width], [3, 3], 1, 1);
+      expect(wasmConvolve(rowsOf(x, 28, rows), Weights.ofArray(w), out, g)).toBe(true);
+      return rowsOf(out, rows, 22);
+    };
+    // 28 rows are four blocks, 23 are too few for four; the last row of each sees what the other has not
+    expect(areSame(run(28), run(23))).toBe(true);
+  });
   test.each([...CENTRED, [7, 7, 2] as const])(
     "keep NaN and infinities of depthwise convolutions in their windows of %i by %i, %i apart",
     (size, _, stride) => {

@@ -474,10 +474,20 @@ export function windowKernels(): WindowKernels | undefined {
   }));
 }
 
-/** The depthwise convolution of planes as they lie by windows of `size` by `size`; undefined where there is none, or the reference kernels are to run. */
-export function unpaddedKernel(size: number, stride: 1 | 2): UnpaddedKernel | undefined {
-  if (size !== 3 && size !== 5 && size !== 7) return undefined;
-  return family(`unpadded${size}`, (exports) => exports)?.[`unpadded${size}${stride}`] as UnpaddedKernel | undefined;
+/** Depthwise convolutions by how far apart the windows are. */
+type UnpaddedKernels = Readonly<Record<1 | 2, UnpaddedKernel | undefined>>;
+
+/** The depthwise convolutions of planes as they lie by windows of 3 by 3, or undefined where the reference kernels are to run. */
+export function unpaddedKernels(): UnpaddedKernels | undefined {
+  return family("unpadded", (exports) => ({ 1: exports["unpadded1"], 2: exports["unpadded2"] }) as UnpaddedKernels);
+}
+
+const TALL_FAMILIES: Readonly<Record<number, KernelFamily>> = { 3: "tall3", 5: "tall5", 7: "tall7" };
+
+/** The same by windows of `size` by `size`, see Note [Tall blocks]; undefined where there are none, too. */
+export function tallKernels(size: number): UnpaddedKernels | undefined {
+  const name = TALL_FAMILIES[size];
+  return name && family(name, (exports) => ({ 1: exports[`${name}1`], 2: exports[`${name}2`] }) as UnpaddedKernels);
 }
 
 /** The functions of vectors, or undefined where the reference kernels are to run. */

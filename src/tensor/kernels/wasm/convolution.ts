@@ -4,7 +4,8 @@
 import type { ConvGeometry, Triple } from "../convolution.ts";
 import {
   convolutionKernels,
-  unpaddedKernel,
+  tallKernels,
+  unpaddedKernels,
   wasmKernels,
   windowKernels,
   type ConvolutionKernels,
@@ -303,6 +304,12 @@ function packGroups(
   return true;
 }
 
+/** Whether so many rows of results are worth blocks of TALL_ROWS: those of 3 by 3 have another way, a fifth slower. */
+function fillsBlocks(rows: number, size: number): boolean {
+  const computed = Math.ceil(rows / TALL_ROWS) * TALL_ROWS;
+  return rows >= TALL_ROWS && (size > 3 || 5 * computed <= 6 * rows);
+}
+
 /** One input channel for every output channel, in square windows; false where there is no kernel for them. */
 function depthwiseWindows(
   kernels: Kernels,
@@ -318,8 +325,8 @@ function depthwiseWindows(
   if (stride === 0) return false;
   const padding = (size - 1) / 2;
   const isCentred = g.padding[1] === padding && g.padding[2] === padding;
-  const isLarge = size === 3 ? g.output[2] > 4 : g.output[1] >= TALL_ROWS;
-  const unpadded = isCentred && isLarge ? unpaddedKernel(size, stride) : undefined;
+  const tall = isCentred && fillsBlocks(g.output[1], size) ? tallKernels(size)?.[stride] : undefined;
+  const unpadded = tall ?? (isCentred && size === 3 && g.output[2] > 4 ? unpaddedKernels()?.[stride] : undefined);
   const windows = size === 3 && !unpadded ? windowKernels() : undefined;
   if (!unpadded && !windows) return false;
   const { memory } = kernels;
@@ -340,7 +347,7 @@ function depthwiseWindows(
     const line = areas[2]!;
     // zeros, or masks of the columns that are there
     memory.i32.fill(0, line / 4, line / 4 + lineElements);
-    if (size > 3) memory.i32.fill(-1, line / 4 + padding, line / 4 + padding + width);
+    if (tall) memory.i32.fill(-1, line / 4 + padding, line / 4 + padding + width);
     const bytes = 4 * g.output[2];
     for (let n = 0; isDone && n < g.batch; n++) {
       const image = addressIn(kernels, x, n * channels * inPlane, channels * inPlane, areas[1]!);

@@ -29,7 +29,9 @@ export function windowStride(g: WindowGeometry, size = 3): 0 | 1 | 2 {
   const fits =
     g.input[0] === 1 &&
     g.output[0] === 1 &&
-    g.kernel.join() === `1,${size},${size}` &&
+    g.kernel[0] === 1 &&
+    g.kernel[1] === size &&
+    g.kernel[2] === size &&
     g.dilation.every((d) => d === 1) &&
     g.padding[0] === 0 &&
     g.stride[1] === across &&
