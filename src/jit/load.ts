@@ -13,7 +13,7 @@ import { findNativeClass } from "../core/native_class.ts";
 import { runFunction } from "../interpreter/run.ts";
 import { loadModuleArchive } from "../loader/import_module.ts";
 import { KERNEL_HOLDER } from "../tensor/kernels/wasm/held_bytes.ts";
-import { platform } from "./platform.ts";
+import { platform, urlNamedBy } from "./platform.ts";
 import { saver } from "./save.ts";
 import { defineMethods } from "./scripting/compile_methods.ts";
 import { moduleOf, type ScriptModule } from "./script_module.ts";
@@ -87,12 +87,13 @@ function neededToLoad(record: string): boolean {
 }
 
 /**
- * Opens an archive from a URL (by HTTP ranges where the server has them), Blob, stream, bytes or a custom source; reads only
- * what it needs. A string is a URL or, where the platform has files, a path.
+ * Opens an archive from a URL (by HTTP ranges where the server has them), Blob, stream, bytes or a custom source; reads only what
+ * it needs. A string is a URL, where the platform has files also a path, and elsewhere also a URL relative to the page.
  */
 export async function loadAsync(input: string | AsyncInput, options: LoadOptions = {}): Promise<ScriptModule> {
-  if (typeof input === "string" && !/^(https?|blob|data):/.test(input)) return load(input, options);
-  const asynchronous = await openAsyncSource(typeof input === "string" ? new URL(input) : input);
+  const named = typeof input === "string" ? urlNamedBy(input) : input;
+  if (named === undefined) return load(input as string, options);
+  const asynchronous = await openAsyncSource(named);
   const records = (name: string): boolean =>
     neededToLoad(name) || (options.extraFiles?.has(name.replace(/^extra\//, "")) ?? false);
   return load(await prefetch(asynchronous, { records, limits: options.limits }), options);

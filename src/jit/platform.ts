@@ -51,6 +51,18 @@ export function platform(): Platform {
   return current;
 }
 
+/** The URL that a string names; undefined for the path of a file. Where there are no files, it may be relative to the page or worker, as for `fetch`. */
+export function urlNamedBy(text: string): URL | undefined {
+  if (/^(https?|blob|data):/.test(text)) return new URL(text);
+  if (current !== noFiles) return undefined;
+  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  try {
+    return base === undefined ? undefined : new URL(text, base);
+  } catch {
+    return undefined; // a worker that was made from a Blob has no place that anything is relative to
+  }
+}
+
 /** Installs a platform. */
 export function setPlatform(next: Platform): void {
   current = next;

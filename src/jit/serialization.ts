@@ -29,7 +29,7 @@ import { StateDict } from "../nn/state_dict.ts";
 import { PythonPickler, type PickledKinds } from "../saver/python_pickler.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { openSource, type LoadInput } from "./load.ts";
-import { platform } from "./platform.ts";
+import { platform, urlNamedBy } from "./platform.ts";
 
 const DATA = "data.pkl";
 const FORMAT_VERSION = ".format_version";
@@ -122,8 +122,9 @@ export function load<T = unknown>(input: LoadInput, options: CheckpointOptions =
 
 /** As `load`, from a URL, Blob, stream or asynchronous source as well. */
 export async function loadAsync<T = unknown>(input: string | AsyncInput, options: CheckpointOptions = {}): Promise<T> {
-  if (typeof input === "string" && !/^(https?|blob|data):/.test(input)) return load<T>(input, options);
-  const source = await openAsyncSource(typeof input === "string" ? new URL(input) : input);
+  const named = typeof input === "string" ? urlNamedBy(input) : input;
+  if (named === undefined) return load<T>(input as string, options);
+  const source = await openAsyncSource(named);
   const isZip = await beginsAsZip(source);
   const bytes = isZip
     ? await prefetch(source, { records: () => true, limits: options.limits })
