@@ -2,10 +2,12 @@
 import { internalAssert } from "../base/errors.ts";
 import { concatBytes, encodeUtf8 } from "../base/bytes.ts";
 import type { ByteSink } from "./byte_source.ts";
+import { crc32 } from "./crc32.ts";
 import { BUFFER_ROOT_NAME, RECORD, SerializationId, isRecordCompressed, versionRecordName } from "./records.ts";
 import { PRODUCED_ARCHIVE_VERSION } from "./versions.ts";
-import type { StoredEntry } from "./zip_reader.ts";
-import { type WrittenEntry, ZipWriter } from "./zip_writer.ts";
+import { METHOD } from "./zip_format.ts";
+import { deflate } from "./zip_vendor.ts";
+import { type CopiedEntry, type WrittenEntry, ZipWriter } from "./zip_writer.ts";
 
 /** Options of `ArchiveWriter`. */
 export interface ArchiveWriterOptions {
@@ -21,6 +23,22 @@ export interface ArchiveTrailer {
   version?: number;
   /** Whether to write `byteorder`. Default true. */
   byteorder?: boolean;
+}
+
+/** A record as it lies in an archive. */
+export interface PackedRecord {
+  readonly entry: CopiedEntry;
+  readonly raw: Uint8Array;
+}
+
+/** Packs a record, by PyTorch's rule of what is deflated, for `copyRecord` to write, and more than once. */
+export function packRecord(
+  name: string,
+  data: Uint8Array,
+  compress = isRecordCompressed(name, data.length),
+): PackedRecord {
+  const method = compress ? METHOD.deflated : METHOD.stored;
+  return { entry: { method, size: data.length, crc32: crc32(data) }, raw: compress ? deflate(data) : data };
 }
 
 /** Streams records to a sink. The caller closes the sink, or aborts it after an error: see `withSink`. */
@@ -57,34 +75,26 @@ export class ArchiveWriter {
     let size = 0;
     for (const chunk of chunks) size += chunk.length;
     const compress = options.compress ?? isRecordCompressed(name, size);
-    return this.write(name, compress ? [concatBytes(chunks)] : chunks, size, compress);
+    return compress
+      ? this.copyRecord(packRecord(name, concatBytes(chunks), true), name, true)
+      : this.writeStream(name, chunks, size);
   }
 
-  /** Writes a stored record of `size` bytes from chunks that are made while it is written, and with the CRC-32 that is known of them. */
+  /** Writes a stored record of `size` bytes from chunks that may be made while it is written, and with the CRC-32 if it is known of them. */
   writeStream(name: string, chunks: Iterable<Uint8Array>, size: number, knownCrc?: number): WrittenEntry {
-    return this.write(name, chunks, size, false, knownCrc);
+    internalAssert(!this.finished, "record written after finish");
+    const entry = this.zip.writeEntry(`${this.rootName}/${name}`, chunks, size, knownCrc);
+    this.id.add(name, entry.crc32);
+    return entry;
   }
 
-  /** Writes a record as it is in another archive. The result is then not tsarchive's own (`ArchiveReader.isOwn`), unless `isOwn`. */
-  copyRecord({ entry, raw }: StoredEntry, name: string, isOwn: boolean): WrittenEntry {
+  /** Writes a record that is packed already, as it is in another archive. The result is then not tsarchive's own (`ArchiveReader.isOwn`), unless `isOwn`. */
+  copyRecord({ entry, raw }: PackedRecord, name: string, isOwn: boolean): WrittenEntry {
     internalAssert(!this.finished, "record written after finish");
     const written = this.zip.copyEntry(`${this.rootName}/${name}`, raw, entry);
     this.id.add(name, written.crc32);
     this.isForeign ||= !isOwn;
     return written;
-  }
-
-  private write(
-    name: string,
-    chunks: Iterable<Uint8Array>,
-    size: number,
-    compress: boolean,
-    knownCrc?: number,
-  ): WrittenEntry {
-    internalAssert(!this.finished, "record written after finish");
-    const entry = this.zip.writeEntry(`${this.rootName}/${name}`, chunks, size, compress, knownCrc);
-    this.id.add(name, entry.crc32);
-    return entry;
   }
 
   /** Writes version, byteorder, serialization id and the directory. Does not close the sink. */

@@ -1,6 +1,6 @@
 /** @file Streaming zip writer with the byte layout of PyTorch's. Upstream: caffe2/serialize/inline_container.cc, third_party/miniz. Spec: spec/container.md. */
 import { ByteWriter, encodeUtf8 } from "../base/bytes.ts";
-import { ArchiveError, internalAssert } from "../base/errors.ts";
+import { ArchiveError } from "../base/errors.ts";
 import type { ByteSink } from "./byte_source.ts";
 import { crc32 } from "./crc32.ts";
 import {
@@ -13,7 +13,6 @@ import {
   U16_MAX,
   U32_MAX,
 } from "./zip_format.ts";
-import { deflate } from "./zip_vendor.ts";
 
 /** Options of `ZipWriter`. */
 export interface ZipWriterOptions {
@@ -34,7 +33,7 @@ export interface WrittenEntry {
   readonly dataOffset: number;
 }
 
-/** What the directory of another archive states of an entry that is copied. */
+/** What a directory states of an entry that is copied. */
 export interface CopiedEntry {
   /** 0 stored, 8 deflated. */
   readonly method: number;
@@ -88,30 +87,17 @@ export class ZipWriter {
   }
 
   /**
-   * Writes an entry of `size` bytes, whose data may come in chunks; nothing is kept of it.
-   * With `compress` the data is deflated, which needs all of it at once.
+   * Writes a stored entry of `size` bytes, whose data may come in chunks; nothing is kept of it. Deflated ones are copied: `copyEntry`.
    * @param knownCrc CRC-32 of all of the data, where somebody has compared it already.
    */
-  writeEntry(
-    name: string,
-    data: Uint8Array | Iterable<Uint8Array>,
-    size: number,
-    compress: boolean,
-    knownCrc?: number,
-  ): WrittenEntry {
-    const method = compress ? METHOD.deflated : METHOD.stored;
+  writeEntry(name: string, data: Uint8Array | Iterable<Uint8Array>, size: number, knownCrc?: number): WrittenEntry {
+    const method = METHOD.stored;
     const { nameBytes, headerOffset, dataOffset } = this.startEntry(name, method, size);
     let crc = knownCrc ?? 0;
     let written = 0;
     const chunks = data instanceof Uint8Array ? [data] : data;
     for (const chunk of chunks) {
       written += chunk.length;
-      if (compress) {
-        internalAssert(written === size, "deflated records come as one chunk");
-        crc = crc32(chunk, crc);
-        this.write(deflate(chunk));
-        continue;
-      }
       // what is in the cache for the CRC is written from there
       const step = knownCrc === undefined ? WRITE_CHUNK : chunk.length;
       for (let at = 0; at < chunk.length; at += step) {
@@ -129,7 +115,7 @@ export class ZipWriter {
     return { name, crc32: crc, size, headerOffset, dataOffset };
   }
 
-  /** Writes an entry of `size` bytes from what it is in another archive: stored or deflated. */
+  /** Writes an entry of `size` bytes from what it is in an archive: stored or deflated. */
   copyEntry(name: string, raw: Uint8Array, { method, size, crc32: crc }: CopiedEntry): WrittenEntry {
     const { nameBytes, headerOffset, dataOffset } = this.startEntry(name, method, size);
     this.write(raw);

@@ -87,7 +87,7 @@ export function writeNpz(tensors: ReadonlyMap<string, Tensor>): Uint8Array {
   const zip = new ZipWriter(sink);
   for (const [name, tensor] of tensors) {
     const bytes = writeNpy(tensor);
-    zip.writeEntry(`${name}.npy`, bytes, bytes.length, false);
+    zip.writeEntry(`${name}.npy`, bytes, bytes.length);
   }
   zip.finish();
   sink.close();

@@ -60,9 +60,9 @@ export function checkSaving(
   }
   checks.run("jitter", () => {
     if (!bytes) return "the module could not be saved";
-    const again = jit.load(bytes).saveToBuffer();
-    return Buffer.compare(bytes, again) === 0
-      ? undefined
-      : `second save differs (${bytes.length} and ${again.length} bytes)`;
+    // the same module writes what it printed before (Note [Printed once]), the loaded one prints
+    for (const again of [module.saveToBuffer(), jit.load(bytes).saveToBuffer()])
+      if (Buffer.compare(bytes, again) !== 0) return `second save differs (${bytes.length} and ${again.length} bytes)`;
+    return undefined;
   });
 }

@@ -14,7 +14,8 @@ export interface SaveOptions {
   readonly durable?: boolean;
   /**
    * Copy the code of a loaded module from its archive as long as no method was compiled: faster, and the code stays what it was to the
-   * byte. Default false: all code is printed anew, as PyTorch does, which may give another text where another version wrote the archive.
+   * byte. Default false: all code is printed, as PyTorch does, which may give another text where another version wrote the archive. (What the
+   * last save printed is not printed again where nothing of it changed.)
    */
   readonly copyCode?: boolean;
 }

@@ -1,16 +1,15 @@
 /** @file exportModule: a module to the records of an archive, in PyTorch's order. Upstream: torch/csrc/jit/serialization/export_module.cpp. Spec: spec/records.md. */
-import type { StoredEntry } from "../archive/zip_reader.ts";
-import type { ArchiveWriter } from "../archive/archive_writer.ts";
+import { packRecord, type ArchiveWriter, type PackedRecord } from "../archive/archive_writer.ts";
 import { FOLDER, RECORD } from "../archive/records.ts";
 import { PRODUCED_ARCHIVE_VERSION } from "../archive/versions.ts";
-import { encodeUtf8 } from "../base/bytes.ts";
+import { concatBytes, encodeUtf8 } from "../base/bytes.ts";
 import { internalAssert } from "../base/errors.ts";
 import type { ScriptObject } from "../core/ivalue.ts";
-import type { ClassType } from "../core/type.ts";
 import type { CompilationUnit } from "../ir/compilation_unit.ts";
 import { Dependencies, NamedTypeMap, definitionName, type PrintedType } from "./dependencies.ts";
 import { ConstantTable } from "./literals.ts";
 import { printNamedType } from "./print_types.ts";
+import { recallCode, rememberCode, type PrintedCode } from "./printed_code.ts";
 import { PythonPrint } from "./python_print.ts";
 import { SourceRangeTags, pickleSourceRanges } from "./source_range_serialization.ts";
 import type { PickledStorage } from "./tensor_pickler.ts";
@@ -22,7 +21,7 @@ import { ValuePickler, type MethodRunner, type PickledValue } from "./value_pick
  * Note [Copied code], on request (`copyCode`): of a loaded module whose weights and other values were changed the code is still what the archive holds. As long as no
  * function of the program was compiled (only then can anybody have seen or changed a graph), nothing was defined, and every class of the
  * objects is one of the archive's, the records of the code are copied as they lie there: checked, but neither compiled nor printed. Archives
- * with constants or of old versions, and parts of modules, are printed. By default all code is printed, as PyTorch does it: its text and debug
+ * with constants or of old versions, and parts of modules, are printed. By default all code is printed, as PyTorch does it (see Note [Printed once]): its text and debug
  * records differ from what they were where another PyTorch wrote them, and PyTorch's own debug records grow with every save.
  */
 
@@ -48,7 +47,7 @@ class ModuleSerializer {
   private readonly writer: ArchiveWriter;
   private readonly options: ExportOptions;
   private readonly names = new TypeNameUniquer();
-  private readonly constants = new ConstantTable();
+  private constants = new ConstantTable();
   private readonly dependencies = new Dependencies();
   private readonly converted = new NamedTypeMap<true>();
   /** Printers by qualifier: types with one qualifier share a file. */
@@ -61,26 +60,36 @@ class ModuleSerializer {
 
   serialize(root: ScriptObject): number {
     for (const [name, data] of this.options.extraFiles ?? []) this.writer.writeRecord(FOLDER.extra + name, data);
-    const classes: ClassType[] = [];
-    this.writePickle(RECORD.data, FOLDER.data, this.pickler(classes).pickle(root, root.type, ROOT_OWNERS));
-    const copied = this.copyCode(root);
-    if (copied === undefined) {
-      // the classes of the objects come first: an attribute's type may be only an interface
-      for (const type of classes) this.convert(type);
-      this.dependencies.add(root.type);
-      for (let i = 0; i < this.dependencies.types.length; i++) this.convert(this.dependencies.types[i]!);
-      this.writeFiles();
-    }
+    this.writePickle(RECORD.data, FOLDER.data, this.pickler().pickle(root, root.type, ROOT_OWNERS));
+    const version = this.copyCode(root) ?? this.writeCode(root);
     this.writePickle(
       RECORD.constants,
       FOLDER.constants,
-      this.pickler([]).pickleTuple(this.constants.entries, CONSTANT_OWNERS),
+      this.pickler().pickleTuple(this.constants.entries, CONSTANT_OWNERS),
     );
     this.writeTracedInputs(root);
-    if (copied !== undefined) return copied;
+    return version;
+  }
+
+  /** Writes code that is printed now or was printed before; gives the archive version that it needs. See Note [Printed once]. */
+  private writeCode(root: ScriptObject): number {
+    const code = recallCode(root, this.names) ?? this.printCode(root);
+    for (const { name, packed } of code.records) this.writer.copyRecord(packed, name, true);
+    this.constants = code.constants;
+    return code.version;
+  }
+
+  private printCode(root: ScriptObject): PrintedCode {
+    // the classes of the objects, which have names already, come first: an attribute's type may be only an interface
+    const objectClasses = [...this.names.types];
+    for (const type of objectClasses) this.convert(type);
+    this.dependencies.add(root.type);
+    for (let i = 0; i < this.dependencies.types.length; i++) this.convert(this.dependencies.types[i]!);
     let version = PRODUCED_ARCHIVE_VERSION;
     for (const file of this.files.values()) version = Math.max(version, file.minVersion);
-    return version;
+    const code = { records: this.packFiles(), constants: this.constants, version };
+    rememberCode(root, code, this.names, objectClasses.length);
+    return code;
   }
 
   /** Copies the code where that is the same as printing it; gives the archive's version then. See Note [Copied code]. */
@@ -93,7 +102,7 @@ class ModuleSerializer {
     const records = origin.records();
     if (!records) return undefined;
     const isOwn = origin.isOwn();
-    for (const { name, stored } of records) this.writer.copyRecord(stored as StoredEntry, name, isOwn);
+    for (const { name, stored } of records) this.writer.copyRecord(stored as PackedRecord, name, isOwn);
     return origin.version;
   }
 
@@ -101,16 +110,15 @@ class ModuleSerializer {
   private writeTracedInputs(root: ScriptObject): void {
     const inputs = tracedInputsOf(root);
     if (!inputs) return;
-    const { bytes, storages } = this.pickler([]).pickle(inputs, TRACED_INPUTS_TYPE, ROOT_OWNERS);
+    const { bytes, storages } = this.pickler().pickle(inputs, TRACED_INPUTS_TYPE, ROOT_OWNERS);
     storages.forEach((_, i) => this.writer.writeRecord(`${FOLDER.tracedInputs}${i}`, new Uint8Array(0)));
     this.writer.writeRecord(RECORD.tracedInputs, bytes);
   }
 
-  private pickler(classes: ClassType[]): ValuePickler {
+  private pickler(): ValuePickler {
     return new ValuePickler({
       nameOf: (type) => this.names.nameOf(type),
       runMethod: this.options.runMethod,
-      onClass: (type) => classes.push(type),
     });
   }
 
@@ -144,12 +152,18 @@ class ModuleSerializer {
     printNamedType(type, printer);
   }
 
-  private writeFiles(): void {
+  private packFiles(): PrintedCode["records"] {
     const tags = new SourceRangeTags();
-    for (const [qualifier, { body }] of this.files) {
+    const pack = (name: string, data: Uint8Array): PrintedCode["records"][number] => ({
+      name,
+      packed: packRecord(name, data),
+    });
+    return Array.from(this.files, ([qualifier, { body }]) => {
       const name = `${FOLDER.code}${qualifier.replaceAll(".", "/")}.py`;
-      this.writer.writeRecord(name, encodeUtf8(body.text));
-      this.writer.writeRecord(`${name}.debug_pkl`, pickleSourceRanges(body.ranges(), tags));
-    }
+      return [
+        pack(name, encodeUtf8(body.text)),
+        pack(`${name}.debug_pkl`, concatBytes(pickleSourceRanges(body.ranges(), tags))),
+      ];
+    }).flat();
   }
 }

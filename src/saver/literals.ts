@@ -20,10 +20,24 @@ export interface CodeConstant {
 /** The values that do not fit into code: tensors, objects, and whatever holds a non-ASCII string. Equal tensors share an entry. */
 export class ConstantTable {
   readonly entries: CodeConstant[] = [];
+  /** What was asked for, and the answers. */
+  private readonly requests: (CodeConstant & { readonly index: number })[] = [];
   private readonly tensorsByKey = new Map<string, number[]>();
 
   /** Index of a constant, added where it is new. */
   indexOf(value: unknown, type: Type): number {
+    const index = this.findOrAdd(value, type);
+    this.requests.push({ value, type, index });
+    return index;
+  }
+
+  /** A table that was asked for the same constants now; undefined where it answers otherwise, as tensors were written in between. */
+  replay(): ConstantTable | undefined {
+    const table = new ConstantTable();
+    return this.requests.every(({ value, type, index }) => table.indexOf(value, type) === index) ? table : undefined;
+  }
+
+  private findOrAdd(value: unknown, type: Type): number {
     if (value instanceof Tensor) {
       const key = `${value.dtype.name}|${String(value.device)}|${value.sparse?.layout ?? ""}|${value.sizes.join()}`;
       const candidates = this.tensorsByKey.get(key) ?? [];

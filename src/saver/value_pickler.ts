@@ -17,11 +17,9 @@ export type MethodRunner = (method: FunctionLike, args: readonly unknown[]) => u
 
 /** What pickling asks of its owner. */
 export interface ValuePicklerOptions {
-  /** Name of a class in the archive. */
+  /** Name of a class in the archive; asked for every object that is written. */
   readonly nameOf: (type: ClassType) => QualifiedName;
   readonly runMethod: MethodRunner;
-  /** Sees the class of every object that is written. */
-  readonly onClass: (type: ClassType) => void;
 }
 
 /** A finished pickle and the storages that it names, in the order of their records. */
@@ -207,7 +205,6 @@ export class ValuePickler {
   private pushObject(object: ScriptObject): void {
     const { out } = this;
     const { type } = object;
-    this.options.onClass(type);
     const name = this.options.nameOf(type);
     out.pushGlobal(name.prefix, name.name);
     out.newObject();

@@ -50,7 +50,7 @@ describe("ZipWriter", () => {
   test("a file of stored records is byte-identical to PyTorch's but for the zip64 records, which it leaves out", () => {
     const sink = new MemorySink();
     const zip = new ZipWriter(sink);
-    zip.writeEntry("m/a", encodeUtf8("abc"), 3, false);
+    zip.writeEntry("m/a", encodeUtf8("abc"), 3);
     zip.finish();
     sink.close();
     const crc = crc32(encodeUtf8("abc"));
@@ -153,8 +153,8 @@ describe("ZipWriter", () => {
       for (let left = nbytes; left > 0; left -= hole.length) yield hole.subarray(0, Math.min(hole.length, left));
     }
     const size = 2 ** 32;
-    const big = zip.writeEntry("m/data/0", zeros(size), size, false);
-    const small = zip.writeEntry("m/data/1", encodeUtf8("abcd"), 4, false);
+    const big = zip.writeEntry("m/data/0", zeros(size), size);
+    const small = zip.writeEntry("m/data/1", encodeUtf8("abcd"), 4);
     zip.finish();
     expect(big.dataOffset).toBe(64);
     expect(small.dataOffset % 64).toBe(0);
@@ -173,7 +173,7 @@ describe("ZipWriter", () => {
   test("more than 65,534 entries get zip64 end records, and are read back", () => {
     const sink = new MemorySink();
     const zip = new ZipWriter(sink, { alignment: 1 });
-    for (let i = 0; i < 65_536; i++) zip.writeEntry(`m/${i}`, new Uint8Array(0), 0, false);
+    for (let i = 0; i < 65_536; i++) zip.writeEntry(`m/${i}`, new Uint8Array(0), 0);
     zip.finish();
     sink.close();
     const reader = ArchiveReader.open(sink.bytes());

@@ -42,7 +42,6 @@ function pickled(root: ScriptObject): string {
   const pickler = new ValuePickler({
     nameOf: (type) => type.name,
     runMethod: (_, [self]) => (self as ScriptObject).getAttr("items"),
-    onClass: () => undefined,
   });
   return Buffer.from(concatBytes(pickler.pickle(root, root.type, 2).bytes)).toString("base64");
 }

@@ -22,7 +22,7 @@ const open = (bytes: Uint8Array): ArchiveReader => ArchiveReader.open(bytes);
 function written(data: string, alignment = 64): Uint8Array {
   const sink = new MemorySink();
   const zip = new ZipWriter(sink, { alignment });
-  zip.writeEntry("m/a", encodeUtf8(data), data.length, false);
+  zip.writeEntry("m/a", encodeUtf8(data), data.length);
   zip.finish();
   sink.close();
   return sink.bytes();
@@ -262,7 +262,7 @@ test("ZIP-24: beyond 4 GiB the headers have zip64 fields", () => {
   sink.size = 2 ** 32; // as if as much had been written
   const writer = new ZipWriter({ write: (bytes) => sink.write(bytes), close() {}, abort() {} });
   (writer as unknown as { position: number }).position = 2 ** 32;
-  const entry = writer.writeEntry("m/a", encodeUtf8("x"), 1, false);
+  const entry = writer.writeEntry("m/a", encodeUtf8("x"), 1);
   writer.finish();
   expect(entry.dataOffset % 64).toBe(0);
   expect(sink.read(2 ** 32 + 33, 12)).toEqual(le([2, 1], [2, 8], [8, 2 ** 32]));
@@ -297,7 +297,7 @@ test("ZIP-26: an error while writing aborts the sink", () => {
 
 test("ZIP-27: no name is written twice", () => {
   const writer = new ZipWriter(new MemorySink());
-  writer.writeEntry("m/a", new Uint8Array(0), 0, false);
-  expect(() => writer.writeEntry("m/a", new Uint8Array(0), 0, false)).toThrow("Tried to serialize file twice: m/a");
+  writer.writeEntry("m/a", new Uint8Array(0), 0);
+  expect(() => writer.writeEntry("m/a", new Uint8Array(0), 0)).toThrow("Tried to serialize file twice: m/a");
   expect(new MemorySource(new Uint8Array(3)).read(1, 2).length).toBe(2);
 });
