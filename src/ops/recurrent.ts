@@ -4,7 +4,9 @@ import { callOperator, op } from "../core/operator_registry.ts";
 import { contiguousAs, convertTensor } from "../tensor/clone.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { computeDtype, floatsAs, floatsOf, fromIndices, indicesOf, type Floats } from "../tensor/kernels/data.ts";
-import { GATES, runDirection, type CellKind, type CellWeights } from "../tensor/kernels/recurrent.ts";
+import { isPlain } from "../tensor/kernels/matmul.ts";
+import { GATES, runDirection, type CellKind, type CellWeights, type RowWeights } from "../tensor/kernels/recurrent.ts";
+import { Weights } from "../tensor/kernels/wasm/packed_weights.ts";
 import { copyElements } from "../tensor/copy.ts";
 import type { Scalar } from "../tensor/scalar.ts";
 import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
@@ -20,6 +22,10 @@ interface LayerOptions {
   readonly bidirectional: boolean;
 }
 
+function rowWeights(weight: Tensor, dtype: DType): RowWeights {
+  return dtype === weight.dtype && isPlain(weight) ? Weights.of(weight) : { values: floatsAs(weight, dtype) };
+}
+
 function weightsOf(
   kind: CellKind,
   params: readonly Tensor[],
@@ -32,11 +38,11 @@ function weightsOf(
   const wHh = params[at + 1]!;
   const hr = hasProjection ? params[at + 2 + (hasBiases ? 2 : 0)]! : undefined;
   return {
-    wIh: floatsAs(wIh, dtype),
-    wHh: floatsAs(wHh, dtype),
+    wIh: rowWeights(wIh, dtype),
+    wHh: rowWeights(wHh, dtype),
     bIh: hasBiases ? floatsAs(params[at + 2]!, dtype) : undefined,
     bHh: hasBiases ? floatsAs(params[at + 3]!, dtype) : undefined,
-    wHr: hr && floatsAs(hr, dtype),
+    wHr: hr && rowWeights(hr, dtype),
     inputSize: wIh.sizes[1]!,
     hiddenSize: wIh.sizes[0]! / GATES[kind],
     stateSize: wHh.sizes[1]!,

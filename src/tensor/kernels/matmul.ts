@@ -77,7 +77,7 @@ export function linearProduct(x: Tensor, weight: Tensor, bias: Tensor | null): T
 }
 
 /** Whether the elements of a float32 tensor are where its storage has them, row by row. */
-const isPlain = (t: Tensor): boolean => t.dtype === DTYPES.float32 && t.isContiguous() && !t.isNeg;
+export const isPlain = (t: Tensor): boolean => t.dtype === DTYPES.float32 && t.isContiguous() && !t.isNeg;
 
 /** The product with a weight that is kept packed; false where that does not pay. */
 function keptLinear(x: Tensor, weight: Tensor, bias: Tensor | null, out: Tensor): boolean {

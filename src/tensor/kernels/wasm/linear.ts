@@ -8,7 +8,7 @@ import { copyPadded, innerStep, packedElements, packLeftAnywhere, packPanels, st
 import { COLUMNS } from "./programs.ts";
 
 /** Rows up to which outputs are dot products. */
-const MAX_SKINNY = 4;
+const MAX_SKINNY = 2;
 /** Multiplications from which keeping the weight pays. */
 const MIN_WORK = 1 << 11;
 /** Rows of a block. */
