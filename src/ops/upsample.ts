@@ -3,8 +3,8 @@ import { OperatorError } from "../base/errors.ts";
 import { callOperator, op } from "../core/operator_registry.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
-import { computeDtype, doublesOf, fromDoubles } from "../tensor/kernels/data.ts";
-import { gatherDim } from "../tensor/kernels/gather.ts";
+import { computeDtype, doublesOf, floatsAs, floatsOf, fromDoubles } from "../tensor/kernels/data.ts";
+import { gatherDim, gatherPlanes } from "../tensor/kernels/gather.ts";
 import {
   antialiasTaps,
   applyByteTaps,
@@ -14,8 +14,9 @@ import {
   nearestIndices,
   type Taps,
 } from "../tensor/kernels/resample.ts";
+import { isResampled, wasmResample } from "../tensor/kernels/wasm/resample.ts";
 import { numelOf } from "../tensor/strides.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
 import { list } from "./convolution.ts";
 
@@ -41,6 +42,9 @@ function checkSizes(input: Tensor, size: readonly number[], dims: number): void 
   }
 }
 
+/** Of taps that are alone. */
+const NO_WEIGHTS = new Float64Array(0);
+
 type Scales = readonly (number | null)[];
 
 function nearest(input: Tensor, size: readonly number[], scales: Scales, isExact: boolean): Tensor {
@@ -51,10 +55,31 @@ function nearest(input: Tensor, size: readonly number[], scales: Scales, isExact
       `"upsample_nearest${dims}d${dims > 1 ? "_channels_last" : ""}" not implemented for '${input.dtype.cppName}'`,
     );
   }
-  let out = input;
-  for (let d = 0; d < dims; d++)
-    out = gatherDim(out, d + 2, nearestIndices(input.sizes[d + 2]!, size[d]!, scales[d] ?? null, isExact));
-  return out;
+  const rule = isExact ? "exact" : isVectorised(input, size) ? "legacyVectorised" : "legacy";
+  const indices = size.map((s, d) => nearestIndices(input.sizes[d + 2]!, s, scales[d] ?? null, rule));
+  const columns = indices.at(-1)!;
+  const taps = indices.map((index) => ({ count: index.length, taps: 1, index, weight: NO_WEIGHTS }));
+  const result = input.dtype === DTYPES.float32 && dims <= 2 ? resampleFloats(input, taps) : undefined;
+  if (result) return result;
+  if (dims === 1)
+    return gatherPlanes(
+      input,
+      Int32Array.from({ length: input.sizes[1]! }, (_, c) => c),
+      columns,
+    );
+  return gatherPlanes(dims === 3 ? gatherDim(input, 2, indices[0]!) : input, indices.at(-2)!, columns);
+}
+
+/** `resample` of float32 rows or planes by the kernels; undefined where the reference is to run. */
+function resampleFloats(input: Tensor, taps: readonly Taps[]): Tensor | undefined {
+  const [rows, columns] = taps.length === 2 ? [taps[0], taps[1]!] : [undefined, taps[0]!];
+  const out = [...input.sizes.slice(0, 2), ...taps.map((t) => t.count)];
+  if (!isResampled(columns, numelOf(out))) return undefined;
+  const [height, width] = [rows ? input.sizes[2]! : 1, input.sizes.at(-1)!];
+  const result = uninitializedTensor(out);
+  const planes = input.sizes[0]! * input.sizes[1]!;
+  const [x, values] = [floatsAs(input, DTYPES.float32), floatsOf(result)] as [Float32Array, Float32Array];
+  return wasmResample(x, values, planes, height, width, rows, columns) ? result : undefined;
 }
 
 type TapMaker = (input: number, output: number, scale: number | null, round: (x: number) => number) => Taps;
@@ -67,18 +92,20 @@ function resample(input: Tensor, size: readonly number[], scales: Scales, name: 
     throw new OperatorError(`"${name}" not implemented for '${input.dtype.cppName}'`);
   }
   const round = computeDtype(input.dtype) === DTYPES.float64 ? (x: number): number => x : Math.fround;
+  const taps = size.map((s, d) => make(input.sizes[d + 2]!, s, scales[d] ?? null, round));
+  const result = input.dtype === DTYPES.float32 && dims <= 2 ? resampleFloats(input, taps) : undefined;
+  if (result) return result;
   let values: ArrayLike<number> = doublesOf(input);
   const sizes = [...input.sizes];
   for (let d = dims - 1; d >= 0; d--) {
     const from = sizes[d + 2]!;
     if (isByte && from === size[d]) continue;
-    const taps = make(from, size[d]!, scales[d] ?? null, round);
     values = (isByte ? applyByteTaps : applyTaps)(
       values,
       numelOf(sizes.slice(0, d + 2)),
       from,
       numelOf(sizes.slice(d + 3)),
-      taps,
+      taps[d]!,
     );
     sizes[d + 2] = size[d]!;
   }
@@ -105,15 +132,18 @@ function linear(dims: number, input: Tensor, size: readonly number[], align: boo
   });
 }
 
-/** PyTorch's general kernel keeps the weights in the input's dtype, its vectorised one (small planes, channels last) in float32. */
+/** Whether PyTorch runs its vectorised kernels, for small planes and channels last: they differ from the general ones. */
+function isVectorised(input: Tensor, size: readonly number[]): boolean {
+  const lastIsDense =
+    input.ndim > 3 && input.strides[1] === 1 && input.sizes[1]! > 3 && input.strides[input.ndim - 1] === input.sizes[1];
+  return lastIsDense || (size.length === 2 && size[0]! + size[1]! <= 128);
+}
+
+/** PyTorch's general kernel keeps the weights in the input's dtype, its vectorised one in float32. */
 function narrowWeights(input: Tensor, size: readonly number[]): ((x: number) => number) | undefined {
   const round =
     input.dtype === DTYPES.bfloat16 ? roundToBfloat16 : input.dtype === DTYPES.float16 ? roundToHalf : undefined;
-  if (!round || size.length === 1) return round;
-  const lastIsDense =
-    input.ndim > 2 && input.strides[1] === 1 && input.sizes[1]! > 3 && input.strides[input.ndim - 1] === input.sizes[1];
-  const isVectorised = lastIsDense || (size.length === 2 && size[0]! + size[1]! <= 128);
-  return isVectorised ? undefined : round;
+  return round && isVectorised(input, size) ? undefined : round;
 }
 
 function cubic(input: Tensor, size: readonly number[], align: boolean, scales: Scales): Tensor {

@@ -14,6 +14,8 @@ import type { ConvGeometry } from "../../src/tensor/kernels/convolution.ts";
 import { wasmConvolve } from "../../src/tensor/kernels/wasm/convolution.ts";
 import { Weights } from "../../src/tensor/kernels/wasm/packed_weights.ts";
 import { runTasks, threadAreas } from "../../src/tensor/kernels/wasm/parallel.ts";
+import { linearTaps } from "../../src/tensor/kernels/resample.ts";
+import { wasmResample } from "../../src/tensor/kernels/wasm/resample.ts";
 import { setStartWorker } from "../../src/tensor/kernels/wasm/thread_pool.ts";
 import { startNodeWorker } from "../../src/node/worker.ts";
 
@@ -91,6 +93,18 @@ describe.runIf(build !== "reference")("tasks on three threads", () => {
     }
     memory.free(own.start);
     memory.free(plain[0]!);
+  });
+
+  test("many resampled planes are those that come one by one", () => {
+    const [planes, side] = [40, 33];
+    const taps = linearTaps(side, 2 * side, false, null, Math.fround);
+    const x = Float32Array.from({ length: planes * side * side }, (_, i) => Math.sin(i));
+    const [all, one] = [new Float32Array(4 * x.length), new Float32Array(4 * side * side)];
+    expect(wasmResample(x, all, planes, side, side, taps, taps)).toBe(true);
+    for (let p = 0; p < planes; p++) {
+      expect(wasmResample(x.slice(p * side * side, (p + 1) * side * side), one, 1, side, side, taps, taps)).toBe(true);
+      expect(all.subarray(p * one.length, (p + 1) * one.length)).toEqual(one);
+    }
   });
 
   test.each([3, 5, 7])("depthwise convolutions with windows of %i are those of two channels at a time", (size) => {

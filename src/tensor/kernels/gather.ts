@@ -1,7 +1,7 @@
 /** @file Moving elements of any dtype by index, without looking at them. Upstream: none. Spec: none. */
 import { cloneTensor } from "../clone.ts";
 import type { DType } from "../dtype.ts";
-import { emptyTensor, type Tensor } from "../tensor.ts";
+import { emptyTensor, uninitializedTensor, type Tensor } from "../tensor.ts";
 import type { Segment } from "../storage.ts";
 
 /** The array that moves elements of a dtype, and how many of its entries make one. */
@@ -103,6 +103,34 @@ export function gatherDim(self: Tensor, dim: number, index: ArrayLike<number>): 
       if (run > 64) b.set(a.subarray(q, q + run), at);
       else for (let w = 0; w < run; w++) b[at + w] = a[q + w]!;
       at += run;
+    }
+  }
+  return out;
+}
+
+/** out[..., i, j] = self[..., rows[i], columns[j]]. Rows that follow themselves are copied as a whole. */
+export function gatherPlanes(self: Tensor, rows: ArrayLike<number>, columns: ArrayLike<number>): Tensor {
+  const source = plainContiguous(self);
+  const out = uninitializedTensor([...self.sizes.slice(0, -2), rows.length, columns.length], self.dtype);
+  out.quantizer = self.quantizer;
+  const [height, width] = self.sizes.slice(-2) as [number, number];
+  const { of, per } = moveUnit(self.dtype);
+  const a = of(source.storage.segment);
+  const b = of(out.storage.segment);
+  const length = columns.length * per;
+  const end = (out.base0 + out.numel) * per;
+  let plane = source.base0 * per;
+  for (let at = out.base0 * per; at < end; plane += height * width * per) {
+    for (let i = 0; i < rows.length; i++, at += length) {
+      if (i > 0 && rows[i] === rows[i - 1]) {
+        b.copyWithin(at, at - length, at);
+        continue;
+      }
+      const row = plane + rows[i]! * width * per;
+      if (per === 1) for (let j = 0; j < length; j++) b[at + j] = a[row + columns[j]!]!;
+      else
+        for (let j = 0, to = at; j < columns.length; j++)
+          for (let w = 0, from = row + columns[j]! * per; w < per; w++) b[to++] = a[from++]!;
     }
   }
   return out;

@@ -1,6 +1,6 @@
 /** @file Resampling: weights of each output position along one dimension, applied dimension by dimension. Upstream: aten/src/ATen/native/UpSample.h, cpu/UpSampleKernel.cpp. Spec: none. */
 
-/** For each output position, `taps` source indices and weights. */
+/** For each output position, `taps` source indices and weights, which one tap alone needs not; an index of -1 is none. */
 export interface Taps {
   readonly count: number;
   readonly taps: number;
@@ -20,8 +20,19 @@ export function stepScale(
   return scale !== null && scale > 0 ? round(1 / scale) : round(input / output);
 }
 
-/** Source index of each output position for nearest (`isExact` false: the legacy rule of the floor of the left edge). */
-export function nearestIndices(input: number, output: number, scale: number | null, isExact: boolean): Int32Array {
+/**
+ * Source index of each output position for nearest: of `exact`, or by the floor of the left edge. `legacyVectorised` is the latter, but looks
+ * at no scale where the sizes are equal or one is twice the other.
+ */
+export function nearestIndices(
+  input: number,
+  output: number,
+  scale: number | null,
+  rule: "exact" | "legacy" | "legacyVectorised",
+): Int32Array {
+  if (rule === "legacyVectorised" && (output === input || output === 2 * input))
+    return Int32Array.from({ length: output }, (_, i) => (output === input ? i : i >> 1));
+  const isExact = rule === "exact";
   const step = Math.fround(scale !== null && scale > 0 ? 1 / scale : input / output);
   const out = new Int32Array(output);
   for (let i = 0; i < output; i++) {
@@ -130,7 +141,7 @@ export function antialiasTaps(
   const support = step >= 1 ? size * 0.5 * step : size * 0.5;
   const inverse = step >= 1 ? 1 / step : 1;
   const taps = Math.ceil(support) * 2 + 1;
-  const index = new Int32Array(taps * output);
+  const index = new Int32Array(taps * output).fill(-1);
   const weight = new Float64Array(taps * output);
   for (let i = 0; i < output; i++) {
     const center = step * (i + 0.5);
@@ -171,8 +182,8 @@ export function applyTaps(x: ArrayLike<number>, outer: number, size: number, inn
     const base = o * size * inner;
     for (let i = 0; i < t.count; i++, at += inner) {
       for (let k = i * t.taps; k < (i + 1) * t.taps; k++) {
-        const w = t.weight[k]!;
-        if (w === 0) continue;
+        if (t.index[k] === -1) continue;
+        const w = t.weight[k]!; // zero or not, as PyTorch: what is not finite spreads
         const from = base + t.index[k]! * inner;
         for (let j = 0; j < inner; j++) out[at + j] = out[at + j]! + w * x[from + j]!;
       }

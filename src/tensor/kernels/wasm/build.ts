@@ -20,6 +20,7 @@ import {
 import { KernelMemory } from "./memory.ts";
 import type { PanelRows } from "./programs.ts";
 import type { VectorReduction } from "./reduction_programs.ts";
+import type { TapCount } from "./resample_programs.ts";
 import { MAX_THREADS, requireSharedMemory, ThreadPool } from "./thread_pool.ts";
 import type { UnaryVector } from "./vector_programs.ts";
 
@@ -268,6 +269,12 @@ export type ReductionKernels = Readonly<
   >
 >;
 
+/** Sums of rows and of columns: see resample_programs.ts. */
+export type ResampleKernels = Readonly<
+  Record<`sumRows${TapCount}`, (to: number, from: number, table: number, rows: number, bytes: number) => void> &
+    Record<`sumColumns${TapCount}`, (to: number, ldto: number, from: number, table: number, columns: number) => void>
+>;
+
 /** Runs records of small operators: see Note [Sequences]. */
 export interface SequenceKernels {
   runSequence(at: number, end: number, table: number): void;
@@ -508,6 +515,11 @@ export function conversionKernels(): ConversionKernels | undefined {
 /** The reductions, or undefined where the reference is to run. */
 export function reductionKernels(): ReductionKernels | undefined {
   return family("reductions", (exports) => exports as unknown as ReductionKernels);
+}
+
+/** The sums of resampling, or undefined where the reference is to run. */
+export function resampleKernels(): ResampleKernels | undefined {
+  return family("resample", (exports) => exports as unknown as ResampleKernels);
 }
 
 /** What runs sequences of small operators, or undefined where the reference kernels are to run. */

@@ -18,6 +18,7 @@ import {
   type PanelRows,
 } from "./programs.ts";
 import { REDUCTIONS, reduceColumnsProgram, reduceRowsProgram } from "./reduction_programs.ts";
+import { sumColumnsProgram, sumRowsProgram, TAPS } from "./resample_programs.ts";
 import { sequencePrograms } from "./sequence_programs.ts";
 import { softmaxColumnsProgram, softmaxProgram } from "./softmax_programs.ts";
 import { clampProgram, UNARY_VECTORS, unaryProgram } from "./vector_programs.ts";
@@ -65,6 +66,7 @@ const FAMILIES = {
   integers: () => [dots16Program()],
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
   conversions: () => CONVERSIONS.map(conversionProgram),
+  resample: (fused: boolean) => TAPS.flatMap((taps) => [sumRowsProgram(fused, taps), sumColumnsProgram(fused, taps)]),
   sequences: sequencePrograms,
   winogradIn: (fused: boolean) => [winogradInputProgram(fused), winogradFiltersProgram(fused)],
   winogradOut: (fused: boolean, rows: PanelRows) => [
