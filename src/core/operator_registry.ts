@@ -1,10 +1,11 @@
 /** @file The operator registry: schemas in overload order, kernels by operator name, in-place and out= forms derived. Upstream: torch/csrc/jit/runtime/operator.cpp. Spec: none.
  *
  * Note [Derived variants]: an operator is written once, in its functional form. `aten::foo_` computes `aten::foo` and copies the
- * result into `self`; a schema with `out` arguments computes the functional form and copies into `out`. Entries that can write in
- * place more cheaply register the variant itself. */
+ * result into `self`, or has it written there (Note [Maps in place]); a schema with `out` arguments computes the functional form and
+ * copies into `out`. Entries that can write in place more cheaply register the variant itself. */
 import { OperatorError, internalAssert } from "../base/errors.ts";
 import { writeInplaceResult, writeOutResult } from "../tensor/copy.ts";
+import { isMap, mapInPlace } from "../tensor/pointwise.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { findNativeClass } from "./native_class.ts";
 import { dispatch } from "./dispatcher.ts";
@@ -27,6 +28,8 @@ export interface OperatorEntry {
   readonly derivative: Derivative | undefined;
   /** The kernel takes ints beyond 2^53 as bigints; other kernels get them as saturated numbers. */
   readonly exactInts: boolean;
+  /** The kernel was a map when it was registered: see Note [Maps in place]. */
+  readonly isMap?: boolean;
 }
 
 const entries = new Map<string, OperatorEntry>();
@@ -115,6 +118,7 @@ class RegisteredOperator implements OperatorEntry {
   readonly kernel: Kernel;
   readonly derivative: Derivative | undefined;
   readonly exactInts: boolean;
+  readonly isMap: boolean;
   private readonly text: string;
   private known: FunctionSchema | undefined;
 
@@ -123,6 +127,7 @@ class RegisteredOperator implements OperatorEntry {
     this.kernel = kernel;
     this.derivative = derivative;
     this.exactInts = exactInts;
+    this.isMap = isMap(kernel);
     this.text = text;
     this.known = undefined;
   }
@@ -298,7 +303,8 @@ function derive(schema: FunctionSchema): OperatorEntry | undefined {
     if (!entry) return undefined;
     const kernel = (...args: unknown[]): unknown => {
       const self = args[0] as Tensor;
-      writeInplaceResult(self, entry.kernel(...(args as never[])) as Tensor);
+      const result = entry.isMap ? mapInPlace(self, entry.kernel, args) : entry.kernel(...(args as never[]));
+      writeInplaceResult(self, result as Tensor);
       return self;
     };
     return { key, schema, kernel, derivative: undefined, exactInts: entry.exactInts };

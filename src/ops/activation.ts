@@ -1,13 +1,12 @@
 /** @file Activation functions. Upstream: aten/src/ATen/native/Activation.cpp, cpu/Activation.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
-import { writeInplaceResult } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { UNARY } from "../tensor/kernels/unary.ts";
-import { vectorLoop } from "../tensor/kernels/wasm/vectors.ts";
+import { vectorLoop, wasmLeakyRelu } from "../tensor/kernels/wasm/vectors.ts";
 import { C, cmul, csigmoid } from "../tensor/math/complex.ts";
 import { erf } from "../tensor/math/erf.ts";
-import { map1, map2, notImplemented, type Kernel1, type Loop1 } from "../tensor/pointwise.ts";
+import { asMap, map1, map2, notImplemented, type Kernel1, type Loop1 } from "../tensor/pointwise.ts";
 import { wrapDim } from "../tensor/strides.ts";
 import { scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { viewOf, type Tensor } from "../tensor/tensor.ts";
@@ -24,33 +23,32 @@ export function floatsOnly(self: Tensor, kernel: Kernel1): Tensor {
   return map1(self, kernel);
 }
 
+/** An operator that is such a kernel. */
+function floatMap(kernel: Kernel1): (self: Tensor) => Tensor {
+  return asMap((self) => floatsOnly(self, kernel));
+}
+
 /** A kernel parameter in the tensor's computing precision. */
 function parameter(self: Tensor, value: Scalar): number {
   return kernelParameter(self.dtype, scalarToNumber(value));
 }
 
-function reluOf(self: Tensor): Tensor {
-  if (self.dtype === DTYPES.bool) throw new OperatorError("Boolean inputs not supported for relu");
-  if (self.dtype.category === "complex") throw new OperatorError("clamp is not supported for complex types");
-  return map1(self, UNARY.relu);
-}
-export const relu = op("aten::relu(Tensor self) -> Tensor", reluOf);
+export const relu = op(
+  "aten::relu(Tensor self) -> Tensor",
+  asMap((self: Tensor) => {
+    if (self.dtype === DTYPES.bool) throw new OperatorError("Boolean inputs not supported for relu");
+    if (self.dtype.category === "complex") throw new OperatorError("clamp is not supported for complex types");
+    return map1(self, UNARY.relu);
+  }),
+);
 
-/** In place without a temporary: the most used in-place operator. */
-op("aten::relu_(Tensor(a!) self) -> Tensor(a!)", (self) => {
-  if (self.dtype === DTYPES.float32 && self.isContiguous() && !self.isNeg) {
-    UNARY.relu.f32(self.storage.segment.f32, self.base0, self.storage.segment.f32, self.base0, self.numel);
-    self.storage.version++;
-    return self;
-  }
-  writeInplaceResult(self, reluOf(self));
-  return self;
-});
-
-op("aten::relu6(Tensor self) -> Tensor", (self) => {
-  if (self.dtype === DTYPES.bool) throw new OperatorError("Bool inputs not supported for hardtanh");
-  return clamp(self, 0, 6);
-});
+op(
+  "aten::relu6(Tensor self) -> Tensor",
+  asMap((self: Tensor) => {
+    if (self.dtype === DTYPES.bool) throw new OperatorError("Bool inputs not supported for hardtanh");
+    return clamp(self, 0, 6);
+  }),
+);
 
 const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 const gelu = (x: number): number => 0.5 * x * (1 + erf(x * Math.SQRT1_2));
@@ -72,8 +70,9 @@ function geluKernel(approximate: string): Kernel1 {
   if (!kernel) throw new OperatorError("approximate argument must be either none or tanh.");
   return kernel;
 }
-op('aten::gelu(Tensor self, *, str approximate="none") -> Tensor', (self, approximate) =>
-  floatsOnly(self, geluKernel(approximate)),
+op(
+  'aten::gelu(Tensor self, *, str approximate="none") -> Tensor',
+  asMap((self: Tensor, approximate: string) => floatsOnly(self, geluKernel(approximate))),
 );
 
 const SILU: Kernel1 = {
@@ -90,20 +89,39 @@ const SILU: Kernel1 = {
     }
   }),
 };
-op("aten::silu(Tensor self) -> Tensor", (self) => floatsOnly(self, SILU));
+op("aten::silu(Tensor self) -> Tensor", floatMap(SILU));
 /** log(1 + exp(x)) without overflow. */
 export function softplus(x: number): number {
   return x > 0 ? x + Math.log1p(Math.exp(-x)) : Math.log1p(Math.exp(x));
 }
 const MISH: Kernel1 = { name: "mish_cpu", real: (x) => x * Math.tanh(softplus(x)) };
-op("aten::mish(Tensor self) -> Tensor", (self) => floatsOnly(self, MISH));
+op("aten::mish(Tensor self) -> Tensor", floatMap(MISH));
 
-const HARDSIGMOID: Kernel1 = { name: "hardsigmoid_cpu", real: (x) => Math.min(Math.max(x + 3, 0), 6) / 6 };
-op("aten::hardsigmoid(Tensor self) -> Tensor", (self) => floatsOnly(self, HARDSIGMOID));
-const HARDSWISH: Kernel1 = { name: "hardswish_cpu", real: (x) => (x * Math.min(Math.max(x + 3, 0), 6)) / 6 };
-op("aten::hardswish(Tensor self) -> Tensor", (self) => floatsOnly(self, HARDSWISH));
+// loops of float32 round every step, as PyTorch's vectors and the kernels do
+const { fround } = Math;
+const hardsigmoidLoop: Loop1 = (out, o, a, ai, n) => {
+  for (let i = 0; i < n; i++) out[o + i] = Math.min(Math.max(fround(a[ai + i]! + 3), 0), 6) / 6;
+};
+const hardswishLoop: Loop1 = (out, o, a, ai, n) => {
+  for (let i = 0; i < n; i++) {
+    const x = a[ai + i]!;
+    out[o + i] = fround(x * Math.min(Math.max(fround(x + 3), 0), 6)) / 6;
+  }
+};
+const HARDSIGMOID: Kernel1 = {
+  name: "hardsigmoid_cpu",
+  real: (x) => Math.min(Math.max(x + 3, 0), 6) / 6,
+  f32: vectorLoop("hardsigmoid", hardsigmoidLoop),
+};
+op("aten::hardsigmoid(Tensor self) -> Tensor", floatMap(HARDSIGMOID));
+const HARDSWISH: Kernel1 = {
+  name: "hardswish_cpu",
+  real: (x) => (x * Math.min(Math.max(x + 3, 0), 6)) / 6,
+  f32: vectorLoop("hardswish", hardswishLoop),
+};
+op("aten::hardswish(Tensor self) -> Tensor", floatMap(HARDSWISH));
 
-op("aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor", (self, min, max) => {
+const hardtanh = asMap((self: Tensor, min: Scalar, max: Scalar): Tensor => {
   if (self.dtype === DTYPES.bool) throw new OperatorError("Bool inputs not supported for hardtanh");
   if (self.dtype === DTYPES.uint8 && (scalarToNumber(min) < 0 || scalarToNumber(max) < 0)) {
     throw new OperatorError("cannot do hardtanh on an unsigned type with negative limits");
@@ -115,6 +133,7 @@ op("aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor",
   }
   return clamp(self, min, max);
 });
+op("aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor", hardtanh);
 
 /** The elu family: scale * (x > 0 ? x : alpha * (exp(input_scale * x) - 1)). */
 function eluOf(self: Tensor, alpha: Scalar, scale: Scalar, inputScale: Scalar): Tensor {
@@ -123,29 +142,40 @@ function eluOf(self: Tensor, alpha: Scalar, scale: Scalar, inputScale: Scalar): 
   const slope = parameter(self, inputScale);
   return floatsOnly(self, { name: "elu_cpu", real: (x) => (x < 0 ? Math.expm1(x * slope) * negative : x * positive) });
 }
-op("aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor", eluOf);
+op("aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor", asMap(eluOf));
 const SELU_ALPHA = 1.6732632423543772848170429916717;
 const SELU_SCALE = 1.0507009873554804934193349852946;
-op("aten::selu(Tensor self) -> Tensor", (self) => eluOf(self, SELU_ALPHA, SELU_SCALE, 1));
-op("aten::celu(Tensor self, Scalar alpha=1.) -> Tensor", (self, alpha) => {
-  const a = scalarToNumber(alpha);
-  if (a === 0) throw new OperatorError("ZeroDivisionError: alpha cannot be 0 for CELU");
-  return eluOf(self, alpha, 1, 1 / a);
-});
+op(
+  "aten::selu(Tensor self) -> Tensor",
+  asMap((self: Tensor) => eluOf(self, SELU_ALPHA, SELU_SCALE, 1)),
+);
+op(
+  "aten::celu(Tensor self, Scalar alpha=1.) -> Tensor",
+  asMap((self: Tensor, alpha: Scalar) => {
+    const a = scalarToNumber(alpha);
+    if (a === 0) throw new OperatorError("ZeroDivisionError: alpha cannot be 0 for CELU");
+    return eluOf(self, alpha, 1, 1 / a);
+  }),
+);
 
-op("aten::leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor", (self, slope) => {
+/** A function of its own: a loop in a closure that is made for one call is never compiled well. */
+function leakyReluLoop(out: Float32Array, o: number, a: Float32Array, ai: number, n: number, negative: number): void {
+  for (let i = 0; i < n; i++) {
+    const x = a[ai + i]!;
+    out[o + i] = x > 0 ? x : x * negative;
+  }
+}
+const leakyRelu = asMap((self: Tensor, slope: Scalar): Tensor => {
   const negative = parameter(self, slope);
   return floatsOnly(self, {
     name: "leaky_relu_cpu",
     real: (x) => (x > 0 ? x : x * negative),
     f32: (out, o, a, ai, n) => {
-      for (let i = 0; i < n; i++) {
-        const x = a[ai + i]!;
-        out[o + i] = x > 0 ? x : x * negative;
-      }
+      if (!wasmLeakyRelu(out, o, a, ai, n, negative)) leakyReluLoop(out, o, a, ai, n, negative);
     },
   });
 });
+op("aten::leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor", leakyRelu);
 
 function logSigmoid(x: number): number {
   return Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x)));

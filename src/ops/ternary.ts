@@ -11,7 +11,7 @@ import { moveUnit, type MoveUnit } from "../tensor/kernels/gather.ts";
 import { wasmClamp } from "../tensor/kernels/wasm/vectors.ts";
 import { MEMORY_FORMAT } from "../tensor/memory_format.ts";
 import { C, cdiv, cmul } from "../tensor/math/complex.ts";
-import { broadcastAll, map1, map2, map3, notImplemented, type Kernel3 } from "../tensor/pointwise.ts";
+import { asMap, broadcastAll, map1, map2, map3, notImplemented, type Kernel3 } from "../tensor/pointwise.ts";
 import { resultType } from "../tensor/promotion.ts";
 import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { emptyTensor, Tensor } from "../tensor/tensor.ts";
@@ -139,14 +139,17 @@ function bigBound(value: Scalar): bigint {
   return Number.isFinite(x) ? BigInt(Math.trunc(x)) : 0n;
 }
 
-const clampScalar = (self: Tensor, min: Scalar | null, max: Scalar | null): Tensor =>
-  clampRange("clamp_scalar_cpu", self, min, max);
-export const clamp = op("aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", clampScalar);
-op("aten::clamp_min(Tensor self, Scalar min) -> Tensor", (self, min) =>
-  clampRange("clamp_min_scalar_cpu", self, min, null),
+const clampScalar = asMap((self: Tensor, min: Scalar | null, max: Scalar | null): Tensor =>
+  clampRange("clamp_scalar_cpu", self, min, max),
 );
-op("aten::clamp_max(Tensor self, Scalar max) -> Tensor", (self, max) =>
-  clampRange("clamp_max_scalar_cpu", self, null, max),
+export const clamp = op("aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", clampScalar);
+op(
+  "aten::clamp_min(Tensor self, Scalar min) -> Tensor",
+  asMap((self: Tensor, min: Scalar) => clampRange("clamp_min_scalar_cpu", self, min, null)),
+);
+op(
+  "aten::clamp_max(Tensor self, Scalar max) -> Tensor",
+  asMap((self: Tensor, max: Scalar) => clampRange("clamp_max_scalar_cpu", self, null, max)),
 );
 
 const CLAMP: Kernel3 = {

@@ -6,16 +6,16 @@ import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { roundHalfEven, UNARY } from "../tensor/kernels/unary.ts";
 import { C } from "../tensor/math/complex.ts";
-import { map1, notImplemented, type Kernel1 } from "../tensor/pointwise.ts";
+import { asMap, map1, notImplemented, type Kernel1 } from "../tensor/pointwise.ts";
 import { floatResult, toRealDtype } from "../tensor/promotion.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** An operator whose integer inputs give floats. */
 export function floatUnary(kernel: Kernel1): (self: Tensor) => Tensor {
-  return (self) => {
+  return asMap((self) => {
     if (self.dtype === DTYPES.complex32) throw notImplemented(kernel.name, self.dtype);
     return map1(self, kernel, floatResult(self.dtype));
-  };
+  });
 }
 
 /** An operator that keeps the dtype; `refuse` says which categories have a message of their own. */
@@ -23,7 +23,7 @@ export function sameUnary(
   kernel: Kernel1,
   refuse: Partial<Record<DType["category"], string>> = {},
 ): (self: Tensor) => Tensor {
-  return (self) => {
+  return asMap((self) => {
     const message = refuse[self.dtype.category];
     if (message !== undefined) {
       if (message === "") throw notImplemented(kernel.name, self.dtype);
@@ -31,7 +31,7 @@ export function sameUnary(
     }
     if (self.dtype.category === "int" && kernel.real && !kernel.big) throw notImplemented(kernel.name, self.dtype);
     return map1(self, kernel);
-  };
+  });
 }
 
 function predicate(kernel: Kernel1, complexMessage?: string): (self: Tensor) => Tensor {
@@ -43,11 +43,11 @@ function predicate(kernel: Kernel1, complexMessage?: string): (self: Tensor) => 
 
 /** A result of the dtype of the real parts, e.g. abs of complex. */
 function realUnary(kernel: Kernel1, integersToFloat: boolean): (self: Tensor) => Tensor {
-  return (self) => {
+  return asMap((self) => {
     if (self.dtype === DTYPES.bool && !integersToFloat) throw notImplemented(kernel.name, self.dtype);
     const compute = integersToFloat ? floatResult(self.dtype) : self.dtype;
     return map1(self, kernel, compute, toRealDtype(compute));
-  };
+  });
 }
 
 const NO_BOOL_NEG =

@@ -91,9 +91,9 @@ function fillWith(dst: Tensor, element: Tensor): void {
 /** `copyInto` without checks and without counting the write. */
 export function copyElements(dst: Tensor, srcIn: Tensor): void {
   const n = dst.numel;
-  if (n === 0) return;
+  if (n === 0 || srcIn === dst) return;
   let src = srcIn;
-  if (src.storage === dst.storage && src !== dst) {
+  if (src.storage === dst.storage) {
     if (
       src.storageOffset === dst.storageOffset &&
       src.dtype === dst.dtype &&
@@ -306,7 +306,7 @@ function assertCanCast(result: Tensor, target: Tensor): void {
   }
 }
 
-/** Ends an in-place operator: checks shape and castability with PyTorch's messages, then copies. */
+/** Ends an in-place operator: checks shape and castability with PyTorch's messages, counts the write, then copies what is not there yet. */
 export function writeInplaceResult(self: Tensor, result: Tensor): void {
   if (self.sparse && result.sparse) {
     // a sparse tensor is its parts: there are no elements to copy

@@ -284,6 +284,38 @@ function mapComplex(
   }
 }
 
+/** Kernels for which the in-place form writes where it reads. */
+const maps = new WeakSet<object>();
+/** The tensor that the next `map1` of it is to write to. */
+let target: Tensor | undefined;
+
+/**
+ * Marks a kernel as a map, and gives it back.
+ *
+ * Note [Maps in place]: a kernel that is nothing but checks and one `map1` of its first argument, whose result it gives back, has an
+ * in-place form without a temporary: while `mapInPlace` runs it, `map1` writes into the tensor itself wherever its loop for contiguous
+ * float32 runs. Everything else (strides, other dtypes, special tensors) gives a new tensor, which is copied.
+ */
+export function asMap<K extends (self: Tensor, ...args: never[]) => Tensor>(kernel: K): K {
+  maps.add(kernel);
+  return kernel;
+}
+
+/** Whether a kernel was marked by `asMap`. */
+export function isMap(kernel: object): boolean {
+  return maps.has(kernel);
+}
+
+/** Runs a marked kernel on `self`, the first argument: the result is `self`, written to but not counted as written, or a new tensor. */
+export function mapInPlace(self: Tensor, kernel: (...args: never[]) => unknown, args: readonly unknown[]): unknown {
+  target = self;
+  try {
+    return kernel(...(args as never[]));
+  } finally {
+    target = undefined;
+  }
+}
+
 /** Maps one tensor. `compute` defaults to the tensor's dtype, the result's dtype to `compute`. */
 export function map1(self: Tensor, kernel: Kernel1, compute: DType = self.dtype, out: DType = compute): Tensor {
   if (
@@ -295,7 +327,8 @@ export function map1(self: Tensor, kernel: Kernel1, compute: DType = self.dtype,
     self.device.type !== "meta" &&
     self.isContiguous()
   ) {
-    const result = uninitializedTensor(self.sizes);
+    const result = target === self ? self : uninitializedTensor(self.sizes);
+    target = undefined;
     const a = self.storage.segment.f32;
     const y = result.storage.segment.f32;
     const n = self.numel;

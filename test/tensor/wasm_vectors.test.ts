@@ -13,13 +13,17 @@ import { releaseTemporary, runForTemporary } from "../../src/tensor/temporaries.
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { erf } from "../../src/tensor/math/erf.ts";
 import { UNARY_VECTORS, type UnaryVector } from "../../src/tensor/kernels/wasm/vector_programs.ts";
-import { wasmClamp, wasmSoftmax, wasmUnary } from "../../src/tensor/kernels/wasm/vectors.ts";
+import { wasmClamp, wasmLeakyRelu, wasmSoftmax, wasmUnary } from "../../src/tensor/kernels/wasm/vectors.ts";
 
 const initial = kernelBuild();
 afterAll(() => setKernelBuild(initial));
 const fast = supportedKernelBuilds().filter((b) => b !== "reference");
 
-/** The functions in double precision. */
+const { fround } = Math;
+/** min(max(x + 3, 0), 6) in float32. */
+const ramp = (x: number): number => Math.min(Math.max(fround(x + 3), 0), 6);
+
+/** The functions in double precision; those of few operations in float32, as PyTorch's vectors compute them. */
 const EXACT: Readonly<Record<UnaryVector, (x: number) => number>> = {
   exp: Math.exp,
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),
@@ -28,6 +32,8 @@ const EXACT: Readonly<Record<UnaryVector, (x: number) => number>> = {
   gelu: (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2)),
   log: Math.log,
   erf,
+  hardsigmoid: (x) => fround(ramp(x) / 6),
+  hardswish: (x) => fround(fround(x * ramp(x)) / 6),
 };
 
 /** Largest difference in units of 2^-24 of the value, or of `least` where the value is smaller. */
@@ -83,6 +89,8 @@ describe.each(fast)("%s vectors", (build) => {
       // tail beyond -5.5 has 3e-6 of relative precision
       const least = name === "gelu" ? 1e-6 : name === "exp" || name === "tanh" ? 1e-37 : 1e-29;
       expect(worstError(out.subarray(o, o + n), (i) => EXACT[name](x[ai + i]!), least)).toBeLessThan(12);
+      if (name === "hardsigmoid" || name === "hardswish")
+        expect([...out.subarray(o, o + n)]).toEqual([...x.subarray(ai, ai + n)].map(EXACT[name]));
       expect([...out.subarray(0, o), ...out.subarray(o + n)].every((v) => v === -7)).toBe(true);
     }
   });
@@ -104,6 +112,18 @@ describe.each(fast)("%s vectors", (build) => {
         const wanted = v < low ? least : v > high ? high : v;
         if (!Object.is(out[1 + i], Math.fround(wanted))) throw new Error(`clamp(${v}, ${low}, ${high}): ${out[1 + i]}`);
       });
+      expect([out[0], out.at(-1)]).toEqual([-7, -7]);
+    }
+  });
+
+  test("leaky relu: any slope, what is not a number, the sign of zero", () => {
+    setKernelBuild(build);
+    const values = [NaN, -0, 0, Infinity, -Infinity, ...Array.from({ length: 9000 }, (_, i) => (i - 4500) / 1000)];
+    const x = Float32Array.from(values);
+    for (const slope of [fround(0.01), 0, -2, Infinity]) {
+      const out = new Float32Array(x.length + 2).fill(-7);
+      expect(wasmLeakyRelu(out, 1, x, 0, x.length, slope)).toBe(true);
+      expect([...out.subarray(1, -1)]).toEqual([...x].map((v) => (v > 0 ? v : fround(v * slope))));
       expect([out[0], out.at(-1)]).toEqual([-7, -7]);
     }
   });

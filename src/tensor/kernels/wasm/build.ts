@@ -251,6 +251,7 @@ export type VectorKernels = Readonly<
   Record<UnaryVector, (to: number, from: number, count: number, table: number) => void>
 > & {
   clamp(to: number, from: number, count: number, low: number, high: number): void;
+  leakyRelu(to: number, from: number, count: number, slope: number): void;
 };
 
 /** Products of integers: see integer_programs.ts. */

@@ -9,7 +9,17 @@
 import { FunctionBuilder } from "./assembler.ts";
 
 /** Functions of one vector. */
-export const UNARY_VECTORS = ["exp", "sigmoid", "silu", "tanh", "gelu", "log", "erf"] as const;
+export const UNARY_VECTORS = [
+  "exp",
+  "sigmoid",
+  "silu",
+  "tanh",
+  "gelu",
+  "log",
+  "erf",
+  "hardsigmoid",
+  "hardswish",
+] as const;
 /** Name of such a function. */
 export type UnaryVector = (typeof UNARY_VECTORS)[number];
 
@@ -33,6 +43,8 @@ const CONSTANTS = {
   half: 0.5,
   one: 1,
   two: 2,
+  three: 3,
+  six: 6,
   infinity: -Infinity,
   rootHalf: Math.SQRT1_2,
   far: 14,
@@ -153,6 +165,12 @@ export class Vectors {
     f.get(x).get(n).i32(23).op("i32x4.shl");
     this.constant("one").op("i32x4.add").op("f32x4.mul").set(x);
   }
+  /** Leaves min(max(x + 3, 0), 6) on the stack; what is not a number stays. */
+  ramp(x: number): FunctionBuilder {
+    this.f.get(x);
+    this.constant("three").op("f32x4.add").zeros().op("f32x4.pmax");
+    return this.constant("six").op("f32x4.pmin");
+  }
   /** y = log(x), with three temporaries. */
   log(x: number, y: number, [e, z, m]: readonly number[]): void {
     const { f } = this;
@@ -240,6 +258,15 @@ const BODIES: Readonly<Record<UnaryVector, (v: Vectors, x: number, y: number, t:
     v.constant("one").get(y).op("f32x4.sub").get(x).zeros().op("f32x4.lt").op("v128.bitselect");
     f.op("f32x4.mul").set(y);
   },
+  hardsigmoid: (v, x, y) => {
+    v.ramp(x);
+    v.constant("six").op("f32x4.div").set(y);
+  },
+  hardswish: (v, x, y) => {
+    v.f.get(x);
+    v.ramp(x).op("f32x4.mul");
+    v.constant("six").op("f32x4.div").set(y);
+  },
   log: (v, x, y, t) => v.log(x, y, t),
   erf: (v, x, y, [a, b, c, d]) => {
     const { f } = v;
@@ -291,6 +318,21 @@ export function clampProgram(): FunctionBuilder {
   f.loop(() => {
     // pmax and pmin keep their first operand where it is not a number
     f.get(to).get(from).memory("v128.load").get(least).op("f32x4.pmax").get(most).op("f32x4.pmin");
+    f.memory("v128.store").increase(to, { by: 16 }).increase(from, { by: 16 });
+    f.get(count).i32(4).op("i32.sub").set(count).get(count);
+  });
+  return f;
+}
+
+/** leakyRelu(to, from, count, slope): x, or slope * x where x is not above zero; count elements, a positive multiple of 4; to may be from. */
+export function leakyReluProgram(): FunctionBuilder {
+  const f = new FunctionBuilder("leakyRelu", ["i32", "i32", "i32", "f32"]);
+  const [to, from, count, slope] = f.parameters;
+  const [factor, x] = f.fresh("v128");
+  f.get(slope).op("f32x4.splat").set(factor);
+  f.loop(() => {
+    f.get(from).memory("v128.load").set(x);
+    f.get(to).get(x).get(x).get(factor).op("f32x4.mul").zeros().get(x).op("f32x4.lt").op("v128.bitselect");
     f.memory("v128.store").increase(to, { by: 16 }).increase(from, { by: 16 });
     f.get(count).i32(4).op("i32.sub").set(count).get(count);
   });

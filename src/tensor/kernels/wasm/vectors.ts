@@ -100,6 +100,20 @@ export function wasmClamp(
   return !!kernels && mapBlocks(out, o, a, ai, n, (to, from, count) => kernels.clamp(to, from, count, low, high));
 }
 
+/** out[o + i] = a[ai + i], times `slope` where that is not above zero. Returns false where the reference loop is to run. */
+export function wasmLeakyRelu(
+  out: Float32Array,
+  o: number,
+  a: Float32Array,
+  ai: number,
+  n: number,
+  slope: number,
+): boolean {
+  if (n < MIN_ELEMENTS || !wasmKernels()) return false;
+  const kernels = vectorKernels();
+  return !!kernels && mapBlocks(out, o, a, ai, n, (to, from, count) => kernels.leakyRelu(to, from, count, slope));
+}
+
 /** Softmax of rows that lie one behind the other, or its logarithm; `out` may be `x`. Returns false where the reference kernel is to run. */
 export function wasmSoftmax(
   x: Float32Array,

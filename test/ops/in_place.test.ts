@@ -1,0 +1,110 @@
+/** @file In-place forms of operators that are maps write where they read (Note [Maps in place]) and give what their functional form gives. */
+import { afterEach, describe, expect, test } from "vitest";
+import { OperatorError } from "../../src/base/errors.ts";
+import { callOperator, findOperator, operatorNames, schemasFor } from "../../src/core/operator_registry.ts";
+import { operatorName } from "../../src/core/schema.ts";
+import "../../src/ops/index.ts";
+import { fromData } from "../../src/tensor/data.ts";
+import { DTYPES, type DTypeName } from "../../src/tensor/dtype.ts";
+import { setStorageSource } from "../../src/tensor/storage.ts";
+import { emptyTensor, viewOf, type Tensor } from "../../src/tensor/tensor.ts";
+
+afterEach(() => void setStorageSource(undefined));
+
+/** Arguments behind the first, where there are no defaults. */
+const MORE: Readonly<Record<string, readonly unknown[]>> = {
+  "aten::clamp": [-0.5, 0.75],
+  "aten::clamp_min": [0.25],
+  "aten::clamp_max": [0.25],
+};
+const SPECIAL = [NaN, Infinity, -Infinity, 0, -0, 1e-45, 3e38, -3e38];
+const FLOATS = SPECIAL.concat(Array.from({ length: 600 }, (_, i) => 8 * Math.sin(i * i)));
+
+/** Every in-place operator whose functional form is a map, with both keys and the arguments behind the first. */
+const cases = operatorNames()
+  .flatMap((name) => schemasFor(name))
+  .filter((schema) => findOperator(schema)?.isMap === true)
+  .flatMap((schema) => {
+    const inPlace = schemasFor(`${schema.name}_`).find((s) => s.args.length === schema.args.length);
+    const more = MORE[schema.name] ?? schema.args.slice(1).map((a) => a.defaultValue);
+    return inPlace ? [[operatorName(inPlace), operatorName(schema), more] as const] : [];
+  });
+
+/** `count` elements of a storage with some in front and behind. */
+function within(count: number, dtype: DTypeName = "float32", values: readonly number[] = FLOATS): Tensor {
+  const all = Array.from({ length: count + 8 }, (_, i) => values[i % values.length]!);
+  const base = fromData(all, [count + 8], DTYPES[dtype]);
+  return viewOf(base, [count], [1], base.storageOffset + 5);
+}
+const bytesOf = (t: Tensor): number[] => [...t.storage.bytes()];
+/** The bytes of the storage of `self` after its elements were replaced by those of the functional form. */
+function wantedBytes(self: Tensor, functional: string, more: readonly unknown[]): number[] {
+  const before = bytesOf(self);
+  const result = callOperator(functional, [self, ...more]) as Tensor;
+  if (result.dtype !== self.dtype) throw new OperatorError("can't be cast to the desired output type");
+  callOperator("aten::copy_", [self, result, false]);
+  const wanted = bytesOf(self);
+  self.storage.bytes().set(before);
+  return wanted;
+}
+
+test("there are in-place forms of the activations that networks use", () => {
+  const names = cases.map(([name]) => name);
+  const used =
+    "relu relu6 silu hardswish hardsigmoid hardtanh sigmoid tanh exp elu leaky_relu gelu mish clamp sqrt neg";
+  for (const name of used.split(" ")) expect(names).toContain(`aten::${name}_`);
+});
+
+describe.each(cases)("%s", (inPlace, functional, more) => {
+  test.each([1, 50, 63, 64, 600, 20_001])("writes where it reads: %i elements", (count) => {
+    const self = within(count);
+    const wanted = wantedBytes(self, functional, more);
+    const { version } = self.storage;
+    let allocated = 0;
+    setStorageSource(() => void allocated++);
+    expect(callOperator(inPlace, [self, ...more])).toBe(self);
+    expect(allocated).toBe(0);
+    expect(self.storage.version).toBe(version + 1);
+    expect(bytesOf(self)).toEqual(wanted);
+  });
+
+  test("gives the same for strides, other dtypes, and nothing at all", () => {
+    const odd = within(600);
+    const half = viewOf(odd, [20, 15], [1, 40], odd.storageOffset);
+    const whole = [0, 1, 2, 3, 5, 8];
+    for (const self of [
+      half,
+      within(70, "float64"),
+      within(70, "bfloat16"),
+      within(70, "int32", whole),
+      within(70, "bool", [0, 1]),
+      emptyTensor([0, 3], DTYPES.float32),
+    ]) {
+      let wanted: number[];
+      try {
+        wanted = wantedBytes(self, functional, more);
+      } catch (cause) {
+        expect(() => callOperator(inPlace, [self, ...more])).toThrow((cause as Error).message);
+        continue;
+      }
+      callOperator(inPlace, [self, ...more]);
+      expect(bytesOf(self)).toEqual(wanted);
+    }
+  });
+});
+
+test("a tensor whose elements share memory is refused and stays as it was", () => {
+  const base = within(1);
+  const self = viewOf(base, [4, 3], [0, 0], base.storageOffset);
+  const before = bytesOf(self);
+  expect(() => callOperator("aten::silu_", [self])).toThrow("refers to a single memory location");
+  expect(bytesOf(self)).toEqual(before);
+});
+
+test("a tensor that a kernel refuses does not become the target of the next one", () => {
+  const self = within(100);
+  expect(() => callOperator("aten::hardtanh_", [self, 2, 1])).toThrow("min_val cannot be greater");
+  const before = bytesOf(self);
+  callOperator("aten::silu", [self]);
+  expect(bytesOf(self)).toEqual(before);
+});
