@@ -1,7 +1,7 @@
 /** @file Exponentials and what is made of them, four elements at a time, as programs for the assembler. Upstream: none. Spec: none.
  *
  * Note [Vector functions]: constants are read from a table in memory, which is faster than making them in the loop. exp: x = n ln 2
- * + r, a polynomial in r, and 2^n, for exp itself in two factors so that results that are not normal numbers come out right; at most
+ * + r, a polynomial in r, fitted to 4e-9, and 2^n, for exp itself in two factors so that results that are not normal numbers come out right; at most
  * 1.5 units in the last place off. The normal distribution's tail (for gelu) is exp(-z^2) times a polynomial in (z - 2.5) / (z + 2.5),
  * fitted to 3e-8: it keeps its relative precision where 1 + erf(x) has none. tanh: a polynomial below 0.55, exp(-2x) above. log: a polynomial
  * around one and the exponent, in the coefficients of the Cephes library; erf: its polynomial below one, the tail above. NaN
@@ -35,11 +35,10 @@ const CONSTANTS = {
   log2e: Math.LOG2E,
   ln2High: LN2_HIGH,
   ln2Low: Math.LN2 - LN2_HIGH,
-  e7: 1 / 5040,
-  e6: 1 / 720,
-  e5: 1 / 120,
-  e4: 1 / 24,
-  e3: 1 / 6,
+  e6: 0.00138636131,
+  e5: 0.00836767669,
+  e4: 0.0416672447,
+  e3: 0.166665325,
   half: 0.5,
   one: 1,
   two: 2,
@@ -116,14 +115,7 @@ export class Vectors {
   polynomial(x: number, coefficients: readonly Constant[]): FunctionBuilder {
     const [first, ...rest] = coefficients as [Constant, ...Constant[]];
     this.constant(first);
-    for (const c of rest) {
-      this.f.get(x);
-      if (this.fused) this.constant(c).op("f32x4.relaxed_madd");
-      else {
-        this.f.op("f32x4.mul");
-        this.constant(c).op("f32x4.add");
-      }
-    }
+    for (const c of rest) this.times(x, () => this.constant(c));
     return this.f;
   }
   /** x = e^(x - n ln 2), where n is the whole number nearest to x / ln 2, plus `magic`: then its low bits are those of an integer. r is a temporary. */
@@ -137,7 +129,29 @@ export class Vectors {
     f.get(x).get(r);
     this.constant("ln2High").op("f32x4.mul").op("f32x4.sub").get(r);
     this.constant("ln2Low").op("f32x4.mul").op("f32x4.sub").set(r);
-    this.polynomial(r, ["e7", "e6", "e5", "e4", "e3", "half", "one", "one"]).set(x);
+    // 1 + r + r^2 (1/2 + e3 r + r^2 (e4 + e5 r + r^2 e6)), where x holds r^2: half as many steps after each other as one by one
+    f.get(r).get(r).op("f32x4.mul").set(x);
+    this.constant("e6");
+    this.times(x, () => this.line("e5", r, "e4"));
+    this.times(x, () => this.line("e3", r, "half"));
+    this.times(x, () => f.get(r));
+    this.constant("one").op("f32x4.add").set(x);
+  }
+  /** Leaves the sum of x times the vector on the stack and what `addend` leaves there. */
+  private times(x: number, addend: () => FunctionBuilder): void {
+    const { f } = this;
+    f.get(x);
+    if (this.fused) addend().op("f32x4.relaxed_madd");
+    else {
+      f.op("f32x4.mul");
+      addend().op("f32x4.add");
+    }
+  }
+  /** Leaves slope * x + start on the stack. */
+  private line(slope: Constant, x: number, start: Constant): FunctionBuilder {
+    this.constant(slope);
+    this.times(x, () => this.constant(start));
+    return this.f;
   }
   /** x = exp(x); n and r are temporaries. */
   exp(x: number, n: number, r: number): void {
