@@ -8,7 +8,16 @@ import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
 import { offsetsOf, selectElements, trueIndices } from "../tensor/kernels/advanced_index.ts";
-import { doublesOf, fromDoubles, fromIndices, indicesOf, maskOf, wideScalar } from "../tensor/kernels/data.ts";
+import {
+  doublesOf,
+  floatsAs,
+  floatsOf,
+  fromDoubles,
+  fromIndices,
+  indicesOf,
+  maskOf,
+  wideScalar,
+} from "../tensor/kernels/data.ts";
 import { gatherDim, gatherElements, plainContiguous, scatterElements } from "../tensor/kernels/gather.ts";
 import { Complex, type Scalar } from "../tensor/scalar.ts";
 import { broadcastShapes, contiguousStrides, wrapDim } from "../tensor/strides.ts";
@@ -106,11 +115,16 @@ export function combineElements(
     }
     return fromComplexArrays(x.re, x.im, self.sizes, self.dtype);
   }
-  const narrow = self.dtype === DTYPES.float32 ? Math.fround : undefined;
+  if (self.dtype === DTYPES.float32) {
+    const out = cloneTensor(self, 0);
+    const x = floatsOf(out);
+    const y = floatsAs(source, DTYPES.float32);
+    for (let i = 0; i < to.length; i++) x[to[i]!] = combine(x[to[i]!]!, y[i]!);
+    return out;
+  }
   const x = doublesOf(self).slice();
   const y = doublesOf(source);
-  if (narrow) for (let i = 0; i < to.length; i++) x[to[i]!] = narrow(combine(x[to[i]!]!, y[i]!));
-  else for (let i = 0; i < to.length; i++) x[to[i]!] = combine(x[to[i]!]!, y[i]!);
+  for (let i = 0; i < to.length; i++) x[to[i]!] = combine(x[to[i]!]!, y[i]!);
   if (self.dtype.category === "int" && self.dtype.itemsize < 8)
     return convertTensor(fromDoubles(x, self.sizes, DTYPES.int64), self.dtype);
   return fromDoubles(x, self.sizes, self.dtype);

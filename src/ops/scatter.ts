@@ -7,7 +7,7 @@ import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
 import { doublesOf, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
-import { gatherElements, scatterElements } from "../tensor/kernels/gather.ts";
+import { addSlices, gatherElements, scatterElements } from "../tensor/kernels/gather.ts";
 import { cppScalarName } from "../tensor/kernels/matmul.ts";
 import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { broadcastShapes, contiguousStrides, wrapDim } from "../tensor/strides.ts";
@@ -382,9 +382,13 @@ export const index_add = op(
       (v, size) => `index ${v} is out of bounds for dimension ${dim} with size ${size}`,
     );
     const scaled = alpha instanceof Complex ? null : scalarToNumber(alpha);
-    const out = cloneTensor(self, 0);
-    const offsets = sliceOffsets(self, dim, at);
     if (scaled === null) throw new OperatorError("index_add_() does not take a complex alpha here");
+    const out = cloneTensor(self, 0);
+    if (self.dtype === DTYPES.float32) {
+      if (source.numel > 0) addSlices(out, dim, at, source, scaled);
+      return out;
+    }
+    const offsets = sliceOffsets(self, dim, at);
     return combineElements(out, offsets, cloneTensor(source, 0), stepwiseSum(self.dtype, scaled));
   },
 );

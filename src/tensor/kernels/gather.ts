@@ -1,8 +1,10 @@
 /** @file Moving elements of any dtype by index, without looking at them. Upstream: none. Spec: none. */
 import { cloneTensor } from "../clone.ts";
 import type { DType } from "../dtype.ts";
+import { numelOf } from "../strides.ts";
 import { emptyTensor, uninitializedTensor, type Tensor } from "../tensor.ts";
 import type { Segment } from "../storage.ts";
+import { floatsAs, floatsOf } from "./data.ts";
 
 /** The array that moves elements of a dtype, and how many of its entries make one. */
 export interface MoveUnit {
@@ -68,6 +70,9 @@ export function scatterElements(self: Tensor, to: ArrayLike<number>, source: Ten
 /** Bytes of a slice from which one is read out of a storage that nobody has touched: an embedding leaves its table where it is. */
 const MIN_PART = 256;
 
+/** Words from which a view and one copy cost less than a loop. */
+const LONG_RUN = 48;
+
 /** Whole slices along one dimension: out[..., j, ...] = self[..., index[j], ...]. */
 export function gatherDim(self: Tensor, dim: number, index: ArrayLike<number>): Tensor {
   const source = plainContiguous(self);
@@ -100,7 +105,7 @@ export function gatherDim(self: Tensor, dim: number, index: ArrayLike<number>): 
   for (let o = 0; o < outer; o++) {
     for (let j = 0; j < index.length; j++) {
       const q = base + (o * size + index[j]!) * run;
-      if (run > 64) b.set(a.subarray(q, q + run), at);
+      if (run >= LONG_RUN) b.set(a.subarray(q, q + run), at);
       else for (let w = 0; w < run; w++) b[at + w] = a[q + w]!;
       at += run;
     }
@@ -134,4 +139,21 @@ export function gatherPlanes(self: Tensor, rows: ArrayLike<number>, columns: Arr
     }
   }
   return out;
+}
+
+/** out[..., index[j], ...] += scale * source[..., j, ...] along one dimension, one slice after another; both float32 and contiguous. */
+export function addSlices(out: Tensor, dim: number, index: ArrayLike<number>, source: Tensor, scale: number): void {
+  const x = floatsOf(out);
+  const y = floatsAs(source, out.dtype);
+  const size = out.sizes[dim] ?? 1;
+  const inner = numelOf(out.sizes.slice(dim + 1));
+  const outer = y.length / (inner * index.length);
+  for (let o = 0, from = 0; o < outer; o++) {
+    for (let j = 0; j < index.length; j++) {
+      const to = (o * size + index[j]!) * inner;
+      const end = to + inner;
+      if (scale === 1) for (let p = to; p < end; p++, from++) x[p] = x[p]! + y[from]!;
+      else for (let p = to; p < end; p++, from++) x[p] = x[p]! + scale * y[from]!;
+    }
+  }
 }
