@@ -6,6 +6,9 @@ interface Plan {
   readonly cos: Float64Array;
   readonly sin: Float64Array;
   readonly factors: readonly number[];
+  /** Where the parts of a result are put together. */
+  readonly re: Float64Array;
+  readonly im: Float64Array;
 }
 
 const plans = new Map<number, Plan>();
@@ -55,7 +58,7 @@ function planFor(n: number): Plan {
       if (f * f > rest && rest > 1 && f > 3) f = rest;
     }
   }
-  plan = { n, cos, sin, factors };
+  plan = { n, cos, sin, factors, re: new Float64Array(n), im: new Float64Array(n) };
   if (plans.size >= MAX_PLANS) plans.clear();
   plans.set(n, plan);
   return plan;
@@ -75,11 +78,9 @@ export function transform(re: Float64Array, im: Float64Array, sign: -1 | 1): voi
     bluestein(re, im);
     return;
   }
-  const outRe = new Float64Array(n);
-  const outIm = new Float64Array(n);
-  recurse(plan, 0, re, im, 0, 1, outRe, outIm, 0, n);
-  re.set(outRe);
-  im.set(outIm);
+  recurse(plan, 0, re, im, 0, 1, plan.re, plan.im, 0, n);
+  re.set(plan.re);
+  im.set(plan.im);
 }
 
 /** Decimation in time: `count` elements of (re, im) from `at` with `stride` into out[to ...]. */
@@ -95,44 +96,111 @@ function recurse(
   to: number,
   count: number,
 ): void {
-  if (count === 1) {
-    outRe[to] = re[at]!;
-    outIm[to] = im[at]!;
-    return;
-  }
   const radix = plan.factors[level]!;
   const m = count / radix;
-  for (let r = 0; r < radix; r++)
-    recurse(plan, level + 1, re, im, at + r * stride, stride * radix, outRe, outIm, to + r * m, m);
-  const { cos, sin, n } = plan;
-  const tRe = new Float64Array(radix);
-  const tIm = new Float64Array(radix);
+  if (m === 1) {
+    for (let r = 0, from = at; r < radix; r++, from += stride) {
+      outRe[to + r] = re[from]!;
+      outIm[to + r] = im[from]!;
+    }
+  } else {
+    for (let r = 0; r < radix; r++)
+      recurse(plan, level + 1, re, im, at + r * stride, stride * radix, outRe, outIm, to + r * m, m);
+  }
+  if (radix === 4) fours(plan, stride, outRe, outIm, to, m);
+  else if (radix === 2) twos(plan, stride, outRe, outIm, to, m);
+  else odds(plan, radix, stride, outRe, outIm, to, m);
+}
+
+/** Butterflies of two: elements `m` apart, each turned by its power of exp(-2 pi i stride / n). */
+function twos({ cos, sin }: Plan, stride: number, re: Float64Array, im: Float64Array, to: number, m: number): void {
+  for (let k = 0, p = to, w = 0; k < m; k++, p++, w += stride) {
+    const q = p + m;
+    const a = re[q]! * cos[w]! - im[q]! * sin[w]!;
+    const b = re[q]! * sin[w]! + im[q]! * cos[w]!;
+    re[q] = re[p]! - a;
+    im[q] = im[p]! - b;
+    re[p] = re[p]! + a;
+    im[p] = im[p]! + b;
+  }
+}
+
+/** The same of four. */
+function fours({ cos, sin }: Plan, stride: number, re: Float64Array, im: Float64Array, to: number, m: number): void {
+  for (let k = 0, p0 = to, w = 0; k < m; k++, p0++, w += stride) {
+    const [p1, p2, p3] = [p0 + m, p0 + 2 * m, p0 + 3 * m];
+    const [w2, w3] = [2 * w, 3 * w];
+    const a1 = re[p1]! * cos[w]! - im[p1]! * sin[w]!;
+    const b1 = re[p1]! * sin[w]! + im[p1]! * cos[w]!;
+    const a2 = re[p2]! * cos[w2]! - im[p2]! * sin[w2]!;
+    const b2 = re[p2]! * sin[w2]! + im[p2]! * cos[w2]!;
+    const a3 = re[p3]! * cos[w3]! - im[p3]! * sin[w3]!;
+    const b3 = re[p3]! * sin[w3]! + im[p3]! * cos[w3]!;
+    const [evenRe, evenIm, oddRe, oddIm] = [re[p0]! + a2, im[p0]! + b2, a1 + a3, b1 + b3];
+    const [restRe, restIm, turnRe, turnIm] = [re[p0]! - a2, im[p0]! - b2, a1 - a3, b1 - b3];
+    re[p0] = evenRe + oddRe;
+    im[p0] = evenIm + oddIm;
+    re[p1] = restRe + turnIm;
+    im[p1] = restIm - turnRe;
+    re[p2] = evenRe - oddRe;
+    im[p2] = evenIm - oddIm;
+    re[p3] = restRe - turnIm;
+    im[p3] = restIm + turnRe;
+  }
+}
+
+/** Sums of elements with those as far from the end, and differences. */
+const evenRe = new Float64Array(MAX_RADIX);
+const evenIm = new Float64Array(MAX_RADIX);
+const oddRe = new Float64Array(MAX_RADIX);
+const oddIm = new Float64Array(MAX_RADIX);
+
+/** The same of any odd number up to MAX_RADIX: elements as far from the beginning as from the end share their cosines, and results do. */
+function odds(
+  { cos, sin, n }: Plan,
+  radix: number,
+  stride: number,
+  re: Float64Array,
+  im: Float64Array,
+  to: number,
+  m: number,
+): void {
   const unit = n / radix;
+  const half = radix >> 1;
   for (let k = 0; k < m; k++) {
-    for (let r = 0; r < radix; r++) {
-      const w = r * k * stride;
-      const a = outRe[to + r * m + k]!;
-      const b = outIm[to + r * m + k]!;
-      tRe[r] = a * cos[w]! - b * sin[w]!;
-      tIm[r] = a * sin[w]! + b * cos[w]!;
+    const p0 = to + k;
+    const [firstRe, firstIm] = [re[p0]!, im[p0]!];
+    let [a, b] = [firstRe, firstIm];
+    for (let r = 1; r <= half; r++) {
+      const [p, q] = [p0 + r * m, p0 + (radix - r) * m];
+      const [v, w] = [r * k * stride, (radix - r) * k * stride];
+      const pRe = re[p]! * cos[v]! - im[p]! * sin[v]!;
+      const pIm = re[p]! * sin[v]! + im[p]! * cos[v]!;
+      const qRe = re[q]! * cos[w]! - im[q]! * sin[w]!;
+      const qIm = re[q]! * sin[w]! + im[q]! * cos[w]!;
+      a += evenRe[r] = pRe + qRe;
+      b += evenIm[r] = pIm + qIm;
+      oddRe[r] = pRe - qRe;
+      oddIm[r] = pIm - qIm;
     }
-    if (radix === 2) {
-      outRe[to + k] = tRe[0]! + tRe[1]!;
-      outIm[to + k] = tIm[0]! + tIm[1]!;
-      outRe[to + m + k] = tRe[0]! - tRe[1]!;
-      outIm[to + m + k] = tIm[0]! - tIm[1]!;
-      continue;
-    }
-    for (let q = 0; q < radix; q++) {
-      let a = 0;
-      let b = 0;
-      for (let r = 0; r < radix; r++) {
-        const w = ((q * r) % radix) * unit;
-        a += tRe[r]! * cos[w]! - tIm[r]! * sin[w]!;
-        b += tRe[r]! * sin[w]! + tIm[r]! * cos[w]!;
+    re[p0] = a;
+    im[p0] = b;
+    for (let q = 1; q <= half; q++) {
+      let [sumRe, sumIm, turnRe, turnIm] = [firstRe, firstIm, 0, 0];
+      const step = q * unit;
+      for (let r = 1, w = step; r <= half; r++) {
+        sumRe += evenRe[r]! * cos[w]!;
+        sumIm += evenIm[r]! * cos[w]!;
+        turnRe -= oddIm[r]! * sin[w]!;
+        turnIm += oddRe[r]! * sin[w]!;
+        w += step;
+        if (w >= n) w -= n;
       }
-      outRe[to + q * m + k] = a;
-      outIm[to + q * m + k] = b;
+      const [p, opposite] = [p0 + q * m, p0 + (radix - q) * m];
+      re[p] = sumRe + turnRe;
+      im[p] = sumIm + turnIm;
+      re[opposite] = sumRe - turnRe;
+      im[opposite] = sumIm - turnIm;
     }
   }
 }
