@@ -36,10 +36,11 @@ function sortTensor(self: Tensor, dimIn: number, descending: boolean): [Tensor, 
   const from = new Float64Array(self.numel);
   const indices = new Float64Array(self.numel);
   eachLine(self, dim, (at, stride) => {
-    sortedOrder(keys, at, stride, n, descending).forEach((o, i) => {
-      from[at + i * stride] = at + o * stride;
-      indices[at + i * stride] = o;
-    });
+    const order = sortedOrder(keys, at, stride, n, descending);
+    for (let i = 0; i < n; i++) {
+      from[at + i * stride] = at + order[i]! * stride;
+      indices[at + i * stride] = order[i]!;
+    }
   });
   return [gatherElements(self, from, self.sizes), fromIndices(indices, self.sizes)];
 }
