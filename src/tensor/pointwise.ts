@@ -26,6 +26,25 @@ export type Loop2 = (
   n: number,
 ) => void;
 
+/**
+ * The same for `rows` rows of `n` elements, those of `a` and `b` so many elements apart as `al` and `bl` say, those of `out` one behind
+ * the other. Returns false where row after row is to run.
+ */
+export type RowsLoop2 = (
+  out: Float32Array | Uint8Array,
+  o: number,
+  a: Float32Array,
+  ai: number,
+  as: number,
+  al: number,
+  b: Float32Array,
+  bi: number,
+  bs: number,
+  bl: number,
+  n: number,
+  rows: number,
+) => boolean;
+
 /** A function of one element, for every kind of number that it is defined on. */
 export interface Kernel1 {
   /** PyTorch's kernel name in "not implemented for" messages. */
@@ -44,6 +63,7 @@ export interface Kernel2 {
   readonly big?: (a: bigint, b: bigint) => bigint;
   readonly complex?: (ar: number, ai: number, br: number, bi: number) => void;
   readonly f32?: Loop2;
+  readonly rows?: RowsLoop2;
 }
 
 /** A function of three elements. */
@@ -409,10 +429,13 @@ function map2Float32(a: Tensor, b: Tensor, kernel: Kernel2, outDtype: DType): Te
   let at = result.base0;
   let i = a.base0;
   let j = b.base0;
+  const [, as, bs] = inner.strides as [number, number, number];
+  const [, al, bl] = (dims[1]?.strides ?? [0, 0, 0]) as [number, number, number];
   for (;;) {
     // the output is dense in this order: its inner stride is 1
-    loop(y, at, x0, i, inner.strides[1]!, x1, j, inner.strides[2]!, inner.size);
-    let d = 1;
+    const isDone = index[1] === 0 && kernel.rows?.(y, at, x0, i, as, al, x1, j, bs, bl, inner.size, dims[1]!.size);
+    if (!isDone) loop(y, at, x0, i, as, x1, j, bs, inner.size);
+    let d = isDone ? 2 : 1;
     for (; d < dims.length; d++) {
       const { size, strides: step } = dims[d]!;
       at += step[0]!;

@@ -1,6 +1,9 @@
 /** @file Arithmetic of arrays and normalisation of rows on the WebAssembly kernels give what the reference gives. */
 import { afterAll, describe, expect, test } from "vitest";
+import { fromData } from "../../src/tensor/data.ts";
+import { DTYPES } from "../../src/tensor/dtype.ts";
 import { BINARY } from "../../src/tensor/kernels/binary.ts";
+import { floatsOf } from "../../src/tensor/kernels/data.ts";
 import { normalizedRows } from "../../src/tensor/kernels/normalization.ts";
 import {
   kernelBuild,
@@ -9,6 +12,10 @@ import {
   wasmKernels,
 } from "../../src/tensor/kernels/wasm/build.ts";
 import { BINARY_NAMES } from "../../src/tensor/kernels/wasm/element_programs.ts";
+import { map2 } from "../../src/tensor/pointwise.ts";
+import { contiguousStrides, numelOf } from "../../src/tensor/strides.ts";
+import { releaseTemporary, runForTemporary } from "../../src/tensor/temporaries.ts";
+import { viewOf, type Tensor } from "../../src/tensor/tensor.ts";
 
 const initial = kernelBuild();
 afterAll(() => setKernelBuild(initial));
@@ -56,6 +63,74 @@ describe.each(fast)("%s arrays", (build) => {
         for (let i = 0; i < n; i++) wanted[i] = BINARY[name].real(x[i]!, y[i * bs]!);
         expect(f32.slice(ai, ai + n)).toEqual(wanted);
         memory.free(start);
+      }
+    }
+  });
+
+  test.each(BINARY_NAMES)("%s of operands that are repeated, transposed or parts of others", (name) => {
+    const shapes: readonly (readonly [readonly number[], readonly number[]])[] = [
+      [
+        [2, 24, 7, 7],
+        [2, 24, 1, 1],
+      ],
+      [
+        [2, 24, 7, 7],
+        [24, 1, 1],
+      ],
+      [
+        [1, 5, 1, 1],
+        [3, 5, 20, 20],
+      ],
+      [[40, 33], [33]],
+      [
+        [40, 1],
+        [40, 70],
+      ],
+      [
+        [3, 1, 40],
+        [1, 50, 40],
+      ],
+      [
+        [30, 1, 20],
+        [1, 9, 20],
+      ],
+      [
+        [70, 20, 1],
+        [70, 1, 5],
+      ],
+    ];
+    const tensor = (sizes: readonly number[], shift: number, layout: number): Tensor => {
+      const n = numelOf(sizes);
+      const data = fromData(values(n * 2 + 3, shift), [n * 2 + 3]);
+      if (layout === 0) return viewOf(data, sizes, contiguousStrides(sizes), data.storageOffset + 3);
+      // every second element, or the last two dimensions the other way round
+      const last = sizes.length - 1;
+      const turned = [...sizes.slice(0, last - 1), sizes[last]!, sizes[last - 1]!];
+      const strides = contiguousStrides(layout === 1 || last < 1 ? sizes : turned);
+      if (layout === 1)
+        return viewOf(
+          data,
+          sizes,
+          strides.map((s) => 2 * s),
+        );
+      return viewOf(data, sizes, last < 1 ? strides : [...strides.slice(0, -2), strides[last]!, strides[last - 1]!]);
+    };
+    for (const [left, right] of shapes) {
+      for (let round = 0; round < 18; round++) {
+        const layouts = [round % 3, Math.floor(round / 3) % 3] as const;
+        const make = (isHere: boolean): [Tensor, Tensor] => {
+          const both = (): [Tensor, Tensor] => [tensor(left, 3, layouts[0]), tensor(right, 11, layouts[1])];
+          if (!isHere) return both();
+          // both in the kernels' memory, as far as they are large enough
+          return [0, 1].map((which) => runForTemporary(() => both()[which])()) as [Tensor, Tensor];
+        };
+        setKernelBuild("reference");
+        const wanted = floatsOf(map2(...make(false), BINARY[name], DTYPES.float32));
+        setKernelBuild(build);
+        const [a, b] = make(round < 9);
+        const result = runForTemporary(() => map2(a, b, BINARY[name], DTYPES.float32))() as Tensor;
+        expect(floatsOf(result)).toEqual(wanted);
+        for (const t of [a, b, result]) releaseTemporary(t);
       }
     }
   });

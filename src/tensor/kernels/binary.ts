@@ -3,7 +3,7 @@ import { OperatorError } from "../../base/errors.ts";
 import { C, cdiv, clog, clogaddexp, cmul, copySign, cpow } from "../math/complex.ts";
 import { igamma, igammac, zeta } from "../math/gamma.ts";
 import type { Kernel2, Loop2 } from "../pointwise.ts";
-import { binaryLoop } from "./wasm/elements.ts";
+import { binaryLoop, binaryRows } from "./wasm/elements.ts";
 
 const addLoop: Loop2 = binaryLoop("add", (out, o, a, ai, as, b, bi, bs, n) => {
   for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = a[j]! + b[k]!;
@@ -131,6 +131,7 @@ export const BINARY = {
       C.im = ai + bi;
     },
     f32: addLoop,
+    rows: binaryRows("add"),
   },
   sub: {
     name: "sub_stub",
@@ -141,9 +142,17 @@ export const BINARY = {
       C.im = ai - bi;
     },
     f32: subLoop,
+    rows: binaryRows("sub"),
   },
-  mul: { name: "mul_cpu", real: (a, b) => a * b, big: (a, b) => a * b, complex: cmul, f32: mulLoop },
-  div: { name: "div_cpu", real: (a, b) => a / b, complex: cdiv, f32: divLoop },
+  mul: {
+    name: "mul_cpu",
+    real: (a, b) => a * b,
+    big: (a, b) => a * b,
+    complex: cmul,
+    f32: mulLoop,
+    rows: binaryRows("mul"),
+  },
+  div: { name: "div_cpu", real: (a, b) => a / b, complex: cdiv, f32: divLoop, rows: binaryRows("div") },
   divTruncInt: {
     name: "div_trunc_cpu",
     real: (a, b) => (b === 0 ? zeroDivision() : Math.trunc(a / b)),

@@ -8,7 +8,7 @@ import { OperatorError, UnsupportedError } from "../../../base/errors.ts";
 import { setTemporaryHeap } from "../../temporaries.ts";
 import { encodeModule, FunctionBuilder, MEMORY_MODULE, MEMORY_NAME } from "./assembler.ts";
 import type { Conversion } from "./conversion_programs.ts";
-import type { BinaryVector } from "./element_programs.ts";
+import type { BinaryVector, RowsProgram } from "./element_programs.ts";
 import {
   KERNEL_FAMILIES,
   kernelModuleBytes,
@@ -136,6 +136,14 @@ export type ElementKernels = Readonly<
     eps: number,
   ): void;
 };
+
+/** Arithmetic of matrices with rows and columns: see element_programs.ts. */
+export type BroadcastKernels = Readonly<
+  Record<
+    RowsProgram,
+    (to: number, a: number, lda: number, b: number, ldb: number, rows: number, columns: number) => void
+  >
+>;
 
 /** Softmax of columns, and log-softmax: see softmax_programs.ts. */
 export interface SoftmaxKernels {
@@ -467,6 +475,11 @@ export function denseKernels(): DenseKernels | undefined {
 /** The kernels of arrays and rows, or undefined where the reference kernels are to run. */
 export function elementKernels(): ElementKernels | undefined {
   return family("elements", (exports) => exports as unknown as ElementKernels);
+}
+
+/** The kernels of operands that are repeated, or undefined where the reference kernels are to run. */
+export function broadcastKernels(): BroadcastKernels | undefined {
+  return family("broadcasts", (exports) => exports as unknown as BroadcastKernels);
 }
 
 /** The kernels of softmax over columns and of log-softmax, or undefined where the reference kernels are to run. */

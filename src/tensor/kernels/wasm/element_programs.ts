@@ -28,6 +28,50 @@ export function binaryProgram(name: BinaryVector): FunctionBuilder {
   return f;
 }
 
+/** `addRows`, and `addNumbers` where the second operand of a row is one element. */
+export type RowsProgram = `${BinaryVector}${"Rows" | "Numbers"}`;
+
+/** name(to, a, lda, b, ldb, rows, columns): a dense result of `rows` rows from rows that are `lda` and `ldb` bytes apart; counts are at
+ * least 1. The second operand is rows, or one number for each row. */
+export function binaryRowsProgram(name: BinaryVector, second: "Rows" | "Numbers"): FunctionBuilder {
+  const f = new FunctionBuilder(`${name}${second}` satisfies RowsProgram, new Array<"i32">(7).fill("i32"));
+  const [to, a, lda, b, ldb, rows, columns] = f.parameters;
+  const [x, y, wide, end] = f.fresh("i32");
+  const number = f.local("v128");
+  const isNumber = second === "Numbers";
+  const single = BINARY_VECTORS[name].replace("f32x4", "f32") as `f32.${BinaryVector}`;
+  /** Runs `body` while `to` is not `until`, with both operands of `bytes` bytes. */
+  const upTo = (until: number, bytes: number, body: () => void): void => {
+    f.get(to).get(until).op("i32.ne");
+    f.when(() =>
+      f.loop(() => {
+        body();
+        f.increase(to, { by: bytes }).increase(x, { by: bytes });
+        if (!isNumber) f.increase(y, { by: bytes });
+        f.get(to).get(until).op("i32.ne");
+      }),
+    );
+  };
+  f.loop(() => {
+    f.get(a).set(x).get(b).set(y);
+    if (isNumber) f.get(b).memory("v128.load32_splat").set(number);
+    f.get(to).get(columns).i32(2).op("i32.shl").op("i32.add").set(end);
+    f.get(to).get(columns).i32(-4).op("i32.and").i32(2).op("i32.shl").op("i32.add").set(wide);
+    upTo(wide, 16, () => {
+      f.get(to).get(x).memory("v128.load");
+      if (isNumber) f.get(number);
+      else f.get(y).memory("v128.load");
+      f.op(BINARY_VECTORS[name]).memory("v128.store");
+    });
+    upTo(end, 4, () => {
+      f.get(to).get(x).memory("f32.load").get(y).memory("f32.load").op(single).memory("f32.store");
+    });
+    f.increase(a, { byLocal: lda }).increase(b, { byLocal: ldb });
+    f.get(rows).i32(1).op("i32.sub").set(rows).get(rows);
+  });
+  return f;
+}
+
 /** layerNorm(to, from, rows, columns, weight, bias, moments, eps): `rows` dense rows of `columns` elements, at least 4, become
  * (x - mean) / sqrt(variance + eps) * weight + bias; mean and 1 / sqrt of a row go to `moments`, 8 bytes a row. `to` may be `from`. */
 export function layerNormProgram(): FunctionBuilder {

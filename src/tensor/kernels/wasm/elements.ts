@@ -1,6 +1,6 @@
 /** @file Arithmetic of float32 arrays and normalisation of rows on the WebAssembly kernels. Upstream: none. Spec: none. */
-import type { Loop2 } from "../../pointwise.ts";
-import { elementKernels, wasmKernels, type Kernels } from "./build.ts";
+import type { Loop2, RowsLoop2 } from "../../pointwise.ts";
+import { broadcastKernels, elementKernels, wasmKernels, type Kernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
 import { BINARY_STEP, type BinaryVector } from "./element_programs.ts";
 import { runTasks } from "./parallel.ts";
@@ -73,6 +73,44 @@ function wasmBinary(
   memory.free(blocks[0]!);
   plain(out, o + whole, a, ai + whole * as, as, b, bi + whole * bs, bs, n - whole);
   return true;
+}
+
+/** The loop of an operation over rows. It declines where the result is not in the kernels' memory. */
+export function binaryRows(name: BinaryVector): RowsLoop2 {
+  return (out, o, a, ai, as, lda, b, bi, bs, ldb, columns, rows) => {
+    if (rows * columns < MIN_ELEMENTS || columns < 4 || as > 1 || bs > 1 || as + bs === 0) return false;
+    // the second operand is the one that may be a number; a sum and a product do not mind
+    if (as === 0 && (name === "sub" || name === "div")) return false;
+    const kernels = out instanceof Float32Array ? wasmKernels() : undefined;
+    const to = kernels?.memory.addressAt(out as Float32Array, o) ?? 0;
+    const run = to === 0 ? undefined : broadcastKernels()?.[`${name}${as === bs ? "Rows" : "Numbers"}`];
+    if (!kernels || !run) return false;
+    const { memory } = kernels;
+    const extent = (ld: number, step: number): number => (rows - 1) * ld + (columns - 1) * step + 1;
+    const blocks = memory.arena(...[extent(lda, as), extent(ldb, bs)].map((n) => Math.min(n, BLOCK)));
+    if (!blocks) return false;
+    /** Where an operand is, or a copy of it where it is short; 0 where it is neither. */
+    const place = (array: Float32Array, at: number, count: number, block: number): number => {
+      const here = memory.addressAt(array, at);
+      if (here !== 0 || count > BLOCK) return here;
+      copyElements32(memory.f32, block / 4, array, at, count);
+      return block;
+    };
+    const first = place(a, ai, extent(lda, as), blocks[0]!);
+    const second = place(b, bi, extent(ldb, bs), blocks[1]!);
+    const [x, ldx, y, ldy] = as === 0 ? [second, ldb, first, lda] : [first, lda, second, ldb];
+    const isHere = x !== 0 && y !== 0;
+    if (isHere) {
+      const share = Math.max(1, Math.floor(TASK_ELEMENTS / columns));
+      runTasks(kernels, Math.ceil(rows / share), (_, task) => {
+        const r = task * share;
+        const count = Math.min(share, rows - r);
+        run(to + 4 * r * columns, x + 4 * r * ldx, 4 * ldx, y + 4 * r * ldy, 4 * ldy, count, columns);
+      });
+    }
+    memory.free(blocks[0]!);
+    return isHere;
+  };
 }
 
 /**

@@ -4,7 +4,7 @@ import { conversionProgram, CONVERSIONS } from "./conversion_programs.ts";
 import { convolveProgram } from "./convolution_programs.ts";
 import { addRowsProgram, denseProgram } from "./dense_programs.ts";
 import { tallProgram, unpaddedProgram } from "./depthwise_programs.ts";
-import { BINARY_NAMES, binaryProgram, layerNormProgram } from "./element_programs.ts";
+import { BINARY_NAMES, binaryProgram, binaryRowsProgram, layerNormProgram } from "./element_programs.ts";
 import { ENCODED_MODULES } from "./encoded_modules.ts";
 import { finishProgram } from "./finish_programs.ts";
 import { dots16Program } from "./integer_programs.ts";
@@ -47,6 +47,8 @@ const FAMILIES = {
   planes: () => [padPlanesProgram()],
   dense: (fused: boolean, rows: PanelRows) => [denseProgram(fused, rows), addRowsProgram(fused)],
   elements: (fused: boolean) => [...BINARY_NAMES.map(binaryProgram), layerNormProgram(), softmaxProgram(fused, false)],
+  broadcasts: () =>
+    BINARY_NAMES.flatMap((name) => [binaryRowsProgram(name, "Rows"), binaryRowsProgram(name, "Numbers")]),
   softmax: (fused: boolean) => [
     softmaxProgram(fused, true),
     softmaxColumnsProgram(fused, false),
