@@ -6,7 +6,7 @@ import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import {
   convolve,
-  convolveKept,
+  convolveFloats,
   convolveTransposed,
   convolveWeightGradient,
   type ConvGeometry,
@@ -15,7 +15,7 @@ import {
 import { computeDtype, floatsAs, floatsOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { cppScalarName } from "../tensor/kernels/matmul.ts";
 import { numelOf } from "../tensor/strides.ts";
-import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
+import { emptyTensor, uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatList, permuteView, squeezeView, unsqueezeView } from "../tensor/view_geometry.ts";
 import { view_as_real } from "./views.ts";
 import { constantPad } from "./padding.ts";
@@ -150,16 +150,17 @@ function runConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, o: C
   const sizes = checkedSizes(input, weight, o);
   const geometry = geometryOf(input, weight, sizes, o);
   if (input.dtype.category === "complex") return complexConvolution(input, weight, bias, geometry, sizes, o);
+  const hasValues = numelOf(sizes) > 0 && input.numel > 0 && weight.numel > 0;
+  if (hasValues && input.dtype === DTYPES.float32) {
+    const out = uninitializedTensor(sizes);
+    if (convolveFloats(input, weight, bias, out, geometry, o.transposed)) return out;
+  }
   const dtype = input.dtype.category === "float" ? computeDtype(input.dtype) : DTYPES.float64;
   const out = emptyTensor(sizes, dtype);
-  if (out.numel > 0 && input.numel > 0 && weight.numel > 0) {
-    const x = floatsAs(input, dtype);
-    const values = floatsOf(out);
-    if (o.transposed) {
-      convolveTransposed(x, floatsAs(weight, dtype), values, geometry, narrowSteps(input.dtype, o));
-    } else if (!convolveKept(x, weight, values, geometry)) {
-      convolve(x, floatsAs(weight, dtype), values, geometry);
-    }
+  if (hasValues) {
+    const [x, w, values] = [floatsAs(input, dtype), floatsAs(weight, dtype), floatsOf(out)];
+    if (o.transposed) convolveTransposed(x, w, values, geometry, narrowSteps(input.dtype, o));
+    else convolve(x, w, values, geometry);
   }
   if (bias) addChannels(out, floatsAs(bias, dtype), numelOf(sizes.slice(2)));
   return convertTensor(out, input.dtype);

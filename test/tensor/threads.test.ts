@@ -10,9 +10,10 @@ import {
   wasmKernels,
   type Kernels,
 } from "../../src/tensor/kernels/wasm/build.ts";
-import type { ConvGeometry } from "../../src/tensor/kernels/convolution.ts";
+import { convolveTransposed, type ConvGeometry } from "../../src/tensor/kernels/convolution.ts";
 import { wasmConvolve } from "../../src/tensor/kernels/wasm/convolution.ts";
 import { Weights } from "../../src/tensor/kernels/wasm/packed_weights.ts";
+import { wasmConvolveTransposed } from "../../src/tensor/kernels/wasm/transposed_convolution.ts";
 import { runTasks, threadAreas } from "../../src/tensor/kernels/wasm/parallel.ts";
 import { linearTaps } from "../../src/tensor/kernels/resample.ts";
 import { wasmResample } from "../../src/tensor/kernels/wasm/resample.ts";
@@ -105,6 +106,31 @@ describe.runIf(build !== "reference")("tasks on three threads", () => {
       expect(wasmResample(x.slice(p * side * side, (p + 1) * side * side), one, 1, side, side, taps, taps)).toBe(true);
       expect(all.subarray(p * one.length, (p + 1) * one.length)).toEqual(one);
     }
+  });
+
+  test("transposed convolutions are what float64 gives", () => {
+    const g: ConvGeometry = {
+      batch: 2,
+      inChannels: 64,
+      outChannels: 48,
+      groups: 2,
+      input: [1, 28, 27],
+      kernel: [1, 4, 3],
+      output: [1, 56, 53],
+      stride: [1, 2, 2],
+      padding: [0, 1, 1],
+      dilation: [1, 1, 1],
+    };
+    const x = Float64Array.from({ length: 2 * 64 * 28 * 27 }, (_, i) => Math.sin(i * 3.7));
+    const w = Float64Array.from({ length: 64 * 24 * 12 }, (_, i) => Math.sin(i * 1.3));
+    const [wanted, out] = [new Float64Array(2 * 48 * 56 * 53), new Float32Array(2 * 48 * 56 * 53)];
+    convolveTransposed(x, w, wanted, g);
+    expect(wasmConvolveTransposed(Float32Array.from(x), Weights.ofArray(Float32Array.from(w)), out, g, undefined)).toBe(
+      true,
+    );
+    let worst = 0;
+    wanted.forEach((value, i) => (worst = Math.max(worst, Math.abs(value - out[i]!))));
+    expect(worst).toBeLessThan(1e-4);
   });
 
   test.each([3, 5, 7])("depthwise convolutions with windows of %i are those of two channels at a time", (size) => {

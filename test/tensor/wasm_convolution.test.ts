@@ -1,6 +1,6 @@
 /** @file Convolutions and maxima in the kernels' memory: what follows is done where results are stored, and nothing else is written. */
 import { afterAll, describe, expect, test } from "vitest";
-import { convolve, type ConvGeometry, type Triple } from "../../src/tensor/kernels/convolution.ts";
+import { convolve, convolveTransposed, type ConvGeometry, type Triple } from "../../src/tensor/kernels/convolution.ts";
 import { maxPool } from "../../src/tensor/kernels/pooling.ts";
 import {
   kernelBuild,
@@ -12,6 +12,7 @@ import {
 import { wasmConvolve } from "../../src/tensor/kernels/wasm/convolution.ts";
 import { affinePairs } from "../../src/tensor/kernels/wasm/finish.ts";
 import { Weights } from "../../src/tensor/kernels/wasm/packed_weights.ts";
+import { wasmConvolveTransposed } from "../../src/tensor/kernels/wasm/transposed_convolution.ts";
 import { wasmMaxPool } from "../../src/tensor/kernels/wasm/pooling.ts";
 
 const initial = kernelBuild();
@@ -232,5 +233,66 @@ describe.each(fast)("%s kernels", (build) => {
       expect(areSame(staged, wanted)).toBe(true);
       expect(areSame(out, wanted)).toBe(true);
     }
+  });
+});
+
+/** A transposed convolution of random sizes; `out` has at least one element a dimension. */
+function transposedGeometry(): ConvGeometry {
+  for (;;) {
+    const groups = integer(1, 3);
+    const triple = (low: number, high: number, deep: number): Triple => [deep, integer(low, high), integer(low, high)];
+    const isFlat = integer(0, 2) > 0;
+    const input = triple(1, 12, isFlat ? 1 : integer(1, 4));
+    const kernel = triple(1, 5, isFlat ? 1 : integer(1, 3));
+    const stride = integer(0, 2) === 0 ? kernel : triple(1, 3, isFlat ? 1 : integer(1, 2));
+    const padding = triple(0, 2, isFlat ? 0 : integer(0, 1));
+    const dilation = triple(1, 2, 1);
+    const size = (d: 0 | 1 | 2): number =>
+      (input[d] - 1) * stride[d] - 2 * padding[d] + dilation[d] * (kernel[d] - 1) + 1 + integer(0, d);
+    const output = [size(0), size(1), size(2)] as const;
+    const [inChannels, outChannels] = [groups * integer(1, 20), groups * integer(1, 20)];
+    if (output.every((n) => n > 0))
+      return {
+        batch: integer(1, 2),
+        groups,
+        inChannels,
+        outChannels,
+        input,
+        kernel,
+        stride,
+        padding,
+        dilation,
+        output,
+      };
+  }
+}
+
+describe.each(fast)("transposed convolutions of the %s build", (build) => {
+  test("are what float64 gives, wherever the arrays lie", () => {
+    setKernelBuild(build);
+    let runs = 0;
+    for (let round = 0; round < 150; round++) {
+      const g = transposedGeometry();
+      const x = random(g.batch * g.inChannels * volume(g.input));
+      const w = random((g.inChannels * g.outChannels * volume(g.kernel)) / g.groups);
+      const bias = round % 2 === 0 ? random(g.outChannels) : undefined;
+      const count = g.batch * g.outChannels * volume(g.output);
+      const wanted = new Float64Array(count);
+      convolveTransposed(Float64Array.from(x), Float64Array.from(w), wanted, g);
+      const plane = volume(g.output);
+      if (bias) wanted.forEach((v, i) => (wanted[i] = v + bias[Math.floor(i / plane) % g.outChannels]!));
+      const staged = new Float32Array(count).fill(UNTOUCHED);
+      if (!wasmConvolveTransposed(x, Weights.ofArray(w), staged, g, bias)) continue; // little work
+      runs++;
+      const there = resident([new Float32Array(count), x, w], ([out, from, weights]) => {
+        expect(wasmConvolveTransposed(from!, Weights.ofArray(weights!), out!, g, bias)).toBe(true);
+      });
+      for (const result of [staged, there])
+        for (let i = 0; i < count; i++) {
+          if (!(Math.abs(result[i]! - wanted[i]!) < 1e-4))
+            expect.fail(`element ${i} is ${result[i]}, expected ${wanted[i]} (${JSON.stringify(g)})`);
+        }
+    }
+    expect(runs).toBeGreaterThan(50);
   });
 });

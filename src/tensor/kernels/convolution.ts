@@ -1,10 +1,12 @@
 /** @file Convolution and transposed convolution of (N, C, D, H, W) arrays; 1-d and 2-d come with sizes of 1. Upstream: aten/src/ATen/native/ConvolutionMM2d.cpp, NaiveConvolutionTranspose3d.cpp. Spec: none. */
 import { DTYPES } from "../dtype.ts";
 import type { Tensor } from "../tensor.ts";
-import type { Floats } from "./data.ts";
+import { floatsAs, floatsOf, type Floats } from "./data.ts";
 import { rowProductFor, transposed } from "./gemm.ts";
 import { wasmConvolve } from "./wasm/convolution.ts";
+import { affinePairs, PLAIN_FINISH } from "./wasm/finish.ts";
 import { Weights } from "./wasm/packed_weights.ts";
+import { wasmConvolveTransposed } from "./wasm/transposed_convolution.ts";
 
 /** Three numbers: depth, height, width. */
 export type Triple = readonly [number, number, number];
@@ -62,11 +64,22 @@ export function convolve(x: Floats, w: Floats, out: Floats, g: ConvGeometry): vo
   }
 }
 
-/** The same by the kernels that keep what they make of a weight; false where others are to run. */
-export function convolveKept(x: Floats, weight: Tensor, out: Floats, g: ConvGeometry): boolean {
+/** Convolution or transposed convolution plus the bias of every channel, by the kernels for float32; all of `out` is written. False where others are to run. */
+export function convolveFloats(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  out: Tensor,
+  g: ConvGeometry,
+  isTransposed: boolean,
+): boolean {
   const isPlain = weight.dtype === DTYPES.float32 && weight.isContiguous() && !weight.isNeg;
-  if (!isPlain || !(x instanceof Float32Array && out instanceof Float32Array)) return false;
-  return wasmConvolve(x, Weights.of(weight), out, g);
+  if (!isPlain || input.dtype !== DTYPES.float32) return false;
+  const [x, y] = [floatsAs(input, DTYPES.float32), floatsOf(out)] as [Float32Array, Float32Array];
+  const shift = bias ? floatsAs(bias, DTYPES.float32) : undefined;
+  if (isTransposed) return wasmConvolveTransposed(x, Weights.of(weight), y, g, shift);
+  const finish = shift ? { ...PLAIN_FINISH, affine: affinePairs(g.outChannels, undefined, shift) } : PLAIN_FINISH;
+  return wasmConvolve(x, Weights.of(weight), y, g, finish);
 }
 
 function gatherPoints(
@@ -207,7 +220,7 @@ export function convolveWeightGradient(x: Floats, grad: Floats, dw: Floats, g: C
 }
 
 /**
- * out (N, O, ...) = x (N, C, ...) convolved, transposed, with w (C, O / groups, ...); `input` is x's size. With `round`, the product
+ * out (N, O, ...), which is zero, = x (N, C, ...) convolved, transposed, with w (C, O / groups, ...); `input` is x's size. With `round`, the product
  * and each step of the sum over the kernel's points are rounded: a narrow dtype without a wide accumulator.
  */
 export function convolveTransposed(
@@ -217,6 +230,8 @@ export function convolveTransposed(
   g: ConvGeometry,
   round?: (value: number) => number,
 ): void {
+  const isF32 = x instanceof Float32Array && w instanceof Float32Array && out instanceof Float32Array;
+  if (isF32 && !round && wasmConvolveTransposed(x, Weights.ofArray(w), out, g, undefined)) return;
   const inPlane = g.input[0] * g.input[1] * g.input[2];
   const outPlane = g.output[0] * g.output[1] * g.output[2];
   const inPer = g.inChannels / g.groups;

@@ -21,6 +21,7 @@ import { KernelMemory } from "./memory.ts";
 import type { PanelRows } from "./programs.ts";
 import type { VectorReduction } from "./reduction_programs.ts";
 import type { TapCount } from "./resample_programs.ts";
+import type { Spread } from "./spread_programs.ts";
 import { MAX_THREADS, requireSharedMemory, ThreadPool } from "./thread_pool.ts";
 import type { UnaryVector } from "./vector_programs.ts";
 
@@ -284,6 +285,28 @@ export type ResampleKernels = Readonly<
     Record<`sumColumns${TapCount}`, (to: number, ldto: number, from: number, table: number, columns: number) => void>
 >;
 
+/** What transposed convolutions need around their product: see spread_programs.ts. */
+export type SpreadKernels = Readonly<
+  Record<
+    `spread${Spread}`,
+    (
+      to: number,
+      toPlane: number,
+      toRow: number,
+      step: number,
+      from: number,
+      second: number,
+      fromPlane: number,
+      fromRow: number,
+      planes: number,
+      rows: number,
+      columns: number,
+    ) => void
+  >
+> & {
+  packTransposed(to: number, from: number, ld: number, k: number, panels: number, width: number): void;
+};
+
 /** Runs records of small operators: see Note [Sequences]. */
 export interface SequenceKernels {
   runSequence(at: number, end: number, table: number): void;
@@ -534,6 +557,11 @@ export function reductionKernels(): ReductionKernels | undefined {
 /** The sums of resampling, or undefined where the reference is to run. */
 export function resampleKernels(): ResampleKernels | undefined {
   return family("resample", (exports) => exports as unknown as ResampleKernels);
+}
+
+/** What transposed convolutions need around their product, or undefined where the reference is to run. */
+export function spreadKernels(): SpreadKernels | undefined {
+  return family("spread", (exports) => exports as unknown as SpreadKernels);
 }
 
 /** What runs sequences of small operators, or undefined where the reference kernels are to run. */

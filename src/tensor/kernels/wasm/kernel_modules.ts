@@ -18,6 +18,7 @@ import {
   type PanelRows,
 } from "./programs.ts";
 import { REDUCTIONS, reduceColumnsProgram, reduceRowsProgram } from "./reduction_programs.ts";
+import { packTransposedProgram, SPREADS, spreadProgram } from "./spread_programs.ts";
 import { sumColumnsProgram, sumRowsProgram, TAPS } from "./resample_programs.ts";
 import { sequencePrograms } from "./sequence_programs.ts";
 import { softmaxColumnsProgram, softmaxProgram } from "./softmax_programs.ts";
@@ -73,6 +74,7 @@ const FAMILIES = {
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
   conversions: () => CONVERSIONS.map(conversionProgram),
   resample: (fused: boolean) => TAPS.flatMap((taps) => [sumRowsProgram(fused, taps), sumColumnsProgram(fused, taps)]),
+  spread: () => [packTransposedProgram(), ...SPREADS.map(spreadProgram)],
   sequences: sequencePrograms,
   winogradIn: (fused: boolean) => [winogradInputProgram(fused), winogradFiltersProgram(fused)],
   winogradOut: (fused: boolean, rows: PanelRows) => [

@@ -82,6 +82,13 @@ export class Weights {
     return this.at === 0 && this.owner?.nbytes === 4 * this.length ? this.owner.untouched() : undefined;
   }
 
+  /** Where the values lie in the kernels' memory, 0 where they do not. Does not touch the storage where it need not. */
+  addressIn(memory: KernelMemory): number {
+    const all = this.owner?.untouched();
+    const raw = all instanceof HeldBytes ? all.rawIn(memory) : undefined;
+    return raw ? raw.address + this.at : memory.addressOf(this.values);
+  }
+
   /** `body` of the values, or of a copy that is gone afterwards: see Note [Lent weights]. False where there is no room for one. */
   lend(memory: KernelMemory, body: (values: Float32Array) => boolean): boolean {
     const { length, untouched } = this;
