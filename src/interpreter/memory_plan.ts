@@ -16,7 +16,8 @@ const FRESH: ReadonlySet<string> = new Set(
   baddbmm relu gelu sigmoid tanh silu hardswish hardsigmoid leaky_relu elu softplus exp sqrt rsqrt neg add sub mul div softmax
   log_softmax max_pool2d avg_pool2d adaptive_avg_pool2d scaled_dot_product_attention embedding cat stack relu6 hardtanh
   mean sum abs pow rsub clamp log sin cos where masked_fill clone repeat zeros ones index_select gather instance_norm
-  upsample_nearest2d upsample_bilinear2d constant_pad_nd mish glu prelu`
+  upsample_nearest1d upsample_nearest2d upsample_linear1d upsample_bilinear2d upsample_bicubic2d _upsample_nearest_exact1d
+  _upsample_nearest_exact2d conv_transpose1d conv_transpose2d conv_transpose3d constant_pad_nd mish glu prelu`
     .split(/\s+/)
     .map((name) => `aten::${name}`)
     .concat("tsarchive::deferred_conv2d", "tsarchive::deferred_convolution"),
