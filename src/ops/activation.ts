@@ -3,7 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { UNARY } from "../tensor/kernels/unary.ts";
-import { vectorLoop, wasmLeakyRelu } from "../tensor/kernels/wasm/vectors.ts";
+import { vectorLoop, wasmElu, wasmLeakyRelu } from "../tensor/kernels/wasm/vectors.ts";
 import { C, cmul, csigmoid } from "../tensor/math/complex.ts";
 import { erf } from "../tensor/math/erf.ts";
 import { asMap, map1, map2, notImplemented, type Kernel1, type Loop1 } from "../tensor/pointwise.ts";
@@ -59,9 +59,12 @@ const geluLoop: Loop1 = (out, o, a, ai, n) => {
   }
 };
 const geluTanh = (x: number): number => 0.5 * x * (1 + Math.tanh(SQRT_2_OVER_PI * (x + 0.044715 * x * x * x)));
+const geluTanhLoop: Loop1 = (out, o, a, ai, n) => {
+  for (let i = 0; i < n; i++) out[o + i] = geluTanh(a[ai + i]!);
+};
 const GELU: Readonly<Record<string, Kernel1>> = {
   none: { name: "GeluKernelImpl", real: gelu, f32: vectorLoop("gelu", geluLoop) },
-  tanh: { name: "GeluKernelImpl", real: geluTanh },
+  tanh: { name: "GeluKernelImpl", real: geluTanh, f32: vectorLoop("geluTanh", geluTanhLoop) },
 };
 
 /** The kernel for an `approximate` argument. */
@@ -94,7 +97,11 @@ op("aten::silu(Tensor self) -> Tensor", floatMap(SILU));
 export function softplus(x: number): number {
   return x > 0 ? x + Math.log1p(Math.exp(-x)) : Math.log1p(Math.exp(x));
 }
-const MISH: Kernel1 = { name: "mish_cpu", real: (x) => x * Math.tanh(softplus(x)) };
+const mish = (x: number): number => x * Math.tanh(softplus(x));
+const mishLoop: Loop1 = (out, o, a, ai, n) => {
+  for (let i = 0; i < n; i++) out[o + i] = mish(a[ai + i]!);
+};
+const MISH: Kernel1 = { name: "mish_cpu", real: mish, f32: vectorLoop("mish", mishLoop) };
 op("aten::mish(Tensor self) -> Tensor", floatMap(MISH));
 
 // loops of float32 round every step, as PyTorch's vectors and the kernels do
@@ -140,7 +147,15 @@ function eluOf(self: Tensor, alpha: Scalar, scale: Scalar, inputScale: Scalar): 
   const negative = parameter(self, scalarToNumber(alpha) * scalarToNumber(scale));
   const positive = parameter(self, scale);
   const slope = parameter(self, inputScale);
-  return floatsOnly(self, { name: "elu_cpu", real: (x) => (x < 0 ? Math.expm1(x * slope) * negative : x * positive) });
+  const real = (x: number): number => (x < 0 ? Math.expm1(x * slope) * negative : x * positive);
+  return floatsOnly(self, {
+    name: "elu_cpu",
+    real,
+    f32: (out, o, a, ai, n) => {
+      if (!wasmElu(out, o, a, ai, n, slope, negative, positive))
+        for (let i = 0; i < n; i++) out[o + i] = real(a[ai + i]!);
+    },
+  });
 }
 op("aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor", asMap(eluOf));
 const SELU_ALPHA = 1.6732632423543772848170429916717;

@@ -13,7 +13,7 @@ import { releaseTemporary, runForTemporary } from "../../src/tensor/temporaries.
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { erf } from "../../src/tensor/math/erf.ts";
 import { UNARY_VECTORS, type UnaryVector } from "../../src/tensor/kernels/wasm/vector_programs.ts";
-import { wasmClamp, wasmLeakyRelu, wasmSoftmax, wasmUnary } from "../../src/tensor/kernels/wasm/vectors.ts";
+import { wasmClamp, wasmElu, wasmLeakyRelu, wasmSoftmax, wasmUnary } from "../../src/tensor/kernels/wasm/vectors.ts";
 
 const initial = kernelBuild();
 afterAll(() => setKernelBuild(initial));
@@ -32,6 +32,8 @@ const EXACT: Readonly<Record<UnaryVector, (x: number) => number>> = {
   gelu: (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2)),
   log: Math.log,
   erf,
+  geluTanh: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+  mish: (x) => x * Math.tanh(Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))),
   hardsigmoid: (x) => fround(ramp(x) / 6),
   hardswish: (x) => fround(fround(x * ramp(x)) / 6),
 };
@@ -86,8 +88,9 @@ describe.each(fast)("%s vectors", (build) => {
       const out = new Float32Array(o + n + 3).fill(-7);
       expect(wasmUnary(name, out, o, x, ai, n)).toBe(true);
       // denormal results keep their absolute precision, sigmoid and silu give 0 below -88.7 as PyTorch's vectors do; gelu's
-      // tail beyond -5.5 has 3e-6 of relative precision
-      const least = name === "gelu" ? 1e-6 : name === "exp" || name === "tanh" ? 1e-37 : 1e-29;
+      // tail beyond -5.5 has 3e-6 of relative precision, geluTanh beyond -3 that of the exponent; PyTorch has an absolute one of 1e-7 there
+      const least =
+        name === "geluTanh" ? 1e-2 : name === "gelu" ? 1e-6 : name === "exp" || name === "tanh" ? 1e-37 : 1e-29;
       expect(worstError(out.subarray(o, o + n), (i) => EXACT[name](x[ai + i]!), least)).toBeLessThan(12);
       if (name === "hardsigmoid" || name === "hardswish")
         expect([...out.subarray(o, o + n)]).toEqual([...x.subarray(ai, ai + n)].map(EXACT[name]));
@@ -126,6 +129,26 @@ describe.each(fast)("%s vectors", (build) => {
       expect([...out.subarray(1, -1)]).toEqual([...x].map((v) => (v > 0 ? v : fround(v * slope))));
       expect([out[0], out.at(-1)]).toEqual([-7, -7]);
     }
+  });
+
+  test("elu: any factors, near zero and far from it, what is not a number, the sign of zero", () => {
+    setKernelBuild(build);
+    const values = [NaN, -0, 0, Infinity, -Infinity, -1e-45, -1e-30, -1e-5, -0.34, -0.35, -87, -88, -3e38];
+    const x = Float32Array.from(values.concat(Array.from({ length: 9000 }, (_, i) => (i - 4500) / 400)));
+    for (const [slope, negative, positive] of [
+      [1, 1, 1],
+      [1, 1.7580993175506592, 1.0507010221481323],
+      [0.25, 4, 1],
+      [0, 1, -1],
+    ] as const) {
+      const out = new Float32Array(x.length + 2).fill(-7);
+      expect(wasmElu(out, 1, x, 0, x.length, slope, negative, positive)).toBe(true);
+      const exact = (v: number): number => (v < 0 ? Math.expm1(v * slope) * negative : v * positive);
+      expect(worstError(out.subarray(1, -1), (i) => exact(x[i]!), 1e-37)).toBeLessThan(6);
+      expect([out[0], out.at(-1)]).toEqual([-7, -7]);
+    }
+    const out = new Float32Array(x.length);
+    expect(wasmElu(out, 0, x, 0, x.length, -1, 1, 1)).toBe(false);
   });
 
   test("functions run in place, and in the kernels' memory", () => {

@@ -23,7 +23,7 @@ import type { VectorReduction } from "./reduction_programs.ts";
 import type { TapCount } from "./resample_programs.ts";
 import type { Spread } from "./spread_programs.ts";
 import { MAX_THREADS, requireSharedMemory, ThreadPool } from "./thread_pool.ts";
-import type { UnaryVector } from "./vector_programs.ts";
+import type { ActivationKernels, VectorKernels } from "./vector_programs.ts";
 
 /** `reference`: plain TypeScript, sums in double precision; `simd`: WebAssembly SIMD; `relaxed`: with fused multiply-add. */
 export type KernelBuild = "reference" | FastBuild;
@@ -254,14 +254,6 @@ export interface WinogradOutKernels {
     high: number,
   ): void;
 }
-
-/** Functions of vectors of elements: see vector_programs.ts. */
-export type VectorKernels = Readonly<
-  Record<UnaryVector, (to: number, from: number, count: number, table: number) => void>
-> & {
-  clamp(to: number, from: number, count: number, low: number, high: number): void;
-  leakyRelu(to: number, from: number, count: number, slope: number): void;
-};
 
 /** Products of integers: see integer_programs.ts. */
 export interface IntegerKernels {
@@ -537,6 +529,11 @@ export function tallKernels(size: number): UnpaddedKernels | undefined {
 /** The functions of vectors, or undefined where the reference kernels are to run. */
 export function vectorKernels(): VectorKernels | undefined {
   return family("vectors", (exports) => exports as unknown as VectorKernels);
+}
+
+/** The activation functions, or undefined where the reference kernels are to run. */
+export function activationKernels(): ActivationKernels | undefined {
+  return family("activations", (exports) => exports as unknown as ActivationKernels);
 }
 
 /** The products of integers, or undefined where the reference kernels are to run. */

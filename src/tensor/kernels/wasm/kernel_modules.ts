@@ -22,7 +22,14 @@ import { packTransposedProgram, SPREADS, spreadProgram } from "./spread_programs
 import { sumColumnsProgram, sumRowsProgram, TAPS } from "./resample_programs.ts";
 import { sequencePrograms } from "./sequence_programs.ts";
 import { softmaxColumnsProgram, softmaxProgram } from "./softmax_programs.ts";
-import { clampProgram, leakyReluProgram, UNARY_VECTORS, unaryProgram } from "./vector_programs.ts";
+import {
+  ACTIVATION_VECTORS,
+  clampProgram,
+  eluProgram,
+  FUNCTION_VECTORS,
+  leakyReluProgram,
+  unaryProgram,
+} from "./vector_programs.ts";
 import { depthwise3Program, padPlanesProgram, windowMax3Program } from "./window_programs.ts";
 import {
   winogradFiltersProgram,
@@ -65,10 +72,11 @@ const FAMILIES = {
   tall3: (fused: boolean) => [tallProgram(fused, 3, 1, true)],
   tall5: (fused: boolean) => [tallProgram(fused, 5, 1, false), tallProgram(fused, 5, 2, false)],
   tall7: (fused: boolean) => [tallProgram(fused, 7, 1, true)],
-  vectors: (fused: boolean) => [
-    ...UNARY_VECTORS.map((name) => unaryProgram(name, fused)),
-    clampProgram(),
+  vectors: (fused: boolean) => [...FUNCTION_VECTORS.map((name) => unaryProgram(name, fused)), clampProgram()],
+  activations: (fused: boolean) => [
+    ...ACTIVATION_VECTORS.map((name) => unaryProgram(name, fused)),
     leakyReluProgram(),
+    eluProgram(fused),
   ],
   integers: () => [dots16Program()],
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],

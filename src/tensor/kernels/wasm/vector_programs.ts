@@ -8,20 +8,26 @@
  * and infinities come out as from the functions of Math. */
 import { FunctionBuilder } from "./assembler.ts";
 
-/** Functions of one vector. */
-export const UNARY_VECTORS = [
-  "exp",
-  "sigmoid",
-  "silu",
-  "tanh",
-  "gelu",
-  "log",
-  "erf",
-  "hardsigmoid",
-  "hardswish",
-] as const;
+/** Functions of one vector, by the module that they are in. */
+export const FUNCTION_VECTORS = ["exp", "sigmoid", "silu", "tanh", "gelu", "log", "erf"] as const;
+export const ACTIVATION_VECTORS = ["hardsigmoid", "hardswish", "geluTanh", "mish"] as const;
+export const UNARY_VECTORS = [...FUNCTION_VECTORS, ...ACTIVATION_VECTORS] as const;
 /** Name of such a function. */
 export type UnaryVector = (typeof UNARY_VECTORS)[number];
+
+/** A compiled program of one. */
+export type UnaryKernel = (to: number, from: number, count: number, table: number) => void;
+
+/** The compiled module of functions. */
+export type VectorKernels = Readonly<Record<(typeof FUNCTION_VECTORS)[number], UnaryKernel>> & {
+  clamp(to: number, from: number, count: number, low: number, high: number): void;
+};
+
+/** The compiled module of activations. */
+export type ActivationKernels = Readonly<Record<(typeof ACTIVATION_VECTORS)[number], UnaryKernel>> & {
+  leakyRelu(to: number, from: number, count: number, slope: number): void;
+  elu(to: number, from: number, count: number, table: number, slope: number, negative: number, positive: number): void;
+};
 
 const LN2_HIGH = 0.693359375;
 
@@ -44,6 +50,9 @@ const CONSTANTS = {
   two: 2,
   three: 3,
   six: 6,
+  twenty: 20,
+  tanh1: -2 * Math.sqrt(2 / Math.PI),
+  tanh3: -2 * Math.sqrt(2 / Math.PI) * 0.044715,
   infinity: -Infinity,
   rootHalf: Math.SQRT1_2,
   far: 14,
@@ -118,7 +127,7 @@ export class Vectors {
     for (const c of rest) this.times(x, () => this.constant(c));
     return this.f;
   }
-  /** x = e^(x - n ln 2), where n is the whole number nearest to x / ln 2, plus `magic`: then its low bits are those of an integer. r is a temporary. */
+  /** x = e^(x - n ln 2) - 1, where n is the whole number nearest to x / ln 2, plus `magic`: then its low bits are those of an integer. r is a temporary. */
   private fraction(x: number, n: number, r: number): void {
     const { f } = this;
     f.get(x);
@@ -129,29 +138,25 @@ export class Vectors {
     f.get(x).get(r);
     this.constant("ln2High").op("f32x4.mul").op("f32x4.sub").get(r);
     this.constant("ln2Low").op("f32x4.mul").op("f32x4.sub").set(r);
-    // 1 + r + r^2 (1/2 + e3 r + r^2 (e4 + e5 r + r^2 e6)), where x holds r^2: half as many steps after each other as one by one
+    // r + r^2 (1/2 + e3 r + r^2 (e4 + e5 r + r^2 e6)), where x holds r^2: half as many steps after each other as one by one
     f.get(r).get(r).op("f32x4.mul").set(x);
     this.constant("e6");
     this.times(x, () => this.line("e5", r, "e4"));
     this.times(x, () => this.line("e3", r, "half"));
-    this.times(x, () => f.get(r));
-    this.constant("one").op("f32x4.add").set(x);
+    this.times(x, () => f.get(r)).set(x);
   }
   /** Leaves the sum of x times the vector on the stack and what `addend` leaves there. */
-  private times(x: number, addend: () => FunctionBuilder): void {
+  private times(x: number, addend: () => FunctionBuilder): FunctionBuilder {
     const { f } = this;
     f.get(x);
-    if (this.fused) addend().op("f32x4.relaxed_madd");
-    else {
-      f.op("f32x4.mul");
-      addend().op("f32x4.add");
-    }
+    if (this.fused) return addend().op("f32x4.relaxed_madd");
+    f.op("f32x4.mul");
+    return addend().op("f32x4.add");
   }
   /** Leaves slope * x + start on the stack. */
-  private line(slope: Constant, x: number, start: Constant): FunctionBuilder {
+  line(slope: Constant, x: number, start: Constant): FunctionBuilder {
     this.constant(slope);
-    this.times(x, () => this.constant(start));
-    return this.f;
+    return this.times(x, () => this.constant(start));
   }
   /** x = exp(x); n and r are temporaries. */
   exp(x: number, n: number, r: number): void {
@@ -164,20 +169,37 @@ export class Vectors {
     f.get(n);
     this.constant("magic").op("i32x4.sub").set(n);
     f.get(n).i32(1).op("i32x4.shr_s").set(r);
-    f.get(x).get(r).i32(23).op("i32x4.shl");
+    f.get(x);
+    this.constant("one").op("f32x4.add").get(r).i32(23).op("i32x4.shl");
     this.constant("one").op("i32x4.add").op("f32x4.mul").get(n).get(r).op("i32x4.sub").i32(23).op("i32x4.shl");
     this.constant("one").op("i32x4.add").op("f32x4.mul").set(x);
   }
-  /** x = exp(x) for x up to 88.3, infinity beyond; results below the normal numbers are zero. Cheaper than `exp`. */
-  expNormal(x: number, n: number, r: number): void {
+  /** x = e^r - 1 and n = 2^m, where e to the old x is 2^m e^r; 2^m is zero below the normal numbers, infinity beyond them. */
+  private parts(x: number, n: number, r: number): void {
     const { f } = this;
     f.get(x);
     this.constant("lowestNormal").op("f32x4.pmax");
     this.constant("highestNormal").op("f32x4.pmin").set(x);
     this.fraction(x, n, r);
-    // n from -127 (the bits of zero) to 128 (those of infinity)
-    f.get(x).get(n).i32(23).op("i32x4.shl");
-    this.constant("one").op("i32x4.add").op("f32x4.mul").set(x);
+    // m from -127 (the bits of zero) to 128 (those of infinity)
+    f.get(n).i32(23).op("i32x4.shl");
+    this.constant("one").op("i32x4.add").set(n);
+  }
+  /** x = exp(x) for x up to 88.3, infinity beyond; results below the normal numbers are zero. Cheaper than `exp`. */
+  expNormal(x: number, n: number, r: number): void {
+    this.parts(x, n, r);
+    this.f.get(x);
+    this.constant("one").op("f32x4.add").get(n).op("f32x4.mul").set(x);
+  }
+  /** x = exp(x) - 1 for x up to zero. */
+  expMinusOne(x: number, n: number, r: number): void {
+    this.parts(x, n, r);
+    // 2^m (e^r - 1) + (2^m - 1): near zero the second term is nothing
+    this.f.get(x);
+    this.times(n, () => {
+      this.f.get(n);
+      return this.constant("minusOne").op("f32x4.add");
+    }).set(x);
   }
   /** Leaves min(max(x + 3, 0), 6) on the stack; what is not a number stays. */
   ramp(x: number): FunctionBuilder {
@@ -281,6 +303,26 @@ const BODIES: Readonly<Record<UnaryVector, (v: Vectors, x: number, y: number, t:
     v.ramp(x).op("f32x4.mul");
     v.constant("six").op("f32x4.div").set(y);
   },
+  geluTanh: (v, x, y, [a, b]) => {
+    const { f } = v;
+    // (1 + tanh(z)) / 2 = 1 / (1 + exp(-2 z))
+    f.get(x).get(x).op("f32x4.mul").set(y);
+    v.line("tanh3", y, "tanh1").get(x).op("f32x4.mul").set(y);
+    v.expNormal(y, a!, b!);
+    f.get(x);
+    v.constant("one").get(y).op("f32x4.add").op("f32x4.div").set(y);
+  },
+  mish: (v, x, y, [a, b]) => {
+    const { f } = v;
+    // tanh(log(1 + e)) = n / (n + 2) with n = e (e + 2); beyond 20 that is one
+    f.get(x);
+    v.constant("twenty").op("f32x4.pmin").set(y);
+    v.expNormal(y, a!, b!);
+    f.get(y).get(y);
+    v.constant("two").op("f32x4.add").op("f32x4.mul").set(y);
+    f.get(y).get(y);
+    v.constant("two").op("f32x4.add").op("f32x4.div").get(x).op("f32x4.mul").set(y);
+  },
   log: (v, x, y, t) => v.log(x, y, t),
   erf: (v, x, y, [a, b, c, d]) => {
     const { f } = v;
@@ -333,6 +375,26 @@ export function clampProgram(): FunctionBuilder {
     // pmax and pmin keep their first operand where it is not a number
     f.get(to).get(from).memory("v128.load").get(least).op("f32x4.pmax").get(most).op("f32x4.pmin");
     f.memory("v128.store").increase(to, { by: 16 }).increase(from, { by: 16 });
+    f.get(count).i32(4).op("i32.sub").set(count).get(count);
+  });
+  return f;
+}
+
+/** elu(to, from, count, table, slope, negative, positive): positive * x, or negative * (exp(slope * x) - 1) where x is below zero; `slope`
+ * is not. count elements, a positive multiple of 4; to may be from. */
+export function eluProgram(fused: boolean): FunctionBuilder {
+  const f = new FunctionBuilder("elu", ["i32", "i32", "i32", "i32", "f32", "f32", "f32"]);
+  const [to, from, count, table, slope, negative, positive] = f.parameters;
+  const v = new Vectors(f, table, fused);
+  const [x, y, a, b, inner, below, above] = f.fresh("v128");
+  f.get(slope).op("f32x4.splat").set(inner);
+  f.get(negative).op("f32x4.splat").set(below).get(positive).op("f32x4.splat").set(above);
+  f.loop(() => {
+    f.get(from).memory("v128.load").set(x).get(x).get(inner).op("f32x4.mul").set(y);
+    v.expMinusOne(y, a, b);
+    f.get(to).get(y).get(below).op("f32x4.mul").get(x).get(above).op("f32x4.mul");
+    f.get(x).zeros().op("f32x4.lt").op("v128.bitselect").memory("v128.store");
+    f.increase(to, { by: 16 }).increase(from, { by: 16 });
     f.get(count).i32(4).op("i32.sub").set(count).get(count);
   });
   return f;

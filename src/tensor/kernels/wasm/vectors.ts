@@ -1,10 +1,17 @@
 /** @file Functions of many float32 elements on the WebAssembly kernels. Upstream: none. Spec: none. See Note [Vector functions]. */
 import type { Loop1 } from "../../pointwise.ts";
-import { elementKernels, softmaxKernels, vectorKernels, wasmKernels, type Kernels } from "./build.ts";
+import {
+  activationKernels,
+  elementKernels,
+  softmaxKernels,
+  vectorKernels,
+  wasmKernels,
+  type Kernels,
+} from "./build.ts";
 import { copyElements32 } from "./copies.ts";
 import type { KernelMemory } from "./memory.ts";
 import { runTasks } from "./parallel.ts";
-import { VECTOR_TABLE, type UnaryVector } from "./vector_programs.ts";
+import { ACTIVATION_VECTORS, VECTOR_TABLE, type UnaryKernel, type UnaryVector } from "./vector_programs.ts";
 
 /** Elements from which a call pays. */
 const MIN_ELEMENTS = 64;
@@ -27,6 +34,15 @@ export function vectorTable(memory: KernelMemory): number {
     tables.set(memory, address);
   }
   return address;
+}
+
+/** The function of vectors of a name, or undefined where the reference kernel is to run. */
+function unaryKernel(name: UnaryVector): UnaryKernel | undefined {
+  const isActivation = (ACTIVATION_VECTORS as readonly UnaryVector[]).includes(name);
+  const kernels: Partial<Record<UnaryVector, UnaryKernel>> | undefined = isActivation
+    ? activationKernels()
+    : vectorKernels();
+  return kernels?.[name];
 }
 
 /** The loop of a function: the vector kernel where it pays, else `plain`. */
@@ -78,11 +94,11 @@ export function wasmUnary(
   ai: number,
   n: number,
 ): boolean {
-  const kernels = vectorKernels();
+  const run = unaryKernel(name);
   const memory = wasmKernels()?.memory;
-  const table = kernels && memory ? vectorTable(memory) : 0;
-  if (!kernels || table === 0) return false;
-  return mapBlocks(out, o, a, ai, n, (to, from, count) => kernels[name](to, from, count, table));
+  const table = run && memory ? vectorTable(memory) : 0;
+  if (!run || table === 0) return false;
+  return mapBlocks(out, o, a, ai, n, (to, from, count) => run(to, from, count, table));
 }
 
 /** out[o + i] = a[ai + i], or the bound beyond which it lies; what is not a number stays. Returns false where the reference loop is to run. */
@@ -110,8 +126,32 @@ export function wasmLeakyRelu(
   slope: number,
 ): boolean {
   if (n < MIN_ELEMENTS || !wasmKernels()) return false;
-  const kernels = vectorKernels();
+  const kernels = activationKernels();
   return !!kernels && mapBlocks(out, o, a, ai, n, (to, from, count) => kernels.leakyRelu(to, from, count, slope));
+}
+
+/**
+ * out[o + i] = positive * a[ai + i], or negative * (exp(slope * a[ai + i]) - 1) where that is below zero. Returns false where the
+ * reference loop is to run.
+ */
+export function wasmElu(
+  out: Float32Array,
+  o: number,
+  a: Float32Array,
+  ai: number,
+  n: number,
+  slope: number,
+  negative: number,
+  positive: number,
+): boolean {
+  if (n < MIN_ELEMENTS || !(slope >= 0)) return false;
+  const memory = wasmKernels()?.memory;
+  const kernels = memory && activationKernels();
+  const table = kernels ? vectorTable(memory) : 0;
+  if (!kernels || table === 0) return false;
+  return mapBlocks(out, o, a, ai, n, (to, from, count) =>
+    kernels.elu(to, from, count, table, slope, negative, positive),
+  );
 }
 
 /** Softmax of rows that lie one behind the other, or its logarithm; `out` may be `x`. Returns false where the reference kernel is to run. */
