@@ -3,13 +3,15 @@ import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
-import { doublesOf, fromDoubles } from "../tensor/kernels/data.ts";
+import { doublesOf, floatsAs, floatsOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { broadcastColumns, reduceLoss } from "../tensor/kernels/loss.ts";
+import { batchedProduct } from "../tensor/kernels/matmul.ts";
 import { broadcastAll, notImplemented } from "../tensor/pointwise.ts";
 import { floatResult, promoteTypes, resultType, toRealDtype } from "../tensor/promotion.ts";
 import { broadcastShapes, wrapDim } from "../tensor/strides.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
 import { expandView } from "../tensor/view_geometry.ts";
+import { reshapeTensor } from "./views.ts";
 
 /** Adds magnitudes into a p-norm. */
 class NormSum {
@@ -136,15 +138,22 @@ export const cosine_similarity = op(
   },
 );
 
+/** Rows on either side from which PyTorch takes Euclidean distances by a matrix product. */
+const PRODUCT_ROWS = 25;
+
 /** Distances between every row of x1 (..., P, M) and every row of x2 (..., R, M): (..., P, R). */
-function crossDistances(x1: Tensor, x2: Tensor, p: number): Tensor {
+function crossDistances(x1: Tensor, x2: Tensor, p: number, byProduct: boolean): Tensor {
   const width = x1.sizes[x1.ndim - 1]!;
   const n1 = x1.sizes[x1.ndim - 2]!;
   const n2 = x2.sizes[x2.ndim - 2]!;
   const batch = broadcastShapes(x1.sizes.slice(0, -2), x2.sizes.slice(0, -2));
   const count = batch.reduce((a, b) => a * b, 1);
-  const a = doublesOf(expandView(x1, [...batch, n1, width], x1.dtype.cppName));
-  const b = doublesOf(expandView(x2, [...batch, n2, width], x2.dtype.cppName));
+  const left = expandView(x1, [...batch, n1, width], x1.dtype.cppName);
+  const right = expandView(x2, [...batch, n2, width], x2.dtype.cppName);
+  const sizes = [...batch, n1, n2];
+  if (byProduct && count * n1 * n2 * width > 0) return euclideanByProduct(left, right, sizes);
+  const a = doublesOf(left);
+  const b = doublesOf(right);
   const out = new Float64Array(count * n1 * n2);
   let at = 0;
   for (let k = 0; k < count; k++) {
@@ -153,10 +162,54 @@ function crossDistances(x1: Tensor, x2: Tensor, p: number): Tensor {
         out[at] = rowDistance(a, (k * n1 + i) * width, b, (k * n2 + j) * width, width, p);
     }
   }
-  return fromDoubles(out, [...batch, n1, n2], x1.dtype);
+  return fromDoubles(out, sizes, x1.dtype);
 }
 
+/** |a|² - 2 a·b + |b|² as one product of rows with two more columns each (Distance.cpp, _euclidean_dist). */
+function euclideanByProduct(x1: Tensor, x2: Tensor, sizes: readonly number[]): Tensor {
+  const a = withSquares(x1, -2, 0);
+  const b = withSquares(x2, 1, 1);
+  const [count, n, width] = b.sizes as [number, number, number];
+  const out = batchedProduct(a, viewOf(b, [count, width, n], [n * width, 1, width]));
+  const squares = floatsOf(out);
+  // NaN stays
+  for (let i = 0; i < squares.length; i++) squares[i] = Math.sqrt(squares[i]! < 0 ? 0 : squares[i]!);
+  return reshapeTensor(out, sizes);
+}
+
+/** Rows times `scale` with their sum of squares and a 1 behind, the sum `late` columns behind their end: (count, rows, width + 2). */
+function withSquares(x: Tensor, scale: number, late: number): Tensor {
+  const [rows, width] = x.sizes.slice(-2) as [number, number];
+  const out = emptyTensor([x.numel / (rows * width), rows, width + 2], x.dtype);
+  const to = floatsOf(out);
+  const from = floatsAs(x, x.dtype);
+  for (let at = 0, i = 0; at < to.length; at += width + 2) {
+    let squares = 0;
+    for (let c = 0; c < width; c++, i++) {
+      const v = from[i]!;
+      to[at + c] = scale * v;
+      squares += v * v;
+    }
+    to[at + width + late] = squares;
+    to[at + width + 1 - late] = 1;
+  }
+  return out;
+}
+
+/** The p-norm of the difference of two rows. */
 function rowDistance(a: Float64Array, ai: number, b: Float64Array, bi: number, width: number, p: number): number {
+  let total = 0;
+  if (p === 2) {
+    for (let c = 0; c < width; c++) {
+      const d = a[ai + c]! - b[bi + c]!;
+      total += d * d;
+    }
+    return Math.sqrt(total);
+  }
+  if (p === 1) {
+    for (let c = 0; c < width; c++) total += Math.abs(a[ai + c]! - b[bi + c]!);
+    return total;
+  }
   const norm = new NormSum(p);
   for (let c = 0; c < width; c++) norm.add(Math.abs(a[ai + c]! - b[bi + c]!));
   return norm.result();
@@ -184,7 +237,8 @@ function checkedCdist(x1: Tensor, x2: Tensor, p: number, mode: number | null): T
   if (x1.dtype !== DTYPES.float32 && x1.dtype !== DTYPES.float64) throw notImplemented("cdist", x1.dtype);
   if (x1.dtype !== x2.dtype)
     throw new OperatorError(`expected scalar type ${x1.dtype.cppName} but found ${x2.dtype.cppName}`);
-  return crossDistances(x1, x2, p);
+  const isLarge = x1.sizes[x1.ndim - 2]! > PRODUCT_ROWS || x2.sizes[x2.ndim - 2]! > PRODUCT_ROWS;
+  return crossDistances(x1, x2, p, p === 2 && (mode === 1 || (mode !== 2 && isLarge)));
 }
 
 export const cdist = op(
@@ -192,7 +246,7 @@ export const cdist = op(
   checkedCdist,
 );
 op("aten::_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor", checkedCdist);
-op("aten::_euclidean_dist(Tensor x1, Tensor x2) -> Tensor", (x1, x2) => crossDistances(x1, x2, 2));
+op("aten::_euclidean_dist(Tensor x1, Tensor x2) -> Tensor", (x1, x2) => crossDistances(x1, x2, 2, true));
 
 function pairsOfRows(self: Tensor, p: number): Tensor {
   if (self.ndim !== 2) throw new OperatorError(`pdist only supports 2D tensors, got: ${self.ndim}D`);

@@ -1,11 +1,12 @@
 /** @file Sampling images and volumes at the points of a grid. Upstream: aten/src/ATen/native/GridSampler.cpp, GridSamplerUtils.h. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
+import { convertTensor } from "../tensor/clone.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
-import { doublesOf, fromDoubles } from "../tensor/kernels/data.ts";
+import { computeDtype, floatsAs, floatsOf, type Floats } from "../tensor/kernels/data.ts";
 import { numelOf } from "../tensor/strides.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
 
 const NEAREST = 1;
@@ -75,49 +76,128 @@ function cubicLine(
   };
 }
 
-/** Corners (index per dimension) and weights of one point. */
-interface Stencil {
-  readonly index: number[][];
-  readonly weight: number[];
+/** `channels` planes from plane `first` on at all points of an image, in bicubic mode. */
+function sampleCubic(
+  out: Floats,
+  x: Floats,
+  first: number,
+  channels: number,
+  grid: Floats,
+  from: number,
+  points: number,
+  sizes: readonly number[],
+  padding: number,
+  align: boolean,
+  round: Round,
+): void {
+  const [height, width] = sizes as [number, number];
+  for (let p = 0; p < points; p++) {
+    const ys = cubicLine(grid[from + 2 * p + 1]!, height, padding, align, round);
+    const xs = cubicLine(grid[from + 2 * p]!, width, padding, align, round);
+    for (let c = first; c < first + channels; c++) {
+      const base = c * height * width;
+      const value = (y: number, w: number): number =>
+        y >= 0 && y < height && w >= 0 && w < width ? x[base + y * width + w]! : 0;
+      const mix = (v: readonly number[], weight: readonly number[]): number => {
+        let sum = round(v[0]! * weight[0]!);
+        for (let k = 1; k < 4; k++) sum = round(sum + round(v[k]! * weight[k]!));
+        return sum;
+      };
+      out[c * points + p] = mix(
+        ys.index.map((y) =>
+          mix(
+            xs.index.map((w) => value(y, w)),
+            xs.weight,
+          ),
+        ),
+        ys.weight,
+      );
+    }
+  }
 }
 
-function stencil(
-  point: readonly number[],
+/** What the points of one image read: the position of each corner in its plane, -1 outside, and the corner's weight; point by point. */
+interface Corners {
+  readonly each: number;
+  readonly at: Int32Array;
+  readonly weight: Float64Array;
+}
+
+/** The corners of `points` points whose coordinates, last dimension first, start at `from` in the grid. */
+function cornersOf(
+  grid: Floats,
+  from: number,
+  points: number,
   sizes: readonly number[],
   mode: number,
   padding: number,
   align: boolean,
   round: Round,
-): Stencil {
+): Corners {
   const dims = sizes.length;
-  if (mode === NEAREST) {
-    return {
-      index: [
-        point.map((x, d) => roundEven(padded(unnormalize(x, sizes[d]!, align, round), sizes[d]!, padding, align))),
-      ],
-      weight: [1],
-    };
-  }
-  const perDim: [number, number][][] = [];
-  for (let d = 0; d < dims; d++) {
-    const size = sizes[d]!;
-    const raw = unnormalize(point[d]!, size, align, round);
-    {
+  const each = mode === NEAREST ? 1 : 1 << dims;
+  const at = new Int32Array(points * each);
+  const weight = new Float64Array(points * each).fill(1);
+  for (let p = 0; p < points; p++) {
+    const first = p * each;
+    for (let d = 0; d < dims; d++) {
+      const size = sizes[d]!;
+      const raw = unnormalize(grid[from + p * dims + (dims - 1 - d)]!, size, align, round);
       const x = padded(raw, size, padding, align);
-      const low = Math.floor(x);
-      perDim.push([
-        [low, round(low + 1 - x)],
-        [low + 1, round(x - low)],
-      ]);
+      const low = mode === NEAREST ? roundEven(x) : Math.floor(x);
+      const far = round(x - low);
+      const near = round(low + 1 - x);
+      for (let k = 0; k < each; k++) {
+        // bits of a corner's number, first dimension first, say where it is the far one
+        const isFar = (k >> (dims - 1 - d)) & 1;
+        const index = low + isFar;
+        const isInside = index >= 0 && index < size && at[first + k]! >= 0;
+        at[first + k] = isInside ? at[first + k]! * size + index : -1;
+        if (mode !== NEAREST) weight[first + k] = weight[first + k]! * (isFar ? far : near);
+      }
     }
   }
-  let index: number[][] = [[]];
-  let weight = [1];
-  for (const options of perDim) {
-    index = index.flatMap((i) => options.map(([at]) => [...i, at]));
-    weight = weight.flatMap((w) => options.map(([, u]) => w * u));
+  return { each, at, weight };
+}
+
+/** One plane at all points: sums of its elements at the corners. */
+function samplePlane(out: Floats, to: number, x: Floats, plane: number, { each, at, weight }: Corners): void {
+  if (each === 4) {
+    samplePlane4(out, to, x, plane, at, weight);
+    return;
   }
-  return { index, weight };
+  for (let i = 0, o = to; i < at.length; i += each, o++) out[o] = sumOfCorners(x, plane, at, weight, i, i + each);
+}
+
+function sumOfCorners(
+  x: Floats,
+  plane: number,
+  at: Int32Array,
+  weight: Float64Array,
+  from: number,
+  end: number,
+): number {
+  let sum = 0;
+  for (let i = from; i < end; i++) if (at[i]! >= 0) sum += weight[i]! * x[plane + at[i]!]!;
+  return sum;
+}
+
+/** `samplePlane` of images: points with all four corners inside need no questions. */
+function samplePlane4(out: Floats, to: number, x: Floats, plane: number, at: Int32Array, weight: Float64Array): void {
+  for (let i = 0, o = to; i < at.length; i += 4, o++) {
+    const a = at[i]!;
+    const b = at[i + 1]!;
+    const c = at[i + 2]!;
+    const d = at[i + 3]!;
+    out[o] =
+      (a | b | c | d) >= 0
+        ? 0 +
+          weight[i]! * x[plane + a]! +
+          weight[i + 1]! * x[plane + b]! +
+          weight[i + 2]! * x[plane + c]! +
+          weight[i + 3]! * x[plane + d]!
+        : sumOfCorners(x, plane, at, weight, i, i + 4);
+  }
 }
 
 function sample(input: Tensor, grid: Tensor, mode: number, padding: number, align: boolean): Tensor {
@@ -151,60 +231,22 @@ function sample(input: Tensor, grid: Tensor, mode: number, padding: number, alig
   const outSizes = grid.sizes.slice(1, -1);
   const points = numelOf(outSizes);
   const plane = numelOf(sizes);
-  const x = doublesOf(input);
-  const g = doublesOf(grid);
-  const out = new Float64Array(batch * channels * points);
+  const outDims = [batch, channels, ...outSizes];
+  const x = floatsAs(input, computeDtype(input.dtype));
+  const g = floatsAs(grid, computeDtype(grid.dtype));
+  const result = emptyTensor(outDims, computeDtype(input.dtype));
+  const out = floatsOf(result);
   const round = roundingOf(input);
   for (let n = 0; n < batch; n++) {
-    for (let p = 0; p < points; p++) {
-      // coordinates come last dimension first
-      const point = Array.from({ length: dims }, (_, d) => g[(n * points + p) * dims + (dims - 1 - d)]!);
-      if (mode === BICUBIC) {
-        const ys = cubicLine(point[0]!, sizes[0]!, padding, align, round);
-        const xs = cubicLine(point[1]!, sizes[1]!, padding, align, round);
-        const width = sizes[1]!;
-        for (let c = 0; c < channels; c++) {
-          const base = (n * channels + c) * plane;
-          const value = (y: number, w: number): number =>
-            y >= 0 && y < sizes[0]! && w >= 0 && w < width ? x[base + y * width + w]! : 0;
-          const mix = (v: readonly number[], weight: readonly number[]): number => {
-            let sum = round(v[0]! * weight[0]!);
-            for (let k = 1; k < 4; k++) sum = round(sum + round(v[k]! * weight[k]!));
-            return sum;
-          };
-          out[(n * channels + c) * points + p] = mix(
-            ys.index.map((y) =>
-              mix(
-                xs.index.map((w) => value(y, w)),
-                xs.weight,
-              ),
-            ),
-            ys.weight,
-          );
-        }
-        continue;
-      }
-      const s = stencil(point, sizes, mode, padding, align, round);
-      for (let k = 0; k < s.weight.length; k++) {
-        const at = s.index[k]!;
-        let offset = 0;
-        let isInside = true;
-        for (let d = 0; d < dims; d++) {
-          if (!(at[d]! >= 0 && at[d]! < sizes[d]!)) {
-            isInside = false;
-            break;
-          }
-          offset = offset * sizes[d]! + at[d]!;
-        }
-        if (!isInside) continue;
-        for (let c = 0; c < channels; c++) {
-          const o = (n * channels + c) * points + p;
-          out[o] = out[o]! + s.weight[k]! * x[(n * channels + c) * plane + offset]!;
-        }
-      }
+    const from = n * points * dims;
+    if (mode === BICUBIC) {
+      sampleCubic(out, x, n * channels, channels, g, from, points, sizes, padding, align, round);
+      continue;
     }
+    const corners = cornersOf(g, from, points, sizes, mode, padding, align, round);
+    for (let c = n * channels; c < (n + 1) * channels; c++) samplePlane(out, c * points, x, c * plane, corners);
   }
-  return fromDoubles(out, [batch, channels, ...outSizes], input.dtype);
+  return convertTensor(result, input.dtype);
 }
 
 op(
