@@ -1,5 +1,6 @@
 /** @file Which tier runs a function: closures, or JavaScript generated from the same instructions. Upstream: none. Spec: none. See docs/adr/0004-compiled-form.md. */
 import { OperatorError } from "../base/errors.ts";
+import { allowGeneratedCode, canGenerateCode } from "../base/evaluate.ts";
 import type { Code, DirectCode } from "./instructions.ts";
 
 /** `auto`: closures first, generated code for functions with loops and for those that are called often. */
@@ -11,8 +12,6 @@ const HOT_CALLS = 12;
 
 let tier: ExecutionTier = "auto";
 let generate: ((code: Code) => DirectCode | undefined) | undefined;
-/** Whether the platform evaluates text; a Content-Security-Policy may forbid it. */
-let canEvaluate: boolean | undefined;
 
 /** Installs the generator. */
 export function setCodeGenerator(make: (code: Code) => DirectCode | undefined): void {
@@ -21,6 +20,7 @@ export function setCodeGenerator(make: (code: Code) => DirectCode | undefined): 
 
 /**
  * Chooses how script code runs. Where the platform forbids evaluation, everything runs on closures whatever is chosen.
+ * With `closures` no text is evaluated, for loops over elements neither.
  * @throws OperatorError for another name.
  */
 export function setExecutionTier(name: ExecutionTier): void {
@@ -28,30 +28,12 @@ export function setExecutionTier(name: ExecutionTier): void {
     throw new OperatorError(`Unknown execution tier "${String(name)}": choose ${TIERS.join(", ")}`);
   }
   tier = name;
+  allowGeneratedCode(name !== "closures");
 }
 
 /** The tier that was chosen. */
 export function executionTier(): ExecutionTier {
   return tier;
-}
-
-/** Whether generated code can run here at all. */
-export function canGenerateCode(): boolean {
-  return (canEvaluate ??= evaluates());
-}
-
-/** Makes a function of generated text, whose one parameter is K. The only place that evaluates text. See Note [Generated text]. */
-export function evaluate(text: string): (K?: unknown) => unknown {
-  // oxlint-disable-next-line typescript/no-implied-eval -- generating code is the point; what goes in is said at Note [Generated text]
-  return new Function("K", text) as (K?: unknown) => unknown;
-}
-
-function evaluates(): boolean {
-  try {
-    return evaluate("return true")() === true;
-  } catch {
-    return false; // a Content-Security-Policy without 'unsafe-eval'
-  }
 }
 
 /** The generated code of a function, made where it is time; null where closures are to run. */

@@ -5,6 +5,7 @@ import { DTYPES, type DType } from "./dtype.ts";
 import { roundToBfloat16, roundToHalf } from "./half.ts";
 import { broadcastStrides, Cursor, iterationOrder, outputStrides } from "./iterate.ts";
 import { C } from "./math/complex.ts";
+import { MIN_OWN, ownLoop, type Kind, type OwnLoop } from "./own_loops.ts";
 import { BLOCK } from "./runs.ts";
 import { broadcastShapes } from "./strides.ts";
 import { emptyTensor, META, uninitializedTensor, type Tensor } from "./tensor.ts";
@@ -50,6 +51,8 @@ export interface Kernel1 {
   /** PyTorch's kernel name in "not implemented for" messages. */
   readonly name: string;
   readonly real?: (x: number) => number;
+  /** The same for results of at most float32, about 2^-36 exact, where that is faster. */
+  readonly single?: (x: number) => number;
   readonly big?: (x: bigint) => bigint;
   /** Leaves the result in `C`. */
   readonly complex?: (re: number, im: number) => void;
@@ -60,6 +63,7 @@ export interface Kernel1 {
 export interface Kernel2 {
   readonly name: string;
   readonly real?: (a: number, b: number) => number;
+  readonly single?: (a: number, b: number) => number;
   readonly big?: (a: bigint, b: bigint) => bigint;
   readonly complex?: (ar: number, ai: number, br: number, bi: number) => void;
   readonly f32?: Loop2;
@@ -70,6 +74,7 @@ export interface Kernel2 {
 export interface Kernel3 {
   readonly name: string;
   readonly real?: (a: number, b: number, c: number) => number;
+  readonly single?: (a: number, b: number, c: number) => number;
   readonly big?: (a: bigint, b: bigint, c: bigint) => bigint;
   readonly complex?: (ar: number, ai: number, br: number, bi: number, cr: number, ci: number) => void;
 }
@@ -169,6 +174,8 @@ export function mapElements(
   kernel: Kernel1 | Kernel2 | Kernel3,
   { compute, out: outDtype, exact }: MapOptions,
 ): Tensor {
+  const direct = mapDirect(inputs, kernel, { compute, out: outDtype });
+  if (direct) return direct;
   const sizes = broadcastAll(inputs);
   const strides = outputStrides(inputs, sizes);
   if (inputs.some((t) => t.device.type === "meta")) {
@@ -194,6 +201,8 @@ export function mapElements(
   const checkResult = big !== undefined && outDtype.category !== "bool";
   const fromFloat = compute.category === "float";
   const y = NUMBERS[4]!;
+  const real = realOf(kernel, compute);
+  const loop = n < MIN_OWN ? undefined : ownLoop(kernel.name, real, "d".repeat(inputs.length), "d");
   for (let left = n; left > 0; left -= BLOCK) {
     const count = left < BLOCK ? left : BLOCK;
     let safe = true;
@@ -202,7 +211,8 @@ export function mapElements(
       if (!exact?.[k]) roundScratch(inputs[k]!.dtype, compute, NUMBERS[k]!, count);
     }
     if (safe || !big) {
-      runReal(kernel, cursors.length, count, y);
+      if (loop) loop(real, 1, count, y, 0, 0, NUMBERS, FIRSTS, UNIT_STEPS, FIRSTS);
+      else runReal(real, cursors.length, count, y);
       if (checkResult) {
         for (let i = 0; i < count; i++) {
           const r = y[i]!;
@@ -221,22 +231,90 @@ export function mapElements(
   return out;
 }
 
-function runReal(kernel: Kernel1 | Kernel2 | Kernel3, arity: number, n: number, y: Float64Array): void {
-  const a = NUMBERS[0]!;
-  if (arity === 1) {
-    const f = kernel.real as (x: number) => number;
-    for (let i = 0; i < n; i++) y[i] = f(a[i]!);
-    return;
+const FIRSTS = [0, 0, 0];
+const UNIT_STEPS = [1, 1, 1];
+
+type Real = (...x: number[]) => number;
+
+/** What computes a kernel's real numbers in a dtype. */
+function realOf(kernel: Kernel1 | Kernel2 | Kernel3, compute: DType): Real {
+  const isSingle = compute.category === "float" && compute !== DTYPES.float64;
+  return ((isSingle && kernel.single) || kernel.real!) as Real;
+}
+
+function runReal(f: Real, arity: number, n: number, y: Float64Array): void {
+  const [a, b, c] = NUMBERS as [Float64Array, Float64Array, Float64Array];
+  if (arity === 1) for (let i = 0; i < n; i++) y[i] = f(a[i]!);
+  else if (arity === 2) for (let i = 0; i < n; i++) y[i] = f(a[i]!, b[i]!);
+  else for (let i = 0; i < n; i++) y[i] = f(a[i]!, b[i]!, c[i]!);
+}
+
+const KINDS = new Map<DType, Kind>([
+  [DTYPES.float32, "f"],
+  [DTYPES.float64, "d"],
+  [DTYPES.bool, "b"],
+]);
+const ARRAYS = { f: "f32", d: "f64", b: "u8" } as const;
+
+/**
+ * Maps elements where they lie, in the kernel's own loop: those of the computing dtype, float32, float64 or bool, and truth values.
+ * Undefined where it is another case, or few elements.
+ */
+function mapDirect(
+  inputs: readonly Tensor[],
+  kernel: Kernel1 | Kernel2 | Kernel3,
+  { compute, out: outDtype }: MapOptions,
+): Tensor | undefined {
+  const kind = KINDS.get(outDtype);
+  if (!kernel.real || !KINDS.has(compute) || (kind !== "b" && outDtype !== compute)) return undefined;
+  for (const t of inputs)
+    if ((t.dtype !== compute && t.dtype !== DTYPES.bool) || t.isNeg || t.device.type === "meta") return undefined;
+  const sizes = broadcastAll(inputs);
+  let numel = 1;
+  for (const size of sizes) numel *= size;
+  if (numel < MIN_OWN) return undefined;
+  const kinds = inputs.map((t) => KINDS.get(t.dtype)!);
+  const f = realOf(kernel, compute);
+  const loop = ownLoop(kernel.name, f, kinds.join(""), kind!);
+  return (
+    loop &&
+    walkRows(inputs, sizes, outDtype, (count, n, y, o, row, x, at, steps, rows) =>
+      loop(f, count, n, y, o, row, x, at, steps, rows),
+    )
+  );
+}
+
+/** A new result of `inputs`, whose elements `run` computes two dimensions at a time: all that lie evenly spaced are one. */
+function walkRows(
+  inputs: readonly Tensor[],
+  sizes: readonly number[],
+  dtype: DType,
+  run: OwnLoop extends (f: Real, ...rest: infer Rest) => void ? (...args: Rest) => void : never,
+): Tensor {
+  const strides = outputStrides(inputs, sizes);
+  const result = emptyStrided(sizes, strides, dtype, false);
+  const arrayOf = (t: Tensor): Float32Array | Float64Array | Uint8Array =>
+    t.storage.segment[ARRAYS[KINDS.get(t.dtype)!]];
+  const [y, x] = [arrayOf(result), inputs.map(arrayOf)];
+  const order = iterationOrder(sizes, [strides]);
+  const dims = coalesce(sizes, order, [...inputs.map((t) => broadcastStrides(t, sizes)), strides]);
+  // the result is dense in this order: its inner stride is 1
+  const [inner, outer = { size: 1, strides: dims[0]!.strides }, ...rest] = dims as [Run, ...Run[]];
+  const index = rest.map(() => 0);
+  const at = [...inputs, result].map((t) => t.base0);
+  const last = inputs.length;
+  for (;;) {
+    run(outer.size, inner.size, y, at[last]!, outer.strides[last]!, x, at, inner.strides, outer.strides);
+    let d = 0;
+    for (; d < rest.length; d++) {
+      const { size, strides: steps } = rest[d]!;
+      const isDone = ++index[d]! === size;
+      if (isDone) index[d] = 0;
+      for (let k = 0; k < at.length; k++) at[k]! += isDone ? steps[k]! * (1 - size) : steps[k]!;
+      if (!isDone) break;
+    }
+    if (d === rest.length) return result;
   }
-  const b = NUMBERS[1]!;
-  if (arity === 2) {
-    const f = kernel.real as (a: number, b: number) => number;
-    for (let i = 0; i < n; i++) y[i] = f(a[i]!, b[i]!);
-    return;
-  }
-  const c = NUMBERS[2]!;
-  const f = kernel.real as (a: number, b: number, c: number) => number;
-  for (let i = 0; i < n; i++) y[i] = f(a[i]!, b[i]!, c[i]!);
 }
 
 function runBig(
@@ -356,8 +434,10 @@ export function map1(self: Tensor, kernel: Kernel1, compute: DType = self.dtype,
     const to = result.base0;
     if (kernel.f32) kernel.f32(y, to, a, from, n);
     else {
-      const f = kernel.real;
-      for (let i = 0; i < n; i++) y[to + i] = f(a[from + i]!);
+      const f = realOf(kernel, compute);
+      const loop = n < MIN_OWN ? undefined : ownLoop(kernel.name, f, "f", "f");
+      if (loop) loop(f, 1, n, y, to, 0, [a], [from], UNIT_STEPS, FIRSTS);
+      else for (let i = 0; i < n; i++) y[to + i] = f(a[from + i]!);
     }
     return result;
   }
@@ -384,14 +464,14 @@ export function map2(
     a.device.type !== "meta" &&
     b.device.type !== "meta"
   ) {
-    return map2Float32(a, b, kernel, out);
+    return (kernel.f32 ? undefined : mapDirect([a, b], kernel, { compute, out })) ?? map2Float32(a, b, kernel, out);
   }
   return mapElements([a, b], kernel, exact ? { compute, out, exact } : { compute, out });
 }
 
 /** The float32 path without scratch: contiguous inputs in one loop, others by coalesced runs of any stride. */
 function map2Float32(a: Tensor, b: Tensor, kernel: Kernel2, outDtype: DType): Tensor {
-  const loop = kernel.f32 ?? loopOf(kernel.real!);
+  const loop = kernel.f32 ?? loopOf(realOf(kernel, DTYPES.float32));
   if (a.isContiguous() && b.isContiguous()) {
     const as = a.numel === 1 ? 0 : 1;
     const bs = b.numel === 1 ? 0 : 1;
@@ -415,40 +495,12 @@ function map2Float32(a: Tensor, b: Tensor, kernel: Kernel2, outDtype: DType): Te
     }
   }
   const sizes = broadcastTwo(a.sizes, b.sizes);
-  const strides = outputStrides([a, b], sizes);
-  const result = emptyStrided(sizes, strides, outDtype);
-  if (result.numel === 0) return result;
-  const seg = result.storage.segment;
-  const y = outDtype === DTYPES.bool ? seg.u8 : seg.f32;
-  const x0 = a.storage.segment.f32;
-  const x1 = b.storage.segment.f32;
-  const order = iterationOrder(sizes, [strides]);
-  const dims = coalesce(sizes, order, [strides, broadcastStrides(a, sizes), broadcastStrides(b, sizes)]);
-  const inner = dims[0]!;
-  const index = new Array<number>(dims.length).fill(0);
-  let at = result.base0;
-  let i = a.base0;
-  let j = b.base0;
-  const [, as, bs] = inner.strides as [number, number, number];
-  const [, al, bl] = (dims[1]?.strides ?? [0, 0, 0]) as [number, number, number];
-  for (;;) {
-    // the output is dense in this order: its inner stride is 1
-    const isDone = index[1] === 0 && kernel.rows?.(y, at, x0, i, as, al, x1, j, bs, bl, inner.size, dims[1]!.size);
-    if (!isDone) loop(y, at, x0, i, as, x1, j, bs, inner.size);
-    let d = isDone ? 2 : 1;
-    for (; d < dims.length; d++) {
-      const { size, strides: step } = dims[d]!;
-      at += step[0]!;
-      i += step[1]!;
-      j += step[2]!;
-      if (++index[d]! < size) break;
-      index[d] = 0;
-      at -= size * step[0]!;
-      i -= size * step[1]!;
-      j -= size * step[2]!;
-    }
-    if (d === dims.length) return result;
-  }
+  if (sizes.includes(0)) return emptyResult([a, b], outDtype);
+  return walkRows([a, b], sizes, outDtype, (count, n, out, o, row, [x0, x1], [i, j], [as, bs], [al, bl]) => {
+    const [y, p, q] = [out, x0, x1] as [Float32Array | Uint8Array, Float32Array, Float32Array];
+    if (count > 1 && kernel.rows?.(y, o, p, i!, as!, al!, q, j!, bs!, bl!, n, count)) return;
+    for (let r = 0; r < count; r++) loop(y, o + r * row, p, i! + r * al!, as!, q, j! + r * bl!, bs!, n);
+  });
 }
 
 function loopOf(f: (a: number, b: number) => number): Loop2 {

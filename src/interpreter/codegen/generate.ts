@@ -10,7 +10,7 @@ import { callInterface, checkUnpacked, createObject, enterWith, exitWith, fork, 
 import { saturateInt, saturateList } from "../forms.ts";
 import type { Code, DirectCode, Instruction } from "../instructions.ts";
 import { budget, budgetExceeded, callInlined, calleeCode, depth, failDirect, tooDeep } from "../runtime.ts";
-import { evaluate } from "../tier.ts";
+import { evaluate } from "../../base/evaluate.ts";
 import { runAt, writeFused } from "./fuse.ts";
 import { writeKernel, writeTemplate } from "./templates.ts";
 import { toDouble } from "./wide_int.ts";

@@ -1,7 +1,7 @@
 /** @file The text of one function while it is generated: locals of registers, references to objects, ints in one or two locals. Upstream: none. Spec: none.
  *
  * Note [Generated text]: the text consists of templates of this folder and of numbers (of registers, references, error sites). Kernels, constants,
- * callees and slots' objects come by reference through one array, so no text of an archive ever reaches the evaluator. */
+ * callees and slots' objects come by reference through one array, so no text of an archive ever reaches the evaluator. The one other template is that of loops (tensor/own_loops.ts). */
 import type { Code, Origin } from "../instructions.ts";
 import { countUses, type Uses } from "../uses.ts";
 import { analyze, isSafe, type Facts, type Interval } from "./ranges.ts";

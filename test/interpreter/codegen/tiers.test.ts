@@ -232,7 +232,7 @@ describe("setExecutionTier()", () => {
       },
     );
     try {
-      const { canGenerateCode } = await import("../../../src/interpreter/tier.ts");
+      const { canGenerateCode } = await import("../../../src/base/evaluate.ts");
       expect(canGenerateCode()).toBe(false);
     } finally {
       vi.unstubAllGlobals();
