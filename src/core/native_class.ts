@@ -277,3 +277,10 @@ export function findNativeClass(qualifiedName: string): ClassType | undefined {
   }
   return type;
 }
+
+/** Calls a method of a native object. */
+export function callNative(object: unknown, method: string): unknown {
+  const found = object instanceof ScriptObject ? object.type.methods.get(method) : undefined;
+  if (!(found instanceof NativeMethod)) throw new OperatorError(`expected packed parameters with a method ${method}`);
+  return found.call([object]);
+}

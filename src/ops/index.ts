@@ -64,6 +64,7 @@ import "./short_time_fourier.ts";
 import "./test_operators.ts";
 import "./quantized.ts";
 import "./quantized_layers.ts";
+import "./quantized_convolution.ts";
 import "./quantized_functions.ts";
 import "./quantized_embedding.ts";
 import "./quantized_recurrent.ts";

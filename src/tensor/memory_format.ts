@@ -26,7 +26,7 @@ export function channelsLastStrides(sizes: readonly number[]): number[] {
 }
 
 /** Whether the elements lie densely in channels_last order (is_contiguous(memory_format=channels_last)). */
-export function isChannelsLastContiguous(t: Tensor): boolean {
+export function isChannelsLastContiguous(t: Pick<Tensor, "sizes" | "strides">): boolean {
   const order = CHANNELS_LAST_ORDER[t.sizes.length];
   if (!order) return false;
   let expected = 1;

@@ -175,3 +175,44 @@ test("in-place operators replace the parts of a sparse tensor", () => {
   call("aten::zero_", t);
   expect(callOperator("aten::_nnz", [t])).toBe(0);
 });
+
+test.each([
+  ["float32 sums", 8, 1],
+  ["sums that float32 cannot hold", 640, 1],
+  ["groups", 16, 4],
+])("quantized::conv2d is the rounded sum of whole numbers: %s", (_, channels, groups) => {
+  const [outs, side] = [8, 5];
+  const per = channels / groups;
+  let state = 7;
+  const next = (count: number): number => (state = (state * 48271) % 2147483647) % count;
+  const x = Array.from({ length: channels * side * side }, () => next(256));
+  const w = Array.from({ length: outs * per * 9 }, () => (next(4) === 0 ? next(255) - 127 : 127));
+  const packed = call(
+    "quantized::conv2d_prepack",
+    affine(w, [outs, per, 3, 3], DTYPES.qint8, 1, 0),
+    null,
+    [1, 1],
+    [1, 1],
+    [1, 1],
+    groups,
+  );
+  const scale = per * 9 * 127;
+  const y = call("quantized::conv2d.new", affine(x, [1, channels, side, side], DTYPES.quint8, 1, 3), packed, scale, 4);
+  expect(y.strides).toEqual([outs * side * side, 1, side * outs, outs]);
+  const expected: number[] = [];
+  for (let o = 0; o < outs; o++) {
+    for (let i = 0; i < side * side; i++) {
+      let sum = 0;
+      for (let c = 0; c < per; c++) {
+        for (let tap = 0; tap < 9; tap++) {
+          const [r, q] = [Math.floor(i / side) + Math.floor(tap / 3) - 1, (i % side) + (tap % 3) - 1];
+          if (r < 0 || r >= side || q < 0 || q >= side) continue;
+          const channel = Math.floor(o / (outs / groups)) * per + c;
+          sum += (x[(channel * side + r) * side + q]! - 3) * w[(o * per + c) * 9 + tap]!;
+        }
+      }
+      expected.push(Math.max(0, Math.round(sum / scale + 4)));
+    }
+  }
+  expect(integers(y)).toEqual(expected);
+});

@@ -31,6 +31,17 @@ export function setExactConvolution(exact: boolean): void {
   isExact = exact;
 }
 
+/** Runs `body` with convolutions that are plain sums of products: exact where the sums of whole numbers are. */
+export function withExactConvolution<R>(body: () => R): R {
+  const before = isExact;
+  isExact = true;
+  try {
+    return body();
+  } finally {
+    isExact = before;
+  }
+}
+
 /** As `wasmConvolve`; false where the geometry is another or the transforms do not pay. */
 export function winogradConvolve(
   kernels: Kernels,
