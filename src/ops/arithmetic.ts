@@ -7,7 +7,7 @@ import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { BINARY, pow as powReal } from "../tensor/kernels/binary.ts";
 import { UNARY } from "../tensor/kernels/unary.ts";
 import { C, cdiv, cmul, csqrt } from "../tensor/math/complex.ts";
-import { emptyResult, map1, map2, notImplemented, type Kernel2 } from "../tensor/pointwise.ts";
+import { asMap, emptyResult, map1, map2, notImplemented, type Kernel2 } from "../tensor/pointwise.ts";
 import { floatResult, resultType, toComplexDtype } from "../tensor/promotion.ts";
 import { Complex, isIntScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -40,20 +40,20 @@ function scaled(alpha: Scalar, dtype: DType, sign: 1 | -1): Kernel2 {
   return { name, real: (a, b) => a + factor * b };
 }
 
-function addWith(a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar): Tensor {
+const addWith = asMap((a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar): Tensor => {
   const dtype = resultType(a, b);
   // complex addition multiplies by alpha even when it is 1: infinities then make NaN, as in PyTorch
   if (isOne(alpha) && typeof alpha !== "boolean" && dtype.category !== "complex")
     return computeIn(BINARY.add, a, b, dtype);
   checkAlpha(dtype, alpha);
   return computeIn(scaled(alpha, dtype, 1), a, b, dtype);
-}
+});
 
 function isBool(value: Tensor | Scalar): boolean {
   return typeof value === "boolean" || (value instanceof Tensor && value.dtype === DTYPES.bool);
 }
 
-function subWith(a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar): Tensor {
+const subWith = asMap((a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar): Tensor => {
   if (isBool(a) && isBool(b)) {
     throw new OperatorError(
       "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.",
@@ -69,7 +69,7 @@ function subWith(a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar): Tensor 
     return computeIn(BINARY.sub, a, b, dtype);
   checkAlpha(dtype, alpha);
   return computeIn(scaled(alpha, dtype, -1), a, b, dtype);
-}
+});
 
 export const add = op("aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", addWith);
 export const addScalar = op("aten::add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", addWith);
@@ -89,16 +89,11 @@ op("aten::_add_relu.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tens
   map1(addWith(self, other, alpha), UNARY.relu),
 );
 
-export const mul = op("aten::mul.Tensor(Tensor self, Tensor other) -> Tensor", (self, other) =>
-  arithmetic(BINARY.mul, self, other),
-);
-export const mulScalar = op("aten::mul.Scalar(Tensor self, Scalar other) -> Tensor", (self, other) =>
-  arithmetic(BINARY.mul, self, other),
-);
+const multiply = asMap((self: Tensor, other: Tensor | Scalar): Tensor => arithmetic(BINARY.mul, self, other));
+export const mul = op("aten::mul.Tensor(Tensor self, Tensor other) -> Tensor", multiply);
+export const mulScalar = op("aten::mul.Scalar(Tensor self, Scalar other) -> Tensor", multiply);
 
-function divide(a: Tensor | Scalar, b: Tensor | Scalar): Tensor {
-  return floatArithmetic(BINARY.div, a, b);
-}
+const divide = asMap((a: Tensor | Scalar, b: Tensor | Scalar): Tensor => floatArithmetic(BINARY.div, a, b));
 
 function divideRounded(a: Tensor | Scalar, b: Tensor | Scalar, mode: string | null): Tensor {
   if (mode === null) return divide(a, b);

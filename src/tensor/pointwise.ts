@@ -264,6 +264,7 @@ function mapDirect(
   inputs: readonly Tensor[],
   kernel: Kernel1 | Kernel2 | Kernel3,
   { compute, out: outDtype }: MapOptions,
+  into?: Tensor,
 ): Tensor | undefined {
   const kind = KINDS.get(outDtype);
   if (!kernel.real || !KINDS.has(compute) || (kind !== "b" && outDtype !== compute)) return undefined;
@@ -278,21 +279,22 @@ function mapDirect(
   const loop = ownLoop(kernel.name, f, kinds.join(""), kind!);
   return (
     loop &&
-    walkRows(inputs, sizes, outDtype, (count, n, y, o, row, x, at, steps, rows) =>
+    walkRows(inputs, sizes, outDtype, into, (count, n, y, o, row, x, at, steps, rows) =>
       loop(f, count, n, y, o, row, x, at, steps, rows),
     )
   );
 }
 
-/** A new result of `inputs`, whose elements `run` computes two dimensions at a time: all that lie evenly spaced are one. */
+/** The result of `inputs`, a new one or `into`, whose elements `run` computes two dimensions at a time: all that lie evenly spaced are one. */
 function walkRows(
   inputs: readonly Tensor[],
   sizes: readonly number[],
   dtype: DType,
+  into: Tensor | undefined,
   run: OwnLoop extends (f: Real, ...rest: infer Rest) => void ? (...args: Rest) => void : never,
 ): Tensor {
-  const strides = outputStrides(inputs, sizes);
-  const result = emptyStrided(sizes, strides, dtype, false);
+  const strides = into ? into.strides : outputStrides(inputs, sizes);
+  const result = into ?? emptyStrided(sizes, strides, dtype, false);
   const arrayOf = (t: Tensor): Float32Array | Float64Array | Uint8Array =>
     t.storage.segment[ARRAYS[KINDS.get(t.dtype)!]];
   const [y, x] = [arrayOf(result), inputs.map(arrayOf)];
@@ -384,15 +386,16 @@ function mapComplex(
 
 /** Kernels for which the in-place form writes where it reads. */
 const maps = new WeakSet<object>();
-/** The tensor that the next `map1` of it is to write to. */
+/** The tensor that the next map of it is to write to. */
 let target: Tensor | undefined;
 
 /**
  * Marks a kernel as a map, and gives it back.
  *
- * Note [Maps in place]: a kernel that is nothing but checks and one `map1` of its first argument, whose result it gives back, has an
- * in-place form without a temporary: while `mapInPlace` runs it, `map1` writes into the tensor itself wherever its loop for contiguous
- * float32 runs. Everything else (strides, other dtypes, special tensors) gives a new tensor, which is copied.
+ * Note [Maps in place]: a kernel that is nothing but checks and one `map1` or `map2` of its first argument, whose result it gives back,
+ * has an in-place form without a temporary: while `mapInPlace` runs it, the map writes into the tensor itself wherever its loops for
+ * float32 run and the tensor is contiguous. Everything else (strides, other dtypes, special tensors, a second operand that lies across
+ * the first) gives a new tensor, which is copied.
  */
 export function asMap<K extends (self: Tensor, ...args: never[]) => Tensor>(kernel: K): K {
   maps.add(kernel);
@@ -464,13 +467,17 @@ export function map2(
     a.device.type !== "meta" &&
     b.device.type !== "meta"
   ) {
-    return (kernel.f32 ? undefined : mapDirect([a, b], kernel, { compute, out })) ?? map2Float32(a, b, kernel, out);
+    const into = target === a ? takeTarget(a, b, out) : undefined;
+    return (
+      (kernel.f32 ? undefined : mapDirect([a, b], kernel, { compute, out }, into)) ??
+      map2Float32(a, b, kernel, out, into)
+    );
   }
   return mapElements([a, b], kernel, exact ? { compute, out, exact } : { compute, out });
 }
 
 /** The float32 path without scratch: contiguous inputs in one loop, others by coalesced runs of any stride. */
-function map2Float32(a: Tensor, b: Tensor, kernel: Kernel2, outDtype: DType): Tensor {
+function map2Float32(a: Tensor, b: Tensor, kernel: Kernel2, outDtype: DType, into: Tensor | undefined): Tensor {
   const loop = kernel.f32 ?? loopOf(realOf(kernel, DTYPES.float32));
   if (a.isContiguous() && b.isContiguous()) {
     const as = a.numel === 1 ? 0 : 1;
@@ -478,7 +485,7 @@ function map2Float32(a: Tensor, b: Tensor, kernel: Kernel2, outDtype: DType): Te
     const sizes =
       as === 0 || bs === 0 ? broadcastTwo(a.sizes, b.sizes) : sameSizes(a.sizes, b.sizes) ? a.sizes : undefined;
     if (sizes) {
-      const result = uninitializedTensor(sizes, outDtype);
+      const result = into ?? uninitializedTensor(sizes, outDtype);
       const seg = result.storage.segment;
       loop(
         outDtype === DTYPES.bool ? seg.u8 : seg.f32,
@@ -496,11 +503,21 @@ function map2Float32(a: Tensor, b: Tensor, kernel: Kernel2, outDtype: DType): Te
   }
   const sizes = broadcastTwo(a.sizes, b.sizes);
   if (sizes.includes(0)) return emptyResult([a, b], outDtype);
-  return walkRows([a, b], sizes, outDtype, (count, n, out, o, row, [x0, x1], [i, j], [as, bs], [al, bl]) => {
+  return walkRows([a, b], sizes, outDtype, into, (count, n, out, o, row, [x0, x1], [i, j], [as, bs], [al, bl]) => {
     const [y, p, q] = [out, x0, x1] as [Float32Array | Uint8Array, Float32Array, Float32Array];
     if (count > 1 && kernel.rows?.(y, o, p, i!, as!, al!, q, j!, bs!, bl!, n, count)) return;
     for (let r = 0; r < count; r++) loop(y, o + r * row, p, i! + r * al!, as!, q, j! + r * bl!, bs!, n);
   });
+}
+
+/** `a`, the target, where the result has its place there: undefined where that has another shape or dtype, or `b` lies across it. */
+function takeTarget(a: Tensor, b: Tensor, out: DType): Tensor | undefined {
+  target = undefined;
+  const isSame = a.storageOffset === b.storageOffset && b.isContiguous() && sameSizes(a.sizes, b.sizes);
+  const isFree = a.storage !== b.storage || isSame;
+  return isFree && out === a.dtype && a.isContiguous() && sameSizes(broadcastTwo(a.sizes, b.sizes), a.sizes)
+    ? a
+    : undefined;
 }
 
 function loopOf(f: (a: number, b: number) => number): Loop2 {

@@ -6,6 +6,7 @@ import { operatorName } from "../../src/core/schema.ts";
 import "../../src/ops/index.ts";
 import { fromData } from "../../src/tensor/data.ts";
 import { DTYPES, type DTypeName } from "../../src/tensor/dtype.ts";
+import { contiguousStrides, numelOf } from "../../src/tensor/strides.ts";
 import { setStorageSource } from "../../src/tensor/storage.ts";
 import { emptyTensor, viewOf, type Tensor } from "../../src/tensor/tensor.ts";
 
@@ -16,6 +17,10 @@ const MORE: Readonly<Record<string, readonly unknown[]>> = {
   "aten::clamp": [-0.5, 0.75],
   "aten::clamp_min": [0.25],
   "aten::clamp_max": [0.25],
+  "aten::add": [1.5, 3],
+  "aten::sub": [1.5, 3],
+  "aten::mul": [1.5],
+  "aten::div": [1.5],
 };
 const SPECIAL = [NaN, Infinity, -Infinity, 0, -0, 1e-45, 3e38, -3e38];
 const FLOATS = SPECIAL.concat(Array.from({ length: 600 }, (_, i) => 8 * Math.sin(i * i)));
@@ -23,6 +28,7 @@ const FLOATS = SPECIAL.concat(Array.from({ length: 600 }, (_, i) => 8 * Math.sin
 /** Every in-place operator whose functional form is a map, with both keys and the arguments behind the first. */
 const cases = operatorNames()
   .flatMap((name) => schemasFor(name))
+  .filter((schema) => schema.args.filter((a) => a.type.kind === "Tensor").length === 1)
   .filter((schema) => findOperator(schema)?.isMap === true)
   .flatMap((schema) => {
     const inPlace = schemasFor(`${schema.name}_`).find((s) => s.args.length === schema.args.length);
@@ -90,6 +96,49 @@ describe.each(cases)("%s", (inPlace, functional, more) => {
       callOperator(inPlace, [self, ...more]);
       expect(bytesOf(self)).toEqual(wanted);
     }
+  });
+});
+
+describe.each(["add", "sub", "mul", "div"])("aten::%s_.Tensor", (name) => {
+  const more = name === "add" || name === "sub" ? [1] : [];
+  const other = (sizes: readonly number[]): Tensor => {
+    const t = within(numelOf(sizes));
+    return viewOf(t, sizes, contiguousStrides(sizes), t.storageOffset);
+  };
+  type Case = readonly [string, readonly number[], (self: Tensor) => Tensor, isInPlace: boolean];
+  test.each<Case>([
+    ["a tensor", [40, 50], () => other([40, 50]), true],
+    ["a small tensor", [3, 5], () => other([3, 5]), true],
+    ["one number", [40, 50], () => other([]), true],
+    ["rows", [40, 50], () => other([50]), true],
+    ["a number for each row", [40, 50], () => other([40, 1]), true],
+    ["a number for each plane", [2, 6, 9, 9], () => other([2, 6, 1, 1]), true],
+    ["a transposed tensor", [40, 50], () => viewOf(other([50, 40]), [40, 50], [1, 40]), true],
+    ["itself", [40, 50], (self) => self, true],
+    ["itself, transposed", [45, 45], (self) => viewOf(self, [45, 45], [1, 45], self.storageOffset), false],
+    ["an element of itself", [40, 50], (self) => viewOf(self, [], [], self.storageOffset + 7), false],
+    ["a row of itself", [40, 50], (self) => viewOf(self, [50], [1], self.storageOffset + 50), false],
+    ["its neighbours", [40, 50], (self) => viewOf(self, [40, 50], [50, 1], self.storageOffset + 1), false],
+  ])("%s", (_what, sizes, second, isInPlace) => {
+    const self = other(sizes);
+    const operand = second(self);
+    const wanted = wantedBytes(self, `aten::${name}.Tensor`, [operand, ...more]);
+    const { version } = self.storage;
+    let allocated = 0;
+    setStorageSource(() => void allocated++);
+    expect(callOperator(`aten::${name}_.Tensor`, [self, operand, ...more])).toBe(self);
+    setStorageSource(undefined);
+    expect(allocated > 0).toBe(!isInPlace);
+    expect(self.storage.version).toBe(version + 1);
+    expect(bytesOf(self)).toEqual(wanted);
+  });
+
+  test("a tensor that does not fit is refused, and nothing is written", () => {
+    const self = other([1, 50]);
+    const before = bytesOf(self);
+    const call = (): unknown => callOperator(`aten::${name}_.Tensor`, [self, other([40, 50]), ...more]);
+    expect(call).toThrow("doesn't match the broadcast shape");
+    expect(bytesOf(self)).toEqual(before);
   });
 });
 
