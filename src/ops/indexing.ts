@@ -7,7 +7,14 @@ import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
-import { offsetsOf, selectElements, trueIndices } from "../tensor/kernels/advanced_index.ts";
+import {
+  elementsOf,
+  offsetsOf,
+  selectElements,
+  trueColumns,
+  truePositions,
+  type Selection,
+} from "../tensor/kernels/advanced_index.ts";
 import {
   doublesOf,
   floatsAs,
@@ -18,11 +25,11 @@ import {
   maskOf,
   wideScalar,
 } from "../tensor/kernels/data.ts";
-import { gatherDim, gatherElements, plainContiguous, scatterElements } from "../tensor/kernels/gather.ts";
+import { addElements, gatherDim, gatherElements, plainContiguous, scatterElements } from "../tensor/kernels/gather.ts";
 import { Complex, type Scalar } from "../tensor/scalar.ts";
 import { broadcastShapes, contiguousStrides, wrapDim } from "../tensor/strides.ts";
 import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
-import { formatList, unsqueezeView } from "../tensor/view_geometry.ts";
+import { formatList, selectView, unsqueezeView } from "../tensor/view_geometry.ts";
 import { fillScalar } from "./creation.ts";
 
 type Indices = readonly (Tensor | null)[];
@@ -72,7 +79,7 @@ function indexTensor(selfIn: Tensor, indicesIn: Indices): Tensor {
     return shaped;
   }
   const selection = selectElements(self, indices);
-  return gatherElements(self, selection.offsets, selection.sizes);
+  return gatherElements(self, selection.starts, selection.sizes, selection.run);
 }
 
 export const index = op("aten::index.Tensor(Tensor self, Tensor?[] indices) -> Tensor", indexTensor);
@@ -80,15 +87,25 @@ op("aten::index.Tensor_hacked_twin(Tensor self, Tensor[] indices) -> Tensor", in
 op("aten::_unsafe_index.Tensor(Tensor self, Tensor?[] indices) -> Tensor", indexTensor);
 op("aten::_unsafe_index.Tensor_hacked_twin(Tensor self, Tensor[] indices) -> Tensor", indexTensor);
 
+/** a + b, in the arithmetic that the elements have. */
+export const plainSum = (a: number, b: number): number => a + b;
+
 /** a + scale * b, rounded to the dtype where a sum over many indices has no wide accumulator: index_put, put and index_add, but not scatter. */
 export function stepwiseSum(dtype: DType, scale = 1): (a: number, b: number) => number {
   const round = dtype === DTYPES.float16 ? roundToHalf : dtype === DTYPES.bfloat16 ? roundToBfloat16 : undefined;
-  return round ? (a, b) => round(a + scale * b) : (a, b) => a + scale * b;
+  if (round) return (a, b) => round(a + scale * b);
+  return scale === 1 ? plainSum : (a, b) => a + scale * b;
 }
 
-/** self[to[i]] += source[i], in the arithmetic of the dtype; `self` is contiguous. */
-export function accumulateElements(self: Tensor, to: ArrayLike<number>, source: Tensor): void {
-  copyInto(self, combineElements(self, to, source, stepwiseSum(self.dtype)));
+/** Whether `addElements` adds in the dtype itself. */
+function addsPlainly(dtype: DType): boolean {
+  return dtype === DTYPES.float32 || dtype === DTYPES.float64 || dtype === DTYPES.int64;
+}
+
+/** Adds `source` to the selected elements, in the arithmetic of the dtype; `self` is contiguous. */
+function accumulateElements(self: Tensor, selection: Selection, source: Tensor): void {
+  if (addsPlainly(self.dtype)) addElements(self, selection.starts, source, selection.run);
+  else copyInto(self, combineElements(self, elementsOf(selection), source, stepwiseSum(self.dtype)));
 }
 
 /** A tensor like `self` whose element to[i] was combined with source[i], one after another. Complex only for sums and products. */
@@ -114,6 +131,11 @@ export function combineElements(
       }
     }
     return fromComplexArrays(x.re, x.im, self.sizes, self.dtype);
+  }
+  if (combine === plainSum && addsPlainly(self.dtype)) {
+    const out = cloneTensor(self, 0);
+    addElements(out, to, source, 1);
+    return out;
   }
   if (self.dtype === DTYPES.float32) {
     const out = cloneTensor(self, 0);
@@ -159,8 +181,8 @@ function putInPlace(selfIn: Tensor, indicesIn: Indices, values: Tensor, accumula
   const source = viewOf(trimmed, selection.sizes, broadcastStrides(trimmed, selection.sizes));
   const isPlain = selfIn.isContiguous() && !selfIn.isConj && !selfIn.isNeg;
   const target = isPlain ? selfIn : cloneTensor(selfIn, 0);
-  if (accumulate) accumulateElements(target, selection.offsets, source);
-  else scatterElements(target, selection.offsets, trimmed.numel === 1 ? trimmed : source);
+  if (accumulate) accumulateElements(target, selection, source);
+  else scatterElements(target, selection.starts, trimmed.numel === 1 ? trimmed : source, selection.run);
   if (target === selfIn) selfIn.storage.version++;
   else copyInto(selfIn, target);
   return selfIn;
@@ -286,8 +308,7 @@ export const masked_select = op("aten::masked_select(Tensor self, Tensor mask) -
   const sizes = broadcastShapes(mask.sizes, self.sizes);
   const bits = maskOf(viewOf(mask, sizes, broadcastStrides(mask, sizes)));
   const source = viewOf(self, sizes, broadcastStrides(self, sizes));
-  const at: number[] = [];
-  for (let i = 0; i < bits.length; i++) if (bits[i] !== 0) at.push(i);
+  const at = truePositions(bits);
   return gatherElements(source, at, [at.length]);
 });
 
@@ -311,18 +332,9 @@ function maskedScatter(self: Tensor, mask: Tensor, source: Tensor): Tensor {
   const sizes = broadcastShapes(mask.sizes, self.sizes);
   const bits = maskOf(viewOf(mask, sizes, broadcastStrides(mask, sizes)));
   const out = cloneTensor(viewOf(self, sizes, broadcastStrides(self, sizes)), 0);
-  const at: number[] = [];
-  for (let i = 0; i < bits.length; i++) if (bits[i] !== 0) at.push(i);
+  const at = truePositions(bits);
   if (at.length > source.numel) throw new OperatorError("Number of elements of source < number of ones in mask");
-  scatterElements(
-    out,
-    at,
-    gatherElements(
-      source,
-      Float64Array.from({ length: at.length }, (_, i) => i),
-      [at.length],
-    ),
-  );
+  scatterElements(out, at, source);
   return out;
 }
 
@@ -362,32 +374,20 @@ op(
     }
     const out = cloneTensor(self, 0);
     const at = linearIndices(self, indexArg, "put_");
-    if (accumulate) accumulateElements(out, at, source);
+    if (accumulate) accumulateElements(out, { sizes: [], starts: at, run: 1 }, source);
     else scatterElements(out, at, source.numel === 1 && at.length !== 1 ? source : plainContiguous(source));
     return out;
   },
 );
 
-/** The coordinates of elements that are not zero, (count, ndim). */
+/** The coordinates of elements that are not zero, (count, ndim); PyTorch writes columns one after another. */
 function nonzeroTensor(self: Tensor): Tensor {
-  const columns = trueIndices(maskOf(self), self.sizes);
-  const count = self.ndim === 0 ? (maskOf(self)[0] ? 1 : 0) : columns[0]!.length;
-  const out = new Float64Array(count * self.ndim);
-  columns.forEach((column, d) => {
-    for (let i = 0; i < count; i++) out[i * self.ndim + d] = column[i]!;
-  });
-  const result = fromIndices(out, [count, self.ndim]);
-  // PyTorch writes columns one after another
-  if (self.ndim > 1 && count > 0) return cloneTensorColumns(result);
-  return result;
-}
-
-function cloneTensorColumns(t: Tensor): Tensor {
-  const out = emptyTensor([t.sizes[1]!, t.sizes[0]!], t.dtype);
-  const columns = viewOf(out, t.sizes, [1, t.sizes[0]!]);
-  copyInto(columns, t);
-  columns.base = undefined;
-  return columns;
+  const columns = trueColumns(maskOf(self), self.sizes);
+  const count = self.ndim === 0 ? maskOf(self)[0]! : columns.sizes[1]!;
+  const isPlain = self.ndim <= 1 || count === 0;
+  const out = viewOf(columns, [count, self.ndim], isPlain ? [Math.max(self.ndim, 1), 1] : [1, count]);
+  out.base = undefined;
+  return out;
 }
 
 export const nonzero = op("aten::nonzero(Tensor self) -> Tensor", nonzeroTensor);
@@ -395,36 +395,40 @@ op("aten::argwhere(Tensor self) -> Tensor", (self) => nonzero(self));
 
 function nonzeroColumns(self: Tensor): Tensor[] {
   const source = self.ndim === 0 ? unsqueezeView(self, 0) : self;
-  return trueIndices(maskOf(source), source.sizes).map((column) => fromIndices(column, [column.length]));
+  const columns = trueColumns(maskOf(source), source.sizes);
+  return source.sizes.map((_, d) => cloneTensor(selectView(columns, 0, d)));
 }
 
 op("aten::nonzero_numpy(Tensor self) -> Tensor[]", nonzeroColumns);
 op("aten::where(Tensor condition) -> Tensor[]", nonzeroColumns);
 op("aten::nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor", (self, size, fill) => {
   if (size < 0) throw new OperatorError("nonzero_static: 'size' must be an non-negative integer");
-  const columns = trueIndices(maskOf(self), self.sizes);
-  const out = new Float64Array(size * self.ndim).fill(fill);
-  columns.forEach((column, d) => {
-    for (let i = 0; i < Math.min(size, column.length); i++) out[i * self.ndim + d] = column[i]!;
-  });
-  return fromIndices(out, [size, self.ndim]);
+  const columns = trueColumns(maskOf(self), self.sizes);
+  const out = fillScalar(emptyTensor([size, self.ndim], DTYPES.int64), fill);
+  const count = Math.min(size, columns.sizes[1]!);
+  copyInto(viewOf(out, [count, self.ndim], out.strides), viewOf(columns, [count, self.ndim], [1, columns.sizes[1]!]));
+  return out;
 });
 
 /** Positions in `self` (logical) of each element of an index tensor that replaces dimension `dim`. */
 export function dimOffsets(self: Tensor, dim: number, indexArg: Tensor): Float64Array {
   const strides = contiguousStrides(self.sizes);
   const size = self.ndim === 0 ? 1 : self.sizes[dim]!;
-  const values = indicesOf(indexArg);
-  const others = offsetsOf(
-    indexArg.sizes,
-    indexArg.sizes.map((_, d) => (d === dim ? 0 : (strides[d] ?? 0))),
-  );
   const stride = strides[dim] ?? 1;
-  for (let i = 0; i < values.length; i++) {
-    const v = values[i]!;
-    if (v < 0 || v >= size)
-      throw new OperatorError(`index ${v} is out of bounds for dimension ${dim} with size ${size}`);
-    values[i] = (others[i] ?? 0) + v * stride;
+  const values = indicesOf(indexArg);
+  const length = indexArg.sizes[dim] ?? 1;
+  const before = offsetsOf(indexArg.sizes.slice(0, dim), strides.slice(0, dim));
+  const after = offsetsOf(indexArg.sizes.slice(dim + 1), strides.slice(dim + 1));
+  let at = 0;
+  for (const outer of before) {
+    for (let j = 0; j < length; j++) {
+      for (let i = 0; i < after.length; i++, at++) {
+        const v = values[at]!;
+        if (v < 0 || v >= size)
+          throw new OperatorError(`index ${v} is out of bounds for dimension ${dim} with size ${size}`);
+        values[at] = outer + after[i]! + v * stride;
+      }
+    }
   }
   return values;
 }

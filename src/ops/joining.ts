@@ -9,7 +9,7 @@ import { gatherDim } from "../tensor/kernels/gather.ts";
 import { stridesIn, suggestMemoryFormat } from "../tensor/memory_format.ts";
 import { promoteTypes } from "../tensor/promotion.ts";
 import { wrapDim } from "../tensor/strides.ts";
-import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
+import { emptyTensor, uninitializedTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
 import { expandView, formatList, narrowView, unsqueezeView } from "../tensor/view_geometry.ts";
 import { atleast1d, atleast2d, atleast3d, reshape, reshapeTensor, tensorTypeName } from "./views.ts";
 
@@ -141,7 +141,7 @@ export const repeat = op("aten::repeat(Tensor self, SymInt[] repeats) -> Tensor"
   const negative = target.find((s) => s < 0);
   if (negative !== undefined)
     throw new OperatorError(`Trying to create tensor with negative dimension ${negative}: ${formatList(target)}`);
-  const out = emptyTensor(target, self.dtype);
+  const out = uninitializedTensor(target, self.dtype);
   out.quantizer = self.quantizer;
   if (out.numel === 0) return out;
   // every dimension as (repeat, size), the tensor broadcast over the repeats

@@ -4,6 +4,7 @@ import { op } from "../core/operator_registry.ts";
 import { contiguousTensor } from "../tensor/clone.ts";
 import { fromFloat64Array, scalarTensor, toFloat64Array } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
+import { indicesOf } from "../tensor/kernels/data.ts";
 import { modeIndex, nthElement, quickSelect } from "../tensor/kernels/selection.ts";
 import { notImplemented } from "../tensor/pointwise.ts";
 import { lineCursor, planLines, selectFromLines } from "../tensor/reduce.ts";
@@ -241,14 +242,18 @@ op("aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Ten
   if (minlength < 0) throw new OperatorError("minlength should be >= 0");
   const outDtype = weights === null ? DTYPES.int64 : weights.dtype === DTYPES.float32 ? DTYPES.float32 : DTYPES.float64;
   if (self.ndim === 1 && self.numel === 0) return emptyTensor([minlength], outDtype);
-  const x = toFloat64Array(self);
-  if (self.ndim !== 1 || x.some((v) => v < 0))
-    throw new OperatorError("bincount only supports 1-d non-negative integral inputs.");
+  const x = indicesOf(self);
+  let least = 0;
+  let size = minlength;
+  for (let i = 0; i < x.length; i++) {
+    const v = x[i]!;
+    if (v < least) least = v;
+    if (v >= size) size = v + 1;
+  }
+  if (self.ndim !== 1 || least < 0) throw new OperatorError("bincount only supports 1-d non-negative integral inputs.");
   if (weights !== null && (weights.ndim !== 1 || weights.sizes[0] !== self.sizes[0])) {
     throw new OperatorError("weights should be 1-d and have the same length as input");
   }
-  let size = minlength;
-  for (const v of x) if (v + 1 > size) size = v + 1;
   const out = emptyTensor([size], outDtype);
   const counts = new Float64Array(size);
   const w = weights === null ? undefined : toFloat64Array(weights);

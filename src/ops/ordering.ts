@@ -5,7 +5,7 @@ import { cloneTensor, convertTensor } from "../tensor/clone.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { doublesOf, fromDoubles, fromIndices, indicesOf, wideScalar } from "../tensor/kernels/data.ts";
 import { gatherDim, gatherElements } from "../tensor/kernels/gather.ts";
-import { introSort, nthElement, partialSort } from "../tensor/kernels/introselect.ts";
+import { introSort, nthElement, partialSort, type Keyed } from "../tensor/kernels/introselect.ts";
 import { compareKeys, keysOf, searchSorted, sortedOrder, type Keys } from "../tensor/kernels/ordering.ts";
 import type { Scalar } from "../tensor/scalar.ts";
 import { numelOf, wrapDim } from "../tensor/strides.ts";
@@ -76,39 +76,51 @@ export const topk = op(
     const sizes = self.sizes.map((s, d) => (d === dim ? k : s));
     const from = new Float64Array(numelOf(sizes));
     const indices = new Float64Array(from.length);
+    const line: Keyed = { key: new Float64Array(n), from: new Int32Array(n) };
     eachLine(self, dim, (at, stride) => {
-      const order = selectTop(keys, at, stride, n, k, largest, isSorted);
+      readLine(line, keys, at, stride, largest);
+      selectTop(line, k, isSorted);
       const to = Math.floor(at / (n * stride)) * k * stride + (at % stride);
       for (let i = 0; i < k; i++) {
-        from[to + i * stride] = at + order[i]! * stride;
-        indices[to + i * stride] = order[i]!;
+        const index = line.from[i]!;
+        from[to + i * stride] = at + index * stride;
+        indices[to + i * stride] = index;
       }
     });
     return [gatherElements(self, from, sizes), fromIndices(indices, sizes)];
   },
 );
 
-/** The first k of a line in the order that PyTorch's selection leaves them in. */
-function selectTop(
-  keys: Keys,
-  at: number,
-  stride: number,
-  n: number,
-  k: number,
-  largest: boolean,
-  isSorted: boolean,
-): number[] {
-  const order = Array.from({ length: n }, (_, i) => i);
-  if (k === 0) return order;
-  const sign = largest ? -1 : 1;
-  const before = (a: number, b: number): boolean =>
-    sign * compareKeys(keys[at + a * stride]!, keys[at + b * stride]!) < 0;
-  if (k * 64 <= n) partialSort(order, 0, k, n, before);
-  else {
-    nthElement(order, 0, k - 1, n, before);
-    if (isSorted) introSort(order, 0, k - 1, before);
+/** Fills a line with numbers that ascend where the keys do, or where they descend. */
+function readLine({ key, from }: Keyed, keys: Keys, at: number, stride: number, descending: boolean): void {
+  const n = key.length;
+  let isPlain = keys instanceof Float64Array;
+  if (keys instanceof Float64Array) {
+    for (let i = 0, p = at; i < n; i++, p += stride) {
+      const k = keys[p]!;
+      if (k !== k) isPlain = false;
+      key[i] = descending ? -k : k;
+    }
   }
-  return order;
+  for (let i = 0; i < n; i++) from[i] = i;
+  if (isPlain) return;
+  // NaN and what doubles would confuse: by their ranks
+  const order = sortedOrder(keys, at, stride, n, descending);
+  for (let i = 0, rank = 0; i < n; i++) {
+    if (i > 0 && compareKeys(keys[at + order[i]! * stride]!, keys[at + order[i - 1]! * stride]!) !== 0) rank++;
+    key[order[i]!] = rank;
+  }
+}
+
+/** Brings the first k to the front, in the order that PyTorch's selection leaves them in. */
+function selectTop(line: Keyed, k: number, isSorted: boolean): void {
+  const n = line.key.length;
+  if (k === 0) return;
+  if (k * 64 <= n) partialSort(line, 0, k, n);
+  else {
+    nthElement(line, 0, k - 1, n);
+    if (isSorted) introSort(line, 0, k - 1);
+  }
 }
 
 interface Distinct {

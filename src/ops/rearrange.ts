@@ -5,28 +5,37 @@ import { cloneTensor, convertTensor } from "../tensor/clone.ts";
 import { copyElements } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { doublesOf, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
-import { gatherDim, moveUnit } from "../tensor/kernels/gather.ts";
+import { moveUnit } from "../tensor/kernels/gather.ts";
 import { Complex, type Scalar } from "../tensor/scalar.ts";
 import { numelOf, wrapDim } from "../tensor/strides.ts";
-import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
-import { diagonalView, formatList, permuteView, wrapDims } from "../tensor/view_geometry.ts";
+import { emptyTensor, uninitializedTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
+import { diagonalView, formatList, narrowView, permuteView, wrapDims } from "../tensor/view_geometry.ts";
 import { fillScalar } from "./creation.ts";
 import { list } from "./convolution.ts";
 import { reshapeTensor, transpose } from "./views.ts";
 
 function flipDims(self: Tensor, dims: readonly number[]): Tensor {
   const wrapped = wrapDims(dims, self.ndim);
-  let out = self;
+  if (self.numel === 0 || self.ndim === 0) return cloneTensor(self);
+  // read backwards
+  const strides = [...self.strides];
+  let start = self.storageOffset;
   for (const d of wrapped) {
-    if (self.ndim === 0) continue;
-    const n = self.sizes[d]!;
-    out = gatherDim(
-      out,
-      d,
-      Int32Array.from({ length: n }, (_, i) => n - 1 - i),
-    );
+    start += (self.sizes[d]! - 1) * strides[d]!;
+    strides[d] = -strides[d]!;
   }
-  return out === self ? cloneTensor(self) : out;
+  const out = uninitializedLike(self);
+  copyElements(out, viewOf(self, self.sizes, strides, start));
+  return out;
+}
+
+/** Contiguous room for elements as `self` has them. */
+function uninitializedLike(self: Tensor): Tensor {
+  const out = uninitializedTensor(self.sizes, self.dtype);
+  out.quantizer = self.quantizer;
+  out.isConj = self.isConj;
+  out.isNeg = self.isNeg;
+  return out;
 }
 
 export const flip = op("aten::flip(Tensor self, int[] dims) -> Tensor", flipDims);
@@ -42,11 +51,11 @@ op("aten::flipud(Tensor self) -> Tensor", (self) => {
 function rollDim(self: Tensor, dim: number, shift: number): Tensor {
   const n = self.sizes[dim]!;
   if (n === 0) return cloneTensor(self);
-  return gatherDim(
-    self,
-    dim,
-    Int32Array.from({ length: n }, (_, i) => (((i - shift) % n) + n) % n),
-  );
+  const first = ((shift % n) + n) % n;
+  const out = uninitializedLike(self);
+  copyElements(narrowView(out, dim, first, n - first), narrowView(self, dim, 0, n - first));
+  copyElements(narrowView(out, dim, 0, first), narrowView(self, dim, n - first, first));
+  return out;
 }
 
 export const roll = op(
@@ -88,26 +97,29 @@ op("aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor", (self, kIn,
   return cloneTensor(self, 0);
 });
 
-function triangle(self: Tensor, name: string, keep: (row: number, col: number) => boolean): Tensor {
+/** A copy whose columns before or after the diagonal `k` of each matrix are 0. */
+function triangle(self: Tensor, name: string, k: number, isLower: boolean): Tensor {
   if (self.ndim < 2) throw new OperatorError(`${name}: input tensor must have at least 2 dimensions`);
   const out = cloneTensor(self, 0);
   const { of, per } = moveUnit(self.dtype);
   const words = of(out.storage.segment);
   const rows = self.sizes[self.ndim - 2]!;
   const cols = self.sizes[self.ndim - 1]!;
-  for (let i = 0, at = out.base0 * per; i < out.numel; i++, at += per) {
-    const col = i % cols;
-    const row = Math.floor(i / cols) % rows;
-    if (!keep(row, col)) words.fill(0, at, at + per);
+  const lines = out.numel / Math.max(cols, 1);
+  for (let line = 0, at = out.base0 * per; line < lines; line++, at += cols * per) {
+    const diagonal = (line % rows) + k;
+    const cut = Math.min(Math.max(isLower ? diagonal + 1 : diagonal, 0), cols) * per;
+    if (isLower) words.fill(0, at + cut, at + cols * per);
+    else words.fill(0, at, at + cut);
   }
   return out;
 }
 
 export const tril = op("aten::tril(Tensor self, SymInt diagonal=0) -> Tensor", (self, k) =>
-  triangle(self, "tril", (r, c) => c - r <= k),
+  triangle(self, "tril", k, true),
 );
 export const triu = op("aten::triu(Tensor self, SymInt diagonal=0) -> Tensor", (self, k) =>
-  triangle(self, "triu", (r, c) => c - r >= k),
+  triangle(self, "triu", k, false),
 );
 
 function diagEmbed(self: Tensor, offset: number, dim1In: number, dim2In: number): Tensor {

@@ -13,7 +13,7 @@ import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/s
 import { broadcastShapes, contiguousStrides, wrapDim } from "../tensor/strides.ts";
 import { viewOf, type Tensor } from "../tensor/tensor.ts";
 import { formatList, narrowView } from "../tensor/view_geometry.ts";
-import { combineElements, dimOffsets, expandedScalar, stepwiseSum } from "./indexing.ts";
+import { combineElements, dimOffsets, expandedScalar, plainSum, stepwiseSum } from "./indexing.ts";
 import { reshapeTensor } from "./views.ts";
 
 function indexDtype(index: Tensor, name: string): void {
@@ -122,8 +122,8 @@ function coveredPart(src: Tensor, index: Tensor): Tensor {
 type Reduction = "sum" | "prod" | "amax" | "amin" | "mean";
 
 const COMBINE: Readonly<Record<Reduction, (a: number, b: number) => number>> = {
-  sum: (a, b) => a + b,
-  mean: (a, b) => a + b,
+  sum: plainSum,
+  mean: plainSum,
   prod: (a, b) => a * b,
   amax: (a, b) => (a !== a ? a : b !== b ? b : Math.max(a, b)),
   amin: (a, b) => (a !== a ? a : b !== b ? b : Math.min(a, b)),

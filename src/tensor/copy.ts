@@ -229,6 +229,24 @@ function copyPlane(
   }
 }
 
+/** `copyPlane` row by row. */
+function copyRows(
+  a: Words,
+  at: number,
+  ai: number,
+  aj: number,
+  b: Words,
+  bt: number,
+  bi: number,
+  bj: number,
+  ni: number,
+  nj: number,
+): void {
+  for (let j = 0; j < nj; j++) {
+    for (let i = 0, to = at + j * aj, from = bt + j * bj; i < ni; i++, to += ai, from += bi) a[to] = b[from]!;
+  }
+}
+
 /** Moves elements of one dtype without looking at them. */
 function copyRaw(dst: Tensor, src: Tensor): void {
   const srcStrides = broadcastStrides(src, dst.sizes);
@@ -272,20 +290,22 @@ function copyRaw(dst: Tensor, src: Tensor): void {
   const n0 = sizes[0]!;
   const d0 = ds[0]! * step;
   const s0 = ss[0]! * step;
+  // the second dimension has a loop of its own: short rows are many
+  const n1 = sizes[1] ?? 1;
+  const d1 = (ds[1] ?? 0) * step;
+  const s1 = (ss[1] ?? 0) * step;
   let at = dst.base0 * step;
   let bt = src.base0 * step;
   for (;;) {
-    if (isPlane) copyPlane(a, at, d0, ds[1]!, b, bt, s0, ss[1]!, n0, sizes[1]!);
-    else if (step === 1) {
-      if (d0 === 1 && s0 === 1 && n0 > 32) a.set(b.subarray(bt, bt + n0), at);
-      else for (let i = 0, j = at, k = bt; i < n0; i++, j += d0, k += s0) a[j] = b[k]!;
-    } else {
-      for (let i = 0, j = at, k = bt; i < n0; i++, j += d0, k += s0) {
-        a[j] = b[k]!;
-        a[j + 1] = b[k + 1]!;
-      }
+    if (isPlane) copyPlane(a, at, d0, d1, b, bt, s0, s1, n0, n1);
+    else if (d0 === step && s0 === step && n0 * step > 32) {
+      for (let r = 0, j = at, k = bt; r < n1; r++, j += d1, k += s1) a.set(b.subarray(k, k + n0 * step), j);
+    } else if (step === 1) copyRows(a, at, d0, d1, b, bt, s0, s1, n0, n1);
+    else {
+      copyRows(a, at, d0, d1, b, bt, s0, s1, n0, n1);
+      copyRows(a, at + 1, d0, d1, b, bt + 1, s0, s1, n0, n1);
     }
-    let d = isPlane ? 2 : 1;
+    let d = 2;
     for (; d < sizes.length; d++) {
       at += ds[d]! * step;
       bt += ss[d]! * step;

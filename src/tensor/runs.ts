@@ -164,7 +164,13 @@ export function storeRun(
     case 4: {
       const a = seg.i32;
       for (let i = 0, j = 2 * at; i < n; i++, j += 2 * stride) {
-        const value = fromFloat ? truncateToInt64(src[pos + i]!) : src[pos + i]!;
+        const given = src[pos + i]!;
+        if (given > -2147483649 && given < 2147483648) {
+          a[j] = given | 0;
+          a[j + 1] = (given | 0) >> 31;
+          continue;
+        }
+        const value = fromFloat ? truncateToInt64(given) : given;
         const high = Math.floor(value / TWO_32);
         a[j] = value - high * TWO_32;
         a[j + 1] = high;

@@ -80,9 +80,14 @@ export function fromIndices(values: ArrayLike<number>, sizes: readonly number[])
   let at = out.base0 * 2;
   for (let i = 0; i < values.length; i++, at += 2) {
     const v = values[i]!;
-    words[at] = v | 0;
-    if (v > 2147483647 || v < -2147483648) words[at] = v - Math.floor(v / 4294967296) * 4294967296;
-    words[at + 1] = Math.floor(v / 4294967296);
+    if (v <= 2147483647 && v >= -2147483648) {
+      words[at] = v;
+      words[at + 1] = v >> 31;
+    } else {
+      const high = Math.floor(v / 4294967296);
+      words[at] = v - high * 4294967296;
+      words[at + 1] = high;
+    }
   }
   return out;
 }

@@ -1,6 +1,6 @@
 /** @file LU, Cholesky, QR and LDL factorisations with LAPACK's conventions for pivots, signs and failures. Upstream: LAPACK getf2, potf2, geqr2, ung2r, sytf2, hetf2. Spec: none. */
 import { C, cdiv } from "../math/complex.ts";
-import { identity, Matrix, solveTriangle, triangleOf } from "./matrices.ts";
+import { identity, Matrix, solveTriangle, subtractRows, triangleOf } from "./matrices.ts";
 
 /** LU with partial pivoting. */
 export interface LU {
@@ -12,52 +12,81 @@ export interface LU {
   readonly info: number;
 }
 
+/** Columns that are eliminated before the rest of their rows follows. */
+const PANEL = 16;
+
 /** Factors a matrix of any shape: P A = L U. */
 export function factorLU(a: Matrix): LU {
   const lu = a.clone();
-  const { rows, cols, re, im } = lu;
+  const { rows, cols, re } = lu;
   const count = Math.min(rows, cols);
   const pivots: number[] = [];
   let info = 0;
-  for (let k = 0; k < count; k++) {
-    let pivot = k;
-    let best = -1;
-    for (let i = k; i < rows; i++) {
-      const size = Math.abs(re[i * cols + k]!) + Math.abs(im[i * cols + k]!);
-      if (size > best || (i === k && size !== size)) {
-        best = size;
-        pivot = i;
+  for (let first = 0; first < count; first += PANEL) {
+    const end = Math.min(first + PANEL, count);
+    // real matrices: these columns alone; every element still has its multiples subtracted in the order of the columns
+    const inner = lu.isComplex ? cols : end;
+    const skipped: number[] = [];
+    for (let k = first; k < end; k++) {
+      const pivot = pivotOf(lu, k);
+      pivots.push(pivot + 1);
+      if (re[pivot * cols + k] === 0 && lu.im[pivot * cols + k] === 0) {
+        if (info === 0) info = k + 1;
+        skipped.push(k);
+        continue;
       }
+      lu.swapRows(k, pivot);
+      for (let i = k + 1; i < rows; i++) eliminate(lu, i, k, inner);
     }
-    pivots.push(pivot + 1);
-    const at = pivot * cols + k;
-    if (re[at] === 0 && im[at] === 0) {
-      if (info === 0) info = k + 1;
-      continue;
-    }
-    lu.swapRows(k, pivot);
-    const pr = re[k * cols + k]!;
-    const pi = im[k * cols + k]!;
-    for (let i = k + 1; i < rows; i++) {
-      const x = i * cols + k;
-      if (lu.isComplex) {
-        cdiv(re[x]!, im[x]!, pr, pi);
-        re[x] = C.re;
-        im[x] = C.im;
-      } else re[x]! /= pr;
-      const fr = re[x]!;
-      const fi = im[x]!;
-      if (fr === 0 && fi === 0) continue;
-      for (let j = k + 1; j < cols; j++) {
-        const y = k * cols + j;
-        if (lu.isComplex) {
-          re[i * cols + j]! -= fr * re[y]! - fi * im[y]!;
-          im[i * cols + j]! -= fr * im[y]! + fi * re[y]!;
-        } else re[i * cols + j]! -= fr * re[y]!;
+    if (inner === cols) continue;
+    for (let i = first + 1; i < rows; i++) {
+      let from = first;
+      const last = Math.min(i, end);
+      // a multiple of 0 is not subtracted: of infinity it would be NaN
+      for (let k = first; k <= last; k++) {
+        if (k < last && re[i * cols + k] !== 0 && !skipped.includes(k)) continue;
+        subtractRows(re, i * cols + end, cols - end, re, i * cols + from, k - from, re, from * cols + end, cols);
+        from = k + 1;
       }
     }
   }
   return { lu, pivots, info };
+}
+
+/** The row from `k` on whose element in column `k` is largest, as LAPACK measures it. */
+function pivotOf({ rows, cols, re, im }: Matrix, k: number): number {
+  let pivot = k;
+  let best = -1;
+  for (let i = k; i < rows; i++) {
+    const size = Math.abs(re[i * cols + k]!) + Math.abs(im[i * cols + k]!);
+    if (size > best || (i === k && size !== size)) {
+      best = size;
+      pivot = i;
+    }
+  }
+  return pivot;
+}
+
+/** Subtracts the multiple of row `k` from row `i` that leaves 0 in column `k`, up to column `end`, and keeps the multiple there. */
+function eliminate({ cols, re, im, isComplex }: Matrix, i: number, k: number, end: number): void {
+  const x = i * cols + k;
+  const pivot = k * cols + k;
+  if (!isComplex) {
+    const f = re[x]! / re[pivot]!;
+    re[x] = f;
+    if (f !== 0) for (let j = 1; j < end - k; j++) re[x + j] = re[x + j]! - f * re[pivot + j]!;
+    return;
+  }
+  cdiv(re[x]!, im[x]!, re[pivot]!, im[pivot]!);
+  const [fr, fi] = [C.re, C.im];
+  re[x] = fr;
+  im[x] = fi;
+  if (fr === 0 && fi === 0) return;
+  for (let j = 1; j < end - k; j++) {
+    const [yr, yi] = [re[pivot + j]!, im[pivot + j]!];
+    re[x + j]! -= fr * yr - fi * yi;
+    im[x + j]! -= fr * yi + fi * yr;
+  }
 }
 
 /** Applies the row exchanges of a factorisation to `b`, in order or backwards. */
@@ -107,7 +136,8 @@ export function factorCholesky(a: Matrix, upper: boolean): { factor: Matrix; inf
     for (let i = j + 1; i < n; i++) {
       let sr = re[i * n + j]!;
       let si = im[i * n + j]!;
-      for (let k = 0; k < j; k++) {
+      if (!l.isComplex) for (let k = 0; k < j; k++) sr -= re[i * n + k]! * re[j * n + k]!;
+      for (let k = 0; l.isComplex && k < j; k++) {
         const [xr, xi, yr, yi] = [re[i * n + k]!, im[i * n + k]!, re[j * n + k]!, im[j * n + k]!];
         sr -= xr * yr + xi * yi;
         si -= xi * yr - xr * yi;

@@ -2,13 +2,15 @@
 import { cloneTensor } from "../clone.ts";
 import type { DType } from "../dtype.ts";
 import { numelOf } from "../strides.ts";
-import { emptyTensor, uninitializedTensor, type Tensor } from "../tensor.ts";
+import { uninitializedTensor, type Tensor } from "../tensor.ts";
 import type { Segment } from "../storage.ts";
 import { floatsAs, floatsOf } from "./data.ts";
 
+type Words = Uint8Array | Uint16Array | Uint32Array;
+
 /** The array that moves elements of a dtype, and how many of its entries make one. */
 export interface MoveUnit {
-  readonly of: (segment: Segment) => Uint8Array | Uint16Array | Uint32Array;
+  readonly of: (segment: Segment) => Words;
   readonly per: number;
 }
 
@@ -29,41 +31,70 @@ export function plainContiguous(t: Tensor): Tensor {
   return t.isContiguous() && !t.isConj && !t.isNeg ? t : cloneTensor(t, 0);
 }
 
-/** out[i] = self[from[i]] over logical element indices. */
-export function gatherElements(self: Tensor, from: ArrayLike<number>, sizes: readonly number[]): Tensor {
+/** out[i * run + j] = self[from[i] + j] over logical element indices: runs of elements that lie side by side. */
+export function gatherElements(self: Tensor, from: ArrayLike<number>, sizes: readonly number[], run = 1): Tensor {
   const source = plainContiguous(self);
-  const out = emptyTensor(sizes, self.dtype);
+  const out = uninitializedTensor(sizes, self.dtype);
   out.quantizer = self.quantizer;
   const { of, per } = moveUnit(self.dtype);
   const a = of(source.storage.segment);
   const b = of(out.storage.segment);
   const base = source.base0 * per;
-  let at = out.base0 * per;
-  const n = out.numel;
-  if (per === 1) {
-    for (let i = 0; i < n; i++) b[at++] = a[base + from[i]!]!;
-  } else {
-    for (let i = 0; i < n; i++) {
-      const q = base + from[i]! * per;
-      for (let w = 0; w < per; w++) b[at++] = a[q + w]!;
-    }
-  }
+  const at = out.base0 * per;
+  const n = out.numel / run;
+  const words = run * per;
+  if (words === 1) for (let i = 0; i < n; i++) b[at + i] = a[base + from[i]!]!;
+  else for (let i = 0, to = at; i < n; i++, to += words) copyWords(b, to, a, base + from[i]! * per, words);
   return out;
 }
 
-/** self[to[i]] = source[i] over logical element indices; `self` is contiguous, later writes win. */
-export function scatterElements(self: Tensor, to: ArrayLike<number>, source: Tensor): void {
+/** Copies `count` words, the long ones as a whole. */
+function copyWords(to: Words, at: number, from: Words, start: number, count: number): void {
+  if (count >= LONG_RUN) to.set(from.subarray(start, start + count), at);
+  else for (let w = 0; w < count; w++) to[at + w] = from[start + w]!;
+}
+
+/** self[to[i] + j] = source[i * run + j] over logical element indices; `self` is contiguous, later writes win. */
+export function scatterElements(self: Tensor, to: ArrayLike<number>, source: Tensor, run = 1): void {
   const values = plainContiguous(source);
   const { of, per } = moveUnit(self.dtype);
   const a = of(values.storage.segment);
   const b = of(self.storage.segment);
   const base = self.base0 * per;
+  const from = values.base0 * per;
   const n = to.length;
-  const isOne = values.numel === 1;
-  for (let i = 0; i < n; i++) {
-    const p = base + to[i]! * per;
-    const q = (values.base0 + (isOne ? 0 : i)) * per;
-    for (let w = 0; w < per; w++) b[p + w] = a[q + w]!;
+  const words = run * per;
+  if (values.numel === 1) {
+    for (let i = 0; i < n; i++) {
+      const end = base + to[i]! * per + words;
+      for (let p = end - words; p < end; p += per) for (let w = 0; w < per; w++) b[p + w] = a[from + w]!;
+    }
+  } else if (words === 1) for (let i = 0; i < n; i++) b[base + to[i]!] = a[from + i]!;
+  else for (let i = 0, q = from; i < n; i++, q += words) copyWords(b, base + to[i]! * per, a, q, words);
+}
+
+/** self[to[i] + j] += source[i * run + j] of float32, float64 or int64, one after another; `self` is contiguous. */
+export function addElements(self: Tensor, to: ArrayLike<number>, source: Tensor, run: number): void {
+  if (self.dtype.category === "float") {
+    const x = floatsOf(self);
+    const y = floatsAs(source, self.dtype);
+    for (let i = 0, q = 0; i < to.length; i++) {
+      const end = to[i]! + run;
+      for (let p = end - run; p < end; p++, q++) x[p] = x[p]! + y[q]!;
+    }
+    return;
+  }
+  // words with a carry: sums of 64 bits wrap around
+  const values = plainContiguous(source);
+  const x = self.storage.segment.u32;
+  const y = values.storage.segment.u32;
+  for (let i = 0, q = 2 * values.base0; i < to.length; i++) {
+    const end = 2 * (self.base0 + to[i]! + run);
+    for (let p = end - 2 * run; p < end; p += 2, q += 2) {
+      const low = x[p]! + y[q]!;
+      x[p] = low;
+      x[p + 1] = x[p + 1]! + y[q + 1]! + (low > 0xffffffff ? 1 : 0);
+    }
   }
 }
 
@@ -78,7 +109,7 @@ export function gatherDim(self: Tensor, dim: number, index: ArrayLike<number>): 
   const source = plainContiguous(self);
   const sizes = [...self.sizes];
   sizes[dim] = index.length;
-  const out = emptyTensor(sizes, self.dtype);
+  const out = uninitializedTensor(sizes, self.dtype);
   out.quantizer = self.quantizer;
   if (out.numel === 0) return out;
   let inner = 1;
@@ -102,11 +133,15 @@ export function gatherDim(self: Tensor, dim: number, index: ArrayLike<number>): 
   const run = inner * per;
   let at = out.base0 * per;
   const base = source.base0 * per;
+  if (run === 1) {
+    for (let o = 0, q = base; o < outer; o++, q += size)
+      for (let j = 0; j < index.length; j++) b[at++] = a[q + index[j]!]!;
+    return out;
+  }
   for (let o = 0; o < outer; o++) {
     for (let j = 0; j < index.length; j++) {
       const q = base + (o * size + index[j]!) * run;
-      if (run >= LONG_RUN) b.set(a.subarray(q, q + run), at);
-      else for (let w = 0; w < run; w++) b[at + w] = a[q + w]!;
+      copyWords(b, at, a, q, run);
       at += run;
     }
   }

@@ -3,7 +3,7 @@ import { OperatorError } from "../../base/errors.ts";
 import { contiguousAs, convertTensor } from "../clone.ts";
 import { DTYPES, type DType } from "../dtype.ts";
 import { emptyTensor, uninitializedTensor, viewOf, type Tensor } from "../tensor.ts";
-import { bigintsOf, computeDtype, floatsAs, floatsOf, type Floats } from "./data.ts";
+import { bigintsOf, computeDtype, doublesOf, floatsAs, floatsOf, fromIndices, type Floats } from "./data.ts";
 import { wasmLinear } from "./wasm/linear.ts";
 import { Weights } from "./wasm/packed_weights.ts";
 import { bigintProduct, complexRowProduct, denseProduct, rowProductFor, transposedPairs } from "./gemm.ts";
@@ -14,6 +14,8 @@ export function wideProduct(a: Tensor, b: Tensor): Tensor {
   const n = b.sizes[2]!;
   const category = a.dtype.category;
   if (category === "int" || category === "bool") {
+    const safe = safeProduct(a, b);
+    if (safe) return safe;
     const out = emptyTensor([batch, m, n], DTYPES.int64);
     const x = bigintsOf(a);
     const y = bigintsOf(b);
@@ -43,6 +45,24 @@ export function wideProduct(a: Tensor, b: Tensor): Tensor {
   const y = floatsAs(b, dtype);
   for (let i = 0; i < batch; i++) denseProduct(x, i * m * k, y, i * k * n, c, i * m * n, m, n, k);
   return out;
+}
+
+/** The product of integers as doubles, where none of its sums can leave what these hold exactly. */
+function safeProduct(a: Tensor, b: Tensor): Tensor | undefined {
+  const [batch, m, k] = a.sizes as [number, number, number];
+  const n = b.sizes[2]!;
+  const x = doublesOf(a);
+  const y = doublesOf(b);
+  if (!(largestOf(x) * largestOf(y) * k <= Number.MAX_SAFE_INTEGER)) return undefined;
+  const out = new Float64Array(batch * m * n);
+  for (let i = 0; i < batch; i++) denseProduct(x, i * m * k, y, i * k * n, out, i * m * n, m, n, k);
+  return fromIndices(out, [batch, m, n]);
+}
+
+function largestOf(values: Float64Array): number {
+  let most = 0;
+  for (let i = 0; i < values.length; i++) most = Math.max(most, Math.abs(values[i]!));
+  return most;
 }
 
 /** The rows of b's transpose without copying, where b is a transposed view of a dense tensor. */

@@ -148,6 +148,41 @@ export function multiply(a: Matrix, b: Matrix): Matrix {
   return out;
 }
 
+/**
+ * to[at + j] -= factors[first + k] * rows[start + k * ld + j] for `width` columns and `n` rows, row after row: the order of the
+ * sums is that of single rows, the target is read and written once for four of them.
+ */
+export function subtractRows(
+  to: Float64Array,
+  at: number,
+  width: number,
+  factors: Float64Array,
+  first: number,
+  n: number,
+  rows: Float64Array,
+  start: number,
+  ld: number,
+): void {
+  let k = 0;
+  for (; k + 4 <= n; k += 4) {
+    const f0 = factors[first + k]!;
+    const f1 = factors[first + k + 1]!;
+    const f2 = factors[first + k + 2]!;
+    const f3 = factors[first + k + 3]!;
+    const r0 = start + k * ld;
+    const r1 = r0 + ld;
+    const r2 = r1 + ld;
+    const r3 = r2 + ld;
+    for (let j = 0; j < width; j++)
+      to[at + j] = to[at + j]! - f0 * rows[r0 + j]! - f1 * rows[r1 + j]! - f2 * rows[r2 + j]! - f3 * rows[r3 + j]!;
+  }
+  for (; k < n; k++) {
+    const f = factors[first + k]!;
+    const row = start + k * ld;
+    for (let j = 0; j < width; j++) to[at + j] = to[at + j]! - f * rows[row + j]!;
+  }
+}
+
 /** How a triangular matrix enters a solve. */
 export interface Triangle {
   readonly upper: boolean;
@@ -163,16 +198,15 @@ export function solveTriangle(a: Matrix, b: Matrix, { upper, unit = false }: Tri
   for (let step = 0; step < n; step++) {
     const i = upper ? n - 1 - step : step;
     const [from, to] = upper ? [i + 1, n] : [0, i];
-    for (let k = from; k < to; k++) {
+    if (!isComplex) subtractRows(b.re, i * width, width, a.re, i * lda + from, to - from, b.re, from * width, width);
+    for (let k = from; isComplex && k < to; k++) {
       const xr = a.re[i * lda + k]!;
       const xi = a.im[i * lda + k]!;
       for (let j = 0; j < width; j++) {
         const yr = b.re[k * width + j]!;
-        if (isComplex) {
-          const yi = b.im[k * width + j]!;
-          b.re[i * width + j]! -= xr * yr - xi * yi;
-          b.im[i * width + j]! -= xr * yi + xi * yr;
-        } else b.re[i * width + j]! -= xr * yr;
+        const yi = b.im[k * width + j]!;
+        b.re[i * width + j]! -= xr * yr - xi * yi;
+        b.im[i * width + j]! -= xr * yi + xi * yr;
       }
     }
     if (unit) continue;

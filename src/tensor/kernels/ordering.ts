@@ -1,5 +1,7 @@
 /** @file Ordering: sort lines, binary search. Upstream: aten/src/ATen/native/cpu/SortingKernel.cpp, Bucketization.cpp. Spec: none. */
+import { contiguousAs } from "../clone.ts";
 import { DTYPES } from "../dtype.ts";
+import { loadRun } from "../runs.ts";
 import type { Tensor } from "../tensor.ts";
 import { bigintsOf, doublesOf } from "./data.ts";
 
@@ -9,8 +11,9 @@ export type Keys = Float64Array | BigInt64Array;
 /** The elements of a real tensor in logical order, exact for comparison. */
 export function keysOf(t: Tensor): Keys {
   if (t.dtype === DTYPES.int64) {
-    const wide = bigintsOf(t);
-    if (wide.some((v) => v > 9007199254740991n || v < -9007199254740991n)) return wide;
+    const plain = contiguousAs(t, DTYPES.int64);
+    const keys = new Float64Array(t.numel);
+    return loadRun(t.dtype, plain.storage.segment, plain.base0, 1, keys.length, keys, 0) ? keys : bigintsOf(plain);
   }
   return doublesOf(t);
 }
