@@ -6,6 +6,8 @@ import { UNARY } from "../tensor/kernels/unary.ts";
 import { vectorLoop, wasmElu, wasmLeakyRelu } from "../tensor/kernels/wasm/vectors.ts";
 import { C, cmul, csigmoid } from "../tensor/math/complex.ts";
 import { erf } from "../tensor/math/erf.ts";
+import { floatExp } from "../tensor/math/float_exp.ts";
+import { floatSoftplus } from "../tensor/math/float_log.ts";
 import { asMap, map1, map2, notImplemented, type Kernel1, type Loop1 } from "../tensor/pointwise.ts";
 import { wrapDim } from "../tensor/strides.ts";
 import { scalarToNumber, type Scalar } from "../tensor/scalar.ts";
@@ -195,17 +197,29 @@ op("aten::leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor", leakyR
 function logSigmoid(x: number): number {
   return Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x)));
 }
-const LOG_SIGMOID: Kernel1 = { name: "log_sigmoid_cpu", real: logSigmoid };
+const LOG_SIGMOID: Kernel1 = {
+  name: "log_sigmoid_cpu",
+  real: logSigmoid,
+  single: (x) => (x < 0 ? x : 0) - floatSoftplus(-Math.abs(x)),
+};
 op("aten::log_sigmoid(Tensor self) -> Tensor", (self) => floatsOnly(self, LOG_SIGMOID));
 op("aten::log_sigmoid_forward(Tensor self) -> (Tensor output, Tensor buffer)", (self): [Tensor, Tensor] => [
   floatsOnly(self, LOG_SIGMOID),
-  floatsOnly(self, { name: "log_sigmoid_cpu", real: (x) => Math.exp(-Math.abs(x)) }),
+  floatsOnly(self, {
+    name: "log_sigmoid_cpu",
+    real: (x) => Math.exp(-Math.abs(x)),
+    single: (x) => floatExp(-Math.abs(x)),
+  }),
 ]);
 
 op("aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor", (self, beta, threshold) => {
   const b = parameter(self, beta);
   const t = parameter(self, threshold);
-  return floatsOnly(self, { name: "softplus_cpu", real: (x) => (x * b > t ? x : Math.log1p(Math.exp(x * b)) / b) });
+  return floatsOnly(self, {
+    name: "softplus_cpu",
+    real: (x) => (x * b > t ? x : Math.log1p(Math.exp(x * b)) / b),
+    single: (x) => (x * b > t ? x : floatSoftplus(x * b) / b),
+  });
 });
 
 op("aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor", (self, lambd) => {
@@ -291,7 +305,12 @@ op("aten::glu(Tensor self, int dim=-1) -> Tensor", (self, dim) => {
   if (self.ndim === 0) throw new OperatorError("glu does not support scalars because halving size must be even");
   const [a, b] = halves(self, dim);
   if (self.dtype.category !== "float") throw notImplemented("glu_cpu", self.dtype);
-  return map2(a, b, { name: "glu_cpu", real: (x, g) => x / (1 + Math.exp(-g)) }, self.dtype);
+  return map2(
+    a,
+    b,
+    { name: "glu_cpu", real: (x, g) => x / (1 + Math.exp(-g)), single: (x, g) => x / (1 + floatExp(-g)) },
+    self.dtype,
+  );
 });
 
 /** Both halves of a dimension. */

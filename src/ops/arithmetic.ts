@@ -4,10 +4,10 @@ import { aliasOperator, op } from "../core/operator_registry.ts";
 import { cloneTensor, convertTensor } from "../tensor/clone.ts";
 import { writeInplaceResult, writeOutResult } from "../tensor/copy.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
-import { BINARY, pow as powReal } from "../tensor/kernels/binary.ts";
+import { BINARY, pow as powReal, powFloat } from "../tensor/kernels/binary.ts";
 import { UNARY } from "../tensor/kernels/unary.ts";
 import { C, cdiv, cmul, csqrt } from "../tensor/math/complex.ts";
-import { asMap, emptyResult, map1, map2, notImplemented, type Kernel2 } from "../tensor/pointwise.ts";
+import { asMap, emptyResult, map1, map2, notImplemented, type Kernel1, type Kernel2 } from "../tensor/pointwise.ts";
 import { floatResult, resultType, toComplexDtype } from "../tensor/promotion.ts";
 import { Complex, isIntScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -144,13 +144,13 @@ function power(base: Tensor | Scalar, exponent: Tensor | Scalar): Tensor {
 }
 
 /** Exponents that PyTorch computes without pow. */
-const EASY_POWERS = new Map<number, (x: number) => number>([
-  [0.5, Math.sqrt],
-  [2, (x) => x * x],
-  [3, (x) => x * x * x],
-  [-0.5, (x) => 1 / Math.sqrt(x)],
-  [-1, (x) => 1 / x],
-  [-2, (x) => 1 / (x * x)],
+const EASY_POWERS = new Map<number, Kernel1>([
+  [0.5, UNARY.sqrt],
+  [2, UNARY.square],
+  [3, UNARY.cube],
+  [-0.5, UNARY.rsqrt],
+  [-1, UNARY.reciprocal],
+  [-2, { name: "pow", real: (x) => 1 / (x * x) }],
 ]);
 
 function powScalar(self: Tensor, exponent: Scalar): Tensor {
@@ -167,10 +167,9 @@ function powScalar(self: Tensor, exponent: Scalar): Tensor {
     const easy = EASY_POWERS.get(plain);
     // float16 takes the power itself where others take roots: -inf then gives inf
     const direct = dtype !== DTYPES.float16 || plain >= 2;
-    if (plain === 2 && dtype === DTYPES.float32) return map1(self, SQUARE, dtype);
-    if (easy && direct) return map1(self, { name: "pow", real: easy }, dtype);
+    if (easy && direct) return map1(self, { ...easy, name: "pow" }, dtype);
     const e = kernelParameter(dtype, plain);
-    return map1(self, { name: "pow", real: (x) => powReal(x, e) }, dtype);
+    return map1(self, { name: "pow", real: (x) => powReal(x, e), single: (x) => powFloat(x, e) }, dtype);
   }
   if (dtype.category === "complex") {
     const easy = EASY_COMPLEX_POWERS.get(plain);
@@ -204,17 +203,6 @@ const EASY_COMPLEX_POWERS = new Map<number, (re: number, im: number) => void>([
     },
   ],
 ]);
-const SQUARE = {
-  name: "pow",
-  real: (x: number) => x * x,
-  f32: (out: Float32Array, o: number, a: Float32Array, ai: number, n: number) => {
-    for (let i = 0; i < n; i++) {
-      const x = a[ai + i]!;
-      out[o + i] = x * x;
-    }
-  },
-};
-
 /** A new tensor of the inputs' broadcast shape and layout, full of `value`. */
 export function filled(inputs: readonly Tensor[], dtype: DType, value: Scalar): Tensor {
   const out = emptyResult(inputs, dtype);

@@ -8,13 +8,14 @@ import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { writeElement } from "../tensor/elements.ts";
 import { forEachStrided } from "../tensor/iterate.ts";
 import { moveUnit, type MoveUnit } from "../tensor/kernels/gather.ts";
+import { wasmSelect } from "../tensor/kernels/wasm/elements.ts";
 import { wasmClamp } from "../tensor/kernels/wasm/vectors.ts";
 import { MEMORY_FORMAT } from "../tensor/memory_format.ts";
 import { C, cdiv, cmul } from "../tensor/math/complex.ts";
 import { asMap, broadcastAll, map1, map2, map3, notImplemented, type Kernel3 } from "../tensor/pointwise.ts";
 import { resultType } from "../tensor/promotion.ts";
 import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
-import { emptyTensor, Tensor } from "../tensor/tensor.ts";
+import { emptyTensor, Tensor, uninitializedTensor } from "../tensor/tensor.ts";
 import { expandView } from "../tensor/view_geometry.ts";
 import { operand, wrapped } from "./operands.ts";
 import { checkedScalar, cppTypeName } from "./scalar_checks.ts";
@@ -57,13 +58,22 @@ function selectContiguous(condition: Tensor, a: Tensor, b: Tensor, dtype: DType)
       (t.isContiguous() && t.ndim === condition.ndim && t.sizes.every((size, d) => size === condition.sizes[d])));
   const fits = per === 1 && condition.isContiguous() && condition.device.type === "cpu" && isPlain(a) && isPlain(b);
   if (!fits || condition.ndim === 0) return undefined;
-  const out = emptyTensor(condition.sizes, dtype);
+  const out = uninitializedTensor(condition.sizes, dtype);
   const flags = condition.storage.segment.u8;
-  const [y, x0, x1] = [out, a, b].map((t) => of(t.storage.segment)) as [Words, Words, Words];
   const [step0, step1] = [a.ndim === 0 ? 0 : 1, b.ndim === 0 ? 0 : 1];
   const { numel } = out;
+  const part = (t: Tensor, step: number): { array: Float32Array; at: number; step: number } => ({
+    array: t.storage.segment.f32,
+    at: t.base0,
+    step,
+  });
+  const start =
+    dtype === DTYPES.float32
+      ? wasmSelect(out.storage.segment.f32, out.base0, flags, condition.base0, part(a, step0), part(b, step1), numel)
+      : 0;
+  const [y, x0, x1] = [out, a, b].map((t) => of(t.storage.segment)) as [Words, Words, Words];
   for (
-    let i = 0, to = out.base0, c = condition.base0, p = a.base0, q = b.base0;
+    let i = start, to = out.base0, c = condition.base0, p = a.base0 + start * step0, q = b.base0 + start * step1;
     i < numel;
     i++, p += step0, q += step1
   ) {
@@ -318,6 +328,14 @@ function masked(self: Tensor, mask: Tensor, value: Scalar): void {
   if (dtype === DTYPES.float32) {
     const x = scalarToNumber(element);
     const f32 = seg.f32;
+    const same = mask.ndim === self.ndim && mask.sizes.every((size, d) => size === self.sizes[d]);
+    if (same && self.isContiguous() && mask.isContiguous()) {
+      const [at, m] = [self.base0, mask.base0];
+      const fill = { array: Float32Array.of(x), at: 0, step: 0 };
+      const done = wasmSelect(f32, at, bits, m, fill, { array: f32, at, step: 1 }, self.numel);
+      for (let i = done; i < self.numel; i++) if (bits[m + i] !== 0) f32[at + i] = x;
+      return;
+    }
     forEachStrided([self, mask], (i, m) => {
       if (bits[m] !== 0) f32[i] = x;
     });
@@ -334,6 +352,11 @@ function maskedFill(self: Tensor, mask: Tensor, value: Scalar): Tensor {
     sizes.length === self.ndim && sizes.every((s, d) => s === self.sizes[d])
       ? self
       : expandView(self, sizes, self.dtype.cppName);
+  const isRepeated = mask.dtype === DTYPES.bool && mask.numel < wide.numel;
+  if (isRepeated && self.dtype.category === "float" && wide.isContiguous()) {
+    const x = scalarToNumber(checkedScalar(value, self.dtype));
+    return map2(wide, mask, { name: "masked_fill", real: (y, m) => (m !== 0 ? x : y) }, self.dtype);
+  }
   const out = cloneTensor(wide, MEMORY_FORMAT.contiguous);
   masked(out, mask, value);
   return out;

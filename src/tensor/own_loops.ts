@@ -27,25 +27,46 @@ export type OwnLoop = (
   rows: readonly number[],
 ) => void;
 
+/** Elements of a row from which views of rows pay: their elements are then found without adding and comparing offsets. */
+const MIN_ROW = 64;
+
 const loops = new Map<string, OwnLoop>();
 
-/** The loop of a function of as many numbers as there are `inputs`; undefined where there can be none. */
-export function ownLoop(name: string, f: (...x: number[]) => number, inputs: string, out: Kind): OwnLoop | undefined {
+/** The loop of a function of numbers of the kinds `inputs` with these steps, in rows of `n`; undefined where there can be none. */
+export function ownLoop(
+  name: string,
+  f: (...x: number[]) => number,
+  inputs: string,
+  out: Kind,
+  n: number,
+  steps: readonly number[],
+): OwnLoop | undefined {
   if (!canGenerateCode()) return undefined;
-  const key = `${inputs}${out}${name} ${f.toString()}`;
+  let walk = "";
+  for (let k = 0; k < inputs.length; k++) walk += n < MIN_ROW || steps[k]! >>> 0 > 1 ? "s" : String(steps[k]);
+  const key = `${inputs}${out}${walk}${name} ${f.toString()}`;
   let loop = loops.get(key);
-  if (!loop) loops.set(key, (loop = makeLoop(inputs, out)));
+  if (!loop) loops.set(key, (loop = makeLoop(inputs, out, walk)));
   return loop;
 }
 
-function makeLoop(inputs: string, out: Kind): OwnLoop {
+/** @param walk how an operand is walked: `1` element by element, `0` not at all, `s` by its step. */
+function makeLoop(inputs: string, out: Kind, walk: string): OwnLoop {
   const each = (text: (k: number) => string): string => Array.from(inputs, (_, k) => text(k)).join(",");
-  const value = `f(${each((k) => (inputs[k] === "b" ? `x${k}[q${k}]!==0?1:0` : `x${k}[q${k}]`))})`;
+  const load = (k: number, element: string): string => (inputs[k] === "b" ? `${element}!==0?1:0` : element);
+  const start = (k: number): string =>
+    walk[k] === "1" ? `x${k}.subarray(p${k},p${k}+n)` : walk[k] === "0" ? load(k, `x${k}[p${k}]`) : `p${k}`;
+  const element = (k: number): string =>
+    walk[k] === "1" ? load(k, `q${k}[i]`) : walk[k] === "0" ? `q${k}` : load(k, `x${k}[q${k}]`);
+  const moves = Array.from(walk, (w, k) => (w === "s" ? [`q${k}+=s${k}`] : [])).flat();
+  const value = `f(${each(element)})`;
   // engines share what they learn about equal texts: the number keeps them apart
   const text =
     `/*${loops.size}*/return function(f,count,n,out,o,row,x,at,steps,rows){` +
     `const ${each((k) => `x${k}=x[${k}],s${k}=steps[${k}],r${k}=rows[${k}]`)};let ${each((k) => `p${k}=at[${k}]`)};` +
-    `for(let r=0;r<count;r++,o+=row,${each((k) => `p${k}+=r${k}`)}){let ${each((k) => `q${k}=p${k}`)};` +
-    `for(let i=0;i<n;i++,${each((k) => `q${k}+=s${k}`)})out[o+i]=${out === "b" ? `${value}!==0?1:0` : value};}}`;
+    `for(let r=0;r<count;r++,o+=row,${each((k) => `p${k}+=r${k}`)}){` +
+    `const y=out.subarray(o,o+n);let ${each((k) => `q${k}=${start(k)}`)};` +
+    `for(let i=0;i<y.length;${["i++", ...moves].join(",")})` +
+    `y[i]=${out === "b" ? `${value}!==0?1:0` : value};}}`;
   return evaluate(text)() as OwnLoop;
 }

@@ -1,5 +1,6 @@
 /** @file The pointwise engine: maps kernels over broadcast tensors of every dtype and stride, with fast loops for float32. Upstream: aten/src/ATen/native/cpu/Loops.h, TensorIterator.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
+import { canGenerateCode } from "../base/evaluate.ts";
 import { emptyStrided } from "./clone.ts";
 import { DTYPES, type DType } from "./dtype.ts";
 import { roundToBfloat16, roundToHalf } from "./half.ts";
@@ -202,7 +203,7 @@ export function mapElements(
   const fromFloat = compute.category === "float";
   const y = NUMBERS[4]!;
   const real = realOf(kernel, compute);
-  const loop = n < MIN_OWN ? undefined : ownLoop(kernel.name, real, "d".repeat(inputs.length), "d");
+  const loop = n < MIN_OWN ? undefined : ownLoop(kernel.name, real, "d".repeat(inputs.length), "d", BLOCK, UNIT_STEPS);
   for (let left = n; left > 0; left -= BLOCK) {
     const count = left < BLOCK ? left : BLOCK;
     let safe = true;
@@ -274,16 +275,22 @@ function mapDirect(
   let numel = 1;
   for (const size of sizes) numel *= size;
   if (numel < MIN_OWN) return undefined;
-  const kinds = inputs.map((t) => KINDS.get(t.dtype)!);
-  const f = realOf(kernel, compute);
-  const loop = ownLoop(kernel.name, f, kinds.join(""), kind!);
-  return (
-    loop &&
-    walkRows(inputs, sizes, outDtype, into, (count, n, y, o, row, x, at, steps, rows) =>
-      loop(f, count, n, y, o, row, x, at, steps, rows),
-    )
-  );
+  return canGenerateCode()
+    ? walkRows(inputs, sizes, outDtype, into, runOwn(inputs, kernel, realOf(kernel, compute), outDtype))
+    : undefined;
 }
+
+/** What runs rows of a kernel in its own loops. */
+function runOwn(inputs: readonly Tensor[], kernel: { readonly name: string }, f: Real, out: DType): RowsRunner {
+  const kinds = inputs.map((t) => KINDS.get(t.dtype)!).join("");
+  const kind = KINDS.get(out)!;
+  let loop: OwnLoop | undefined;
+  return (count, n, y, o, row, x, at, steps, rows) => {
+    loop ??= ownLoop(kernel.name, f, kinds, kind, n, steps)!; // every call walks alike
+    loop(f, count, n, y, o, row, x, at, steps, rows);
+  };
+}
+type RowsRunner = OwnLoop extends (f: Real, ...rest: infer Rest) => void ? (...args: Rest) => void : never;
 
 /** The result of `inputs`, a new one or `into`, whose elements `run` computes two dimensions at a time: all that lie evenly spaced are one. */
 function walkRows(
@@ -291,7 +298,7 @@ function walkRows(
   sizes: readonly number[],
   dtype: DType,
   into: Tensor | undefined,
-  run: OwnLoop extends (f: Real, ...rest: infer Rest) => void ? (...args: Rest) => void : never,
+  run: RowsRunner,
 ): Tensor {
   const strides = into ? into.strides : outputStrides(inputs, sizes);
   const result = into ?? emptyStrided(sizes, strides, dtype, false);
@@ -438,7 +445,7 @@ export function map1(self: Tensor, kernel: Kernel1, compute: DType = self.dtype,
     if (kernel.f32) kernel.f32(y, to, a, from, n);
     else {
       const f = realOf(kernel, compute);
-      const loop = n < MIN_OWN ? undefined : ownLoop(kernel.name, f, "f", "f");
+      const loop = n < MIN_OWN ? undefined : ownLoop(kernel.name, f, "f", "f", n, UNIT_STEPS);
       if (loop) loop(f, 1, n, y, to, 0, [a], [from], UNIT_STEPS, FIRSTS);
       else for (let i = 0; i < n; i++) y[to + i] = f(a[from + i]!);
     }
@@ -476,6 +483,9 @@ export function map2(
   return mapElements([a, b], kernel, exact ? { compute, out, exact } : { compute, out });
 }
 
+/** Elements of a row up to which an own loop over all rows is faster than a kernel row by row. */
+const MAX_SHORT_ROW = 2048;
+
 /** The float32 path without scratch: contiguous inputs in one loop, others by coalesced runs of any stride. */
 function map2Float32(a: Tensor, b: Tensor, kernel: Kernel2, outDtype: DType, into: Tensor | undefined): Tensor {
   const loop = kernel.f32 ?? loopOf(realOf(kernel, DTYPES.float32));
@@ -503,10 +513,14 @@ function map2Float32(a: Tensor, b: Tensor, kernel: Kernel2, outDtype: DType, int
   }
   const sizes = broadcastTwo(a.sizes, b.sizes);
   if (sizes.includes(0)) return emptyResult([a, b], outDtype);
+  const own = canGenerateCode() ? runOwn([a, b], kernel, realOf(kernel, DTYPES.float32), outDtype) : undefined;
   return walkRows([a, b], sizes, outDtype, into, (count, n, out, o, row, [x0, x1], [i, j], [as, bs], [al, bl]) => {
     const [y, p, q] = [out, x0, x1] as [Float32Array | Uint8Array, Float32Array, Float32Array];
     if (count > 1 && kernel.rows?.(y, o, p, i!, as!, al!, q, j!, bs!, bl!, n, count)) return;
-    for (let r = 0; r < count; r++) loop(y, o + r * row, p, i! + r * al!, as!, q, j! + r * bl!, bs!, n);
+    // what short rows cost beside their elements is less there
+    if (own && n < MAX_SHORT_ROW && count * n >= MIN_OWN)
+      own(count, n, out, o, row, [x0!, x1!], [i!, j!], [as!, bs!], [al!, bl!]);
+    else for (let r = 0; r < count; r++) loop(y, o + r * row, p, i! + r * al!, as!, q, j! + r * bl!, bs!, n);
   });
 }
 

@@ -11,11 +11,12 @@ import {
   supportedKernelBuilds,
   wasmKernels,
 } from "../../src/tensor/kernels/wasm/build.ts";
-import { BINARY_NAMES } from "../../src/tensor/kernels/wasm/element_programs.ts";
+import { BINARY_NAMES, SHORT_BINARY } from "../../src/tensor/kernels/wasm/element_programs.ts";
 import { map2 } from "../../src/tensor/pointwise.ts";
 import { contiguousStrides, numelOf } from "../../src/tensor/strides.ts";
 import { releaseTemporary, runForTemporary } from "../../src/tensor/temporaries.ts";
 import { viewOf, type Tensor } from "../../src/tensor/tensor.ts";
+import { wasmSelect } from "../../src/tensor/kernels/wasm/elements.ts";
 
 const initial = kernelBuild();
 afterAll(() => setKernelBuild(initial));
@@ -133,6 +134,74 @@ describe.each(fast)("%s arrays", (build) => {
         for (const t of [a, b, result]) releaseTemporary(t);
       }
     }
+  });
+
+  test.each(SHORT_BINARY)("%s of arrays and single elements, at any position", (name) => {
+    setKernelBuild(build);
+    const { memory } = wasmKernels()!;
+    const { f32, real, isBool } = { ...BINARY[name], isBool: name.length === 2 };
+    for (const n of [512, 1003, 70001]) {
+      for (const [as, bs] of [
+        [1, 1],
+        [1, 0],
+        [0, 1],
+      ] as const) {
+        const [x, y] = [values(n, 3), values(n, 11)];
+        for (let i = 0; i < n; i += 5) y[i] = x[i]!;
+        y[8] = -0;
+        x[8] = 0;
+        const wanted = (isBool ? new Uint8Array(n) : new Float32Array(n)).map((_, i) => real(x[i * as]!, y[i * bs]!));
+        const start = memory.allocate(4 * (3 * n + 20));
+        const [ai, bi, o] = [start / 4 + 1, start / 4 + n + 3, start / 4 + 2 * n + 6];
+        memory.f32.set(x, ai);
+        memory.f32.set(y, bi);
+        const { f32: here, u8: bytes } = memory.segment;
+        const [inHeap, at] = isBool ? [bytes, 4 * o + 1] : [here, o];
+        const outside = isBool ? new Uint8Array(n + 2) : new Float32Array(n + 2);
+        for (const [out, from] of [
+          [inHeap, at],
+          [outside, 1],
+        ] as const) {
+          out.fill(7, from - 1, from + n + 1);
+          f32(out, from, here, ai, as, here, bi, bs, n);
+          expect(out.slice(from, from + n)).toEqual(wanted);
+          f32(out, from, x, 0, as, y, 0, bs, n);
+          expect(out.slice(from, from + n)).toEqual(wanted);
+          expect([out[from - 1], out[from + n]]).toEqual([7, 7]);
+        }
+        memory.free(start);
+      }
+    }
+  });
+
+  test("select: elements or a number by any bytes, in the kernels' memory and outside, in place", () => {
+    setKernelBuild(build);
+    const { memory } = wasmKernels()!;
+    const n = 5003;
+    const start = memory.allocate(4 * (2 * n + 20));
+    const { f32: here, u8: bytes } = memory.segment;
+    for (const [as, bs] of [
+      [1, 1],
+      [1, 0],
+      [0, 1],
+    ] as const) {
+      const [x, y] = [values(n, 3), values(n, 11)];
+      const mask = Uint8Array.from({ length: n }, (_, i) => ((i * i) % 7 < 3 ? 0 : (i % 255) + 1));
+      const wanted = x.map((_, i) => (mask[i] !== 0 ? x[i * as]! : y[i * bs]!));
+      here.set(y, start / 4);
+      const m = start + 4 * n + 5;
+      bytes.set(mask, m);
+      const second = bs === 1 ? { array: here, at: start / 4, step: 1 } : { array: y, at: 0, step: 0 };
+      for (const [out, o, flags, from] of [
+        [new Float32Array(n), 0, mask, 0],
+        [here, start / 4, bytes, m],
+      ] as const) {
+        const done = wasmSelect(out, o, flags, from, { array: x, at: 0, step: as }, second, n);
+        expect(done).toBe(n - (n % 16));
+        expect(out.slice(o, o + done)).toEqual(wanted.slice(0, done));
+      }
+    }
+    memory.free(start);
   });
 
   test("layer norm of rows of any length, in the kernels' memory and outside", () => {

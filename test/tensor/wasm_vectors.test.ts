@@ -9,10 +9,11 @@ import {
   supportedKernelBuilds,
   wasmKernels,
 } from "../../src/tensor/kernels/wasm/build.ts";
+import { roundHalfEven } from "../../src/tensor/kernels/unary.ts";
 import { releaseTemporary, runForTemporary } from "../../src/tensor/temporaries.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { erf } from "../../src/tensor/math/erf.ts";
-import { UNARY_VECTORS, type UnaryVector } from "../../src/tensor/kernels/wasm/vector_programs.ts";
+import { SHORT_VECTORS, UNARY_VECTORS, type UnaryVector } from "../../src/tensor/kernels/wasm/vector_programs.ts";
 import { wasmClamp, wasmElu, wasmLeakyRelu, wasmSoftmax, wasmUnary } from "../../src/tensor/kernels/wasm/vectors.ts";
 
 const initial = kernelBuild();
@@ -25,6 +26,17 @@ const ramp = (x: number): number => Math.min(Math.max(fround(x + 3), 0), 6);
 
 /** The functions in double precision; those of few operations in float32, as PyTorch's vectors compute them. */
 const EXACT: Readonly<Record<UnaryVector, (x: number) => number>> = {
+  abs: Math.abs,
+  neg: (x) => -x,
+  floor: Math.floor,
+  ceil: Math.ceil,
+  trunc: Math.trunc,
+  round: roundHalfEven,
+  sqrt: (x) => fround(Math.sqrt(x)),
+  square: (x) => fround(x * x),
+  cube: (x) => fround(fround(x * x) * x),
+  reciprocal: (x) => fround(1 / x),
+  rsqrt: (x) => fround(1 / fround(Math.sqrt(x))),
   exp: Math.exp,
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),
   silu: (x) => x / (1 + Math.exp(-x)),
@@ -96,6 +108,16 @@ describe.each(fast)("%s vectors", (build) => {
         expect([...out.subarray(o, o + n)]).toEqual([...x.subarray(ai, ai + n)].map(EXACT[name]));
       expect([...out.subarray(0, o), ...out.subarray(o + n)].every((v) => v === -7)).toBe(true);
     }
+  });
+
+  test.each(SHORT_VECTORS)("%s to the last bit", (name) => {
+    setKernelBuild(build);
+    const special = [NaN, Infinity, -Infinity, 0, -0, 1e-45, -1e-45, 3e38, -3e38, 8388609, 0.49999997, 2147483648];
+    const x = Float32Array.from(special.concat(Array.from({ length: 9000 }, (_, i) => (i - 4500) / 8)));
+    const out = new Float32Array(x.length + 2).fill(-7);
+    expect(wasmUnary(name, out, 1, x, 0, x.length)).toBe(true);
+    expect(out.slice(1, -1)).toEqual(x.map(EXACT[name]));
+    expect([out[0], out.at(-1)]).toEqual([-7, -7]);
   });
 
   test("clamp: bounds in either order, what is not a number, the sign of zero", () => {

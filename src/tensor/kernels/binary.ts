@@ -2,6 +2,8 @@
 import { OperatorError } from "../../base/errors.ts";
 import { C, cdiv, clog, clogaddexp, cmul, copySign, cpow } from "../math/complex.ts";
 import { igamma, igammac, zeta } from "../math/gamma.ts";
+import { floatExp } from "../math/float_exp.ts";
+import { floatLog1p, floatPow } from "../math/float_log.ts";
 import type { Kernel2, Loop2 } from "../pointwise.ts";
 import { binaryLoop, binaryRows } from "./wasm/elements.ts";
 
@@ -18,21 +20,43 @@ const divLoop: Loop2 = binaryLoop("div", (out, o, a, ai, as, b, bi, bs, n) => {
   for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = a[j]! / b[k]!;
 });
 
-const gtLoop: Loop2 = (out, o, a, ai, as, b, bi, bs, n) => {
+const gtLoop = binaryLoop("gt", (out, o, a, ai, as, b, bi, bs, n) => {
   for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = Number(a[j]! > b[k]!);
-};
-const ltLoop: Loop2 = (out, o, a, ai, as, b, bi, bs, n) => {
+});
+const ltLoop = binaryLoop("lt", (out, o, a, ai, as, b, bi, bs, n) => {
   for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = Number(a[j]! < b[k]!);
-};
-const eqLoop: Loop2 = (out, o, a, ai, as, b, bi, bs, n) => {
+});
+const geLoop = binaryLoop("ge", (out, o, a, ai, as, b, bi, bs, n) => {
+  for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = Number(a[j]! >= b[k]!);
+});
+const leLoop = binaryLoop("le", (out, o, a, ai, as, b, bi, bs, n) => {
+  for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = Number(a[j]! <= b[k]!);
+});
+const eqLoop = binaryLoop("eq", (out, o, a, ai, as, b, bi, bs, n) => {
   for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = Number(a[j]! === b[k]!);
-};
+});
+const neLoop = binaryLoop("ne", (out, o, a, ai, as, b, bi, bs, n) => {
+  for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = Number(a[j]! !== b[k]!);
+});
+const maximum = (a: number, b: number): number => (a !== a || b !== b ? NaN : a > b ? a : b);
+const minimum = (a: number, b: number): number => (a !== a || b !== b ? NaN : a < b ? a : b);
+const maximumLoop = binaryLoop("maximum", (out, o, a, ai, as, b, bi, bs, n) => {
+  for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = maximum(a[j]!, b[k]!);
+});
+const minimumLoop = binaryLoop("minimum", (out, o, a, ai, as, b, bi, bs, n) => {
+  for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = minimum(a[j]!, b[k]!);
+});
 
 /** C's pow, which has 1 where JavaScript has NaN. */
 export function pow(a: number, b: number): number {
   if (a === 1) return 1;
   if (a === -1 && (b === Infinity || b === -Infinity)) return 1;
   return a ** b;
+}
+
+/** The same for results that are rounded to float32. */
+export function powFloat(a: number, b: number): number {
+  return floatPow(a, b) ?? pow(a, b);
 }
 
 /** Integer power with wrap-around; negative exponents give 0 except for bases 1 and -1. */
@@ -114,6 +138,11 @@ function logaddexp(a: number, b: number): number {
   return m + Math.log1p(Math.exp(-Math.abs(a - b)));
 }
 
+function logaddexpFloat(a: number, b: number): number {
+  if (a === b && Math.abs(a) === Infinity) return a;
+  return (a > b ? a : b) + floatLog1p(floatExp(-Math.abs(a - b)));
+}
+
 function logaddexp2(a: number, b: number): number {
   if (a === b && Math.abs(a) === Infinity) return a;
   const m = a > b ? a : b;
@@ -184,20 +213,22 @@ export const BINARY = {
     big: (a, b) => (b === 0n ? zeroDivision() : a % b),
   },
   fmod: { name: "fmod_cpu", real: (a, b) => a % b },
-  pow: { name: "pow", real: pow, complex: cpow },
+  pow: { name: "pow", real: pow, single: powFloat, complex: cpow },
   powInt: { name: "pow", real: powIntNumber, big: powInt },
   atan2: { name: "atan2_cpu", real: Math.atan2 },
   hypot: { name: "hypot_cpu", real: (a, b) => Math.hypot(a, b) },
   copysign: { name: "copysign_cpu", real: copySign },
   maximum: {
     name: "maximum_cpu",
-    real: (a, b) => (a !== a || b !== b ? NaN : a > b ? a : b),
+    real: maximum,
     big: (a, b) => (a > b ? a : b),
+    f32: maximumLoop,
   },
   minimum: {
     name: "minimum_cpu",
-    real: (a, b) => (a !== a || b !== b ? NaN : a < b ? a : b),
+    real: minimum,
     big: (a, b) => (a < b ? a : b),
+    f32: minimumLoop,
   },
   fmax: {
     name: "fmax_cpu",
@@ -221,11 +252,12 @@ export const BINARY = {
     real: (a, b) => (a !== b ? 1 : 0),
     big: (a, b) => (a !== b ? 1n : 0n),
     complex: (ar, ai, br, bi) => bool(ar !== br || ai !== bi),
+    f32: neLoop,
   },
   lt: { name: "lt_cpu", real: (a, b) => (a < b ? 1 : 0), big: (a, b) => (a < b ? 1n : 0n), f32: ltLoop },
-  le: { name: "le_cpu", real: (a, b) => (a <= b ? 1 : 0), big: (a, b) => (a <= b ? 1n : 0n) },
+  le: { f32: leLoop, name: "le_cpu", real: (a, b) => (a <= b ? 1 : 0), big: (a, b) => (a <= b ? 1n : 0n) },
   gt: { name: "gt_cpu", real: (a, b) => (a > b ? 1 : 0), big: (a, b) => (a > b ? 1n : 0n), f32: gtLoop },
-  ge: { name: "ge_cpu", real: (a, b) => (a >= b ? 1 : 0), big: (a, b) => (a >= b ? 1n : 0n) },
+  ge: { f32: geLoop, name: "ge_cpu", real: (a, b) => (a >= b ? 1 : 0), big: (a, b) => (a >= b ? 1n : 0n) },
   logicalAnd: {
     name: "logical_and_cpu",
     real: (a, b) => (a !== 0 && b !== 0 ? 1 : 0),
@@ -271,7 +303,7 @@ export const BINARY = {
     real: (a, b) => (a === 0 ? b : a > 0 ? 1 : 0),
     big: (a, b) => (a === 0n ? b : a < 0n ? 0n : 1n),
   },
-  logaddexp: { name: "logaddexp_cpu", real: logaddexp, complex: clogaddexp },
+  logaddexp: { name: "logaddexp_cpu", real: logaddexp, single: logaddexpFloat, complex: clogaddexp },
   logaddexp2: { name: "logaddexp2_cpu", real: logaddexp2 },
   xlogy: {
     name: "xlogy_cpu",

@@ -25,14 +25,12 @@ import {
 } from "../math/complex.ts";
 import { erf, erfc, erfinv } from "../math/erf.ts";
 import { floatExp, floatSigmoid, floatTanh } from "../math/float_exp.ts";
+import { floatCos, floatExpm1, floatLog, floatLog1p, floatSin } from "../math/float_log.ts";
 import { digamma, lgamma } from "../math/gamma.ts";
 import type { Kernel1, Loop1 } from "../pointwise.ts";
+import type { SHORT_VECTORS } from "./wasm/vector_programs.ts";
 import { vectorLoop, wasmClamp } from "./wasm/vectors.ts";
 
-/** A float32 loop with `f` inlined would need generated code; hot kernels write theirs out. */
-const sqrtLoop: Loop1 = (out, o, a, ai, n) => {
-  for (let i = 0; i < n; i++) out[o + i] = Math.sqrt(a[ai + i]!);
-};
 /** The loop of a function. */
 const plainLoop =
   (f: (x: number) => number): Loop1 =>
@@ -55,13 +53,17 @@ function relu(x: number): number {
 const reluLoop: Loop1 = (out, o, a, ai, n) => {
   if (!wasmClamp(out, o, a, ai, n, 0, Infinity)) for (let i = 0; i < n; i++) out[o + i] = relu(a[ai + i]!);
 };
-const negLoop: Loop1 = (out, o, a, ai, n) => {
-  for (let i = 0; i < n; i++) out[o + i] = -a[ai + i]!;
-};
+/** The kernel of vectors of a function of one instruction or two; few elements, and platforms without, take the shared loop. */
+const short = (name: (typeof SHORT_VECTORS)[number], f: (x: number) => number): Loop1 => vectorLoop(name, plainLoop(f));
 
 function identity(x: number): number {
   return x;
 }
+
+const square = (x: number): number => x * x;
+const cube = (x: number): number => x * x * x;
+const reciprocal = (x: number): number => 1 / x;
+const rsqrt = (x: number): number => 1 / Math.sqrt(x);
 
 /** Rounds half to even. */
 export function roundHalfEven(x: number): number {
@@ -98,6 +100,7 @@ export const UNARY = {
       C.re = Math.hypot(r, i);
       C.im = 0;
     },
+    f32: short("abs", Math.abs),
   },
   neg: {
     name: "neg",
@@ -107,7 +110,7 @@ export const UNARY = {
       C.re = -r;
       C.im = -i;
     },
-    f32: negLoop,
+    f32: short("neg", (x) => -x),
   },
   conj: {
     name: "conj_cpu",
@@ -127,24 +130,38 @@ export const UNARY = {
       C.im = i;
     },
   },
-  square: { name: "pow", real: (x) => x * x, big: (x) => x * x, complex: (r, i) => cmul(r, i, r, i) },
-  reciprocal: { name: "reciprocal_cpu", real: (x) => 1 / x, complex: creciprocal },
-  sqrt: { name: "sqrt_vml_cpu", real: Math.sqrt, complex: csqrt, f32: sqrtLoop },
+  square: {
+    name: "pow",
+    real: square,
+    big: (x) => x * x,
+    complex: (r, i) => cmul(r, i, r, i),
+    f32: short("square", square),
+  },
+  cube: { name: "pow", real: cube, f32: short("cube", cube) },
+  reciprocal: { name: "reciprocal_cpu", real: reciprocal, complex: creciprocal, f32: short("reciprocal", reciprocal) },
+  sqrt: { name: "sqrt_vml_cpu", real: Math.sqrt, complex: csqrt, f32: short("sqrt", Math.sqrt) },
   rsqrt: {
     name: "rsqrt_cpu",
-    real: (x) => 1 / Math.sqrt(x),
+    real: rsqrt,
     complex: (r, i) => {
       csqrt(r, i);
       creciprocal(C.re, C.im);
     },
+    f32: short("rsqrt", rsqrt),
   },
   exp: { name: "exp_vml_cpu", real: Math.exp, complex: cexp, f32: vectorLoop("exp", expLoop) },
-  exp2: { name: "exp2", real: (x) => 2 ** x, complex: (r, i) => cexp(r * LOG2, i * LOG2) },
-  expm1: { name: "expm1_vml_cpu", real: Math.expm1, complex: cexpm1 },
+  exp2: {
+    name: "exp2",
+    real: (x) => 2 ** x,
+    single: (x) => floatExp(x * LOG2),
+    complex: (r, i) => cexp(r * LOG2, i * LOG2),
+  },
+  expm1: { name: "expm1_vml_cpu", real: Math.expm1, single: floatExpm1, complex: cexpm1 },
   log: { name: "log_vml_cpu", real: Math.log, complex: clog, f32: vectorLoop("log", plainLoop(Math.log)) },
   log2: {
     name: "log2_vml_cpu",
     real: Math.log2,
+    single: (x) => floatLog(x) * Math.LOG2E,
     complex: (r, i) => {
       clog(r, i);
       C.re /= LOG2;
@@ -154,15 +171,16 @@ export const UNARY = {
   log10: {
     name: "log10_vml_cpu",
     real: Math.log10,
+    single: (x) => floatLog(x) * Math.LOG10E,
     complex: (r, i) => {
       clog(r, i);
       C.re /= LOG10;
       C.im /= LOG10;
     },
   },
-  log1p: { name: "log1p_vml_cpu", real: Math.log1p, complex: clog1p },
-  sin: { name: "sin_vml_cpu", real: Math.sin, complex: csin },
-  cos: { name: "cos_vml_cpu", real: Math.cos, complex: ccos },
+  log1p: { name: "log1p_vml_cpu", real: Math.log1p, single: floatLog1p, complex: clog1p },
+  sin: { name: "sin_vml_cpu", real: Math.sin, single: floatSin, complex: csin },
+  cos: { name: "cos_vml_cpu", real: Math.cos, single: floatCos, complex: ccos },
   tan: { name: "tan_vml_cpu", real: Math.tan, complex: ctan },
   asin: { name: "asin_vml_cpu", real: Math.asin, complex: casin },
   acos: { name: "acos_vml_cpu", real: Math.acos, complex: cacos },
@@ -197,10 +215,10 @@ export const UNARY = {
   erfinv: { name: "erfinv_vml_cpu", real: erfinv },
   lgamma: { name: "lgamma_vml_cpu", real: lgamma },
   digamma: { name: "digamma", real: digamma },
-  ceil: { name: "ceil_vml_cpu", real: Math.ceil, big: (x) => x },
-  floor: { name: "floor_vml_cpu", real: Math.floor, big: (x) => x },
-  round: { name: "round_vml_cpu", real: roundHalfEven, big: (x) => x },
-  trunc: { name: "trunc_vml_cpu", real: Math.trunc, big: (x) => x },
+  ceil: { name: "ceil_vml_cpu", real: Math.ceil, big: (x) => x, f32: short("ceil", Math.ceil) },
+  floor: { name: "floor_vml_cpu", real: Math.floor, big: (x) => x, f32: short("floor", Math.floor) },
+  round: { name: "round_vml_cpu", real: roundHalfEven, big: (x) => x, f32: short("round", roundHalfEven) },
+  trunc: { name: "trunc_vml_cpu", real: Math.trunc, big: (x) => x, f32: short("trunc", Math.trunc) },
   frac: { name: "frac_cpu", real: (x) => x - Math.trunc(x) },
   sign: { name: "sign_cpu", real: sign, big: (x) => (x > 0n ? 1n : x < 0n ? -1n : 0n) },
   sgn: {

@@ -8,7 +8,7 @@ import { OperatorError, UnsupportedError } from "../../../base/errors.ts";
 import { setTemporaryHeap } from "../../temporaries.ts";
 import { encodeModule, FunctionBuilder, MEMORY_MODULE, MEMORY_NAME } from "./assembler.ts";
 import type { Conversion } from "./conversion_programs.ts";
-import type { BinaryVector, RowsProgram } from "./element_programs.ts";
+import type { BinaryVector, RowsProgram, ShortBinary } from "./element_programs.ts";
 import {
   KERNEL_FAMILIES,
   kernelModuleBytes,
@@ -23,7 +23,7 @@ import type { VectorReduction } from "./reduction_programs.ts";
 import type { TapCount } from "./resample_programs.ts";
 import type { Spread } from "./spread_programs.ts";
 import { MAX_THREADS, requireSharedMemory, ThreadPool } from "./thread_pool.ts";
-import type { ActivationKernels, VectorKernels } from "./vector_programs.ts";
+import type { ActivationKernels, SHORT_VECTORS, UnaryKernel, VectorKernels } from "./vector_programs.ts";
 
 /** `reference`: plain TypeScript, sums in double precision; `simd`: WebAssembly SIMD; `relaxed`: with fused multiply-add. */
 export type KernelBuild = "reference" | FastBuild;
@@ -121,10 +121,17 @@ export interface DenseKernels {
   addRows(x: number, k: number, b: number, ldb: number, vectors: number, y: number): void;
 }
 
+/** A function of two arrays: see element_programs.ts. */
+export type BinaryKernel = (to: number, a: number, aStep: number, b: number, bStep: number, steps: number) => void;
+
+/** Functions of an instruction or two: see vector_programs.ts and element_programs.ts. */
+export type ShortKernels = Readonly<Record<(typeof SHORT_VECTORS)[number], UnaryKernel>> &
+  Readonly<Record<ShortBinary, BinaryKernel>> & {
+    select(to: number, mask: number, a: number, aStep: number, b: number, bStep: number, steps: number): void;
+  };
+
 /** Arithmetic of arrays, normalisation of rows: see element_programs.ts; softmax: see vector_programs.ts. */
-export type ElementKernels = Readonly<
-  Record<BinaryVector, (to: number, a: number, aStep: number, b: number, bStep: number, steps: number) => void>
-> & {
+export type ElementKernels = Readonly<Record<BinaryVector, BinaryKernel>> & {
   softmax(to: number, ldto: number, from: number, ldfrom: number, rows: number, columns: number, table: number): void;
   layerNorm(
     to: number,
@@ -529,6 +536,11 @@ export function tallKernels(size: number): UnpaddedKernels | undefined {
 /** The functions of vectors, or undefined where the reference kernels are to run. */
 export function vectorKernels(): VectorKernels | undefined {
   return family("vectors", (exports) => exports as unknown as VectorKernels);
+}
+
+/** Functions of an instruction or two, or undefined where the reference kernels are to run. */
+export function shortKernels(): ShortKernels | undefined {
+  return family("short", (exports) => exports as unknown as ShortKernels);
 }
 
 /** The activation functions, or undefined where the reference kernels are to run. */

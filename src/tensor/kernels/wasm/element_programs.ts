@@ -3,6 +3,18 @@ import { FunctionBuilder } from "./assembler.ts";
 
 /** Functions of two vectors, by the instruction that does it. */
 export const BINARY_VECTORS = { add: "f32x4.add", sub: "f32x4.sub", mul: "f32x4.mul", div: "f32x4.div" } as const;
+/** Extrema by the instruction that finds them among numbers, comparisons by theirs. */
+const EXTREMA = { maximum: "f32x4.pmax", minimum: "f32x4.pmin" } as const;
+const COMPARISONS = {
+  eq: "f32x4.eq",
+  ne: "f32x4.ne",
+  lt: "f32x4.lt",
+  le: "f32x4.le",
+  gt: "f32x4.gt",
+  ge: "f32x4.ge",
+} as const;
+export type ShortBinary = keyof typeof EXTREMA | keyof typeof COMPARISONS;
+export const SHORT_BINARY = [...Object.keys(EXTREMA), ...Object.keys(COMPARISONS)] as ShortBinary[];
 /** Name of such a function. */
 export type BinaryVector = keyof typeof BINARY_VECTORS;
 export const BINARY_NAMES = Object.keys(BINARY_VECTORS) as BinaryVector[];
@@ -23,6 +35,63 @@ export function binaryProgram(name: BinaryVector): FunctionBuilder {
       f.increase(a, { byLocal: aStep }).increase(b, { byLocal: bStep });
     }
     f.increase(to, { by: 16 * UNROLLED });
+    f.get(steps).i32(1).op("i32.sub").set(steps).get(steps);
+  });
+  return f;
+}
+
+/** The same for extrema, in which what is not a number stays, and for comparisons, whose results are bytes. */
+export function shortBinaryProgram(name: ShortBinary): FunctionBuilder {
+  const f = new FunctionBuilder(name, new Array<"i32">(6).fill("i32"));
+  const [to, a, aStep, b, bStep, steps] = f.parameters;
+  const [x, y] = f.fresh("v128");
+  const isExtremum = name in EXTREMA;
+  f.loop(() => {
+    f.get(to);
+    for (let i = 0; i < UNROLLED; i++) {
+      if (isExtremum && i > 0) f.get(to);
+      f.get(a).memory("v128.load").set(x).get(b).memory("v128.load").set(y);
+      f.increase(a, { byLocal: aStep }).increase(b, { byLocal: bStep });
+      if (isExtremum) {
+        // of equal numbers, zeros of either sign, the second
+        f.get(x)
+          .get(y)
+          .get(x)
+          .op(EXTREMA[name as keyof typeof EXTREMA]);
+        f.get(x)
+          .get(x)
+          .op("f32x4.ne")
+          .op("v128.bitselect")
+          .memory("v128.store", 16 * i);
+      } else {
+        f.get(x)
+          .get(y)
+          .op(COMPARISONS[name as keyof typeof COMPARISONS]);
+        if (i % 2 === 1) f.op("i16x8.narrow_i32x4_s");
+      }
+    }
+    if (!isExtremum) {
+      f.op("i8x16.narrow_i16x8_s").i32(0x01010101).op("i32x4.splat").op("v128.and").memory("v128.store");
+    }
+    f.increase(to, { by: isExtremum ? 16 * UNROLLED : 4 * UNROLLED });
+    f.get(steps).i32(1).op("i32.sub").set(steps).get(steps);
+  });
+  return f;
+}
+
+/** select(to, mask, a, aStep, b, bStep, steps): the elements of `a` where the bytes of `mask` are not 0, else those of `b`. */
+export function selectProgram(): FunctionBuilder {
+  const f = new FunctionBuilder("select", new Array<"i32">(7).fill("i32"));
+  const [to, mask, a, aStep, b, bStep, steps] = f.parameters;
+  f.loop(() => {
+    for (let i = 0; i < UNROLLED; i++) {
+      f.get(to).get(a).memory("v128.load").get(b).memory("v128.load");
+      f.get(mask).memory("v128.load32_zero", 4 * i);
+      f.op("i16x8.extend_low_i8x16_u").op("i32x4.extend_low_i16x8_u").zeros().op("i32x4.gt_s");
+      f.op("v128.bitselect").memory("v128.store", 16 * i);
+      f.increase(a, { byLocal: aStep }).increase(b, { byLocal: bStep });
+    }
+    f.increase(to, { by: 16 * UNROLLED }).increase(mask, { by: 4 * UNROLLED });
     f.get(steps).i32(1).op("i32.sub").set(steps).get(steps);
   });
   return f;

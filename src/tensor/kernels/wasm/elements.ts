@@ -1,8 +1,16 @@
 /** @file Arithmetic of float32 arrays and normalisation of rows on the WebAssembly kernels. Upstream: none. Spec: none. */
 import type { Loop2, RowsLoop2 } from "../../pointwise.ts";
-import { broadcastKernels, elementKernels, wasmKernels, type Kernels } from "./build.ts";
+import {
+  broadcastKernels,
+  elementKernels,
+  shortKernels,
+  wasmKernels,
+  type BinaryKernel,
+  type Kernels,
+} from "./build.ts";
 import { copyElements32 } from "./copies.ts";
-import { BINARY_STEP, type BinaryVector } from "./element_programs.ts";
+import { BINARY_STEP, BINARY_VECTORS, type BinaryVector, type ShortBinary } from "./element_programs.ts";
+import type { KernelMemory } from "./memory.ts";
 import { runTasks } from "./parallel.ts";
 
 /** Elements from which a call pays. */
@@ -16,63 +24,103 @@ const MIN_COLUMNS = 16;
 const MAX_COLUMNS = 1 << 16;
 
 /** The loop of an operation: the kernel where it pays, else `plain`. */
-export function binaryLoop(name: BinaryVector, plain: Loop2): Loop2 {
+export function binaryLoop(name: BinaryVector | ShortBinary, plain: Loop2): Loop2 {
+  const kernel = (): BinaryKernel | undefined =>
+    name in BINARY_VECTORS ? elementKernels()?.[name as BinaryVector] : shortKernels()?.[name as ShortBinary];
   return (out, o, a, ai, as, b, bi, bs, n) => {
-    if (n < MIN_ELEMENTS || as > 1 || bs > 1 || !wasmBinary(name, out, o, a, ai, as, b, bi, bs, n, plain))
-      plain(out, o, a, ai, as, b, bi, bs, n);
+    const run = n < MIN_ELEMENTS || as > 1 || bs > 1 || !wasmKernels() ? undefined : kernel();
+    const whole = n - (n % BINARY_STEP);
+    const operands = [
+      { array: a, at: ai, step: as },
+      { array: b, at: bi, step: bs },
+    ];
+    const isDone =
+      run &&
+      mapArrays(out, o, operands, whole, (to, [x, y], count) => run(to, x!, 16 * as, y!, 16 * bs, count / BINARY_STEP));
+    const done = isDone ? whole : 0;
+    plain(out, o + done, a, ai + done * as, as, b, bi + done * bs, bs, n - done);
   };
 }
 
-/** out[o + i] = a[ai + i * as] op b[bi + i * bs] with steps of 0 or 1. Returns false where the plain loop is to run. */
-function wasmBinary(
-  name: BinaryVector,
+/** An array that a kernel reads: 4 bytes or 1 an element, or the same one all the time with a step of 0. */
+interface ArrayOperand {
+  readonly array: Float32Array | Uint8Array;
+  readonly at: number;
+  readonly step: number;
+}
+
+/**
+ * Runs a kernel over `n` elements, a multiple of BINARY_STEP: where they lie if that is in the kernels' memory, else some at a time through
+ * areas of it. An operand that stays the same is a vector of it. False where there is no room.
+ */
+function mapArrays(
   out: Float32Array | Uint8Array,
   o: number,
-  a: Float32Array,
-  ai: number,
-  as: number,
-  b: Float32Array,
-  bi: number,
-  bs: number,
+  operands: readonly ArrayOperand[],
   n: number,
-  plain: Loop2,
+  run: (to: number, from: readonly number[], count: number) => void,
 ): boolean {
-  const kernels = wasmKernels();
-  if (!kernels || !(out instanceof Float32Array)) return false;
+  const kernels = wasmKernels()!;
   const { memory } = kernels;
-  const run = elementKernels()?.[name];
-  const blocks = run && memory.arena(BLOCK, BLOCK, BLOCK);
-  if (!run || !blocks) return false;
+  const blocks = memory.arena(...operands.map(() => BLOCK), BLOCK);
+  if (!blocks) return false;
   const { f32 } = memory;
-  const whole = n - (n % BINARY_STEP);
   const to = memory.addressAt(out, o);
-  const operands = [
-    { array: a, at: ai, step: as, here: memory.addressAt(a, ai), block: blocks[0]! },
-    { array: b, at: bi, step: bs, here: memory.addressAt(b, bi), block: blocks[1]! },
-  ] as const;
-  for (const x of operands) if (x.step === 0) f32.fill(x.array[x.at]!, x.block / 4, x.block / 4 + 4);
-  if (to !== 0 && operands.every((x) => x.step === 0 || x.here !== 0)) {
-    const [x, y] = operands.map((v) => (v.step === 0 ? v.block : v.here)) as [number, number];
-    runTasks(kernels, Math.ceil(whole / TASK_ELEMENTS), (_, task) => {
+  const size = out.BYTES_PER_ELEMENT;
+  const places = operands.map(({ array, at, step }, k) => {
+    const block = blocks[k]!;
+    if (step === 0) f32.fill(array[at]!, block / 4, block / 4 + 4);
+    const here = step === 0 ? block : memory.addressAt(array, at);
+    return { array, at, here, block, bytes: step * array.BYTES_PER_ELEMENT };
+  });
+  if (to !== 0 && places.every(({ here }) => here !== 0)) {
+    runTasks(kernels, Math.ceil(n / TASK_ELEMENTS), (_, task) => {
       const first = task * TASK_ELEMENTS;
-      const steps = Math.min(TASK_ELEMENTS, whole - first) / BINARY_STEP;
-      run(to + 4 * first, x + 4 * first * as, 16 * as, y + 4 * first * bs, 16 * bs, steps);
+      const from = places.map(({ here, bytes }) => here + first * bytes);
+      run(to + size * first, from, Math.min(TASK_ELEMENTS, n - first));
     });
   } else {
-    for (let first = 0; first < whole; first += BLOCK) {
-      const count = Math.min(BLOCK, whole - first);
-      const [x, y] = operands.map(({ array, at, step, here, block }) => {
-        if (step === 1 && here !== 0) return here + 4 * first;
-        if (step === 1) copyElements32(f32, block / 4, array, at + first, count);
+    for (let first = 0; first < n; first += BLOCK) {
+      const count = Math.min(BLOCK, n - first);
+      const from = places.map(({ array, at, here, block, bytes }) => {
+        if (here !== 0) return here + first * bytes;
+        copyElements(memory, block, array, at + first, count);
         return block;
-      }) as [number, number];
-      run(to === 0 ? blocks[2]! : to + 4 * first, x, 16 * as, y, 16 * bs, count / BINARY_STEP);
-      if (to === 0) copyElements32(out, o + first, f32, blocks[2]! / 4, count);
+      });
+      run(to === 0 ? blocks.at(-1)! : to + size * first, from, count);
+      if (to !== 0) continue;
+      if (out instanceof Float32Array) copyElements32(out, o + first, f32, blocks.at(-1)! / 4, count);
+      else out.set(memory.segment.u8.subarray(blocks.at(-1), blocks.at(-1)! + count), o + first);
     }
   }
   memory.free(blocks[0]!);
-  plain(out, o + whole, a, ai + whole * as, as, b, bi + whole * bs, bs, n - whole);
   return true;
+}
+
+function copyElements(memory: KernelMemory, to: number, array: Float32Array | Uint8Array, at: number, n: number): void {
+  if (array instanceof Float32Array) copyElements32(memory.f32, to / 4, array, at, n);
+  else memory.segment.u8.set(array.subarray(at, at + n), to);
+}
+
+/** out[o + i] = a's element where a byte of the mask is not 0, else b's; steps are 0 or 1. Returns how many are done: the rest is left. */
+export function wasmSelect(
+  out: Float32Array,
+  o: number,
+  mask: Uint8Array,
+  m: number,
+  a: ArrayOperand,
+  b: ArrayOperand,
+  n: number,
+): number {
+  const whole = n - (n % BINARY_STEP);
+  const run = n < MIN_ELEMENTS || !wasmKernels() ? undefined : shortKernels()?.select;
+  const operands = [{ array: mask, at: m, step: 1 }, a, b];
+  const isDone =
+    run &&
+    mapArrays(out, o, operands, whole, (to, [c, x, y], count) =>
+      run(to, c!, x!, 16 * a.step, y!, 16 * b.step, count / BINARY_STEP),
+    );
+  return isDone ? whole : 0;
 }
 
 /** The loop of an operation over rows. It declines where the result is not in the kernels' memory. */

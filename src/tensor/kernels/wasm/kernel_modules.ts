@@ -4,7 +4,15 @@ import { conversionProgram, CONVERSIONS } from "./conversion_programs.ts";
 import { convolveProgram } from "./convolution_programs.ts";
 import { addRowsProgram, denseProgram } from "./dense_programs.ts";
 import { tallProgram, unpaddedProgram } from "./depthwise_programs.ts";
-import { BINARY_NAMES, binaryProgram, binaryRowsProgram, layerNormProgram } from "./element_programs.ts";
+import {
+  BINARY_NAMES,
+  binaryProgram,
+  binaryRowsProgram,
+  layerNormProgram,
+  selectProgram,
+  SHORT_BINARY,
+  shortBinaryProgram,
+} from "./element_programs.ts";
 import { ENCODED_MODULES } from "./encoded_modules.ts";
 import { finishProgram } from "./finish_programs.ts";
 import { dots16Program } from "./integer_programs.ts";
@@ -28,6 +36,7 @@ import {
   eluProgram,
   FUNCTION_VECTORS,
   leakyReluProgram,
+  SHORT_VECTORS,
   unaryProgram,
 } from "./vector_programs.ts";
 import { depthwise3Program, padPlanesProgram, windowMax3Program } from "./window_programs.ts";
@@ -55,6 +64,11 @@ const FAMILIES = {
   planes: () => [padPlanesProgram()],
   dense: (fused: boolean, rows: PanelRows) => [denseProgram(fused, rows), addRowsProgram(fused)],
   elements: (fused: boolean) => [...BINARY_NAMES.map(binaryProgram), layerNormProgram(), softmaxProgram(fused, false)],
+  short: (fused: boolean) => [
+    ...SHORT_VECTORS.map((name) => unaryProgram(name, fused)),
+    ...SHORT_BINARY.map(shortBinaryProgram),
+    selectProgram(),
+  ],
   broadcasts: () =>
     BINARY_NAMES.flatMap((name) => [binaryRowsProgram(name, "Rows"), binaryRowsProgram(name, "Numbers")]),
   softmax: (fused: boolean) => [

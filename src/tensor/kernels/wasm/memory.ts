@@ -211,8 +211,8 @@ export class KernelMemory implements TemporaryHeap {
   }
 
   /** Address of an element of an array that views this memory, 0 where it lies elsewhere. */
-  addressAt(array: Float32Array, index: number): number {
-    return array.buffer === this.segment.f32.buffer ? array.byteOffset + 4 * index : 0;
+  addressAt(array: Float32Array | Uint8Array, index: number): number {
+    return array.buffer === this.segment.f32.buffer ? array.byteOffset + array.BYTES_PER_ELEMENT * index : 0;
   }
 
   /** A storage in this memory, of what the block held before; undefined where there is no room. */

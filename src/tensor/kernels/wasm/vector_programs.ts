@@ -12,8 +12,22 @@ import { FunctionBuilder } from "./assembler.ts";
 export const FUNCTION_VECTORS = ["exp", "sigmoid", "silu", "tanh", "gelu", "log", "erf"] as const;
 export const ACTIVATION_VECTORS = ["hardsigmoid", "hardswish", "geluTanh", "mish"] as const;
 export const UNARY_VECTORS = [...FUNCTION_VECTORS, ...ACTIVATION_VECTORS] as const;
+/** Those of an instruction or two, exact to the last bit. */
+export const SHORT_VECTORS = [
+  "abs",
+  "neg",
+  "floor",
+  "ceil",
+  "trunc",
+  "round",
+  "sqrt",
+  "square",
+  "cube",
+  "reciprocal",
+  "rsqrt",
+] as const;
 /** Name of such a function. */
-export type UnaryVector = (typeof UNARY_VECTORS)[number];
+export type UnaryVector = (typeof UNARY_VECTORS)[number] | (typeof SHORT_VECTORS)[number];
 
 /** A compiled program of one. */
 export type UnaryKernel = (to: number, from: number, count: number, table: number) => void;
@@ -239,8 +253,26 @@ export class Vectors {
   }
 }
 
+type Body = (v: Vectors, x: number, y: number, t: readonly number[]) => void;
+/** y = an instruction of x. */
+const instruction =
+  (name: Parameters<FunctionBuilder["op"]>[0]): Body =>
+  (v, x, y) =>
+    v.f.get(x).op(name).set(y);
+
 /** y = function of x, with the temporaries `t`. */
-const BODIES: Readonly<Record<UnaryVector, (v: Vectors, x: number, y: number, t: readonly number[]) => void>> = {
+const BODIES: Readonly<Record<UnaryVector, Body>> = {
+  abs: instruction("f32x4.abs"),
+  neg: instruction("f32x4.neg"),
+  floor: instruction("f32x4.floor"),
+  ceil: instruction("f32x4.ceil"),
+  trunc: instruction("f32x4.trunc"),
+  round: instruction("f32x4.nearest"),
+  sqrt: instruction("f32x4.sqrt"),
+  square: (v, x, y) => v.f.get(x).get(x).op("f32x4.mul").set(y),
+  cube: (v, x, y) => v.f.get(x).get(x).op("f32x4.mul").get(x).op("f32x4.mul").set(y),
+  reciprocal: (v, x, y) => v.constant("one").get(x).op("f32x4.div").set(y),
+  rsqrt: (v, x, y) => v.constant("one").get(x).op("f32x4.sqrt").op("f32x4.div").set(y),
   exp: (v, x, y, [a, b]) => {
     v.f.get(x).set(y);
     v.exp(y, a!, b!);

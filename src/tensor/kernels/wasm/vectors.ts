@@ -3,6 +3,7 @@ import type { Loop1 } from "../../pointwise.ts";
 import {
   activationKernels,
   elementKernels,
+  shortKernels,
   softmaxKernels,
   vectorKernels,
   wasmKernels,
@@ -11,7 +12,13 @@ import {
 import { copyElements32 } from "./copies.ts";
 import type { KernelMemory } from "./memory.ts";
 import { runTasks } from "./parallel.ts";
-import { ACTIVATION_VECTORS, VECTOR_TABLE, type UnaryKernel, type UnaryVector } from "./vector_programs.ts";
+import {
+  ACTIVATION_VECTORS,
+  SHORT_VECTORS,
+  VECTOR_TABLE,
+  type UnaryKernel,
+  type UnaryVector,
+} from "./vector_programs.ts";
 
 /** Elements from which a call pays. */
 const MIN_ELEMENTS = 64;
@@ -38,10 +45,12 @@ export function vectorTable(memory: KernelMemory): number {
 
 /** The function of vectors of a name, or undefined where the reference kernel is to run. */
 function unaryKernel(name: UnaryVector): UnaryKernel | undefined {
-  const isActivation = (ACTIVATION_VECTORS as readonly UnaryVector[]).includes(name);
-  const kernels: Partial<Record<UnaryVector, UnaryKernel>> | undefined = isActivation
-    ? activationKernels()
-    : vectorKernels();
+  const isOf = (names: readonly UnaryVector[]): boolean => names.includes(name);
+  const kernels: Partial<Record<UnaryVector, UnaryKernel>> | undefined = isOf(SHORT_VECTORS)
+    ? shortKernels()
+    : isOf(ACTIVATION_VECTORS)
+      ? activationKernels()
+      : vectorKernels();
   return kernels?.[name];
 }
 
