@@ -2,6 +2,7 @@
 import { OperatorError } from "../base/errors.ts";
 import { DTYPES } from "./dtype.ts";
 import { broadcastStrides, Cursor, iterationOrder } from "./iterate.ts";
+import { convertElements } from "./kernels/conversions.ts";
 import { wasmConvert } from "./kernels/wasm/conversions.ts";
 import { isNonOverlappingAndDense } from "./memory_format.ts";
 import { canCast } from "./promotion.ts";
@@ -126,7 +127,7 @@ export function copyElements(dst: Tensor, srcIn: Tensor): void {
     return;
   }
   if (plain && !src.isNeg && !src.isConj && sameList(src.sizes, dst.sizes) && sameLayout(src, dst)) {
-    if (convertFloats(dst, src)) return;
+    if (convertFloats(dst, src) || convertElements(dst, src)) return;
   }
   const srcStrides = broadcastStrides(src, dst.sizes);
   const order = iterationOrder(dst.sizes, [dst.strides, srcStrides]);

@@ -66,3 +66,56 @@ test.each(Object.keys(elements) as (keyof typeof elements)[])("%s", (name) => {
     expect(others).toBeLessThanOrEqual(numelOf(sizes));
   }
 });
+
+const NAMES = ["float32", "float64", "float16", "int64", "int32", "int16", "uint8", "bool"] as const;
+const SPECIAL = [
+  0,
+  -0,
+  1,
+  -1,
+  2.5,
+  -2.5,
+  255,
+  256,
+  NaN,
+  Infinity,
+  -Infinity,
+  2147483647,
+  2147483648,
+  -2147483648,
+  -2147483649,
+  -2147483648.5,
+  4294967296,
+  2 ** 53 + 2,
+  -(2 ** 53),
+  2 ** 63,
+  -(2 ** 63),
+  1e30,
+  1e-45,
+  16777217,
+];
+
+// elements that do not lie side by side go through the loops that define the conversions
+test.each(NAMES.flatMap((from) => NAMES.map((to) => [from, to] as const)))(
+  "%s to %s, side by side and apart",
+  (a, b) => {
+    const values = Array.from({ length: 300 }, (_, i) => SPECIAL[i] ?? integer(-70000, 70000) / 4);
+    const all = emptyTensor([values.length], DTYPES[a]);
+    copyInto(all, fromData(values, [values.length], DTYPES.float64));
+    const from = viewOf(all, [values.length - 3], [1], 3);
+    const near = emptyTensor(from.sizes, DTYPES[b]);
+    const far = viewOf(emptyTensor([2 * from.numel], DTYPES[b]), from.sizes, [2]);
+    copyInto(near, from);
+    copyInto(far, from);
+    const [x, y] = [near.storage.segment, far.storage.segment];
+    const key = DTYPES[b].array;
+    for (let i = 0; i < from.numel; i++) {
+      for (const k of b === "int64" ? [0, 1] : [0]) {
+        const [p, q] =
+          b === "int64" ? [2 * (near.base0 + i) + k, 2 * (far.base0 + 2 * i) + k] : [near.base0 + i, far.base0 + 2 * i];
+        const [got, wanted] = b === "int64" ? [x.i32[p], y.i32[q]] : [x[key][p], y[key][q]];
+        expect(Object.is(got, wanted), `${values[i + 3]}: ${got}, not ${wanted}`).toBe(true);
+      }
+    }
+  },
+);

@@ -101,6 +101,13 @@ export function remainder(a: number, b: number): number {
   return mod !== 0 && b < 0 !== mod < 0 ? mod + b : mod;
 }
 
+/** Python's modulo of integers; those of 32 bits with the machine's own remainder instead of that of doubles. */
+function intRemainder(a: number, b: number): number {
+  if ((a | 0) !== a || (b | 0) !== b) return remainder(a, b);
+  const mod = ((a | 0) % (b | 0)) | 0;
+  return mod !== 0 && b < 0 !== mod < 0 ? mod + b : mod;
+}
+
 function gcd(a: number, b: number): number {
   let x = Math.abs(a);
   let y = Math.abs(b);
@@ -189,7 +196,7 @@ export const BINARY = {
   },
   divFloorInt: {
     name: "div_floor_cpu",
-    real: (a, b) => (b === 0 ? zeroDivision() : (a - remainder(a, b)) / b),
+    real: (a, b) => (b === 0 ? zeroDivision() : (a - intRemainder(a, b)) / b),
     big: (a, b) => {
       if (b === 0n) zeroDivision();
       const q = a / b;
@@ -199,7 +206,7 @@ export const BINARY = {
   divFloor: { name: "div_floor_cpu", real: floorDivide },
   remainderInt: {
     name: "remainder_cpu",
-    real: (a, b) => (b === 0 ? zeroDivision() : remainder(a, b)),
+    real: (a, b) => (b === 0 ? zeroDivision() : intRemainder(a, b)),
     big: (a, b) => {
       if (b === 0n) zeroDivision();
       const r = a % b;

@@ -61,7 +61,7 @@ export function bigSum(): BigFold {
   };
 }
 
-/** Product. */
+/** Product. Folds work on a number of their own: the engine allocates one for every value of a variable that closures share. */
 export function prodFold(): RealFold {
   let total = 1;
   return {
@@ -69,7 +69,9 @@ export function prodFold(): RealFold {
       total = 1;
     },
     fold: (x, from, to) => {
-      for (let i = from; i < to; i++) total *= x[i]!;
+      let product = total;
+      for (let i = from; i < to; i++) product *= x[i]!;
+      total = product;
     },
     finish: () => total,
   };
@@ -85,10 +87,12 @@ export function intProdFold(): RealFold {
       lost = false;
     },
     fold: (x, from, to) => {
+      let product = total;
       for (let i = from; i < to; i++) {
-        total *= x[i]!;
-        if (!(Math.abs(total) <= Number.MAX_SAFE_INTEGER)) lost = true;
+        product *= x[i]!;
+        if (!(Math.abs(product) <= Number.MAX_SAFE_INTEGER)) lost = true;
       }
+      total = product;
     },
     finish: () => (lost ? Infinity : total),
   };
@@ -104,10 +108,12 @@ export function intSumFold(): RealFold {
       lost = false;
     },
     fold: (x, from, to) => {
+      let sum = total;
       for (let i = from; i < to; i++) {
-        total += x[i]!;
-        if (total > Number.MAX_SAFE_INTEGER || total < -Number.MAX_SAFE_INTEGER) lost = true;
+        sum += x[i]!;
+        if (sum > Number.MAX_SAFE_INTEGER || sum < -Number.MAX_SAFE_INTEGER) lost = true;
       }
+      total = sum;
     },
     finish: () => (lost ? Infinity : total),
   };
