@@ -1,6 +1,7 @@
 /** @file How kernels reach elements: contiguous typed arrays of a tensor, and tensors made of values. Upstream: none. Spec: none. */
 import { contiguousAs, convertTensor } from "../clone.ts";
 import { DTYPES, type DType } from "../dtype.ts";
+import { rowMajorCursor } from "../iterate.ts";
 import { Complex, scalarToNumber, type Scalar } from "../scalar.ts";
 import { CPU, emptyTensor, META, type Tensor } from "../tensor.ts";
 
@@ -50,7 +51,7 @@ export function indicesOf(t: Tensor): Float64Array {
     for (let i = 0; i < out.length; i++, at += 2) out[i] = words[at + 1]! * 4294967296 + low[at]!;
     return out;
   }
-  out.set(doublesOf(t));
+  rowMajorCursor(t).load(out, out.length);
   return out;
 }
 

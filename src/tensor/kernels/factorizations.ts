@@ -1,5 +1,6 @@
 /** @file LU, Cholesky, QR and LDL factorisations with LAPACK's conventions for pivots, signs and failures. Upstream: LAPACK getf2, potf2, geqr2, ung2r, sytf2, hetf2. Spec: none. */
 import { C, cdiv } from "../math/complex.ts";
+import { rowProductFor } from "./gemm.ts";
 import { identity, Matrix, solveTriangle, subtractRows, triangleOf } from "./matrices.ts";
 
 /** LU with partial pivoting. */
@@ -13,7 +14,7 @@ export interface LU {
 }
 
 /** Columns that are eliminated before the rest of their rows follows. */
-const PANEL = 16;
+const PANEL = 32;
 
 /** Factors a matrix of any shape: P A = L U. */
 export function factorLU(a: Matrix): LU {
@@ -22,9 +23,10 @@ export function factorLU(a: Matrix): LU {
   const count = Math.min(rows, cols);
   const pivots: number[] = [];
   let info = 0;
+  const isFinite = !lu.isComplex && cols > PANEL && re.every(Number.isFinite);
   for (let first = 0; first < count; first += PANEL) {
     const end = Math.min(first + PANEL, count);
-    // real matrices: these columns alone; every element still has its multiples subtracted in the order of the columns
+    // real matrices: these columns alone
     const inner = lu.isComplex ? cols : end;
     const skipped: number[] = [];
     for (let k = first; k < end; k++) {
@@ -39,7 +41,8 @@ export function factorLU(a: Matrix): LU {
       for (let i = k + 1; i < rows; i++) eliminate(lu, i, k, inner);
     }
     if (inner === cols) continue;
-    for (let i = first + 1; i < rows; i++) {
+    const alone = isFinite ? end : rows;
+    for (let i = first + 1; i < alone; i++) {
       let from = first;
       const last = Math.min(i, end);
       // a multiple of 0 is not subtracted: of infinity it would be NaN
@@ -49,8 +52,25 @@ export function factorLU(a: Matrix): LU {
         from = k + 1;
       }
     }
+    if (isFinite) subtractPanel(lu, first, end);
   }
   return { lu, pivots, info };
+}
+
+/** Subtracts from the rows and columns beyond a panel the product of its columns with its rows. */
+function subtractPanel({ rows, cols, re }: Matrix, first: number, end: number): void {
+  const [depth, width, height] = [end - first, cols - end, rows - end];
+  if (height <= 0) return;
+  const right = new Float64Array(width * depth);
+  for (let k = 0; k < depth; k++)
+    for (let j = 0, at = (first + k) * cols + end; j < width; j++) right[j * depth + k] = re[at + j]!;
+  const product = new Float64Array(height * width);
+  const multiplyRows = rowProductFor(product);
+  multiplyRows(re, end * cols + first, cols, right, 0, depth, product, 0, width, height, width, depth);
+  for (let i = 0, from = 0; i < height; i++) {
+    const at = (end + i) * cols + end;
+    for (let j = 0; j < width; j++, from++) re[at + j] = re[at + j]! - product[from]!;
+  }
 }
 
 /** The row from `k` on whose element in column `k` is largest, as LAPACK measures it. */

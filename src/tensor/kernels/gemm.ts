@@ -2,8 +2,10 @@
  *
  * Note [Row dot products]: the right operand always comes transposed, so that every element is a dot product of two contiguous
  * rows; a block of 4 by 4 of them shares its loads. Sums run in double precision, which only ever helps a float32 result.
- * float32 products above a measured size run on the WebAssembly kernels instead (wasm/product.ts), with float32 sums. */
+ * float32 products above a measured size run on the WebAssembly kernels instead (wasm/product.ts), with float32 sums; float64 ones
+ * (wasm/doubles.ts) with the same sums in the same order. */
 import type { Floats } from "./data.ts";
+import { wasmProduct64 } from "./wasm/doubles.ts";
 import { wasmProduct } from "./wasm/product.ts";
 
 /** c[i, j] = sum over k of a[i, k] * bt[j, k]; rows start at the given offsets, `lda`, `ldb`, `ldc` elements apart. */
@@ -140,12 +142,18 @@ function makeRowProduct(): RowProduct {
 }
 
 const referenceF32 = makeRowProduct();
-const productF64 = makeRowProduct();
+const referenceF64 = makeRowProduct();
 
 const productF32: RowProduct = (a, aAt, lda, bt, bAt, ldb, c, cAt, ldc, m, n, k) => {
   const isF32 = a instanceof Float32Array && bt instanceof Float32Array && c instanceof Float32Array;
   if (isF32 && wasmProduct(a, aAt, lda, bt, bAt, ldb, true, c, cAt, ldc, m, n, k)) return;
   referenceF32(a, aAt, lda, bt, bAt, ldb, c, cAt, ldc, m, n, k);
+};
+
+const productF64: RowProduct = (a, aAt, lda, bt, bAt, ldb, c, cAt, ldc, m, n, k) => {
+  const isF64 = a instanceof Float64Array && bt instanceof Float64Array && c instanceof Float64Array;
+  if (isF64 && wasmProduct64(a, aAt, lda, bt, bAt, ldb, c, cAt, ldc, m, n, k)) return;
+  referenceF64(a, aAt, lda, bt, bAt, ldb, c, cAt, ldc, m, n, k);
 };
 
 /** The row product for an element type. */

@@ -7,6 +7,7 @@ import type { DType } from "../dtype.ts";
 import { C, cdiv } from "../math/complex.ts";
 import { emptyTensor, viewOf, type Tensor } from "../tensor.ts";
 import { rowMajorCursor } from "../iterate.ts";
+import { rowProductFor, transposed } from "./gemm.ts";
 
 /** A row-major matrix. */
 export class Matrix {
@@ -56,8 +57,13 @@ export class Matrix {
     for (let j = 0; j < this.cols; j++) {
       const p = a * this.cols + j;
       const q = b * this.cols + j;
-      [this.re[p], this.re[q]] = [this.re[q]!, this.re[p]!];
-      [this.im[p], this.im[q]] = [this.im[q]!, this.im[p]!];
+      const re = this.re[p]!;
+      this.re[p] = this.re[q]!;
+      this.re[q] = re;
+      if (!this.isComplex) continue;
+      const im = this.im[p]!;
+      this.im[p] = this.im[q]!;
+      this.im[q] = im;
     }
   }
 }
@@ -190,16 +196,58 @@ export interface Triangle {
 }
 
 /** Solves A X = B for a triangular A, in place in B. */
-export function solveTriangle(a: Matrix, b: Matrix, { upper, unit = false }: Triangle): void {
+export function solveTriangle(a: Matrix, b: Matrix, triangle: Triangle): void {
+  if (a.isComplex || b.isComplex) {
+    solveComplexTriangle(a, b, triangle);
+    return;
+  }
+  const n = b.rows;
+  for (let done = 0; done < n; done += BLOCK_ROWS) {
+    const rows = Math.min(BLOCK_ROWS, n - done);
+    const first = triangle.upper ? n - done - rows : done;
+    subtractSolved(a, b, first, rows, triangle.upper ? first + rows : 0, done);
+    solveRows(a, b, first, rows, triangle);
+  }
+}
+
+/** Rows that are solved together, after the multiples of all solved ones were subtracted from them as one product. */
+const BLOCK_ROWS = 64;
+
+/** Subtracts from `rows` rows of B from `first` on the multiples that A says of the `count` solved ones from `from` on. */
+function subtractSolved(a: Matrix, b: Matrix, first: number, rows: number, from: number, count: number): void {
+  if (count === 0) return;
+  const width = b.cols;
+  const product = new Float64Array(rows * width);
+  const solved = transposed(b.re, from * width, count, width);
+  rowProductFor(product)(a.re, first * a.cols + from, a.cols, solved, 0, count, product, 0, width, rows, width, count);
+  const x = b.re;
+  for (let j = 0, at = first * width; j < product.length; j++, at++) x[at] = x[at]! - product[j]!;
+}
+
+/** Solves for `rows` rows from `first` on, from which the multiples of all others are already subtracted. */
+function solveRows(a: Matrix, b: Matrix, first: number, rows: number, { upper, unit = false }: Triangle): void {
+  const width = b.cols;
+  const x = b.re;
+  for (let step = 0; step < rows; step++) {
+    const i = upper ? first + rows - 1 - step : first + step;
+    const from = upper ? i + 1 : first;
+    const row = i * a.cols;
+    const at = i * width;
+    subtractRows(x, at, width, a.re, row + from, step, x, from * width, width);
+    if (unit) continue;
+    const diagonal = a.re[row + i]!;
+    for (let j = at; j < at + width; j++) x[j] = x[j]! / diagonal;
+  }
+}
+
+function solveComplexTriangle(a: Matrix, b: Matrix, { upper, unit = false }: Triangle): void {
   const n = b.rows;
   const width = b.cols;
-  const isComplex = a.isComplex || b.isComplex;
   const lda = a.cols;
   for (let step = 0; step < n; step++) {
     const i = upper ? n - 1 - step : step;
     const [from, to] = upper ? [i + 1, n] : [0, i];
-    if (!isComplex) subtractRows(b.re, i * width, width, a.re, i * lda + from, to - from, b.re, from * width, width);
-    for (let k = from; isComplex && k < to; k++) {
+    for (let k = from; k < to; k++) {
       const xr = a.re[i * lda + k]!;
       const xi = a.im[i * lda + k]!;
       for (let j = 0; j < width; j++) {
@@ -212,13 +260,10 @@ export function solveTriangle(a: Matrix, b: Matrix, { upper, unit = false }: Tri
     if (unit) continue;
     const dr = a.re[i * lda + i]!;
     const di = a.im[i * lda + i]!;
-    for (let j = 0; j < width; j++) {
-      const at = i * width + j;
-      if (isComplex) {
-        cdiv(b.re[at]!, b.im[at]!, dr, di);
-        b.re[at] = C.re;
-        b.im[at] = C.im;
-      } else b.re[at]! /= dr;
+    for (let at = i * width; at < (i + 1) * width; at++) {
+      cdiv(b.re[at]!, b.im[at]!, dr, di);
+      b.re[at] = C.re;
+      b.im[at] = C.im;
     }
   }
 }

@@ -464,7 +464,7 @@ export function setKernelBuild(build: KernelBuild): void {
 setTemporaryHeap(() => (wasmKernels() ? kernelMemory() : undefined));
 
 /** A family of the chosen build, undefined where the reference kernels are to run. */
-function family<T>(name: KernelFamily, make: (exports: Exports) => T): T | undefined {
+export function family<T>(name: KernelFamily, make: (exports: Exports) => T): T | undefined {
   if (!current.has(name)) {
     const build = kernelBuild();
     const exports = build === "reference" ? undefined : compile(build, name);

@@ -4,6 +4,7 @@ import { conversionProgram, CONVERSIONS } from "./conversion_programs.ts";
 import { convolveProgram } from "./convolution_programs.ts";
 import { addRowsProgram, denseProgram } from "./dense_programs.ts";
 import { tallProgram, unpaddedProgram } from "./depthwise_programs.ts";
+import { product64Program } from "./double_programs.ts";
 import {
   BINARY_NAMES,
   binaryProgram,
@@ -93,6 +94,7 @@ const FAMILIES = {
     eluProgram(fused),
   ],
   integers: () => [dots16Program()],
+  doubles: () => [product64Program()],
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
   conversions: () => CONVERSIONS.map(conversionProgram),
   resample: (fused: boolean) => TAPS.flatMap((taps) => [sumRowsProgram(fused, taps), sumColumnsProgram(fused, taps)]),
