@@ -5,12 +5,43 @@ import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { C, clogaddexp } from "../tensor/math/complex.ts";
 import { notImplemented } from "../tensor/pointwise.ts";
 import { lineCursor, mapBigLines, mapComplexLines, mapLines, planLines } from "../tensor/reduce.ts";
-import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
+import { wrapDim } from "../tensor/strides.ts";
+import { emptyTensor, uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { dtypeArgument } from "./views.ts";
 
 function resultDtype(self: Tensor, id: number | null): DType {
   if (id !== null) return dtypeArgument(id);
   return self.dtype.category === "int" || self.dtype.category === "bool" ? DTYPES.int64 : self.dtype;
+}
+
+/** Running totals in double precision, of lines or of as many lines at once as lie side by side. */
+function accumulateFloats(self: Tensor, dim: number, product: boolean): Tensor {
+  const out = uninitializedTensor(self.sizes);
+  const length = self.ndim === 0 ? 1 : self.sizes[dim]!;
+  const inner = self.sizes.slice(dim + 1).reduce((a, b) => a * b, 1);
+  const [x, y] = [self, out].map((t) => t.storage.segment.f32.subarray(t.base32, t.base32 + t.numel)) as [
+    Float32Array,
+    Float32Array,
+  ];
+  const totals = new Float64Array(inner);
+  for (let at = 0; at < x.length;) {
+    let total = product ? 1 : 0;
+    if (inner === 1) {
+      for (const end = at + length; at < end; at++) {
+        total = product ? total * x[at]! : total + x[at]!;
+        y[at] = total;
+      }
+      continue;
+    }
+    totals.fill(total);
+    for (let k = 0; k < length; k++)
+      for (let i = 0; i < inner; i++, at++) {
+        total = product ? totals[i]! * x[at]! : totals[i]! + x[at]!;
+        totals[i] = total;
+        y[at] = total;
+      }
+  }
+  return out;
 }
 
 function accumulate(self: Tensor, dim: number, id: number | null, product: boolean): Tensor {
@@ -27,6 +58,8 @@ function accumulate(self: Tensor, dim: number, id: number | null, product: boole
       }
     });
   }
+  if (dtype === DTYPES.float32 && input.isPlainFloat32)
+    return accumulateFloats(input, wrapDim(dim, input.ndim), product);
   let lost = false;
   const { out, safe } = mapLines(input, dim, dtype, dtype.category === "float", (x, y) => {
     let total = product ? 1 : 0;

@@ -19,6 +19,7 @@ import {
 import { roundHalfEven } from "../tensor/kernels/unary.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { stridesIn } from "../tensor/memory_format.ts";
+import { map1 } from "../tensor/pointwise.ts";
 import type { Quantizer, Tensor } from "../tensor/tensor.ts";
 import { newTensor } from "./creation.ts";
 
@@ -314,31 +315,52 @@ export function fakeQuantize(
   for (let i = 0; i < x.length; i++) {
     const c = channel(i);
     const scale = f(scales[c]!);
-    const inverse = f(1 / scale);
     const zero = zeroPoints[c]!;
-    // zero points that are floats are added before rounding
-    const scaled = f(f(x[i]!) * inverse);
-    const q = hasFloatZeros ? roundHalfEven(f(scaled + f(zero))) : zero + roundHalfEven(scaled);
+    const q = quantum(x[i]!, f(1 / scale), zero, hasFloatZeros);
     mask[i] = q >= min && q <= max ? 1 : 0;
     out[i] = roundLike(self.dtype, f((Math.min(Math.max(q, min), max) - zero) * scale));
   }
   return [withIteratorStrides(fromDoubles(out, self.sizes, self.dtype), [self]), fromMask(mask, self.sizes)];
 }
 
-function fakePerTensor(self: Tensor, scale: number, zeroPoint: number, min: number, max: number): [Tensor, Tensor] {
+/** The integer that stands for a number; zero points that are floats are added before rounding. */
+function quantum(x: number, inverse: number, zero: number, hasFloatZeros: boolean): number {
+  const scaled = f(f(x) * inverse);
+  return hasFloatZeros ? roundHalfEven(f(scaled + f(zero))) : zero + roundHalfEven(scaled);
+}
+
+/** The same with one scale and zero point, and without the mask. */
+function fakeQuantized(self: Tensor, scale32: number, zero: number, { min, max }: FakeRange): Tensor {
+  const scale = f(scale32);
+  const inverse = f(1 / scale);
+  const real = (x: number): number =>
+    f((Math.min(Math.max(quantum(x, inverse, zero, false), min), max) - zero) * scale);
+  return map1(self, { name: "fake_quantize_tensor_cachemask_kernel", real });
+}
+
+function checkFakeZero(zeroPoint: number, { min, max }: FakeRange): void {
   checkRange({ min, max });
   if (!(zeroPoint >= min && zeroPoint <= max))
     throw new OperatorError("`zero_point` must be between `quant_min` and `quant_max`.");
-  return fakeQuantize(self, [scale], [zeroPoint], () => 0, { min, max });
+}
+
+function fakePerTensor(self: Tensor, scale: number, zeroPoint: number, min: number, max: number): Tensor {
+  checkFakeZero(zeroPoint, { min, max });
+  // what is no float goes by doubles, as it always did
+  if (self.dtype.category !== "float") return fakeQuantize(self, [scale], [zeroPoint], () => 0, { min, max })[0];
+  return fakeQuantized(self, scale, zeroPoint, { min, max });
 }
 
 op(
   "aten::fake_quantize_per_tensor_affine(Tensor self, float scale, int zero_point, int quant_min, int quant_max) -> Tensor",
-  (self, scale, zeroPoint, min, max) => fakePerTensor(self, scale, zeroPoint, min, max)[0],
+  fakePerTensor,
 );
 op(
   "aten::fake_quantize_per_tensor_affine_cachemask(Tensor self, float scale, int zero_point, int quant_min, int quant_max) -> (Tensor output, Tensor mask)",
-  fakePerTensor,
+  (self, scale, zeroPoint, min, max): [Tensor, Tensor] => {
+    checkFakeZero(zeroPoint, { min, max });
+    return fakeQuantize(self, [scale], [zeroPoint], () => 0, { min, max });
+  },
 );
 op(
   "aten::fake_quantize_per_tensor_affine.tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, int quant_min, int quant_max) -> Tensor",
@@ -355,7 +377,7 @@ op(
   "aten::_fake_quantize_learnable_per_tensor_affine(Tensor self, Tensor scale, Tensor zero_point, int quant_min, int quant_max, float grad_factor=1.) -> Tensor",
   (self, scale, zeroPoint, min, max) => {
     const zero = Math.trunc(Math.min(Math.max(only(zeroPoint) + 0.5, min), max));
-    return fakePerTensor(self, only(scale), zero, min, max)[0];
+    return fakePerTensor(self, only(scale), zero, min, max);
   },
 );
 

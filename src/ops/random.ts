@@ -4,6 +4,7 @@ import { builtin, callOperator, op } from "../core/operator_registry.ts";
 import { emptyLike } from "../tensor/clone.ts";
 import { copyInto, writeOutResult } from "../tensor/copy.ts";
 import { fromData, toFloat64Array } from "../tensor/data.ts";
+import { fromDoubles } from "../tensor/kernels/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { Generator, defaultGenerator } from "../tensor/generator.ts";
 import {
@@ -295,12 +296,14 @@ function bernoulliFrom(self: Tensor, p: Tensor, generator: Generator | null): Te
     throw new OperatorError(`expected probabilities tensor to have floating type, got ${p.dtype.cppName}`);
   const g = generatorOr(generator);
   const probabilities = toFloat64Array(expand(p, [...self.sizes], false));
-  const draw = p.dtype === DTYPES.float64 ? () => g.uniformDouble() : () => g.uniformBits(24);
-  const values = Array.from(probabilities, (q) => {
+  const isDouble = p.dtype === DTYPES.float64;
+  const values = new Float64Array(probabilities.length);
+  for (let i = 0; i < values.length; i++) {
+    const q = probabilities[i]!;
     if (!(q >= 0 && q <= 1)) throw new OperatorError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.");
-    return draw() < q ? 1 : 0;
-  });
-  copyInto(self, fromData(values, self.sizes, self.dtype));
+    values[i] = Number((isDouble ? g.uniformDouble() : g.uniformBits(24)) < q);
+  }
+  copyInto(self, fromDoubles(values, self.sizes, self.dtype));
   return self;
 }
 

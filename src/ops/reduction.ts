@@ -24,6 +24,7 @@ import {
   sumFold,
   truthFold,
 } from "../tensor/kernels/folds.ts";
+import { floatExp } from "../tensor/math/float_exp.ts";
 import { notImplemented } from "../tensor/pointwise.ts";
 import { floatResult } from "../tensor/promotion.ts";
 import { planReduction, reduceComplex, reduceReal, selectFromLines } from "../tensor/reduce.ts";
@@ -342,7 +343,7 @@ op("aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", (se
   const input = self.dtype === dtype ? self : convertTensor(self, dtype);
   const plan = planReduction(input, dims, keepdim);
   if (dtype.category === "complex") return reduceComplex(input, plan, complexLogsumexp(), dtype);
-  return reduceReal(input, plan, logsumexpFold(), dtype, true);
+  return reduceReal(input, plan, logsumexpFold(dtype === DTYPES.float64 ? Math.exp : floatExp), dtype, true);
 });
 aliasOperator("aten::special_logsumexp", "aten::logsumexp");
 

@@ -48,9 +48,11 @@ export class Generator {
 
   private twist(): void {
     const { state } = this;
-    for (let k = 0; k < N; k++) {
-      const y = (state[k]! & 0x80000000) | (state[(k + 1) % N]! & 0x7fffffff);
-      state[k] = state[(k + M) % N]! ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
+    for (let k = 0, next = 1, far = M; k < N; k++, next++, far++) {
+      if (next === N) next = 0;
+      if (far === N) far = 0;
+      const y = (state[k]! & 0x80000000) | (state[next]! & 0x7fffffff);
+      state[k] = state[far]! ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
     }
     this.next = 0;
   }
@@ -77,9 +79,9 @@ export class Generator {
     return (high * 4294967296 + this.random()) / 9007199254740992;
   }
 
-  /** Uniform in [0, 1) with the digits of a narrower float. */
+  /** Uniform in [0, 1) with the digits, at most 30, of a narrower float. */
   uniformBits(digits: number): number {
-    const scale = 2 ** digits;
+    const scale = 1 << digits;
     return (this.random() & (scale - 1)) / scale;
   }
 

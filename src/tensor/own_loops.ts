@@ -53,7 +53,7 @@ export function ownLoop(
 /** @param walk how an operand is walked: `1` element by element, `0` not at all, `s` by its step. */
 function makeLoop(inputs: string, out: Kind, walk: string): OwnLoop {
   const each = (text: (k: number) => string): string => Array.from(inputs, (_, k) => text(k)).join(",");
-  const load = (k: number, element: string): string => (inputs[k] === "b" ? `${element}!==0?1:0` : element);
+  const load = (k: number, element: string): string => (inputs[k] === "b" ? `+(${element}!==0)` : element);
   const start = (k: number): string =>
     walk[k] === "1" ? `x${k}.subarray(p${k},p${k}+n)` : walk[k] === "0" ? load(k, `x${k}[p${k}]`) : `p${k}`;
   const element = (k: number): string =>
@@ -67,6 +67,6 @@ function makeLoop(inputs: string, out: Kind, walk: string): OwnLoop {
     `for(let r=0;r<count;r++,o+=row,${each((k) => `p${k}+=r${k}`)}){` +
     `const y=out.subarray(o,o+n);let ${each((k) => `q${k}=${start(k)}`)};` +
     `for(let i=0;i<y.length;${["i++", ...moves].join(",")})` +
-    `y[i]=${out === "b" ? `${value}!==0?1:0` : value};}}`;
+    `y[i]=${out === "b" ? `+(${value}!==0)` : value};}}`;
   return evaluate(text)() as OwnLoop;
 }

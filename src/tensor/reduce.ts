@@ -53,6 +53,8 @@ export interface RealFold {
   start(): void;
   fold(x: Float64Array, from: number, to: number): void;
   finish(): number;
+  /** As `fold`, of truth values where they lie. */
+  bytes?(x: Uint8Array, from: number, to: number): void;
   /** The same as a reduction of vectors, and what is done to its result. */
   readonly vector?: { readonly kind: VectorReduction; readonly finish?: (result: number) => number };
 }
@@ -138,6 +140,10 @@ export function reduceReal(
     outCursor(out).store(results, out.numel, fromFloat);
     return out;
   }
+  if (fold.bytes && self.dtype === DTYPES.bool && foldRows(self, plan, fold, results)) {
+    outCursor(out).store(results, out.numel, fromFloat);
+    return out;
+  }
   const cursor = cursorOf(self, plan);
   let safe = true;
   let next = 0;
@@ -167,6 +173,19 @@ export function reduceReal(
   if (big && !safe) return reduceBig(self, plan, big, out);
   outCursor(out).store(results, out.numel, fromFloat);
   return out;
+}
+
+/** Folds bytes of the last dimensions of a contiguous tensor; false where it is another case. */
+function foldRows(self: Tensor, { reduced, count }: Reduction, fold: RealFold, results: Float64Array): boolean {
+  if (!self.isContiguous() || reduced.indexOf(true) < reduced.lastIndexOf(false)) return false;
+  const bytes = self.storage.segment.u8;
+  for (let i = 0; i < results.length; i++) {
+    fold.start();
+    const at = self.base0 + i * count;
+    fold.bytes!(bytes, at, at + count);
+    results[i] = fold.finish();
+  }
+  return true;
 }
 
 /** Reduces neighbouring dimensions of a contiguous float32 tensor with vector instructions; false where it is another case. */

@@ -29,11 +29,21 @@ function check(outer: number, count: number, inner: number, special: readonly nu
     for (let o = 0; o < outer; o++) {
       for (let i = 0; i < inner; i++) {
         const values = Array.from({ length: count }, (_, c) => x[offset + (o * count + c) * inner + i]!);
-        const size = values.reduce((sum, v) => sum + Math.abs(v), 0);
+        const size =
+          kind === "prod"
+            ? Math.abs(values.reduce((a, b) => a * b, 1))
+            : values.reduce((sum, v) => sum + Math.abs(v), 0);
         const expected =
-          kind === "sum" ? values.reduce((sum, v) => sum + v, 0) : values.reduce((a, b) => Math[kind](a, b));
+          kind === "sum"
+            ? values.reduce((sum, v) => sum + v, 0)
+            : kind === "squares"
+              ? values.reduce((sum, v) => sum + v * v, 0)
+              : kind === "prod"
+                ? values.reduce((a, b) => a * b, 1)
+                : values.reduce((a, b) => Math[kind](a, b));
         const got = results[o * inner + i]!;
-        const isSame = Object.is(got, expected) || got === expected || Math.abs(got - expected) <= 1e-12 * size;
+        const isSame =
+          Object.is(got, expected) || got === expected || Math.abs(got - expected) <= 1e-12 * size + 1e-300;
         if (!isSame)
           throw new Error(`${kind} of ${outer} x ${count} x ${inner} at ${o}, ${i}: ${got}, not ${expected}`);
       }

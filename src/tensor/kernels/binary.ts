@@ -3,7 +3,7 @@ import { OperatorError } from "../../base/errors.ts";
 import { C, cdiv, clog, clogaddexp, cmul, copySign, cpow } from "../math/complex.ts";
 import { igamma, igammac, zeta } from "../math/gamma.ts";
 import { floatExp } from "../math/float_exp.ts";
-import { floatLog1p, floatPow } from "../math/float_log.ts";
+import { floatLog, floatLog1p } from "../math/float_log.ts";
 import type { Kernel2, Loop2 } from "../pointwise.ts";
 import { binaryLoop, binaryRows } from "./wasm/elements.ts";
 
@@ -56,7 +56,12 @@ export function pow(a: number, b: number): number {
 
 /** The same for results that are rounded to float32. */
 export function powFloat(a: number, b: number): number {
-  return floatPow(a, b) ?? pow(a, b);
+  return a > 0 && a < Infinity && b < 1e9 && b > -1e9 ? floatExp(b * floatLog(a)) : powRare(a, b);
+}
+function powRare(a: number, b: number): number {
+  if (!(a < 0 && a > -Infinity && b === Math.floor(b) && Math.abs(b) < 1e9)) return pow(a, b);
+  const power = floatExp(b * floatLog(-a));
+  return b % 2 === 0 ? power : -power;
 }
 
 /** Integer power with wrap-around; negative exponents give 0 except for bases 1 and -1. */
@@ -267,17 +272,17 @@ export const BINARY = {
   ge: { f32: geLoop, name: "ge_cpu", real: (a, b) => (a >= b ? 1 : 0), big: (a, b) => (a >= b ? 1n : 0n) },
   logicalAnd: {
     name: "logical_and_cpu",
-    real: (a, b) => (a !== 0 && b !== 0 ? 1 : 0),
+    real: (a, b) => Number(a !== 0) & Number(b !== 0), // no branch to be guessed
     complex: (ar, ai, br, bi) => bool((ar !== 0 || ai !== 0) && (br !== 0 || bi !== 0)),
   },
   logicalOr: {
     name: "logical_or_cpu",
-    real: (a, b) => (a !== 0 || b !== 0 ? 1 : 0),
+    real: (a, b) => Number(a !== 0) | Number(b !== 0),
     complex: (ar, ai, br, bi) => bool(ar !== 0 || ai !== 0 || br !== 0 || bi !== 0),
   },
   logicalXor: {
     name: "logical_xor_cpu",
-    real: (a, b) => ((a !== 0) !== (b !== 0) ? 1 : 0),
+    real: (a, b) => Number(a !== 0) ^ Number(b !== 0),
     complex: (ar, ai, br, bi) => bool((ar !== 0 || ai !== 0) !== (br !== 0 || bi !== 0)),
   },
   bitwiseAnd: {

@@ -74,6 +74,7 @@ export function prodFold(): RealFold {
       total = product;
     },
     finish: () => total,
+    vector: { kind: "prod" },
   };
 }
 
@@ -205,6 +206,10 @@ export function truthFold(all: boolean): RealFold {
       }
     },
     finish: () => (found !== all ? 1 : 0),
+    bytes: (x, from, to) => {
+      if (all) found ||= x.subarray(from, to).includes(0);
+      else for (let i = from; i < to && !found; i++) found = x[i] !== 0;
+    },
   };
 }
 
@@ -307,6 +312,7 @@ export function normFold(p: number): RealFold {
         for (let i = from; i < to; i++) total += x[i]! * x[i]!;
       },
       finish: () => Math.sqrt(total),
+      vector: { kind: "squares", finish: Math.sqrt },
     };
   }
   return {
@@ -319,7 +325,7 @@ export function normFold(p: number): RealFold {
 }
 
 /** log(sum(exp(x))), streaming: the largest so far is factored out. */
-export function logsumexpFold(): RealFold {
+export function logsumexpFold(exp: (x: number) => number = Math.exp): RealFold {
   let max = -Infinity;
   let sum = 0;
   return {
@@ -333,9 +339,9 @@ export function logsumexpFold(): RealFold {
         if (v !== v || sum !== sum) {
           sum = NaN;
         } else if (v <= max) {
-          if (v !== -Infinity) sum += max === Infinity ? (v === Infinity ? 1 : 0) : Math.exp(v - max);
+          if (v !== -Infinity) sum += max === Infinity ? (v === Infinity ? 1 : 0) : exp(v - max);
         } else {
-          sum = max === -Infinity ? 1 : v === Infinity ? 1 : sum * Math.exp(max - v) + 1;
+          sum = max === -Infinity ? 1 : v === Infinity ? 1 : sum * exp(max - v) + 1;
           max = v;
         }
       }

@@ -65,11 +65,15 @@ const cube = (x: number): number => x * x * x;
 const reciprocal = (x: number): number => 1 / x;
 const rsqrt = (x: number): number => 1 / Math.sqrt(x);
 
+const WHOLE = 2 ** 52;
+
 /** Rounds half to even. */
 export function roundHalfEven(x: number): number {
-  const r = Math.round(x);
-  if (r - x === 0.5 && r % 2 !== 0) return r - 1;
-  return Object.is(r, 0) && x < 0 ? -0 : r;
+  const size = Math.abs(x);
+  // beyond 2^52 numbers are whole; what is not a number stays
+  if (x === 0 || !(size < WHOLE)) return x;
+  const r = size + WHOLE - WHOLE;
+  return x < 0 ? -r : r;
 }
 
 const LOG2 = Math.LN2;
@@ -245,7 +249,7 @@ export const UNARY = {
   bitwiseNot: { name: "bitwise_not_cpu", real: (x) => -x - 1, big: (x) => ~x },
   logicalNot: {
     name: "logical_not_cpu",
-    real: (x) => (x === 0 ? 1 : 0),
+    real: (x) => Number(x === 0),
     complex: (r, i) => {
       C.re = r === 0 && i === 0 ? 1 : 0;
       C.im = 0;
@@ -253,7 +257,7 @@ export const UNARY = {
   },
   isnan: {
     name: "isnan",
-    real: (x) => (x !== x ? 1 : 0),
+    real: (x) => Number(x !== x),
     complex: (r, i) => {
       C.re = r !== r || i !== i ? 1 : 0;
       C.im = 0;

@@ -7,8 +7,10 @@ import { floatExp } from "./float_exp.ts";
 const STEPS = 32;
 const INVERSES = Float64Array.from({ length: STEPS }, (_, j) => 1 / (1 + (j + 0.5) / STEPS));
 const LOGS = INVERSES.map((x) => -Math.log(x));
+/** 2^-e from e = -1023 on. */
+const DOWN = Float64Array.from({ length: 2048 }, (_, e) => 2 ** (1023 - e));
 const value = new Float64Array(1);
-/** Its halves, the low one first. */
+/** Its halves, the low one first; they are only read: what is read whole after half of it was written waits for the cache. */
 const words = new Int32Array(value.buffer);
 const NEAR = 0.03;
 
@@ -25,11 +27,16 @@ export function floatLog(x: number): number {
   if (!(x > 2.3e-308 && x < Infinity)) return Math.log(x);
   value[0] = x;
   const high = words[1]!;
-  words[1] = (high & 0xfffff) | 0x3ff00000;
+  const e = high >> 20;
   const j = (high >> 15) & (STEPS - 1);
-  const r = value[0] * INVERSES[j]! - 1;
-  const p = r * (1 + r * (-1 / 2 + r * (1 / 3 + r * (-1 / 4 + r * (1 / 5 + r * (-1 / 6 + r * (1 / 7)))))));
-  return ((high >> 20) - 1023) * Math.LN2 + (LOGS[j]! + p);
+  const r = x * DOWN[e]! * INVERSES[j]! - 1;
+  return (e - 1023) * Math.LN2 + (LOGS[j]! + logPart(r));
+}
+
+/** log(1 + r) for |r| up to 1/64. */
+function logPart(r: number): number {
+  const s = r * r; // three steps after each other instead of seven
+  return r + s * (-1 / 2 + r * (1 / 3) + s * (-1 / 4 + r * (1 / 5) + s * (-1 / 6 + r * (1 / 7))));
 }
 
 /** log(1 + x). */
@@ -37,25 +44,20 @@ export function floatLog1p(x: number): number {
   return x < NEAR && x > -NEAR ? logNear(x) : floatLog(1 + x);
 }
 
+const UNIT_INVERSES = Float64Array.from({ length: STEPS + 1 }, (_, j) => 1 / (1 + j / STEPS));
+const UNIT_LOGS = UNIT_INVERSES.map((x) => -Math.log(x));
+
 /** log(1 + exp(x)) without overflow. */
 export function floatSoftplus(x: number): number {
-  return x > 0 ? x + floatLog1p(floatExp(-x)) : floatLog1p(floatExp(x));
+  const y = floatExp(-Math.abs(x));
+  const j = (y * STEPS + 0.5) | 0;
+  return (x > 0 ? x : 0) + (UNIT_LOGS[j]! + logPart((y - j * (1 / STEPS)) * UNIT_INVERSES[j]!));
 }
 
 /** exp(x) - 1. */
 export function floatExpm1(x: number): number {
   if (!(x < 0.06 && x > -0.06)) return floatExp(x) - 1;
   return x * (1 + x * (1 / 2 + x * (1 / 6 + x * (1 / 24 + x * (1 / 120 + x * (1 / 720 + x * (1 / 5040)))))));
-}
-
-/** C's pow of a number that is neither zero nor infinite, to a finite power, or undefined where it is neither positive nor a whole power. */
-export function floatPow(a: number, b: number): number | undefined {
-  const size = Math.abs(a);
-  if (!(size > 0 && size < Infinity && b > -1e9 && b < 1e9)) return undefined;
-  if (a > 0) return floatExp(b * floatLog(size));
-  if (b !== Math.floor(b)) return undefined;
-  const power = floatExp(b * floatLog(size));
-  return b % 2 === 0 ? power : -power;
 }
 
 const PER_QUARTER = 2 / Math.PI;
@@ -67,22 +69,39 @@ const ROUND = 6755399441055744;
 /** Beyond it a quarter turn has too few digits. */
 const MOST = 1e5;
 
-/** The sine of x, `quarters` turned on. */
+/** Factors of r^2, r^4, ... in a sine divided by r, then in a cosine; behind them what the sum is multiplied by: a constant, times r. */
+const SERIES = Float64Array.of(
+  -1 / 6,
+  1 / 120,
+  -1 / 5040,
+  1 / 362880,
+  -1 / 39916800,
+  1 / 6227020800,
+  -0,
+  1,
+  -1 / 2,
+  1 / 24,
+  -1 / 720,
+  1 / 40320,
+  -1 / 3628800,
+  1 / 479001600,
+  1,
+  0,
+);
+const SIGNS = Float64Array.of(1, 1, -1, -1);
+
+/** The sine of x, `quarters` turned on. Without branches: which quarter it is, nobody guesses. */
 function turned(x: number, quarters: number): number {
   const k = x * PER_QUARTER + ROUND - ROUND;
   const r = x - k * QUARTER_HIGH - k * QUARTER_LOW;
+  const quarter = (k | 0) + quarters;
+  const c = (quarter & 1) << 3;
   const s = r * r;
-  const quarter = k + quarters;
-  const low = (quarter & 1) === 0 ? sine(r, s) : cosine(s);
-  return (quarter & 2) === 0 ? low : -low;
-}
-function sine(r: number, s: number): number {
-  const high = s * (1 / 362880 + s * (-1 / 39916800 + s * (1 / 6227020800)));
-  return r * (1 + s * (-1 / 6 + s * (1 / 120 + s * (-1 / 5040 + high))));
-}
-function cosine(s: number): number {
-  const high = s * (1 / 40320 + s * (-1 / 3628800 + s * (1 / 479001600)));
-  return 1 + s * (-1 / 2 + s * (1 / 24 + s * (-1 / 720 + high)));
+  const s2 = s * s;
+  const high = SERIES[c + 2]! + s * SERIES[c + 3]! + s2 * (SERIES[c + 4]! + s * SERIES[c + 5]!);
+  const sum = SERIES[c]! + s * SERIES[c + 1]! + s2 * high;
+  const factor = SIGNS[quarter & 3]! * (SERIES[c + 6]! + r * SERIES[c + 7]!);
+  return factor * (1 + s * sum);
 }
 
 /** sin(x). */

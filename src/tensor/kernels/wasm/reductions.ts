@@ -1,12 +1,20 @@
 /** @file Sums and extrema of many float32 elements on the WebAssembly kernels. Upstream: none. Spec: none. See Note [Reductions]. */
 import { reductionKernels, wasmKernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
-import { NEUTRAL, type VectorReduction } from "./reduction_programs.ts";
+import { isWide, NEUTRAL, type VectorReduction } from "./reduction_programs.ts";
 
 /** Elements from which a call pays. */
 const MIN_ELEMENTS = 512;
 /** Elements that are copied into the kernels' memory at a time. */
 const BLOCK = 1 << 14;
+
+const MERGE: Readonly<Record<VectorReduction, (a: number, b: number) => number>> = {
+  sum: (a, b) => a + b,
+  squares: (a, b) => a + b,
+  prod: (a, b) => a * b,
+  max: Math.max,
+  min: Math.min,
+};
 
 /**
  * results[o * inner + i] = the reduction over c of x[at + (o * count + c) * inner + i]: sums, or extrema that are NaN where an
@@ -38,12 +46,12 @@ export function wasmReduce(
     copyElements32(f32, block / 4, x, from, n);
     return block;
   };
-  const isSum = kind === "sum";
-  const value = (i: number): number => (isSum ? segment.f64[folded / 8 + i]! : f32[folded / 4 + i]!);
+  const wide = isWide(kind);
+  const value = (i: number): number => (wide ? segment.f64[folded / 8 + i]! : f32[folded / 4 + i]!);
   if (inner > 1) {
     const someRows = Math.max(1, Math.floor(BLOCK / inner));
     for (let o = 0; o < outer; o++) {
-      if (isSum) segment.f64.fill(0, folded / 8, folded / 8 + padded);
+      if (wide) segment.f64.fill(NEUTRAL[kind], folded / 8, folded / 8 + padded);
       else f32.fill(NEUTRAL[kind], folded / 4, folded / 4 + padded);
       for (let c = 0; c < count; c += someRows) {
         const rows = Math.min(someRows, count - c);
@@ -60,11 +68,11 @@ export function wasmReduce(
     }
   } else {
     for (let o = 0; o < outer; o++) {
-      let result = isSum ? 0 : NEUTRAL[kind];
+      let result: number = NEUTRAL[kind];
       for (let c = 0; c < count; c += BLOCK) {
         const some = Math.min(BLOCK, count - c);
         kernels[`${kind}Rows`](place(at + o * count + c, some), 1, some, 4 * some, folded);
-        result = isSum ? result + value(0) : kind === "max" ? Math.max(result, value(0)) : Math.min(result, value(0));
+        result = MERGE[kind](result, value(0));
       }
       results[o] = result;
     }
