@@ -2,15 +2,16 @@
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { cloneTensor, convertTensor } from "../tensor/clone.ts";
-import { assertNoInternalOverlap, assertNoOverlap, writeOutResult } from "../tensor/copy.ts";
+import { assertNoInternalOverlap, assertNoOverlap, writeInplaceResult, writeOutResult } from "../tensor/copy.ts";
 import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
+import { elementsOf, type Selection } from "../tensor/kernels/advanced_index.ts";
 import { doublesOf, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
 import { addSlices, gatherElements, scatterElements } from "../tensor/kernels/gather.ts";
 import { cppScalarName } from "../tensor/kernels/matmul.ts";
 import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
-import { broadcastShapes, contiguousStrides, wrapDim } from "../tensor/strides.ts";
+import { broadcastShapes, numelOf, wrapDim } from "../tensor/strides.ts";
 import { viewOf, type Tensor } from "../tensor/tensor.ts";
 import { formatList, narrowView } from "../tensor/view_geometry.ts";
 import { combineElements, dimOffsets, expandedScalar, plainSum, stepwiseSum } from "./indexing.ts";
@@ -133,7 +134,7 @@ function scatterSource(self: Tensor, dimIn: number, index: Tensor, src: Tensor, 
   const dim = wrapDim(dimIn, self.ndim);
   checkScatter(self, dim, index, src, name);
   const out = cloneTensor(self, 0);
-  if (index.numel > 0) scatterElements(out, dimOffsets(self, dim, index), cloneTensor(coveredPart(src, index), 0));
+  if (index.numel > 0) scatterElements(out, dimOffsets(self, dim, index), coveredPart(src, index));
   return out;
 }
 
@@ -152,7 +153,7 @@ function scatterCombine(
   return combineElements(
     out,
     dimOffsets(self, dim, index),
-    cloneTensor(coveredPart(src, index), 0),
+    coveredPart(src, index),
     COMBINE[reduction],
     reduction === "prod" ? "multiply" : "add",
   );
@@ -303,23 +304,23 @@ op(
   },
 );
 
-/** Offsets of whole slices: element i of the slices that `index` picks along `dim`, in the order of `source`. */
+/** Slices of a contiguous tensor: where each run of elements starts, and how long the runs are. */
+type Slices = Pick<Selection, "starts" | "run">;
+
+/** The slices at `index` along `dim`. */
+function slicesOf(self: Tensor, dim: number, index: Float64Array): Slices {
+  const size = self.ndim === 0 ? 1 : self.sizes[dim]!;
+  const run = numelOf(self.sizes.slice(dim + 1));
+  const outer = numelOf(self.sizes.slice(0, dim));
+  const starts = new Float64Array(outer * index.length);
+  for (let o = 0, i = 0; o < outer; o++)
+    for (let j = 0; j < index.length; j++) starts[i++] = (o * size + index[j]!) * run;
+  return { starts, run };
+}
+
+/** Positions of all their elements. */
 function sliceOffsets(self: Tensor, dim: number, index: Float64Array): Float64Array {
-  const sizes = self.ndim === 0 ? [1] : [...self.sizes];
-  const strides = contiguousStrides(sizes);
-  let inner = 1;
-  for (let d = dim + 1; d < sizes.length; d++) inner *= sizes[d]!;
-  let outer = 1;
-  for (let d = 0; d < dim; d++) outer *= sizes[d]!;
-  const out = new Float64Array(outer * index.length * inner);
-  let at = 0;
-  for (let o = 0; o < outer; o++) {
-    for (let j = 0; j < index.length; j++) {
-      const base = o * sizes[dim]! * inner + index[j]! * strides[dim]!;
-      for (let i = 0; i < inner; i++) out[at++] = base + i;
-    }
-  }
-  return out;
+  return elementsOf(slicesOf(self, dim, index));
 }
 
 function checkedIndices(
@@ -389,11 +390,12 @@ export const index_add = op(
       return out;
     }
     const offsets = sliceOffsets(self, dim, at);
-    return combineElements(out, offsets, cloneTensor(source, 0), stepwiseSum(self.dtype, scaled));
+    return combineElements(out, offsets, source, stepwiseSum(self.dtype, scaled));
   },
 );
 
-op("aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor", (self, dimIn, index, source) => {
+/** The starts of the slices that `source` goes to, one after another. */
+function copiedSlices(self: Tensor, dimIn: number, index: Tensor, source: Tensor): Slices {
   const dim = wrapDim(dimIn, self.ndim);
   if (index.ndim > 1)
     throw new OperatorError("index_copy_(): Index should have dimension 1 or 0 (got " + index.ndim + ")");
@@ -415,10 +417,32 @@ op("aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tenso
     index,
     (v, size) => `index_copy_(): index ${v} is out of bounds for dimension ${dim} with size ${size}`,
   );
-  const out = cloneTensor(self, 0);
-  scatterElements(out, sliceOffsets(self, dim, at), cloneTensor(source, 0));
-  return out;
-});
+  return slicesOf(self, dim, at);
+}
+
+export const index_copy = op(
+  "aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
+  (self, dim, index, source) => {
+    const { starts, run } = copiedSlices(self, dim, index, source);
+    const out = cloneTensor(self, 0);
+    scatterElements(out, starts, source, run);
+    return out;
+  },
+);
+// caches of decoders are large, and what is written to them at a step is small
+op(
+  "aten::index_copy_(Tensor(a!) self, int dim, Tensor index, Tensor source) -> Tensor(a!)",
+  (self, dim, index, source) => {
+    if (!self.isContiguous() || self.isConj || self.isNeg || self.storage === source.storage)
+      writeInplaceResult(self, index_copy(self, dim, index, source));
+    else {
+      const { starts, run } = copiedSlices(self, dim, index, source);
+      self.storage.version++;
+      scatterElements(self, starts, source, run);
+    }
+    return self;
+  },
+);
 
 function indexFill(self: Tensor, dimIn: number, index: Tensor, value: Tensor): Tensor {
   const dim = wrapDim(dimIn, self.ndim);
@@ -432,8 +456,8 @@ function indexFill(self: Tensor, dimIn: number, index: Tensor, value: Tensor): T
     true,
   );
   const out = cloneTensor(self, 0);
-  const fill = cloneTensor(convertTensor(value, self.dtype), 0);
-  scatterElements(out, sliceOffsets(self, dim, at), fill);
+  const { starts, run } = slicesOf(self, dim, at);
+  scatterElements(out, starts, convertTensor(value, self.dtype), run);
   return out;
 }
 

@@ -93,6 +93,13 @@ def selections(add, d):
     add("scatter.src", x, dim, where, special(strided(shape, d)))
     add("scatter.value", x, dim, where, 2)
     add("scatter_add", x, dim, where, special(strided(shape, d)))
+    slices = torch.randperm(shape[dim])[: random.randint(0, shape[dim])]
+    taken = special(strided((*shape[:dim], len(slices), *shape[dim + 1 :]), d))
+    for key in ("index_copy", "index_copy_"):
+        add(key, x.clone(), dim, slices, taken)
+    add("index_copy_", x.transpose(0, -1).contiguous().transpose(0, -1), dim, slices, taken)
+    add("index_add", x, dim, slices, taken)
+    add("index_fill.int_Scalar", x, dim, slices, 2)
     add("take", x, index(x.numel(), 3, 2, lowest=-x.numel()) if x.numel() else index(1, 0))
 
 

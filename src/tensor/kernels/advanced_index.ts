@@ -181,7 +181,7 @@ export function selectElements(self: Tensor, given: readonly (Tensor | null)[]):
 }
 
 /** The positions of all selected elements. */
-export function elementsOf({ starts, run }: Selection): Float64Array {
+export function elementsOf({ starts, run }: Pick<Selection, "starts" | "run">): Float64Array {
   if (run === 1) return starts;
   const out = new Float64Array(starts.length * run);
   for (let i = 0, at = 0; i < starts.length; i++) for (let w = 0; w < run; w++) out[at++] = starts[i]! + w;
