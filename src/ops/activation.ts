@@ -200,7 +200,9 @@ function logSigmoid(x: number): number {
 const LOG_SIGMOID: Kernel1 = {
   name: "log_sigmoid_cpu",
   real: logSigmoid,
-  single: (x) => (x < 0 ? x : 0) - floatSoftplus(-Math.abs(x)),
+  f32: vectorLoop("logSigmoid", (out, o, a, ai, n) => {
+    for (let i = 0; i < n; i++) out[o + i] = -floatSoftplus(-a[ai + i]!);
+  }),
 };
 op("aten::log_sigmoid(Tensor self) -> Tensor", (self) => floatsOnly(self, LOG_SIGMOID));
 op("aten::log_sigmoid_forward(Tensor self) -> (Tensor output, Tensor buffer)", (self): [Tensor, Tensor] => [
@@ -212,6 +214,10 @@ op("aten::log_sigmoid_forward(Tensor self) -> (Tensor output, Tensor buffer)", (
   }),
 ]);
 
+/** With a slope of one, and a threshold beyond which nothing shows of what it leaves out. */
+const softplusLoop = vectorLoop("softplus", (out, o, a, ai, n) => {
+  for (let i = 0; i < n; i++) out[o + i] = floatSoftplus(a[ai + i]!);
+});
 op("aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor", (self, beta, threshold) => {
   const b = parameter(self, beta);
   const t = parameter(self, threshold);
@@ -219,6 +225,7 @@ op("aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor", 
     name: "softplus_cpu",
     real: (x) => (x * b > t ? x : Math.log1p(Math.exp(x * b)) / b),
     single: (x) => (x * b > t ? x : floatSoftplus(x * b) / b),
+    ...(b === 1 && t >= 20 && { f32: softplusLoop }),
   });
 });
 

@@ -26,6 +26,8 @@ const ramp = (x: number): number => Math.min(Math.max(fround(x + 3), 0), 6);
 
 /** The functions in double precision; those of few operations in float32, as PyTorch's vectors compute them. */
 const EXACT: Readonly<Record<UnaryVector, (x: number) => number>> = {
+  softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
+  logSigmoid: (x) => Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x))),
   abs: Math.abs,
   neg: (x) => -x,
   floor: Math.floor,

@@ -29,14 +29,18 @@ export function binaryLoop(name: BinaryVector | ShortBinary, plain: Loop2): Loop
     name in BINARY_VECTORS ? elementKernels()?.[name as BinaryVector] : shortKernels()?.[name as ShortBinary];
   return (out, o, a, ai, as, b, bi, bs, n) => {
     const run = n < MIN_ELEMENTS || as > 1 || bs > 1 || !wasmKernels() ? undefined : kernel();
+    if (!run) {
+      plain(out, o, a, ai, as, b, bi, bs, n);
+      return;
+    }
     const whole = n - (n % BINARY_STEP);
     const operands = [
       { array: a, at: ai, step: as },
       { array: b, at: bi, step: bs },
     ];
-    const isDone =
-      run &&
-      mapArrays(out, o, operands, whole, (to, [x, y], count) => run(to, x!, 16 * as, y!, 16 * bs, count / BINARY_STEP));
+    const isDone = mapArrays(out, o, operands, whole, (to, [x, y], count) =>
+      run(to, x!, 16 * as, y!, 16 * bs, count / BINARY_STEP),
+    );
     const done = isDone ? whole : 0;
     plain(out, o + done, a, ai + done * as, as, b, bi + done * bs, bs, n - done);
   };

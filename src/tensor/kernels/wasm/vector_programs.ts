@@ -10,7 +10,7 @@ import { FunctionBuilder } from "./assembler.ts";
 
 /** Functions of one vector, by the module that they are in. */
 export const FUNCTION_VECTORS = ["exp", "sigmoid", "silu", "tanh", "gelu", "log", "erf"] as const;
-export const ACTIVATION_VECTORS = ["hardsigmoid", "hardswish", "geluTanh", "mish"] as const;
+export const ACTIVATION_VECTORS = ["hardsigmoid", "hardswish", "geluTanh", "mish", "softplus", "logSigmoid"] as const;
 export const UNARY_VECTORS = [...FUNCTION_VECTORS, ...ACTIVATION_VECTORS] as const;
 /** Those of an instruction or two, exact to the last bit. */
 export const SHORT_VECTORS = [
@@ -260,6 +260,18 @@ const instruction =
   (v, x, y) =>
     v.f.get(x).op(name).set(y);
 
+/** y = log(1 + exp(-|x|)): the logarithm of the rounded sum, times what the sum lost to rounding. */
+const logOfSum: Body = (v, x, y, [a, b, c, d, e]) => {
+  const { f } = v;
+  f.get(x).op("f32x4.abs").op("f32x4.neg").set(d!);
+  v.exp(d!, a!, b!);
+  v.constant("one").get(d!).op("f32x4.add").set(c!);
+  v.log(c!, y, [a!, b!, e!]);
+  f.get(y).get(d!).op("f32x4.mul").get(c!);
+  v.constant("one").op("f32x4.sub").op("f32x4.div").get(d!).get(c!);
+  v.constant("one").op("f32x4.ne").op("v128.bitselect").set(y);
+};
+
 /** y = function of x, with the temporaries `t`. */
 const BODIES: Readonly<Record<UnaryVector, Body>> = {
   abs: instruction("f32x4.abs"),
@@ -326,6 +338,14 @@ const BODIES: Readonly<Record<UnaryVector, Body>> = {
     v.constant("one").get(y).op("f32x4.sub").get(x).zeros().op("f32x4.lt").op("v128.bitselect");
     f.op("f32x4.mul").set(y);
   },
+  softplus: (v, x, y, t) => {
+    logOfSum(v, x, y, t);
+    v.f.get(x).zeros().op("f32x4.max").get(y).op("f32x4.add").set(y);
+  },
+  logSigmoid: (v, x, y, t) => {
+    logOfSum(v, x, y, t);
+    v.f.get(x).zeros().op("f32x4.min").get(y).op("f32x4.sub").set(y);
+  },
   hardsigmoid: (v, x, y) => {
     v.ramp(x);
     v.constant("six").op("f32x4.div").set(y);
@@ -386,7 +406,7 @@ export function unaryProgram(name: UnaryVector, fused: boolean): FunctionBuilder
   const [to, from, count, table] = f.parameters;
   const v = new Vectors(f, table, fused);
   const [x, y] = f.fresh("v128");
-  const t = Array.from({ length: 4 }, () => f.local("v128"));
+  const t = Array.from({ length: 5 }, () => f.local("v128"));
   f.loop(() => {
     f.get(from).memory("v128.load").set(x);
     BODIES[name](v, x, y, t);
