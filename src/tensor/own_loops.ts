@@ -58,6 +58,7 @@ function makeLoop(inputs: string, out: Kind, walk: string): OwnLoop {
     walk[k] === "1" ? `x${k}.subarray(p${k},p${k}+n)` : walk[k] === "0" ? load(k, `x${k}[p${k}]`) : `p${k}`;
   const element = (k: number): string =>
     walk[k] === "1" ? load(k, `q${k}[i]`) : walk[k] === "0" ? `q${k}` : load(k, `x${k}[q${k}]`);
+  const isViewed = walk.includes("1");
   const moves = Array.from(walk, (w, k) => (w === "s" ? [`q${k}+=s${k}`] : [])).flat();
   const value = `f(${each(element)})`;
   // engines share what they learn about equal texts: the number keeps them apart
@@ -65,8 +66,8 @@ function makeLoop(inputs: string, out: Kind, walk: string): OwnLoop {
     `/*${loops.size}*/return function(f,count,n,out,o,row,x,at,steps,rows){` +
     `const ${each((k) => `x${k}=x[${k}],s${k}=steps[${k}],r${k}=rows[${k}]`)};let ${each((k) => `p${k}=at[${k}]`)};` +
     `for(let r=0;r<count;r++,o+=row,${each((k) => `p${k}+=r${k}`)}){` +
-    `const y=out.subarray(o,o+n);let ${each((k) => `q${k}=${start(k)}`)};` +
-    `for(let i=0;i<y.length;${["i++", ...moves].join(",")})` +
-    `y[i]=${out === "b" ? `+(${value}!==0)` : value};}}`;
+    `${isViewed ? "const y=out.subarray(o,o+n);" : ""}let ${each((k) => `q${k}=${start(k)}`)};` +
+    `for(let i=0;i<${isViewed ? "y.length" : "n"};${["i++", ...moves].join(",")})` +
+    `${isViewed ? "y[i]" : "out[o+i]"}=${out === "b" ? `+(${value}!==0)` : value};}}`;
   return evaluate(text)() as OwnLoop;
 }
