@@ -304,10 +304,13 @@ function packGroups(
   return true;
 }
 
-/** Whether so many rows of results are worth blocks of TALL_ROWS: those of 3 by 3 have another way, a fifth slower. */
-function fillsBlocks(rows: number, size: number): boolean {
+/** Columns up to which blocks of rows pay for windows of 3 by 3: rows of longer ones lie too far apart. */
+const MAX_TALL_COLUMNS = 64;
+
+/** Whether results of such sizes are worth blocks of TALL_ROWS: those of 3 by 3 have another way, a fifth slower. */
+function fillsBlocks(rows: number, columns: number, size: number): boolean {
   const computed = Math.ceil(rows / TALL_ROWS) * TALL_ROWS;
-  return rows >= TALL_ROWS && (size > 3 || 5 * computed <= 6 * rows);
+  return rows >= TALL_ROWS && (size > 3 || (columns <= MAX_TALL_COLUMNS && 5 * computed <= 6 * rows));
 }
 
 /** One input channel for every output channel, in square windows; false where there is no kernel for them. */
@@ -325,7 +328,7 @@ function depthwiseWindows(
   if (stride === 0) return false;
   const padding = (size - 1) / 2;
   const isCentred = g.padding[1] === padding && g.padding[2] === padding;
-  const tall = isCentred && fillsBlocks(g.output[1], size) ? tallKernels(size)?.[stride] : undefined;
+  const tall = isCentred && fillsBlocks(g.output[1], g.output[2], size) ? tallKernels(size)?.[stride] : undefined;
   const unpadded = tall ?? (isCentred && size === 3 && g.output[2] > 4 ? unpaddedKernels()?.[stride] : undefined);
   const windows = size === 3 && !unpadded ? windowKernels() : undefined;
   if (!unpadded && !windows) return false;
