@@ -97,9 +97,9 @@ export function stepwiseSum(dtype: DType, scale = 1): (a: number, b: number) => 
   return scale === 1 ? plainSum : (a, b) => a + scale * b;
 }
 
-/** Whether `addElements` adds in the dtype itself. */
-function addsPlainly(dtype: DType): boolean {
-  return dtype === DTYPES.float32 || dtype === DTYPES.float64 || dtype === DTYPES.int64;
+/** Whether `addElements` adds with this scale in the dtype itself. */
+export function addsPlainly(dtype: DType, scale = 1): boolean {
+  return dtype === DTYPES.float32 || dtype === DTYPES.float64 || (dtype === DTYPES.int64 && scale === 1);
 }
 
 /** Adds `source` to the selected elements, in the arithmetic of the dtype; `self` is contiguous. */

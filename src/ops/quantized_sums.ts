@@ -8,6 +8,7 @@ import { toFloat64Array } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { floatsOf, type Floats } from "../tensor/kernels/data.ts";
 import { integersOf, parametersOf } from "../tensor/kernels/quantized.ts";
+import { roundHalfEven } from "../tensor/kernels/unary.ts";
 import { isChannelsLastContiguous, channelsLastStrides } from "../tensor/memory_format.ts";
 import { contiguousStrides } from "../tensor/strides.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
@@ -25,12 +26,9 @@ export interface Sums {
   readonly inner: number;
 }
 
-/** Adding and subtracting it rounds to an integer, halves to the even one. */
-const ROUND = 6755399441055744;
-
 /** A number as a byte of at least `low`, which what is no number becomes. */
 export function toByte(value: number, zeroPoint: number, low: number): number {
-  const q = zeroPoint + (value + ROUND - ROUND);
+  const q = zeroPoint + roundHalfEven(value);
   return q >= low ? (q > 255 ? 255 : q) : low;
 }
 

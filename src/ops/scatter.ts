@@ -8,13 +8,13 @@ import { DTYPES } from "../tensor/dtype.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
 import { elementsOf, type Selection } from "../tensor/kernels/advanced_index.ts";
 import { doublesOf, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
-import { addSlices, gatherElements, scatterElements } from "../tensor/kernels/gather.ts";
+import { addElements, gatherElements, scatterElements } from "../tensor/kernels/gather.ts";
 import { cppScalarName } from "../tensor/kernels/matmul.ts";
 import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { broadcastShapes, numelOf, wrapDim } from "../tensor/strides.ts";
 import { viewOf, type Tensor } from "../tensor/tensor.ts";
 import { formatList, narrowView } from "../tensor/view_geometry.ts";
-import { combineElements, dimOffsets, expandedScalar, plainSum, stepwiseSum } from "./indexing.ts";
+import { addsPlainly, combineElements, dimOffsets, expandedScalar, plainSum, stepwiseSum } from "./indexing.ts";
 import { reshapeTensor } from "./views.ts";
 
 function indexDtype(index: Tensor, name: string): void {
@@ -385,12 +385,12 @@ export const index_add = op(
     const scaled = alpha instanceof Complex ? null : scalarToNumber(alpha);
     if (scaled === null) throw new OperatorError("index_add_() does not take a complex alpha here");
     const out = cloneTensor(self, 0);
-    if (self.dtype === DTYPES.float32) {
-      if (source.numel > 0) addSlices(out, dim, at, source, scaled);
+    const slices = slicesOf(self, dim, at);
+    if (addsPlainly(self.dtype, scaled)) {
+      addElements(out, slices.starts, source, slices.run, scaled);
       return out;
     }
-    const offsets = sliceOffsets(self, dim, at);
-    return combineElements(out, offsets, source, stepwiseSum(self.dtype, scaled));
+    return combineElements(out, elementsOf(slices), source, stepwiseSum(self.dtype, scaled));
   },
 );
 

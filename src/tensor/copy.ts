@@ -204,7 +204,7 @@ const TILE = 32;
 
 type Words = Uint8Array | Uint16Array | Uint32Array | Float64Array;
 
-/** a[at + i * ai + j * aj] = b[bt + i * bi + j * bj] for ni by nj elements, tile by tile. */
+/** a[at + i * ai + j * aj] = b[bt + i * bi + j * bj] for ni by nj elements, in tiles of `tile` by `tile`. */
 function copyPlane(
   a: Words,
   at: number,
@@ -216,35 +216,18 @@ function copyPlane(
   bj: number,
   ni: number,
   nj: number,
+  tile: number,
 ): void {
-  for (let i0 = 0; i0 < ni; i0 += TILE) {
-    const some = Math.min(TILE, ni - i0);
-    for (let j0 = 0; j0 < nj; j0 += TILE) {
-      const last = Math.min(j0 + TILE, nj);
+  for (let i0 = 0; i0 < ni; i0 += tile) {
+    const some = Math.min(tile, ni - i0);
+    for (let j0 = 0; j0 < nj; j0 += tile) {
+      const last = Math.min(j0 + tile, nj);
       for (let j = j0; j < last; j++) {
         let to = at + i0 * ai + j * aj;
         let from = bt + i0 * bi + j * bj;
         for (let i = 0; i < some; i++, to += ai, from += bi) a[to] = b[from]!;
       }
     }
-  }
-}
-
-/** `copyPlane` row by row. */
-function copyRows(
-  a: Words,
-  at: number,
-  ai: number,
-  aj: number,
-  b: Words,
-  bt: number,
-  bi: number,
-  bj: number,
-  ni: number,
-  nj: number,
-): void {
-  for (let j = 0; j < nj; j++) {
-    for (let i = 0, to = at + j * aj, from = bt + j * bj; i < ni; i++, to += ai, from += bi) a[to] = b[from]!;
   }
 }
 
@@ -295,16 +278,17 @@ function copyRaw(dst: Tensor, src: Tensor): void {
   const n1 = sizes[1] ?? 1;
   const d1 = (ds[1] ?? 0) * step;
   const s1 = (ss[1] ?? 0) * step;
+  const whole = Math.max(n0, n1);
   let at = dst.base0 * step;
   let bt = src.base0 * step;
   for (;;) {
-    if (isPlane) copyPlane(a, at, d0, d1, b, bt, s0, s1, n0, n1);
+    if (isPlane) copyPlane(a, at, d0, d1, b, bt, s0, s1, n0, n1, TILE);
     else if (d0 === step && s0 === step && n0 * step > 32) {
       for (let r = 0, j = at, k = bt; r < n1; r++, j += d1, k += s1) a.set(b.subarray(k, k + n0 * step), j);
-    } else if (step === 1) copyRows(a, at, d0, d1, b, bt, s0, s1, n0, n1);
+    } else if (step === 1) copyPlane(a, at, d0, d1, b, bt, s0, s1, n0, n1, whole);
     else {
-      copyRows(a, at, d0, d1, b, bt, s0, s1, n0, n1);
-      copyRows(a, at + 1, d0, d1, b, bt + 1, s0, s1, n0, n1);
+      copyPlane(a, at, d0, d1, b, bt, s0, s1, n0, n1, whole);
+      copyPlane(a, at + 1, d0, d1, b, bt + 1, s0, s1, n0, n1, whole);
     }
     let d = 2;
     for (; d < sizes.length; d++) {

@@ -402,7 +402,7 @@ test("the collector knows what is held: a program that loads one model after ano
   const most = Number(execFileSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" }));
   rmSync(folder, { recursive: true });
   expect(most).toBeGreaterThanOrEqual(4);
-  expect(most).toBeLessThan(240); // some 160, of which the first 64 have no ballast; 320 where none has
+  expect(most).toBeLessThan(160); // without ballast 320
 });
 
 test("with threads the memory is another: what the old one holds is read, packed and saved as before", () => {

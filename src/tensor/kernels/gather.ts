@@ -1,7 +1,6 @@
 /** @file Moving elements of any dtype by index, without looking at them. Upstream: none. Spec: none. */
 import { cloneTensor } from "../clone.ts";
 import type { DType } from "../dtype.ts";
-import { numelOf } from "../strides.ts";
 import { uninitializedTensor, type Tensor } from "../tensor.ts";
 import type { Segment } from "../storage.ts";
 import { floatsAs, floatsOf } from "./data.ts";
@@ -73,14 +72,15 @@ export function scatterElements(self: Tensor, to: ArrayLike<number>, source: Ten
   else for (let i = 0, q = from; i < n; i++, q += words) copyWords(b, base + to[i]! * per, a, q, words);
 }
 
-/** self[to[i] + j] += source[i * run + j] of float32, float64 or int64, one after another; `self` is contiguous. */
-export function addElements(self: Tensor, to: ArrayLike<number>, source: Tensor, run: number): void {
+/** self[to[i] + j] += scale * source[i * run + j] of float32, float64 or int64 (of which the scale is 1), one after another; `self` is contiguous. */
+export function addElements(self: Tensor, to: ArrayLike<number>, source: Tensor, run: number, scale = 1): void {
   if (self.dtype.category === "float") {
     const x = floatsOf(self);
     const y = floatsAs(source, self.dtype);
     for (let i = 0, q = 0; i < to.length; i++) {
       const end = to[i]! + run;
-      for (let p = end - run; p < end; p++, q++) x[p] = x[p]! + y[q]!;
+      if (scale === 1) for (let p = end - run; p < end; p++, q++) x[p] = x[p]! + y[q]!;
+      else for (let p = end - run; p < end; p++, q++) x[p] = x[p]! + scale * y[q]!;
     }
     return;
   }
@@ -174,21 +174,4 @@ export function gatherPlanes(self: Tensor, rows: ArrayLike<number>, columns: Arr
     }
   }
   return out;
-}
-
-/** out[..., index[j], ...] += scale * source[..., j, ...] along one dimension, one slice after another; both float32 and contiguous. */
-export function addSlices(out: Tensor, dim: number, index: ArrayLike<number>, source: Tensor, scale: number): void {
-  const x = floatsOf(out);
-  const y = floatsAs(source, out.dtype);
-  const size = out.sizes[dim] ?? 1;
-  const inner = numelOf(out.sizes.slice(dim + 1));
-  const outer = y.length / (inner * index.length);
-  for (let o = 0, from = 0; o < outer; o++) {
-    for (let j = 0; j < index.length; j++) {
-      const to = (o * size + index[j]!) * inner;
-      const end = to + inner;
-      if (scale === 1) for (let p = to; p < end; p++, from++) x[p] = x[p]! + y[from]!;
-      else for (let p = to; p < end; p++, from++) x[p] = x[p]! + scale * y[from]!;
-    }
-  }
 }

@@ -19,7 +19,7 @@ function giveBack({ memory, address, nbytes }: Place): void {
 const finalizer = new FinalizationRegistry<Place>(giveBack);
 
 /** Bytes in blocks up to which none has ballast: one small model is no reason to collect garbage while it starts. */
-const LIGHT_BYTES = 1 << 26;
+const LIGHT_BYTES = 3 << 24;
 /** Bytes of blocks for which one buffer stands: reserving memory is a call of the system. */
 const BALLAST_BYTES = 1 << 20;
 
