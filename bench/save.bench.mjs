@@ -6,7 +6,7 @@ import { models, npmPeer, pytorch } from "./peers.mjs";
 
 export const title = "Saving archives";
 export const notes =
-  "Every turn makes a new file. `tsarchive` saves one model again, as checkpoints do: its code was printed by the first save and is compared and written again. For `printed anew` a name in a graph changes before each turn, so that all code is printed, as PyTorch does at every save. Copied code comes from the archive (`copyCode: true`). `bare write` writes as many bytes in one call; fflate and JSZip store the same records without compression and write the result. Nobody waits for the disk.";
+  "Every turn makes a new file. `tsarchive` saves one model again, as checkpoints do: its code was printed by the first save and is compared and written again. For `printed anew` a name in a graph changes before each turn, so that all code is printed, as PyTorch does at every save; records that come out as before are not deflated again. Copied code comes from the archive (`copyCode: true`). `bare write` writes as many bytes in one call; fflate and JSZip store the same records without compression and write the result. Nobody waits for the disk.";
 
 const TORCH = `
 for name, file in args["files"].items():

@@ -18,7 +18,8 @@ export class PickleEmitter {
   private out = new ByteWriter(1024);
   private readonly chunks: Uint8Array[] = [];
   private readonly strings = new Map<string, number>();
-  private readonly globals = new Map<string, number>();
+  /** By module, then by name: joining the two costs more than looking twice. */
+  private readonly globals = new Map<string, Map<string, number>>();
   private readonly keys = new Map<unknown, number>();
   private memoSize = 0;
 
@@ -104,12 +105,13 @@ export class PickleEmitter {
 
   /** A class or function by name: written and memoized once, recalled afterwards. */
   pushGlobal(module: string, name: string): void {
-    const key = `${module}\n${name}\n`;
-    const id = this.globals.get(key);
+    let ids = this.globals.get(module);
+    if (!ids) this.globals.set(module, (ids = new Map()));
+    const id = ids.get(name);
     if (id !== undefined) return this.recallId(id);
     this.op("GLOBAL");
-    this.out.utf8(key);
-    this.globals.set(key, this.nextMemoId());
+    this.out.utf8(`${module}\n${name}\n`);
+    ids.set(name, this.nextMemoId());
   }
 
   // Containers: what lies between start and end are the elements

@@ -5,16 +5,16 @@
  * surrogates U+DC80..U+DCFF on the way back, as Python's surrogateescape does, so that nothing is lost. */
 
 // eslint-disable-next-line no-control-regex
-const ASCII = /^[\x00-\x7f]*$/;
+const NON_ASCII = /[^\x00-\x7f]/;
 
 /** Whether every character is one byte. */
 export function isAscii(text: string): boolean {
-  return ASCII.test(text);
+  return !NON_ASCII.test(text);
 }
 
 /** The byte string of a text. */
 export function toByteString(text: string): string {
-  if (ASCII.test(text)) return text;
+  if (isAscii(text)) return text;
   let out = "";
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
@@ -39,7 +39,7 @@ export function toByteString(text: string): string {
 
 /** The text of a byte string. */
 export function fromByteString(bytes: string): string {
-  if (ASCII.test(bytes)) return bytes;
+  if (isAscii(bytes)) return bytes;
   let out = "";
   for (let i = 0; i < bytes.length;) {
     const b = bytes.charCodeAt(i);
@@ -71,7 +71,7 @@ export function fromByteString(bytes: string): string {
 
 /** Number of UTF-8 bytes. */
 export function byteLength(text: string): number {
-  return ASCII.test(text) ? text.length : toByteString(text).length;
+  return isAscii(text) ? text.length : toByteString(text).length;
 }
 
 /** Order of two strings by their bytes: negative, zero or positive. */

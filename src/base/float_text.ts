@@ -59,6 +59,11 @@ function exponentText(exponent: number): string {
 
 /** `precision` significant digits of a positive number and its decimal exponent, halves rounded to even. */
 function roundDigits(value: number, precision: number): { digits: string; exponent: number } {
+  // one digit more that is no 5 says that this is no half
+  if (precision > 1 && precision < EXACT_DIGITS && /[0-46-9]e/.test(value.toExponential(precision))) {
+    const [mantissa, power] = value.toExponential(precision - 1).split("e") as [string, string];
+    return { digits: mantissa.replace(".", ""), exponent: Number(power) };
+  }
   const [mantissa, power] = value.toExponential(EXACT_DIGITS).split("e") as [string, string];
   const all = mantissa.replace(".", "");
   const tail = all.slice(precision);
@@ -94,6 +99,8 @@ export function complexText(re: number, im: number): string {
   return `${floatText(re)}${im >= 0 ? "+" : "-"}${floatText(Math.abs(im))}j`;
 }
 
+const PLAIN = /^[ !#-&(-[\]-~]*$/; // printable ASCII without quotes and backslashes
+
 const ESCAPES: Readonly<Record<number, string>> = {
   7: "\\a",
   8: "\\b",
@@ -112,6 +119,7 @@ const ESCAPES: Readonly<Record<number, string>> = {
  * signed: real octal below 128, other characters above. That is upstream's text, and it is compared byte for byte.
  */
 export function quotedString(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
   let out = '"';
   for (const byte of encodeUtf8(text)) {
     const escape = ESCAPES[byte];

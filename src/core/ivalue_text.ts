@@ -10,8 +10,10 @@ import type { Type } from "./type.ts";
 /** Text of a value where the usual text does not do (tensors, objects), or undefined. */
 export type ValueFormatter = (value: unknown, type: Type) => string | undefined;
 
+const plainTensor = (): Type => T.TensorT;
+
 /** The type that a value of static type `type` has of itself: None or T for an Optional, element types for a tuple. */
-export function valueType(value: unknown, type: Type, tensorType: (tensor: Tensor) => Type = () => T.TensorT): Type {
+export function valueType(value: unknown, type: Type, tensorType: (tensor: Tensor) => Type = plainTensor): Type {
   if (value === null || value === undefined) return T.NoneT;
   if (type.kind === "Optional") return valueType(value, type.element, tensorType);
   if (isDynamicType(type)) {
@@ -41,7 +43,6 @@ export function valueLiteral(value: unknown, staticType: Type, format?: ValueFor
   const own = format?.(value, type);
   if (own !== undefined) return own;
   const plain = value instanceof Float ? value.value : value;
-  const inner = (v: unknown, t: Type): string => valueLiteral(v, t, format);
   switch (type.kind) {
     case "None":
       return "None";
@@ -58,17 +59,17 @@ export function valueLiteral(value: unknown, staticType: Type, format?: ValueFor
     case "Device":
       return `torch.device(${quotedString(String(plain))})`;
     case "Tuple": {
-      const items = (plain as unknown[]).map((v, i) => inner(v, type.elements[i] ?? T.AnyT));
+      const items = (plain as unknown[]).map((v, i) => valueLiteral(v, type.elements[i] ?? T.AnyT, format));
       return items.length === 1 ? `(${items[0]!},)` : `(${items.join(", ")})`;
     }
     case "List": {
       const items = plain as unknown[];
-      const text = `[${items.map((v) => inner(v, type.element)).join(", ")}]`;
+      const text = `[${items.map((v) => valueLiteral(v, type.element, format)).join(", ")}]`;
       return items.length === 0 || !canBeInferred(type.element) ? `annotate(${T.annotationStr(type)}, ${text})` : text;
     }
     case "Dict": {
       const items = [...(plain as Map<unknown, unknown>)];
-      const text = `{${items.map(([k, v]) => `${inner(k, type.key)}: ${inner(v, type.value)}`).join(", ")}}`;
+      const text = `{${items.map(([k, v]) => `${valueLiteral(k, type.key, format)}: ${valueLiteral(v, type.value, format)}`).join(", ")}}`;
       return items.length === 0 || !canBeInferred(type.value) ? `annotate(${T.annotationStr(type)},${text})` : text;
     }
     case "Enum":

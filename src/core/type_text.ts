@@ -79,10 +79,9 @@ export type TypePrinter = (type: Type) => string | undefined;
 export function annotationStr(type: Type, printer?: TypePrinter): string {
   const renamed = printer?.(type);
   if (renamed !== undefined) return renamed;
+  if (type.kind === "Tensor") return "Tensor";
   const inner = (t: Type): string => annotationStr(t, printer);
   switch (type.kind) {
-    case "Tensor":
-      return "Tensor";
     case "List":
       return `List[${inner(type.element)}]`;
     case "Dict":

@@ -44,10 +44,6 @@ export interface LoadedArchive extends LoadedProgram {
   readonly reader: ArchiveReader;
   /** The order of bytes that the archive states; undefined if it states none. */
   readonly statedByteorder: string | undefined;
-  /** Bytes of storages that were left for later. */
-  readonly laterBytes: number;
-  /** Reads them, see `StorageImporter.fetch`. */
-  fetch(): Promise<void>;
   /** Bytes of the extra files by name, without `extra/`. Read on each call. */
   extraFiles(): Map<string, Uint8Array>;
 }
@@ -131,7 +127,7 @@ function openCode(
     limits,
     defersBodies: options.defersBodies,
   });
-  const table = openPickle(reader, RECORD.constants, FOLDER.constants, importer, { ...options, later: false });
+  const table = openPickle(reader, RECORD.constants, FOLDER.constants, importer, options);
   if (!(table.value instanceof PickleTuple)) {
     throw new PickleError(
       `Cannot unpickle "${RECORD.constants}": it is ${pickleTypeName(table.value)}, expected tuple`,
@@ -183,8 +179,6 @@ function openModule(reader: ArchiveReader, options: LoadOptions): LoadedArchive 
     root,
     reader,
     statedByteorder: reader.byteorder(),
-    laterBytes: data.storages.laterBytes(),
-    fetch: () => data.storages.fetch(),
     extraFiles: () => new Map(reader.extraFileNames().map((name) => [name, reader.readExtraFile(name)])),
   };
 }
@@ -196,11 +190,10 @@ function openPickle(
   folder: string,
   importer: SourceImporter,
   options: Partial<LoadOptions>,
-): ReturnType<typeof unpickleAll> & { values: ValueImporter; storages: StorageImporter } {
+): ReturnType<typeof unpickleAll> & { values: ValueImporter } {
   const { limits, runMethod, lazy } = options;
   const unpickled = unpickleAll(reader.read(record), { record, limits, torchOnly: true });
-  const storages = new StorageImporter(reader, folder, record, options);
-  const tensors = new TensorImporter(storages, record, limits);
+  const tensors = new TensorImporter(new StorageImporter(reader, folder, record, options), record, limits);
   const values = new ValueImporter({
     record,
     tensors,
@@ -209,5 +202,5 @@ function openPickle(
     lazy,
     loadType: (text) => importer.loadType(text),
   });
-  return { ...unpickled, values, storages };
+  return { ...unpickled, values };
 }

@@ -58,7 +58,7 @@ function identity(type: PrintedType): object {
 export class Dependencies {
   readonly types: PrintedType[] = [];
   private readonly known = new NamedTypeMap<true>();
-  private readonly registered = new WeakSet<object>();
+  private readonly registered = new Set<Type>();
 
   add(type: PrintedType): void {
     if (this.known.get(type)) return;

@@ -1,5 +1,5 @@
 /** @file exportModule: a module to the records of an archive, in PyTorch's order. Upstream: torch/csrc/jit/serialization/export_module.cpp. Spec: spec/records.md. */
-import { packRecord, type ArchiveWriter, type PackedRecord } from "../archive/archive_writer.ts";
+import type { ArchiveWriter, PackedRecord } from "../archive/archive_writer.ts";
 import { FOLDER, RECORD } from "../archive/records.ts";
 import { PRODUCED_ARCHIVE_VERSION } from "../archive/versions.ts";
 import { concatBytes, encodeUtf8 } from "../base/bytes.ts";
@@ -9,9 +9,9 @@ import type { CompilationUnit } from "../ir/compilation_unit.ts";
 import { Dependencies, NamedTypeMap, definitionName, type PrintedType } from "./dependencies.ts";
 import { ConstantTable } from "./literals.ts";
 import { printNamedType } from "./print_types.ts";
-import { recallCode, rememberCode, type PrintedCode } from "./printed_code.ts";
+import { CodeMemory, type CodeRecord, type PrintedCode } from "./printed_code.ts";
 import { PythonPrint } from "./python_print.ts";
-import { SourceRangeTags, pickleSourceRanges } from "./source_range_serialization.ts";
+import { SourceRangeTags, numberRanges, pickleSourceRanges } from "./source_range_serialization.ts";
 import type { PickledStorage } from "./tensor_pickler.ts";
 import { TRACED_INPUTS_TYPE, tracedInputsOf } from "./traced_inputs.ts";
 import { TypeNameUniquer } from "./type_name_uniquer.ts";
@@ -73,13 +73,14 @@ class ModuleSerializer {
 
   /** Writes code that is printed now or was printed before; gives the archive version that it needs. See Note [Printed once]. */
   private writeCode(root: ScriptObject): number {
-    const code = recallCode(root, this.names) ?? this.printCode(root);
+    const memory = CodeMemory.of(root);
+    const code = memory.recall(this.names) ?? this.printCode(root, memory);
     for (const { name, packed } of code.records) this.writer.copyRecord(packed, name, true);
     this.constants = code.constants;
     return code.version;
   }
 
-  private printCode(root: ScriptObject): PrintedCode {
+  private printCode(root: ScriptObject, memory: CodeMemory): PrintedCode {
     // the classes of the objects, which have names already, come first: an attribute's type may be only an interface
     const objectClasses = [...this.names.types];
     for (const type of objectClasses) this.convert(type);
@@ -87,8 +88,8 @@ class ModuleSerializer {
     for (let i = 0; i < this.dependencies.types.length; i++) this.convert(this.dependencies.types[i]!);
     let version = PRODUCED_ARCHIVE_VERSION;
     for (const file of this.files.values()) version = Math.max(version, file.minVersion);
-    const code = { records: this.packFiles(), constants: this.constants, version };
-    rememberCode(root, code, this.names, objectClasses.length);
+    const code = { records: this.packFiles(memory), constants: this.constants, version };
+    memory.remember(code, this.names, objectClasses.length);
     return code;
   }
 
@@ -152,17 +153,14 @@ class ModuleSerializer {
     printNamedType(type, printer);
   }
 
-  private packFiles(): PrintedCode["records"] {
+  private packFiles(memory: CodeMemory): CodeRecord[] {
     const tags = new SourceRangeTags();
-    const pack = (name: string, data: Uint8Array): PrintedCode["records"][number] => ({
-      name,
-      packed: packRecord(name, data),
-    });
     return Array.from(this.files, ([qualifier, { body }]) => {
       const name = `${FOLDER.code}${qualifier.replaceAll(".", "/")}.py`;
+      const ranges = numberRanges(body.ranges(), tags);
       return [
-        pack(name, encodeUtf8(body.text)),
-        pack(`${name}.debug_pkl`, concatBytes(pickleSourceRanges(body.ranges(), tags))),
+        memory.pack(name, body.text, encodeUtf8),
+        memory.pack(`${name}.debug_pkl`, ranges, () => concatBytes(pickleSourceRanges(ranges, tags))),
       ];
     }).flat();
   }

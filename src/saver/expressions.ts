@@ -13,8 +13,8 @@ import type { TaggedText } from "./tagged_text.ts";
 /** What an expression needs of the printer around it. */
 export interface ExpressionScope {
   readonly dependencies: Dependencies;
-  /** How a value is written where it is used. */
-  useOf(value: Value): TaggedText;
+  /** How a value is written where it is used: a name, or an expression with the ranges that it was printed for. */
+  useOf(value: Value): TaggedText | string;
   typeText(type: Type): string;
   constantText(value: unknown, type: Type): string;
 }
@@ -101,8 +101,8 @@ const PRINTERS: Readonly<Record<string, ExpressionPrinter>> = {
   "prim::Print": call("print"),
   "aten::sorted": call("sorted"),
   "aten::__getitem__"(out, node, scope) {
-    const name = scope.useOf(node.inputs[0]!).text;
-    // upstream adds the text without its ranges here
+    const use = scope.useOf(node.inputs[0]!);
+    const name = typeof use === "string" ? use : use.text; // upstream adds the text without its ranges here
     if (isIdentifier(name)) out.add(name);
     else out.add("(").add(name).add(")");
     out.add("[").append(scope.useOf(node.inputs[1]!)).add("]");
@@ -204,12 +204,16 @@ const RENAMED_OPERATORS: Readonly<Record<string, string>> = {
   "aten::grad": "torch.autograd.grad",
 };
 
+const ATEN = "aten::";
+
 function addOpName(out: TaggedText, kind: string): void {
-  const [namespace, name] = kind.split("::") as [string, string];
   const renamed = RENAMED_OPERATORS[kind];
   if (renamed !== undefined) out.add(renamed);
-  else if (namespace === "aten") out.add("torch.").add(name);
-  else out.add("ops.").add(namespace).add(".").add(name);
+  else if (kind.startsWith(ATEN)) out.add("torch.").add(kind.slice(ATEN.length));
+  else {
+    const [namespace, name] = kind.split("::") as [string, string];
+    out.add("ops.").add(namespace).add(".").add(name);
+  }
 }
 
 /** `torch.op(a, b, kwarg=c, out=d)`. */

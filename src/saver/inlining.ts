@@ -52,7 +52,7 @@ export class Inlining {
   /** Decides for a block and the blocks in it. */
   scan(block: Block): void {
     this.scanNode(block.returnNode);
-    for (const node of block.reverseNodes()) this.scanNode(node);
+    for (let node = block.returnNode.prev!; node !== block.paramNode; node = node.prev!) this.scanNode(node);
   }
 
   private enter(node: Node): Frame {

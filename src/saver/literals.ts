@@ -71,22 +71,23 @@ export interface LiteralOptions {
   readonly readable: boolean;
 }
 
-/** Text of a constant. */
-export function constantText(value: unknown, type: Type, options: LiteralOptions): string {
+/** What a printer prints constants with. */
+export function constantFormatter(options: LiteralOptions): ValueFormatter {
+  const { constants, typePrinter, readable } = options;
   const format: ValueFormatter = (v, t) => {
     if (v instanceof Tensor || v instanceof ScriptObject || hasNonAsciiString(v, t))
-      return `CONSTANTS.c${options.constants.indexOf(v, t)}`;
+      return `CONSTANTS.c${constants.indexOf(v, t)}`;
     if (t.kind === "Tuple" && t.name) {
       const items = (v as unknown[]).map((item, i) => valueLiteral(item, t.elements[i]!, format));
-      return `${annotationStr(t, options.typePrinter)}(${items.join(", ")}${items.length === 1 ? ",)" : ")"}`;
+      return `${annotationStr(t, typePrinter)}(${items.join(", ")}${items.length === 1 ? ",)" : ")"}`;
     }
-    if (options.readable) {
+    if (readable) {
       if (t.kind === "Float") return readableFloat(v instanceof Float ? v.value : (v as number));
       if (t.kind === "String" && (v as string).includes("\r")) return readableString(v as string);
     }
     return undefined;
   };
-  return valueLiteral(value, type, format);
+  return format;
 }
 
 function readableFloat(value: number): string {

@@ -17,7 +17,9 @@ const MIN_VERSIONS = new Map<string, number>([
   ["aten::gelu", GELU_VERSION], ["aten::gelu.out", GELU_VERSION],
 ]);
 
+const CHANGED = new Set([...MIN_VERSIONS.keys()].map((name) => name.split(".", 1)[0]!));
+
 /** The first archive version in which the operator means what it means today; 0 for operators that never changed. */
 export function minVersionOf(schema: FunctionSchema): number {
-  return MIN_VERSIONS.get(operatorName(schema)) ?? 0;
+  return CHANGED.has(schema.name) ? (MIN_VERSIONS.get(operatorName(schema)) ?? 0) : 0;
 }

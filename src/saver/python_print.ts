@@ -1,5 +1,6 @@
 /** @file PythonPrint: IR to TorchScript source, statement by statement. Upstream: torch/csrc/jit/serialization/python_print.cpp. Spec: spec/printing.md. */
 import { ScriptError, internalAssert } from "../base/errors.ts";
+import { valueLiteral, type ValueFormatter } from "../core/ivalue_text.ts";
 import type { FunctionSchema, Argument } from "../core/schema.ts";
 import { annotationStr, typesEqual, type Type, type TypePrinter } from "../core/type.ts";
 import { ScriptFunction } from "../ir/function.ts";
@@ -8,7 +9,7 @@ import { maybeSchema } from "../ir/node_schema.ts";
 import { Dependencies } from "./dependencies.ts";
 import { addExpression, addValues, type ExpressionScope } from "./expressions.ts";
 import { Inlining } from "./inlining.ts";
-import { ConstantTable, constantText } from "./literals.ts";
+import { ConstantTable, constantFormatter } from "./literals.ts";
 import { loopKind } from "./loop_view.ts";
 import { NameTable, toIdentifier } from "./names.ts";
 import { minVersionOf } from "./op_versions.ts";
@@ -36,6 +37,7 @@ export class PythonPrint implements ExpressionScope {
   private readonly ranges = new RangeStack();
   private readonly typePrinter: TypePrinter | undefined;
   private readonly importable: boolean;
+  private readonly formatConstant: ValueFormatter;
   private readonly names = new NameTable();
   private level = 0;
   // state of the function that is being printed
@@ -51,6 +53,11 @@ export class PythonPrint implements ExpressionScope {
     this.dependencies = options.dependencies ?? new Dependencies();
     this.typePrinter = options.typePrinter;
     this.importable = options.importable ?? false;
+    this.formatConstant = constantFormatter({
+      constants: this.constants,
+      typePrinter: this.typePrinter,
+      readable: this.importable,
+    });
     this.body = new TaggedText(this.ranges);
   }
 
@@ -60,25 +67,26 @@ export class PythonPrint implements ExpressionScope {
   }
 
   constantText(value: unknown, type: Type): string {
-    return constantText(value, type, {
-      constants: this.constants,
-      typePrinter: this.typePrinter,
-      readable: this.importable,
-    });
+    return valueLiteral(value, type, this.formatConstant);
   }
 
-  useOf(value: Value): TaggedText {
+  useOf(value: Value): TaggedText | string {
     const name = this.references.get(value);
-    if (name !== undefined) return new TaggedText(this.ranges).add(name);
+    if (name !== undefined) return name;
     const expression = this.expressions.get(value);
     internalAssert(expression, `value %${value.debugName()} of ${value.node.kind} is used before it is printed`);
     return expression;
   }
 
+  /** A use for later: a name keeps the range of now. */
+  private textOf(value: Value): TaggedText {
+    const use = this.useOf(value);
+    return typeof use === "string" ? new TaggedText(this.ranges).add(use) : use;
+  }
+
   /** Starts a line. */
   indent(): TaggedText {
-    for (let i = 0; i < this.level; i++) this.body.add("  ");
-    return this.body;
+    return this.level > 0 ? this.body.add("  ".repeat(this.level)) : this.body;
   }
 
   /** Prints one level deeper. */
@@ -93,10 +101,10 @@ export class PythonPrint implements ExpressionScope {
     fn.ensureDefined();
     const { schema, graph } = fn;
     this.startFunction();
-    this.ranges.within(graph.paramNode.sourceRange, () => {
-      this.printHeader(fn.name, schema, graph.inputs, withFirstType);
-      this.printBody(graph.block);
-    });
+    this.ranges.enter(graph.paramNode.sourceRange);
+    this.printHeader(fn.name, schema, graph.inputs, withFirstType);
+    this.printBody(graph.block);
+    this.ranges.leave();
   }
 
   private startFunction(): void {
@@ -152,21 +160,20 @@ export class PythonPrint implements ExpressionScope {
   }
 
   private collectConstants(block: Block, constants: Node[]): void {
-    const visit = (node: Node): void => {
+    for (let node = block.first; ; node = node.next!) {
       for (const { node: source } of node.inputs) {
         if (source.kind !== "prim::Constant" || this.seenConstants.has(source)) continue;
         this.seenConstants.add(source);
         constants.push(source);
       }
       for (const inner of node.blocks) this.collectConstants(inner, constants);
-    };
-    for (const node of block.nodes()) visit(node);
-    visit(block.returnNode);
+      if (node === block.returnNode) return;
+    }
   }
 
   private printBlock(block: Block, hasOtherStatements: boolean): void {
     if (!hasOtherStatements && block.first === block.returnNode) this.indent().add("pass\n");
-    for (const node of block.nodes()) this.printNode(node, false);
+    for (let node = block.first; node !== block.returnNode; node = node.next!) this.printNode(node, false);
   }
 
   private nameValues(values: readonly Value[]): void {
@@ -175,19 +182,17 @@ export class PythonPrint implements ExpressionScope {
   }
 
   private printNode(node: Node, printConstant: boolean): void {
-    this.ranges.within(node.sourceRange, () => {
-      this.registerTypes(node);
-      this.checkVersion(node);
-      if (!printConstant && node.kind === "prim::Constant") return;
-      const print = this.statements[node.kind];
-      if (print) print(node);
-      else this.printDefinition(node);
-    });
+    this.ranges.enter(node.sourceRange);
+    this.registerTypes(node);
+    this.checkVersion(node);
+    if (printConstant || node.kind !== "prim::Constant") this.printStatement(node);
+    this.ranges.leave();
   }
 
   private registerTypes(node: Node): void {
     for (const { type } of node.inputs) this.dependencies.register(type);
     for (const { type } of node.outputs) this.dependencies.register(type);
+    if (node.attributes.size === 0) return;
     for (const attribute of node.attributes.values()) {
       if (attribute.kind === "ty") this.dependencies.register(attribute.value);
       else if (attribute.kind === "tys") for (const type of attribute.value) this.dependencies.register(type);
@@ -200,60 +205,82 @@ export class PythonPrint implements ExpressionScope {
     if (schema) this.minVersion = Math.max(this.minVersion, minVersionOf(schema));
   }
 
-  /** Statements other than `outputs = expression`. */
-  private readonly statements: Readonly<Record<string, (node: Node) => void>> = {
-    "prim::Return": (node) => {
-      if (this.importable && node.inputs.length !== 1) {
-        throw new ScriptError(
-          "Exportable methods must have a single return value. Normal use of ScriptMethods should enforce this",
-          node.sourceRange,
-        );
-      }
-      if (node.inputs.length === 0) return;
-      this.indent().add("return ");
-      addValues(this.body, node.inputs, this);
-      this.body.add("\n");
-    },
-    "prim::If": (node) => this.printIf(node),
-    "prim::Loop": (node) => this.printLoop(node),
-    "prim::TupleUnpack": (node) => this.printUnpack(node),
-    "prim::ListUnpack": (node) => this.printUnpack(node),
-    "prim::SetAttr": (node) => {
-      const [object, value] = node.inputs;
-      this.indent()
-        .append(this.useOf(object!))
-        .add(".")
-        .add(node.attr("name", "s"))
-        .add(" = ")
-        .append(this.useOf(value!))
-        .add("\n");
-    },
-    "prim::fork": (node) => this.printTask(node, "fork", "__forked_function"),
-    "prim::awaitable": (node) => this.printTask(node, "awaitable", "__awaitable_function"),
-    "prim::Enter": (node) => {
-      const entered = node.outputs[0]!;
-      this.indent().add("with ").append(this.useOf(node.inputs[0]!));
-      if (entered.uses.length > 0) {
-        this.nameValues([entered]);
-        this.body.add(" as ").append(this.useOf(entered));
-      }
-      this.body.add(":\n");
-      this.level++;
-    },
-    "prim::Exit": (node) => {
-      if (node.prev?.kind === "prim::Enter") this.indent().add("pass\n");
-      this.level--;
-    },
-    "prim::Closure": (node) => this.printClosure(node),
-    "prim::ModuleContainerIndex": (node) => {
-      const [container, key] = node.inputs;
-      const out = node.outputs[0]!;
-      this.nameValues([out]);
-      this.indent().append(this.useOf(out)).add(" : ").add(annotationStr(out.type)).add(" = ");
-      this.body.append(this.useOf(container!)).add("[").append(this.useOf(key!)).add("]\n");
-    },
-  };
+  private printStatement(node: Node): void {
+    switch (node.kind) {
+      case "prim::Return":
+        return this.printReturn(node);
+      case "prim::If":
+        return this.printIf(node);
+      case "prim::Loop":
+        return this.printLoop(node);
+      case "prim::TupleUnpack":
+      case "prim::ListUnpack":
+        return this.printUnpack(node);
+      case "prim::SetAttr":
+        return this.printSetAttr(node);
+      case "prim::fork":
+        return this.printTask(node, "fork", "__forked_function");
+      case "prim::awaitable":
+        return this.printTask(node, "awaitable", "__awaitable_function");
+      case "prim::Enter":
+        return this.printEnter(node);
+      case "prim::Exit":
+        if (node.prev?.kind === "prim::Enter") this.indent().add("pass\n");
+        this.level--;
+        return;
+      case "prim::Closure":
+        return this.printClosure(node);
+      case "prim::ModuleContainerIndex":
+        return this.printContainerIndex(node);
+      default:
+        return this.printDefinition(node);
+    }
+  }
 
+  private printReturn(node: Node): void {
+    if (this.importable && node.inputs.length !== 1) {
+      throw new ScriptError(
+        "Exportable methods must have a single return value. Normal use of ScriptMethods should enforce this",
+        node.sourceRange,
+      );
+    }
+    if (node.inputs.length === 0) return;
+    this.indent().add("return ");
+    addValues(this.body, node.inputs, this);
+    this.body.add("\n");
+  }
+
+  private printSetAttr(node: Node): void {
+    const [object, value] = node.inputs;
+    this.indent()
+      .append(this.useOf(object!))
+      .add(".")
+      .add(node.attr("name", "s"))
+      .add(" = ")
+      .append(this.useOf(value!))
+      .add("\n");
+  }
+
+  private printEnter(node: Node): void {
+    const entered = node.outputs[0]!;
+    this.indent().add("with ").append(this.useOf(node.inputs[0]!));
+    if (entered.uses.length > 0) {
+      this.nameValues([entered]);
+      this.body.add(" as ").append(this.useOf(entered));
+    }
+    this.body.add(":\n");
+    this.level++;
+  }
+
+  private printContainerIndex(node: Node): void {
+    const [container, key] = node.inputs;
+    const out = node.outputs[0]!;
+    this.nameValues([out]);
+    this.indent().append(this.useOf(out)).add(" : ").add(annotationStr(out.type)).add(" = ");
+    this.body.append(this.useOf(container!)).add("[").append(this.useOf(key!)).add("]\n");
+  }
+
+  /** `outputs = expression`, or the expression for its only use. */
   private printDefinition(node: Node): void {
     const expression = new TaggedText(this.ranges);
     addExpression(expression, node, this);
@@ -271,9 +298,7 @@ export class PythonPrint implements ExpressionScope {
       addValues(this.body, node.outputs, this);
       this.body.add(" = ");
     }
-    if (typeof expression === "string") this.body.add(expression);
-    else this.body.append(expression);
-    this.body.add("\n");
+    this.body.append(expression).add("\n");
   }
 
   private isLong(text: string): boolean {
@@ -344,7 +369,7 @@ export class PythonPrint implements ExpressionScope {
     const counter = body.inputs[0]!;
     // loop-carried values are the node's outputs: set before the loop and at the end of each round
     this.nameValues(node.outputs);
-    body.inputs.slice(1).forEach((input, i) => this.expressions.set(input, this.useOf(node.outputs[i]!)));
+    body.inputs.slice(1).forEach((input, i) => this.expressions.set(input, this.textOf(node.outputs[i]!)));
     node.outputs.forEach((output, i) => {
       this.indent().append(this.useOf(output));
       if (this.needsAnnotation(output, carried[i]!)) this.body.add(": ").add(this.typeText(output.type));
@@ -388,7 +413,7 @@ export class PythonPrint implements ExpressionScope {
     const name = this.names.unique(functionName);
     const graph = node.attr("Subgraph", "g");
     this.indent().add("def ").add(name).add("():\n");
-    node.inputs.forEach((input, i) => this.expressions.set(graph.inputs[i]!, this.useOf(input)));
+    node.inputs.forEach((input, i) => this.expressions.set(graph.inputs[i]!, this.textOf(input)));
     this.printBody(graph.block);
     this.assign(node, `${starter}(${name})`);
   }
@@ -397,7 +422,7 @@ export class PythonPrint implements ExpressionScope {
     if (this.importable) throw new ScriptError("closures are not exportable", node.sourceRange);
     this.nameValues(node.outputs);
     const graph = node.attr("Subgraph", "g");
-    this.indent().add("def ").add(this.useOf(node.output).text).add("(");
+    this.indent().add("def ").append(this.useOf(node.output)).add("(");
     this.nameValues(graph.inputs);
     graph.inputs.forEach((input, i) => {
       if (i > 0) this.body.add(", ");

@@ -83,22 +83,27 @@ class TextTable {
   }
 }
 
+/** A range with its number in the archive: all that a debug record's entry is made from. */
+export interface NumberedRange extends TaggedRange {
+  readonly tag: number;
+}
+
+/** Numbers the ranges of one code file, after those of the files before. */
+export function numberRanges(ranges: readonly TaggedRange[], tags: SourceRangeTags): NumberedRange[] {
+  return ranges.map(({ byteOffset, range }) => ({ byteOffset, range, tag: tags.tagOf(range) }));
+}
+
 /** Pickles the ranges of one code file. */
-export function pickleSourceRanges(ranges: readonly TaggedRange[], tags: SourceRangeTags): Uint8Array[] {
+export function pickleSourceRanges(ranges: readonly NumberedRange[], tags: SourceRangeTags): Uint8Array[] {
   const table = new TextTable(tags);
-  const rows = ranges.map(({ byteOffset, range }) => ({
-    byteOffset,
-    range,
-    source: table.entryOf(range?.source),
-    tag: tags.tagOf(range),
-  }));
+  const sources = ranges.map(({ range }) => table.entryOf(range?.source)); // the texts come first
   const out = new PickleEmitter();
   out.pushString(FORMAT_TAG);
   pushTuple(out, table.texts, (text) => out.pushString(text));
   out.memoizeTop();
-  pushTuple(out, rows, ({ byteOffset, range, source, tag }) => {
+  pushTuple(out, ranges, ({ byteOffset, range, tag }, i) => {
     out.pushInt(byteOffset);
-    pushSource(out, source);
+    pushSource(out, sources[i]!);
     out.pushInt(range ? range.startByte : 0);
     out.pushInt(range ? range.endByte : 0);
     out.op("TUPLE3");
@@ -110,9 +115,9 @@ export function pickleSourceRanges(ranges: readonly TaggedRange[], tags: SourceR
   return out.finish();
 }
 
-function pushTuple<T>(out: PickleEmitter, items: readonly T[], push: (item: T) => void): void {
+function pushTuple<T>(out: PickleEmitter, items: readonly T[], push: (item: T, index: number) => void): void {
   out.startTupleOf(items.length);
-  for (const item of items) push(item);
+  items.forEach(push);
   out.endTupleOf(items.length);
 }
 

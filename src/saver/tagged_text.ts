@@ -15,23 +15,24 @@ export function isSameRange(a: SourceRange | undefined, b: SourceRange | undefin
   );
 }
 
-/** The ranges of the nodes that are being printed, innermost last. */
+/** The ranges of the nodes that are being printed. */
 export class RangeStack {
-  private readonly ranges: (SourceRange | undefined)[] = [undefined];
+  private readonly outer: (SourceRange | undefined)[] = [];
+  private innermost: SourceRange | undefined = undefined;
 
   get top(): SourceRange | undefined {
-    return this.ranges[this.ranges.length - 1];
+    return this.innermost;
   }
 
-  /** Runs `body` for a range; the range of the original source where the code was printed from one. */
-  within<R>(range: SourceRange | undefined, body: () => R): R {
+  /** Starts a range, of the original source where the code was printed from one; `leave` ends it. */
+  enter(range: SourceRange | undefined): void {
+    this.outer.push(this.innermost);
     const origin = range?.findSourceRangeThatGenerated() ?? range;
-    this.ranges.push(origin?.source === NO_SOURCE ? undefined : origin);
-    try {
-      return body();
-    } finally {
-      this.ranges.pop();
-    }
+    this.innermost = origin?.source === NO_SOURCE ? undefined : origin;
+  }
+
+  leave(): void {
+    this.innermost = this.outer.pop();
   }
 }
 
@@ -58,8 +59,9 @@ export class TaggedText {
     return this;
   }
 
-  /** Appends another text with its ranges. */
-  append(other: TaggedText): this {
+  /** Appends another text with its ranges, a string for the current one. */
+  append(other: TaggedText | string): this {
+    if (typeof other === "string") return this.add(other);
     const at = this.text.length;
     for (const { offset, range } of other.marks) this.mark(at + offset, range);
     this.text += other.text;

@@ -1,8 +1,10 @@
 /** @file Code that was printed is written again as long as printing would give the same (Note [Printed once]). Upstream: none. Spec: spec/printing.md. */
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { deflateRawSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ArchiveReader, ArchiveWriter, MemorySink, PickleEmitter } from "../../src/archive/index.ts";
+import { installDeflate } from "../../src/archive/zip_vendor.ts";
 import { SourceRange } from "../../src/base/source_range.ts";
 import { ScriptObject, tagDynamicType } from "../../src/core/ivalue.ts";
 import { schemaOf } from "../../src/core/operator_registry.ts";
@@ -14,6 +16,7 @@ import { ScriptFunction } from "../../src/ir/function.ts";
 import type { Graph, Node, Value } from "../../src/ir/graph.ts";
 import { loadModuleArchive } from "../../src/loader/import_module.ts";
 import { jit, torch, type ScriptModule } from "../../src/node/index.ts";
+import { installNodePlatform } from "../../src/node/platform.ts";
 import { exportModule } from "../../src/saver/export_module.ts";
 import { PythonPrint } from "../../src/saver/python_print.ts";
 import { makeArchive } from "../support/archive.ts";
@@ -316,6 +319,37 @@ describe("a change shows in the next save:", () => {
     value.setDebugName("x");
     expect(save(root)).toEqual(first);
   });
+});
+
+test("records that come out as before are not deflated again", () => {
+  const deflated: string[] = [];
+  installDeflate((bytes, level) => {
+    deflated.push(Buffer.from(bytes).toString("latin1"));
+    return deflateRawSync(bytes, { level });
+  });
+  try {
+    const model = jit.load(file("intro_wrapped_rnn"));
+    model.saveToBuffer();
+    expect(deflated.length).toBe(8);
+    deflated.length = 0;
+    const named = [...model.graph.block.nodes()].find((node) => node.outputs[0]?.hasDebugName())!;
+    named.outputs[0]!.setDebugName("renamed");
+    const changed = model.saveToBuffer();
+    // its debug record as well, where the text behind the name moves
+    expect(deflated.map((text) => text.includes("renamed"))).toEqual([true, false]);
+    expect(changed).toEqual(new Uint8Array(saveAnew(model.object)));
+  } finally {
+    installNodePlatform();
+  }
+});
+
+test("a save that fails forgets and remembers nothing", () => {
+  const { root, graph } = loadExample();
+  const first = save(root);
+  graph.returnNode.addInput(graph.inputs[1]!);
+  for (let i = 0; i < 2; i++) expect(() => save(root)).toThrow("single return value");
+  graph.returnNode.removeInput(1);
+  expect(counted(root)).toEqual({ bytes: first, functions: 0 }); // which is what was saved before
 });
 
 test("what changes beside the code is written without printing", () => {

@@ -3,7 +3,8 @@ import { QualifiedName } from "../../src/core/qualified_name.ts";
 import { argument } from "../../src/core/schema.ts";
 import * as T from "../../src/core/type.ts";
 import { ScriptFunction } from "../../src/ir/function.ts";
-import { ConstantTable, constantText } from "../../src/saver/literals.ts";
+import { valueLiteral } from "../../src/core/ivalue_text.ts";
+import { ConstantTable, constantFormatter } from "../../src/saver/literals.ts";
 import { NameTable, isIdentifier, toIdentifier } from "../../src/saver/names.ts";
 import { classCode, functionCode } from "../../src/saver/function_code.ts";
 import { TypeNameUniquer } from "../../src/saver/type_name_uniquer.ts";
@@ -12,7 +13,7 @@ import { Complex, Float } from "../../src/tensor/scalar.ts";
 import { emptyTensor } from "../../src/tensor/tensor.ts";
 
 const literal = (value: unknown, type: T.Type, readable = false): string =>
-  constantText(value, type, { constants: new ConstantTable(), typePrinter: undefined, readable });
+  valueLiteral(value, type, constantFormatter({ constants: new ConstantTable(), typePrinter: undefined, readable }));
 
 describe("names", () => {
   it("PRN-5: the counter belongs to the name that collided", () => {
@@ -28,7 +29,7 @@ describe("names", () => {
   });
 });
 
-describe("constantText", () => {
+describe("constantFormatter", () => {
   it("PRN-40: prints floats as PyTorch, and in files so that they read back", () => {
     expect([3, -0, 0.1, 1e20, 1e-5, 2 ** -25].map((v) => literal(v, T.FloatT))).toEqual([
       "3.",
@@ -70,7 +71,7 @@ describe("constantText", () => {
   it("PRN-45: gives tensors and non-ASCII strings an entry, equal tensors the same one", () => {
     const constants = new ConstantTable();
     const text = (value: unknown, type: T.Type): string =>
-      constantText(value, type, { constants, typePrinter: undefined, readable: false });
+      valueLiteral(value, type, constantFormatter({ constants, typePrinter: undefined, readable: false }));
     expect(text(emptyTensor([2]), T.TensorT)).toBe("CONSTANTS.c0");
     expect(text(emptyTensor([2], DTYPES.int32), T.TensorT)).toBe("CONSTANTS.c1");
     expect(text(emptyTensor([2]), T.TensorT)).toBe("CONSTANTS.c0");

@@ -9,7 +9,7 @@ import {
 } from "../../src/archive/index.ts";
 import { concatBytes } from "../../src/base/bytes.ts";
 import { Source, SourceRange } from "../../src/base/source_range.ts";
-import { SourceRangeTags, pickleSourceRanges } from "../../src/saver/source_range_serialization.ts";
+import { SourceRangeTags, numberRanges, pickleSourceRanges } from "../../src/saver/source_range_serialization.ts";
 import { RangeStack, TaggedText } from "../../src/saver/tagged_text.ts";
 import { torchArchive } from "../support/archive.ts";
 
@@ -60,15 +60,17 @@ describe("pickleSourceRanges", () => {
       const { ranges, tags } = readRecord(bytes);
       const recorded = new SourceRangeTags();
       recorded.tagOf = () => tags.shift()!;
-      expect(Buffer.compare(concatBytes(pickleSourceRanges(ranges, recorded)), bytes), name).toBe(0);
+      expect(
+        Buffer.compare(concatBytes(pickleSourceRanges(numberRanges(ranges, recorded), recorded)), bytes),
+        name,
+      ).toBe(0);
     }
   });
 
   it("DBG-3: counts in bytes of UTF-8", () => {
     const source = new Source("é = '€😀'\nx\n", "a.py", 3);
-    const bytes = concatBytes(
-      pickleSourceRanges([{ byteOffset: 0, range: new SourceRange(source, 4, 9) }], new SourceRangeTags()),
-    );
+    const range = new SourceRange(source, 4, 9);
+    const bytes = concatBytes(pickleSourceRanges([{ byteOffset: 0, range, tag: 0 }], new SourceRangeTags()));
     const [, texts, rows] = items(unpickle(bytes));
     expect(items(texts)).toEqual(["", "é = '€😀'\n", "x\n", "a.py"]);
     const [, where] = items(items(rows)[0]);
@@ -96,7 +98,9 @@ describe("TaggedText", () => {
     const source = new Source("abcdef");
     const range = new SourceRange(source, 1, 2);
     const body = new TaggedText(stack);
-    const inner = stack.within(range, () => new TaggedText(stack).add("é").add("x"));
+    stack.enter(range);
+    const inner = new TaggedText(stack).add("é").add("x");
+    stack.leave();
     body.add("12").append(inner).add("3");
     expect(body.text).toBe("12éx3");
     expect(body.ranges().map((r) => [r.byteOffset, r.range?.start])).toEqual([
