@@ -60,9 +60,7 @@ export class ZipWriter {
   private readonly sink: ByteSink;
   private readonly alignment: number;
   private readonly directory = new ByteWriter(4096);
-  // written anew for every entry
-  private readonly header = new ByteWriter(256);
-  private readonly extra = new ByteWriter(128);
+  private readonly header = new ByteWriter(256); // written anew for every entry
   private readonly names = new Set<string>();
   private position = 0;
   private count = 0;
@@ -162,22 +160,9 @@ export class ZipWriter {
   private localHeader(name: Uint8Array, method: number, size: number, headerOffset: number): Uint8Array {
     const wideSize = size >= U32_MAX;
     const wideOffset = headerOffset >= U32_MAX;
-    const extra = this.extra;
-    extra.clear();
-    if (wideSize || wideOffset) {
-      extra.u2(EXTRA_ZIP64);
-      extra.u2((wideSize ? 16 : 0) + (wideOffset ? 8 : 0));
-      if (wideSize) {
-        extra.u8(size);
-        extra.u8(0);
-      }
-      if (wideOffset) extra.u8(headerOffset);
-    }
-    const start = headerOffset + NBYTES.localHeader + name.length + extra.length + 4;
-    const padding = (this.alignment - (start % this.alignment)) % this.alignment;
-    extra.u2(EXTRA_PADDING);
-    extra.u2(padding);
-    extra.fill(PADDING_BYTE, padding);
+    const wideNbytes = (wideSize ? 16 : 0) + (wideOffset ? 8 : 0);
+    const nbytes = NBYTES.localHeader + name.length + (wideNbytes > 0 ? 4 + wideNbytes : 0) + 4;
+    const padding = (this.alignment - ((headerOffset + nbytes) % this.alignment)) % this.alignment;
     const { header } = this;
     header.clear();
     header.u4(SIGNATURE.localHeader);
@@ -187,9 +172,20 @@ export class ZipWriter {
     header.u4(0); // time and date
     header.fill(0, 12); // crc and sizes
     header.u2(name.length);
-    header.u2(extra.length);
+    header.u2(nbytes + padding - NBYTES.localHeader - name.length);
     header.bytes(name);
-    header.bytes(extra.finish());
+    if (wideNbytes > 0) {
+      header.u2(EXTRA_ZIP64);
+      header.u2(wideNbytes);
+      if (wideSize) {
+        header.u8(size);
+        header.u8(0);
+      }
+      if (wideOffset) header.u8(headerOffset);
+    }
+    header.u2(EXTRA_PADDING);
+    header.u2(padding);
+    header.fill(PADDING_BYTE, padding);
     return header.finish();
   }
 
