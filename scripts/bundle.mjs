@@ -3,10 +3,11 @@
 // For Node they are CommonJS behind small ES modules, so that they can come with V8's code cache (src/node/code_cache.ts).
 // The modules of `nn` stay in a folder `nn/`: stack traces tell library modules from the rest by it (src/jit/call_site.ts).
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { rolldown } from "rolldown";
+import { chunkGroups, findStart, isLate, lateChunks, lateFamilies } from "./late_chunks.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const source = (name) => join(root, "src", `${name}.ts`);
@@ -77,19 +78,23 @@ const kernelModules = {
   load: (id) => (/[\\/]wasm[\\/]encoded_modules\.ts$/.test(id) ? encodedModulesText() : undefined),
 };
 
-/** See `HELPERS` in src/jit/call_site.ts. */
-const HELPERS = ["aten", "sizes", "module"];
-
 /** Module hooks run in a thread of their own and are an ES module. */
 const HOOKS = "cli/commands/script_loader";
 
-async function bundle(folder, input, { format = "esm", isWhole = true, ...options }) {
-  // package.json speaks of the side effects of dist, not of src
+/** The modules that do something when they are loaded: package.json speaks of dist, not of src. */
+const { sideEffects } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const effects = sideEffects.map((glob) => glob.replace(/^\.\/dist/, join(root, "src")).replace(/\.js$/, ".ts"));
+const hasSideEffects = (id) =>
+  id.startsWith("\0") || effects.some((glob) => (glob.endsWith("*.ts") ? dirname(id) === dirname(glob) : id === glob));
+
+const treeshake = { moduleSideEffects: hasSideEffects };
+
+async function bundle(folder, input, { format = "esm", chunks = [], ...options }) {
   const build = await rolldown({
     input,
     plugins: [ascii, kernelModules],
     tsconfig: false,
-    treeshake: { moduleSideEffects: () => true },
+    treeshake,
     ...options,
   });
   const extension = format === "cjs" ? "cjs" : "js";
@@ -100,23 +105,7 @@ async function bundle(folder, input, { format = "esm", isWhole = true, ...option
     comments: false,
     entryFileNames: `[name].${extension}`,
     chunkFileNames: `[name].${extension}`,
-    // from the bottom up: a group takes along what it needs and no group before it has
-    codeSplitting: isWhole && {
-      groups: [
-        { name: "archive", priority: 3, test: /[\\/]src[\\/](base|archive)[\\/]/ },
-        {
-          name: "engine",
-          priority: 2,
-          test: /[\\/]src[\\/](core|ops|tensor|torch|ir|frontend|passes|interpreter|loader|saver)[\\/]/,
-        },
-        ...HELPERS.map((name) => ({
-          name: `nn/${name}`,
-          priority: 1,
-          test: new RegExp(`[\\\\/]src[\\\\/]nn[\\\\/]${name}\\.ts$`),
-        })),
-        { name: "nn/library", priority: 0, test: /[\\/]src[\\/]nn[\\/]/ },
-      ],
-    },
+    codeSplitting: { groups: chunks },
   });
   await build.close();
   return output;
@@ -133,20 +122,63 @@ function writeFacade(name, exports, { load = "loadBundled", head = "" } = {}) {
   );
 }
 
-/** Makes, loads and runs models in a process of its own, and keeps what that has compiled. */
-function makeCodeCache() {
-  const at = (name) => JSON.stringify(pathToFileURL(join(root, name)).href);
-  const models = ["gru_loop", "control_flow", "stateful_train"].map((name) =>
-    join(root, "test/fixtures/models", name, "model.pt"),
+const MODELS = ["gru_loop", "control_flow", "stateful_train"].map((name) =>
+  join(root, "test/fixtures/models", name, "model.pt"),
+);
+
+/** A network for images as most of them are: archives of it, traced and scripted. */
+function makeNetwork({ jit, nn, torch }) {
+  const layers = (channels, inside, groups) => [
+    new nn.Conv2d(channels, inside, 1, { bias: false }),
+    new nn.BatchNorm2d(inside),
+    new nn.ReLU(),
+    new nn.Conv2d(inside, channels, 3, { padding: 1, bias: false, groups }),
+    new nn.BatchNorm2d(channels),
+  ];
+  class Block extends nn.Module {
+    constructor(...sizes) {
+      super();
+      this.layers = new nn.Sequential(...layers(...sizes));
+      this.relu = new nn.ReLU({ inplace: true });
+    }
+    forward(x) {
+      return this.relu(torch.add(this.layers(x), x));
+    }
+  }
+  const network = new nn.Sequential(
+    new nn.Conv2d(3, 32, 7, { stride: 2, padding: 3 }),
+    new nn.MaxPool2d(3, { stride: 2, padding: 1 }),
+    new Block(32, 16, 1),
+    new Block(32, 32, 32),
+    new nn.AdaptiveAvgPool2d([1, 1]),
+    new nn.Flatten(1),
+    new nn.Dropout(),
+    new nn.Linear(32, 100),
   );
+  const image = torch.ones([1, 3, 64, 64]);
+  return [jit.trace(network.eval(), [image]), jit.script(network)].map((made) => made.saveToBuffer());
+}
+
+/** What a start does: opens and runs models. */
+function runModels({ jit, torch }, networks) {
+  for (const lazy of [false, true]) {
+    for (const file of MODELS) jit.load(file, { lazy }).eval();
+    for (const network of networks) jit.load(network, { lazy }).eval()(torch.ones([1, 3, 64, 64]));
+  }
+}
+
+/** Makes, loads and runs models in a process of its own, and keeps what that has compiled. */
+function makeCodeCache(late) {
+  const at = (name) => JSON.stringify(pathToFileURL(join(root, name)).href);
   const program = `
-    import { writeCodeCache } from ${at("dist/bundle/code_cache.js")};
+    import { loadBundled, writeCodeCache } from ${at("dist/bundle/code_cache.js")};
     import { jit, nn, torch } from ${at("dist/bundle/node/index.js")};
-    for (const file of ${JSON.stringify(models)})
+    for (const file of ${JSON.stringify(MODELS)})
       for (const lazy of [false, true]) [String(jit.load(file, { lazy }).eval()), jit.load(file, { lazy }).code];
     const layers = [new nn.Conv2d(3, 8, 3, { padding: 1 }), new nn.BatchNorm2d(8), new nn.ReLU(), new nn.Flatten(), new nn.Linear(8192, 4)];
     const image = torch.ones([1, 3, 32, 32]);
     jit.load(jit.trace(new nn.Sequential(...layers).eval(), [image]).saveToBuffer())(image);
+    for (const name of ${JSON.stringify(late)}) loadBundled(name);
     writeCodeCache();`;
   execFileSync(process.execPath, ["--input-type=module", "-e", program], {
     env: { ...process.env, TSARCHIVE_MAKE_CODE_CACHE: "1" },
@@ -159,15 +191,28 @@ const commands = readdirSync(join(root, "src/cli/commands"))
   .filter((name) => name !== HOOKS);
 for (const folder of ["bundle", "browser"]) rmSync(join(root, "dist", folder), { recursive: true, force: true });
 const forNode = { platform: "node", plugins: [ascii, kernelModules, lazyLibraries], external: [/^node:/] };
+const start = await findStart(root, {
+  input: source("node/index"),
+  ...forNode,
+  treeshake,
+  make: makeNetwork,
+  run: runModels,
+});
 const output = await bundle(
   "bundle",
   Object.fromEntries(["node/index", "cli/main", ...commands].map((name) => [name, source(name)])),
-  { ...forNode, format: "cjs" },
+  {
+    ...forNode,
+    format: "cjs",
+    preserveEntrySignatures: "allow-extension",
+    plugins: [...forNode.plugins, lateFamilies(root, start), lateChunks],
+    chunks: chunkGroups(root, start),
+  },
 );
-await bundle("bundle", { [HOOKS]: source(HOOKS) }, { ...forNode, isWhole: false });
+await bundle("bundle", { [HOOKS]: source(HOOKS) }, forNode);
 copyFileSync(join(root, "dist/node/code_cache.js"), join(root, "dist/bundle/code_cache.js"));
 writeFacade("node/index", output.find((chunk) => chunk.name === "node/index").exports);
 writeFacade("cli/main", [], { load: "loadNatively", head: "#!/usr/bin/env node\n" });
 chmodSync(join(root, "dist/bundle/cli/main.js"), 0o755);
 await bundle("browser", { index: source("index") }, { platform: "browser" });
-makeCodeCache();
+makeCodeCache(output.map((chunk) => chunk.fileName).filter(isLate));

@@ -33,6 +33,8 @@ export interface OperatorEntry {
 }
 
 const entries = new Map<string, OperatorEntry>();
+const families: OperatorFamily[] = [];
+let familyOf: Map<string, OperatorFamily> | undefined;
 const derived = new Map<string, OperatorEntry | null>();
 const parsed = new Map<string, FunctionSchema[]>();
 const late = new Map<string, readonly LateSchema[]>();
@@ -145,10 +147,33 @@ function addSchema(key: string, text: string): FunctionSchema {
   return schema;
 }
 
+/** Operators that are not registered before one of them is asked for: the bundle for Node has such (scripts/late_chunks.mjs). */
+interface OperatorFamily {
+  /** `aten::add.Tensor` and so on, with spaces between them. */
+  readonly keys: string;
+  readonly load: () => unknown;
+}
+
+/** Tells of operators that `load` registers. */
+export function addOperatorFamily(keys: string, load: () => unknown): void {
+  families.push({ keys, load });
+  familyOf = undefined;
+}
+
+/** What is registered under a key, after its family was loaded. */
+function entryOf(key: string): OperatorEntry | undefined {
+  const entry = entries.get(key);
+  if (entry ?? families.length === 0) return entry;
+  familyOf ??= new Map(families.flatMap((family) => family.keys.split(" ").map((name) => [name, family])));
+  familyOf.get(key)?.load();
+  return entries.get(key);
+}
+
 function register(text: string, kernel: Kernel, derivative: Derivative | undefined, exactInts: boolean): OperatorEntry {
   const entry = new RegisteredOperator(text, kernel, derivative, exactInts);
   internalAssert(!entries.has(entry.key), `operator ${entry.key} is registered twice`);
   entries.set(entry.key, entry);
+  for (const special of awaited.get(entry.key) ?? []) specialize(entry, special);
   return entry;
 }
 
@@ -166,17 +191,28 @@ function isOrdinary(value: unknown): boolean {
   return value instanceof Tensor ? value.quantizer === undefined && value.sparse === undefined : !Array.isArray(value);
 }
 
+/** A special kernel that is made from the plain one. */
+interface Specialization {
+  readonly applies: SpecialKernel["applies"];
+  readonly make: (plain: (...args: unknown[]) => unknown) => SpecialKernel["kernel"];
+}
+
+/** For operators that are registered later. */
+const awaited = new Map<string, Specialization[]>();
+
 /**
- * Gives a registered operator another kernel for some arguments (`applies` sees the first two): quantized and sparse tensors. `make`
- * gets the plain kernel. Nothing happens where the operator is not registered.
+ * Gives an operator another kernel for some arguments (`applies` sees the first two): quantized and sparse tensors. `make` gets the
+ * plain kernel. Nothing happens where the operator is never registered.
  */
-export function specializeKernel(
-  key: string,
-  applies: SpecialKernel["applies"],
-  make: (plain: (...args: unknown[]) => unknown) => SpecialKernel["kernel"],
-): void {
-  const entry = entries.get(key) as { kernel: Kernel } | undefined;
-  if (!entry) return;
+export function specializeKernel(key: string, applies: Specialization["applies"], make: Specialization["make"]): void {
+  const entry = entries.get(key);
+  if (entry) return specialize(entry, { applies, make });
+  const waiting = awaited.get(key);
+  if (waiting) waiting.push({ applies, make });
+  else awaited.set(key, [{ applies, make }]);
+}
+
+function specialize(entry: { kernel: Kernel }, { applies, make }: Specialization): void {
   const known = specials.get(entry);
   if (known) {
     known.push({ applies, kernel: make(entry.kernel as (...args: unknown[]) => unknown) });
@@ -236,7 +272,7 @@ export function builtin(schema: string, kernel: Kernel): void {
 /** The entry of an operator, written or derived (see Note [Derived variants]); undefined where nothing implements it. */
 export function findOperator(schema: FunctionSchema): OperatorEntry | undefined {
   const key = operatorName(schema);
-  const own = entries.get(key);
+  const own = entryOf(key);
   if (own) return own;
   let entry = derived.get(key);
   if (entry === undefined) {
@@ -249,7 +285,7 @@ export function findOperator(schema: FunctionSchema): OperatorEntry | undefined 
 /** `findOperator` by key, e.g. `aten::add.Tensor`. */
 export function findOperatorByKey(key: string): OperatorEntry | undefined {
   const schema = schemaOf(key);
-  return schema ? findOperator(schema) : entries.get(key);
+  return schema ? findOperator(schema) : entryOf(key);
 }
 
 /** Calls an operator by key, with all arguments; through the dispatcher. */

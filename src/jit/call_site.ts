@@ -36,7 +36,7 @@ function isOwnFile(file: string): boolean {
 }
 
 function findOwnFolders(): string[] {
-  const folders = [pathOf(import.meta.url).replace(/(?:jit\/)?[^/]*$/, "")];
+  const folders = [pathOf(import.meta.url).replace(/(?:(?:jit|late)\/)?[^/]*$/, "")];
   for (const line of stackText().split("\n")) {
     const match = FRAME.exec(line);
     if (!match) continue;

@@ -21,7 +21,7 @@ import { withSources } from "./scripting/javascript_sources.ts";
 import { addMethodSource } from "./scripting/method_source.ts";
 import { scriptModule } from "./scripting/recursive.ts";
 
-addMethodSource(javascriptSource);
+addMethodSource(() => javascriptSource);
 
 /** A whole number: TorchScript's `int`, for type annotations of code that is compiled. */
 export type int = number;

@@ -1,6 +1,7 @@
 /** @file The bundles that package.json points at: complete, in working order, with names that people see. Made by `npm run build`. */
 import { execFileSync } from "node:child_process";
-import { readFileSync, readdirSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { crc32 } from "../../src/archive/crc32.ts";
@@ -90,7 +91,7 @@ test.runIf(built)(
     const cache = join(ROOT, "dist/bundle/cache");
     const [version] = readdirSync(cache);
     const names = readdirSync(join(cache, version!));
-    for (const file of ["archive.cjs", "engine.cjs", "node.cjs"]) {
+    for (const file of ["archive.cjs", "engine.cjs", "jit.cjs"]) {
       const text = readFileSync(join(ROOT, "dist/bundle", file));
       expect(names).toContain(`${file}-${crc32(text).toString(16)}.bin`);
     }
@@ -137,3 +138,100 @@ test.runIf(built).each(["four", "six"])("an engine that likes %s rows runs kerne
 function relaxedFlag(): string[] {
   return Number(process.versions.node.split(".")[0]) < 22 ? ["--experimental-wasm-relaxed-simd"] : [];
 }
+
+/** Runs a module that gets `opened`, the files of the bundle that are opened, in a process of its own. */
+function runWatched(code: string): unknown {
+  return run(`
+    import fs from "node:fs";
+    import { syncBuiltinESMExports } from "node:module";
+    let opened = [];
+    const { openSync } = fs;
+    fs.openSync = (file, ...rest) => {
+      const name = String(file).split("dist/bundle/")[1];
+      if (name?.endsWith(".cjs")) opened.push(name);
+      return openSync(file, ...rest);
+    };
+    syncBuiltinESMExports();
+    const { jit, nn, torch } = await import("tsarchive");
+    ${code}`);
+}
+
+test.runIf(built)("an import and a first run load no late chunk, and each is loaded when it is used", () => {
+  const { jit, nn, torch } = source;
+  const network = new nn.Sequential(new nn.Conv2d(3, 8, 3), new nn.BatchNorm2d(8), new nn.ReLU(), new nn.MaxPool2d(2));
+  network
+    .append(new nn.AdaptiveAvgPool2d([1, 1]))
+    .append(new nn.Flatten())
+    .append(new nn.Linear(8, 4));
+  const folder = mkdtempSync(join(tmpdir(), "tsarchive-"));
+  const model = join(folder, "network.pt");
+  jit.save(jit.trace(network.eval(), [torch.ones([1, 3, 16, 16])]), model);
+  const found = runWatched(`
+    const take = () => { const list = opened; opened = []; return list; };
+    const start = take();
+    jit.load(${JSON.stringify(model)}, { lazy: true }).eval()(torch.ones([1, 3, 16, 16]));
+    const run = take();
+    const names = Object.keys(nn).sort();
+    const namespaces = take();
+    const layer = nn.Linear.name;
+    const library = take();
+    torch.linalg.det(torch.ones([1, 1]));
+    console.log(JSON.stringify({ start, run, names, namespaces, layer, library, linalg: take() }));
+  `) as Record<string, string[]>;
+  rmSync(folder, { recursive: true });
+  expect(found["start"]!.filter((name) => /^late|library/.test(name))).toEqual([]);
+  expect(found["start"]!.length).toBeLessThan(12);
+  expect(found).toMatchObject({ run: [], names: Object.keys(nn).toSorted(), namespaces: [], layer: "Linear" });
+  expect(found["library"]).toContain("nn/library.cjs");
+  expect(found["linalg"]).toContain("late/ops_linalg.cjs");
+});
+
+test.runIf(built)("every late chunk can be the first that is used", () => {
+  const failed = run(`
+    import { createRequire } from "node:module";
+    import { readdirSync } from "node:fs";
+    const require = createRequire(process.cwd() + "/dist/bundle/x.cjs");
+    const files = ["./nn/library.cjs", ...readdirSync("dist/bundle/late").filter((name) => name.endsWith(".cjs")).map((name) => "./late/" + name)];
+    const failed = [];
+    for (const file of files) {
+      for (const path of Object.keys(require.cache)) delete require.cache[path];
+      require("./node/index.cjs");
+      try {
+        require(file);
+      } catch (error) {
+        failed.push(file + ": " + error.message);
+      }
+    }
+    console.log(JSON.stringify(failed));`);
+  expect(failed).toEqual([]);
+});
+
+test.runIf(built)("the bundle has the operators of the modules", () => {
+  const list = (from: string): unknown =>
+    run(`const { listOperators } = await import(process.cwd() + "/dist/${from}");
+      console.log(JSON.stringify(listOperators().filter((o) => o.supported).map((o) => o.schema)));`);
+  expect(list("bundle/node/index.js")).toEqual(list("node/index.js"));
+});
+
+test.runIf(built)(
+  "late families: quantized and sparse tensors reach the kernels of operators that are loaded after them",
+  () => {
+    expect(
+      run(`
+    const { torch } = await import("tsarchive");
+    const q = torch.quantize_per_tensor(torch.tensor([[1, 2.5], [3, 4]]), 0.5, 0, torch.quint8);
+    const s = torch.tensor([[0, -2.5], [3, 0]]).to_sparse();
+    console.log(JSON.stringify([torch.flip(q, [0]).dequantize().tolist(), torch.sort(q, 1, true)[0].is_quantized, torch.abs(s).to_dense().tolist()]));`),
+    ).toEqual([
+      [
+        [3, 4],
+        [1, 2.5],
+      ],
+      true,
+      [
+        [0, 2.5],
+        [3, 0],
+      ],
+    ]);
+  },
+);

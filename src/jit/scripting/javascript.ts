@@ -60,11 +60,12 @@ const OWN_GLOBALS = new Set(
   ),
 );
 const PACKAGE_EXPORTS = new Set(["torch", "nn", "jit"]);
-const PACKAGES: ReadonlyMap<unknown, string> = new Map<unknown, string>([
-  [torch, "torch"],
-  [nn, "nn"],
-  [functional, "nn.functional"],
-]);
+
+function packageNamed(value: unknown): string | undefined {
+  if (value === torch) return "torch";
+  if (value === nn) return "nn";
+  return value === functional ? "nn.functional" : undefined;
+}
 
 /** `torch` as JavaScript has it. */
 class TorchNamespace extends PythonModule {
@@ -95,7 +96,7 @@ class Names implements FreeNames {
 
   packageOf(name: string): string | undefined {
     const given = this.given(name);
-    if (given) return PACKAGES.get(given.value);
+    if (given) return packageNamed(given.value);
     const declared = this.file?.declarations.get(name);
     if (declared?.kind === "import") {
       if (declared.name === "*") return declared.from.startsWith(".") ? undefined : "";
@@ -191,7 +192,7 @@ class Names implements FreeNames {
 let functionalNames: Map<unknown, string> | undefined;
 /** The meaning of a JavaScript value. */
 function valueOf(value: unknown, name: string, range: SourceRange): SugaredValue {
-  const path = PACKAGES.get(value);
+  const path = packageNamed(value);
   if (path !== undefined) return packageValue(path)!;
   if (value instanceof Module)
     throw new ScriptError(`${name} is a module; make it a field of the module that calls it`, range);

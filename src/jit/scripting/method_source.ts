@@ -37,26 +37,32 @@ export interface MethodSource {
   hookStub?(module: Module, hook: unknown): MethodStub | undefined;
 }
 
-const sources: MethodSource[] = [];
+const added: (() => MethodSource)[] = [];
+let known: MethodSource[] = [];
 
-/** Adds a source; those added before are asked first. */
-export function addMethodSource(source: MethodSource): void {
-  if (!sources.includes(source)) sources.push(source);
+/** Adds a source, which is asked for when it is needed; those added before are asked first. */
+export function addMethodSource(source: () => MethodSource): void {
+  added.push(source);
+}
+
+function sources(): readonly MethodSource[] {
+  if (known.length < added.length) known = added.map((source) => source());
+  return known;
 }
 
 /** The methods of all sources. */
 export const methodSources: Required<Omit<MethodSource, "exportedNames">> & MethodSource = {
-  exportedNames: (cls) => [...new Set(sources.flatMap((source) => source.exportedNames(cls)))].sort(),
+  exportedNames: (cls) => [...new Set(sources().flatMap((source) => source.exportedNames(cls)))].sort(),
   findMethod: (cls, name) => first((source) => source.findMethod(cls, name)),
-  overloads: (cls) => new Map(sources.flatMap((source) => [...(source.overloads?.(cls) ?? [])])),
-  properties: (cls) => sources.flatMap((source) => [...(source.properties?.(cls) ?? [])]),
+  overloads: (cls) => new Map(sources().flatMap((source) => [...(source.overloads?.(cls) ?? [])])),
+  properties: (cls) => sources().flatMap((source) => [...(source.properties?.(cls) ?? [])]),
   attributeType: (cls, name) => first((source) => source.attributeType?.(cls, name)),
   functionValue: (value, name) => first((source) => source.functionValue?.(value, name)),
   hookStub: (module, hook) => first((source) => source.hookStub?.(module, hook)),
 };
 
 function first<R>(ask: (source: MethodSource) => R | undefined): R | undefined {
-  for (const source of sources) {
+  for (const source of sources()) {
     const found = ask(source);
     if (found !== undefined) return found;
   }

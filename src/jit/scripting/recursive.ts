@@ -24,7 +24,7 @@ import { addMethodSource, methodSources, type MethodStub } from "./method_source
 import { libraryMethods } from "./library_methods.ts";
 import { baseClasses, classOf, ownScript, type ModuleClass } from "./module_class.ts";
 
-addMethodSource(libraryMethods);
+addMethodSource(() => libraryMethods);
 
 /** The methods of a module to start compiling from. */
 export type StubsOf = (module: Module) => readonly MethodStub[];

@@ -28,7 +28,7 @@ import { offsetOf, type SyntaxNode } from "./syntax.ts";
 import { TracingState, dictEntries, type RecordOptions } from "./tracing_state.ts";
 import { CONSTRUCTOR_ADVICE, DATAFLOW_ADVICE, warnTrace } from "./warnings.ts";
 
-setBuiltinCleanup(finishEmission);
+setBuiltinCleanup((graph) => finishEmission(graph));
 
 /** What a trace is made of. */
 export interface TraceRequest {

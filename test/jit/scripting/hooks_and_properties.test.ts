@@ -38,7 +38,7 @@ class WithProperty extends nn.Module {
   }
 }
 
-addMethodSource({
+addMethodSource(() => ({
   exportedNames: () => [],
   findMethod: () => undefined,
   hookStub(_module, hook) {
@@ -52,7 +52,7 @@ addMethodSource({
     );
     return [{ name: "scale", getter: getter!, setter }];
   },
-});
+}));
 beforeEach(() => resetPythonCu());
 
 const withoutLocations = (text: string): string => text.replace(/ # .*?:\d+:\d+$/gm, "");
