@@ -9,7 +9,7 @@ import { selfTimed } from "./measure.mjs";
 import { models, npmFolder, npmPeer, python } from "./peers.mjs";
 
 export const title = "Cold start";
-export const notes = "Milliseconds of whole processes, from their start to their end, one thread; the files are in the page cache.";
+export const notes = "Milliseconds of whole processes, from their start to their end, one thread; the files are in the page cache. The first output is that of a model from `await jit.loadAsync(file)`, which reads weights beside the main thread, or from `jit.load(file, { lazy: true })`.";
 
 export async function run(bench) {
   const { resnet18 } = await models(bench, ["resnet18"], ["scripted", "onnx"]);
@@ -43,11 +43,13 @@ export async function run(bench) {
     }, { repetitions: 7, warmup: 1 });
     const ort = resnet18.onnx && (await npmPeer(bench, "onnxruntime-node"));
     const ortPath = ort && pathToFileURL(createRequire(join(npmFolder, "index.js")).resolve("onnxruntime-node")).href;
-    const first = (options) => `${load(options)} m.eval(); m(torch.ones([1, 3, 224, 224]));`;
+    const call = "m.eval(); m(torch.ones([1, 3, 224, 224]));";
+    const loadAsync = (options) => `import { jit, torch } from ${JSON.stringify(own)}; const m = await jit.loadAsync(${JSON.stringify(file)}, ${options});`;
     // torch.jit.load checks no CRC
     await bench.compare("resnet18: first output", {
-      tsarchive: node(script("run.mjs", first("{ lazy: true }"))),
-      "tsarchive, no CRC": node(script("trusting.mjs", first("{ lazy: true, verifyCrc: false }"))),
+      tsarchive: node(script("run.mjs", `${loadAsync("{}")} ${call}`)),
+      "tsarchive, no CRC": node(script("trusting.mjs", `${loadAsync("{ verifyCrc: false }")} ${call}`)),
+      "tsarchive, jit.load": node(script("sync.mjs", `${load("{ lazy: true }")} ${call}`)),
       Python: py(script("run.py", `${pyHead}m = torch.jit.load(${JSON.stringify(file)}).eval()\nm(torch.ones(1, 3, 224, 224))\n`)),
       "onnxruntime-node": ortPath &&
         node(script("ort.mjs", `

@@ -12,6 +12,8 @@ export interface ByteSource {
   read(byteOffset: number, nbytes: number): Uint8Array;
   /** Fills `target` without an intermediate copy. */
   readInto?(target: Uint8Array, byteOffset: number): void;
+  /** The same beside the main thread. `target` must stay where it is and the source open until then. */
+  readIntoAsync?(target: Uint8Array, byteOffset: number): Promise<void>;
   /** Whether the bytes are here; absent when all of them are. */
   has?(byteOffset: number, nbytes: number): boolean;
   /** Gives the resource back. */

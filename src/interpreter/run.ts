@@ -19,6 +19,12 @@ export function compileFunction(fn: FunctionLike): void {
   calleeOf(fn);
 }
 
+/** Compiles what a call of a module's method runs first. @throws what the call would throw before it runs anything. */
+export function compileMethod(fn: ScriptFunction, self: ScriptObject): void {
+  void fn.schema;
+  codeFor(fn, self);
+}
+
 /**
  * Runs a function or method on IValues in static form (the object first, for a method).
  * @throws ScriptRuntimeError with PyTorch's text, LimitError, UnsupportedError.

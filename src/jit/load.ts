@@ -10,7 +10,8 @@ import {
 import type { LimitOverrides } from "../base/limits.ts";
 import type { ScriptObject } from "../core/ivalue.ts";
 import { findNativeClass } from "../core/native_class.ts";
-import { runFunction } from "../interpreter/run.ts";
+import { compileMethod, runFunction } from "../interpreter/run.ts";
+import { ScriptFunction } from "../ir/function.ts";
 import { loadModuleArchive } from "../loader/import_module.ts";
 import { KERNEL_HOLDER } from "../tensor/kernels/wasm/held_bytes.ts";
 import { platform, urlNamedBy } from "./platform.ts";
@@ -52,32 +53,69 @@ export function openSource(input: LoadInput): ByteSource {
  */
 export function load(input: LoadInput, options: LoadOptions = {}): ScriptModule {
   const source = openSource(input);
-  const lazy = options.lazy ?? false;
+  const isOurs = typeof input === "string";
   let isLoaded = false;
   try {
-    const limits = options.limits === undefined ? {} : { limits: options.limits };
-    const reader = ArchiveReader.open(source, { verifyCrc: options.verifyCrc ?? true, ...limits });
-    const budget = options.maxSteps === undefined ? {} : { maxSteps: options.maxSteps };
-    const { root, cu } = loadModuleArchive(reader, {
-      runMethod: (fn, args) => runFunction(fn, args, budget),
-      findNativeClass,
-      lazy,
-      staysOpen: lazy,
-      defersBodies: true,
-      holder: KERNEL_HOLDER,
-      ...limits,
-    });
-    for (const name of options.extraFiles?.keys() ?? []) {
-      if (reader.extraFileNames().includes(name)) options.extraFiles!.set(name, reader.readExtraFile(name));
-    }
+    const { module } = loadFrom(source, options);
     isLoaded = true;
-    const define = (object: ScriptObject, text: string): void => {
-      cu.codeOrigin = undefined;
-      defineMethods(object, text, cu);
-    };
-    return moduleOf(root, { cu, saver, budget, define });
+    return module;
   } finally {
-    if (typeof input === "string" && !(lazy && isLoaded)) source.close?.();
+    if (isOurs && !(options.lazy && isLoaded)) source.close?.();
+  }
+}
+
+/** @param later storages are left to `fetch`, where the source can be read beside the main thread. */
+function loadFrom(source: ByteSource, options: LoadOptions, later = false) {
+  const lazy = options.lazy ?? false;
+  const limits = options.limits === undefined ? {} : { limits: options.limits };
+  const reader = ArchiveReader.open(source, { verifyCrc: options.verifyCrc ?? true, ...limits });
+  const budget = options.maxSteps === undefined ? {} : { maxSteps: options.maxSteps };
+  const loaded = loadModuleArchive(reader, {
+    runMethod: (fn, args) => runFunction(fn, args, budget),
+    findNativeClass,
+    lazy,
+    later,
+    staysOpen: lazy,
+    defersBodies: true,
+    holder: KERNEL_HOLDER,
+    ...limits,
+  });
+  for (const name of options.extraFiles?.keys() ?? []) {
+    if (reader.extraFileNames().includes(name)) options.extraFiles!.set(name, reader.readExtraFile(name));
+  }
+  const { root, cu } = loaded;
+  const define = (object: ScriptObject, text: string): void => {
+    cu.codeOrigin = undefined;
+    defineMethods(object, text, cu);
+  };
+  return { ...loaded, module: moduleOf(root, { cu, saver, budget, define }) };
+}
+
+/** Bytes of weights on their way that leave the time to compile what the first call will run. */
+const MIN_COMPILE_BYTES = 1 << 22;
+
+/** Opens a file and reads its weights beside the main thread, which compiles `forward` meanwhile. */
+async function loadFile(path: string, options: LoadOptions): Promise<ScriptModule> {
+  if (options.lazy) return load(path, options);
+  const source = openSource(path);
+  try {
+    const { module, root, laterBytes, fetch } = loadFrom(source, options, true);
+    const fetched = fetch();
+    if (laterBytes >= MIN_COMPILE_BYTES) compileForward(root);
+    await fetched;
+    return module;
+  } finally {
+    source.close?.();
+  }
+}
+
+function compileForward(root: ScriptObject): void {
+  const forward = root.type.findMethod("forward");
+  if (!(forward instanceof ScriptFunction)) return;
+  try {
+    compileMethod(forward, root);
+  } catch {
+    // the call will say so, or nobody calls it
   }
 }
 
@@ -88,11 +126,12 @@ function neededToLoad(record: string): boolean {
 
 /**
  * Opens an archive from a URL (by HTTP ranges where the server has them), Blob, stream, bytes or a custom source; reads only what
- * it needs. A string is a URL, where the platform has files also a path, and elsewhere also a URL relative to the page.
+ * it needs. A string is a URL, where the platform has files also a path, and elsewhere also a URL relative to the page. Weights of a file are
+ * read beside the main thread, which compiles `forward` meanwhile.
  */
 export async function loadAsync(input: string | AsyncInput, options: LoadOptions = {}): Promise<ScriptModule> {
   const named = typeof input === "string" ? urlNamedBy(input) : input;
-  if (named === undefined) return load(input as string, options);
+  if (named === undefined) return loadFile(input as string, options);
   const asynchronous = await openAsyncSource(named);
   const records = (name: string): boolean =>
     neededToLoad(name) || (options.extraFiles?.has(name.replace(/^extra\//, "")) ?? false);

@@ -44,6 +44,10 @@ export interface LoadedArchive extends LoadedProgram {
   readonly reader: ArchiveReader;
   /** The order of bytes that the archive states; undefined if it states none. */
   readonly statedByteorder: string | undefined;
+  /** Bytes of storages that were left for later. */
+  readonly laterBytes: number;
+  /** Reads them, see `StorageImporter.fetch`. */
+  fetch(): Promise<void>;
   /** Bytes of the extra files by name, without `extra/`. Read on each call. */
   extraFiles(): Map<string, Uint8Array>;
 }
@@ -127,7 +131,7 @@ function openCode(
     limits,
     defersBodies: options.defersBodies,
   });
-  const table = openPickle(reader, RECORD.constants, FOLDER.constants, importer, options);
+  const table = openPickle(reader, RECORD.constants, FOLDER.constants, importer, { ...options, later: false });
   if (!(table.value instanceof PickleTuple)) {
     throw new PickleError(
       `Cannot unpickle "${RECORD.constants}": it is ${pickleTypeName(table.value)}, expected tuple`,
@@ -179,6 +183,8 @@ function openModule(reader: ArchiveReader, options: LoadOptions): LoadedArchive 
     root,
     reader,
     statedByteorder: reader.byteorder(),
+    laterBytes: data.storages.laterBytes(),
+    fetch: () => data.storages.fetch(),
     extraFiles: () => new Map(reader.extraFileNames().map((name) => [name, reader.readExtraFile(name)])),
   };
 }
@@ -190,10 +196,11 @@ function openPickle(
   folder: string,
   importer: SourceImporter,
   options: Partial<LoadOptions>,
-): ReturnType<typeof unpickleAll> & { values: ValueImporter } {
+): ReturnType<typeof unpickleAll> & { values: ValueImporter; storages: StorageImporter } {
   const { limits, runMethod, lazy } = options;
   const unpickled = unpickleAll(reader.read(record), { record, limits, torchOnly: true });
-  const tensors = new TensorImporter(new StorageImporter(reader, folder, record, options), record, limits);
+  const storages = new StorageImporter(reader, folder, record, options);
+  const tensors = new TensorImporter(storages, record, limits);
   const values = new ValueImporter({
     record,
     tensors,
@@ -202,5 +209,5 @@ function openPickle(
     lazy,
     loadType: (text) => importer.loadType(text),
   });
-  return { ...unpickled, values };
+  return { ...unpickled, values, storages };
 }

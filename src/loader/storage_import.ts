@@ -2,7 +2,7 @@
 import type { ArchiveReader } from "../archive/archive_reader.ts";
 import { readSourceInto } from "../archive/byte_source.ts";
 import type { ZipEntry } from "../archive/zip_directory.ts";
-import { DEFAULT_ALIGNMENT, METHOD } from "../archive/zip_format.ts";
+import { METHOD } from "../archive/zip_format.ts";
 import { PersistentId, PickleGlobal, PickleTuple, pickleTypeName, type PickleValue } from "../archive/pickle_value.ts";
 import { ArchiveError, PickleError } from "../base/errors.ts";
 import { checkLimit, type LimitOverrides } from "../base/limits.ts";
@@ -10,29 +10,7 @@ import { DTYPES, dtypeFromStorageName, type DType } from "../tensor/dtype.ts";
 import { allocateStorage, allocateUnwrittenStorage, Storage, type UntouchedBytes } from "../tensor/storage.ts";
 import { CPU, Device, META } from "../tensor/tensor.ts";
 import { untouchedStorage, type StorageHolder } from "../tensor/untouched_storage.ts";
-
-/*
- * Note [Runs]: storages are read many at once: one call of the system and one buffer for all records that lie side by side, up to MAX_RUN
- * bytes. Beside the calls this saves memory that nobody has touched yet: a C library gives large buffers back to the system and takes new
- * pages for the next ones, which costs more than reading into them; buffers of this size it keeps. The buffer lives as long as one of its
- * storages does. With a `holder` the larger storages of a run stay in the memory that it was read into, and the smaller ones are copied.
- * A record is checked when its storage is asked for: what no pickle refers to is no concern. No byte is read twice, as a run ends where
- * another begins.
- */
-const MAX_RUN = 1 << 24;
-
-/** What `Storage.byteOffset` is a multiple of. */
-const ALIGNMENT = 16;
-
-/** Bytes of a storage from which a holder gets it. */
-const MIN_HELD = 1 << 14;
-
-/** Where the data of a record lies in a run. */
-interface Place {
-  readonly entry: ZipEntry;
-  readonly start: number;
-  readonly end: number;
-}
+import { MIN_HELD, Run, type ReadRecord } from "./storage_runs.ts";
 
 /** Options of reading storages. */
 export interface StorageOptions {
@@ -41,6 +19,8 @@ export interface StorageOptions {
   /** Order of the bytes in the file. Default little, as torch.jit.load, whatever the record `byteorder` says. */
   readonly byteorder?: "little" | "big" | undefined;
   readonly limits?: LimitOverrides | undefined;
+  /** Leave storages to `StorageImporter.fetch` that can be read beside the main thread. Default false. */
+  readonly later?: boolean | undefined;
   /** Where larger storages that are read now stay until they are touched. Default: each has a place of its own. */
   readonly holder?: StorageHolder | undefined;
 }
@@ -66,8 +46,10 @@ export class StorageImporter {
   private readonly storages = new Map<string, Storage>();
   private readonly references = new Map<PersistentId, StorageReference>();
   private readonly holder: StorageHolder | undefined;
-  /** Storages of records that were read already and not checked yet; undefined once taken, or where the record has to be read by itself. */
-  private readonly read = new Map<ZipEntry, Storage | undefined>();
+  /** Records that were read already; undefined once taken, or where the record has to be read by itself. */
+  private readonly read = new Map<ZipEntry, ReadRecord | undefined>();
+  /** What `fetch` will read; one storage of each record. */
+  private readonly later = new Map<ZipEntry, Storage>();
 
   /** @param folder `data/` or `constants/`. @param pickle name of the pickle, for messages. */
   constructor(reader: ArchiveReader, folder: string, pickle: string, options: StorageOptions) {
@@ -136,15 +118,73 @@ export class StorageImporter {
         { record: name },
       );
     }
-    if (!this.options.lazy) return this.eager(name, size, dtype, nbytes);
+    const entry = this.reader.entry(name);
+    const isLater = this.isForLater(entry, size, nbytes);
+    if (!this.options.lazy && !isLater) return this.eager(name, size, dtype, nbytes);
     const read = (target: Uint8Array): void => this.fill(name, size, dtype, target);
-    return untouchedStorage(nbytes, {
+    const storage = untouchedStorage(nbytes, {
       read,
       pieces: this.piecesOf(name, size, nbytes),
       crc32: this.crcOf(name, size, nbytes),
       view: nothing,
       release: nothing,
     });
+    if (isLater) this.later.set(entry, storage);
+    return storage;
+  }
+
+  private isForLater(entry: ZipEntry, size: number, nbytes: number): boolean {
+    const { later, byteorder } = this.options;
+    const isPlain = size === nbytes && entry.method === METHOD.stored && byteorder !== "big";
+    return later === true && isPlain && !this.later.has(entry) && this.reader.source.readIntoAsync !== undefined;
+  }
+
+  /** Bytes that `fetch` would read. */
+  laterBytes(): number {
+    let total = 0;
+    for (const storage of this.later.values()) if (storage.untouched()) total += storage.nbytes;
+    return total;
+  }
+
+  /**
+   * Reads the storages that were left for later and that nobody has touched meanwhile, beside the main thread; when it is done, each has its
+   * bytes and the source may be closed. Records are checked as they arrive.
+   * @throws ArchiveError naming the record; nothing is being read any more then.
+   */
+  async fetch(): Promise<void> {
+    const { reader, later } = this;
+    for (const [entry, storage] of later) if (!storage.untouched()) later.delete(entry);
+    const taken = new Set<ZipEntry>();
+    const runs: Run[] = [];
+    let failure: { readonly cause: unknown } | undefined;
+    try {
+      for (const first of [...later.keys()].toSorted((a, b) => a.headerOffset - b.headerOffset)) {
+        if (taken.has(first)) continue;
+        const run = new Run(reader, this.holder, first, (entry) => later.has(entry) && !taken.has(entry));
+        for (const entry of run.entries) taken.add(entry);
+        runs.push(run);
+      }
+      // all have their memory now, so that it may stay where it is
+      const reads = runs.map(async (run) => reader.source.readIntoAsync!(run.target(), run.byteOffset));
+      for (const read of reads) read.catch(nothing); // until somebody waits for it
+      for (const [i, run] of runs.entries()) {
+        try {
+          await reads[i];
+          for (const [entry, record] of failure ? [] : run.records()) {
+            record.moveTo(later.get(entry)!);
+            later.delete(entry);
+          }
+        } catch (cause) {
+          failure ??= { cause }; // the others write to their memory still
+        }
+      }
+    } finally {
+      for (const run of runs) run.close();
+    }
+    if (failure) throw failure.cause;
+    // what could not be read with others says why when it is read by itself
+    for (const storage of later.values()) storage.bytes();
+    later.clear();
   }
 
   private eager(name: string, size: number, dtype: DType, nbytes: number): Storage {
@@ -155,10 +195,16 @@ export class StorageImporter {
       return inRun;
     }
     const fill = (target: Uint8Array): void => this.fill(name, size, dtype, target);
-    const held = nbytes >= MIN_HELD ? this.holder?.hold(nbytes, fill) : undefined;
-    if (held) {
-      held.untouched()!.crc32 = this.crcOf(name, size, nbytes);
-      return held;
+    const stretch = nbytes >= MIN_HELD ? this.holder?.open(nbytes) : undefined;
+    if (stretch) {
+      try {
+        fill(stretch.bytes());
+        const held = stretch.keep([{ start: 0, end: nbytes }])[0]!;
+        held.crc32 = this.crcOf(name, size, nbytes);
+        return untouchedStorage(nbytes, held);
+      } finally {
+        stretch.close();
+      }
     }
     const storage = allocateUnwrittenStorage(nbytes);
     fill(storage.bytes());
@@ -168,74 +214,27 @@ export class StorageImporter {
   /** The storage of a record that was read with others; once, as a second storage of the record has bytes of its own. See Note [Runs]. */
   private takeOfRun(entry: ZipEntry): Storage | undefined {
     if (!this.read.has(entry)) this.readRunFrom(entry);
-    const storage = this.read.get(entry);
+    const record = this.read.get(entry);
     this.read.set(entry, undefined);
-    if (!storage) return undefined;
-    const untouched = storage.untouched();
-    this.reader.zip.check(entry, untouched?.view() ?? storage.bytes());
-    if (untouched && this.reader.zip.verifyCrc) untouched.crc32 = entry.crc32;
-    return storage;
+    return record?.storage();
   }
 
   private readRunFrom(first: ZipEntry): void {
     const { zip, rootName } = this.reader;
     const folder = `${rootName}/${this.folder}`;
-    const run = zip.runFrom(first, MAX_RUN, (entry) => entry.name.startsWith(folder) && !this.read.has(entry));
-    if (run.entries.length === 1) return;
-    for (const entry of run.entries) this.read.set(entry, undefined);
-    // records of PyTorch are aligned in the file, and so are runs
-    const byteOffset = run.byteOffset - (run.byteOffset % DEFAULT_ALIGNMENT);
-    const nbytes = run.end - byteOffset;
-    const fill = (target: Uint8Array): Place[] => {
-      readSourceInto(zip.source, target, byteOffset);
-      return this.placesOf(run.entries, target, byteOffset);
-    };
-    const { holder } = this;
-    const isHeld = ({ size }: ZipEntry): boolean => size >= MIN_HELD;
-    const held =
-      holder && run.entries.some(isHeld)
-        ? holder.holdStretch(nbytes, (target) => {
-            const places = fill(target);
-            this.copySmall(
-              places.filter(({ entry }) => !isHeld(entry)),
-              target,
-            );
-            return places.filter(({ entry, start }) => isHeld(entry) && start % holder.alignment === 0);
-          })
-        : undefined;
-    if (held) {
-      for (const [{ entry }, storage] of held) this.read.set(entry, storage);
-      return;
-    }
-    const { segment, byteOffset: at } = allocateUnwrittenStorage(nbytes);
-    for (const { entry, start } of fill(segment.u8.subarray(at, at + nbytes)))
-      this.read.set(entry, new Storage(segment, at + start, entry.size));
-  }
-
-  /** Where the records of a run have their data, without those that lie over others or somewhere else than the directory makes believe. */
-  private placesOf(entries: readonly ZipEntry[], part: Uint8Array, byteOffset: number): Place[] {
-    const places: Place[] = [];
-    let last = 0;
-    for (const entry of entries) {
-      const start = this.reader.zip.locate(entry, part, byteOffset);
-      if (start === undefined || start < last || start % ALIGNMENT !== 0) continue;
-      last = start + entry.size;
-      places.push({ entry, start, end: last });
-    }
-    return places;
-  }
-
-  /** Storages of records that are not worth a block: one buffer for all. */
-  private copySmall(places: readonly Place[], part: Uint8Array): void {
-    const need = ({ entry }: Place): number => Math.ceil(entry.size / ALIGNMENT) * ALIGNMENT;
-    const total = places.reduce((sum, place) => sum + need(place), 0);
-    const { segment, byteOffset } = allocateUnwrittenStorage(total);
-    let at = byteOffset;
-    for (const place of places) {
-      const { entry, start, end } = place;
-      segment.u8.set(part.subarray(start, end), at);
-      this.read.set(entry, new Storage(segment, at, entry.size));
-      at += need(place);
+    const run = new Run(
+      this.reader,
+      this.holder,
+      first,
+      (entry) => entry.name.startsWith(folder) && !this.read.has(entry),
+    );
+    try {
+      for (const entry of run.entries) this.read.set(entry, undefined);
+      if (run.entries.length === 1) return;
+      readSourceInto(zip.source, run.target(), run.byteOffset);
+      for (const [entry, record] of run.records()) this.read.set(entry, record);
+    } finally {
+      run.close();
     }
   }
 

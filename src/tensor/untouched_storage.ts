@@ -18,20 +18,32 @@ export interface ByteRange {
   readonly end: number;
 }
 
-/** Makes untouched storages of bytes that are read now. */
+/** Memory for bytes that are about to be read. Whoever opens it closes it. */
+export interface Stretch {
+  /** Where to write them; from the first call on the memory stays where it is until `close`. */
+  bytes(): Uint8Array;
+  /** What untouched storages hold from now on: what lies at these ranges, in their order, none over another, each at a multiple of `alignment`. Once. */
+  keep(ranges: readonly ByteRange[]): UntouchedBytes[];
+  /** Gives the memory back, but for what is kept. Idempotent. */
+  close(): void;
+}
+
+/** Takes the bytes of storages in. */
 export interface StorageHolder {
   /** What ranges begin at multiples of. */
   readonly alignment: number;
-  /** A storage of bytes that `fill` writes; undefined where there is no room for them. */
-  hold(nbytes: number, fill: (target: Uint8Array) => void): Storage | undefined;
-  /**
-   * Storages whose bytes lie in one stretch: `fill` writes it and says which there are, in their order, none over another, each at a multiple of
-   * `alignment`. Undefined where there is no room.
-   */
-  holdStretch<R extends ByteRange>(
-    nbytes: number,
-    fill: (target: Uint8Array) => readonly R[],
-  ): (readonly [R, Storage])[] | undefined;
+  /** Memory for so many bytes; undefined where there is no room. */
+  open(nbytes: number): Stretch | undefined;
+}
+
+/** The bytes of an untouched storage are elsewhere from now on: in a place of their own, or where somebody holds them. */
+export function moveUntouched(storage: Storage, where: Storage | UntouchedBytes): void {
+  const moved = storage as UntouchedStorage;
+  if (where instanceof Storage) place(moved, where.segment, where.byteOffset);
+  else {
+    moved.origin!.release();
+    moved.origin = where;
+  }
 }
 
 /** Gives a storage its place as plain properties: once touched it is as fast as any. */

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { ArchiveReader } from "../../src/archive/index.ts";
 import { jit, nn, torch, type Tensor } from "../../src/node/index.ts";
 import { HeldBytes, KERNEL_HOLDER } from "../../src/tensor/kernels/wasm/held_bytes.ts";
+import { untouchedStorage } from "../../src/tensor/untouched_storage.ts";
 import {
   kernelBuild,
   kernelMemory,
@@ -303,7 +304,7 @@ test("without kernels, and beyond the most that may be held, every storage has a
   }
   setKernelBuild("reference");
   expect(held()).toEqual([false, false]);
-  expect(KERNEL_HOLDER.hold(1 << 20, () => {})).toBeUndefined();
+  expect(KERNEL_HOLDER.open(1 << 20)).toBeUndefined();
 });
 
 test("while tensors live in the memory it does not grow for a load", () => {
@@ -312,30 +313,40 @@ test("while tensors live in the memory it does not grow for a load", () => {
   memory.residents++;
   try {
     const { wanted } = memory;
-    expect(KERNEL_HOLDER.hold(nbytes, () => {})).toBeUndefined();
+    expect(KERNEL_HOLDER.open(nbytes)).toBeUndefined();
     expect(memory.wanted).toBe(wanted);
     expect(memory.memory.buffer.byteLength).toBe(nbytes);
   } finally {
     memory.residents--;
   }
-  let storage: Storage | undefined = KERNEL_HOLDER.hold(nbytes, (target) => target.fill(7, 0, 100));
-  expect(storage!.untouched()!.view()!.subarray(99, 101)).toEqual(Uint8Array.of(7, 0));
-  disposeStorage(storage!);
+  const stretch = KERNEL_HOLDER.open(nbytes)!;
+  stretch.bytes().fill(7, 0, 100);
+  let storage: Storage | undefined = untouchedStorage(nbytes, stretch.keep([{ start: 0, end: nbytes }])[0]!);
+  stretch.close();
+  expect(storage.untouched()!.view()!.subarray(99, 101)).toEqual(Uint8Array.of(7, 0));
+  disposeStorage(storage);
   storage = undefined;
 });
 
-test("what `fill` throws comes through, and the block is free again", () => {
+test("a stretch of which nothing is kept is free again, and while one is written to the memory stays where it is", () => {
   const memory = kernelMemory()!;
-  const { used, kept } = memory;
-  const fail = (): never => {
-    throw new RangeError("no more");
-  };
-  expect(() => KERNEL_HOLDER.hold(1 << 20, fail)).toThrow("no more");
-  expect(() => KERNEL_HOLDER.holdStretch(1 << 20, fail)).toThrow("no more");
-  expect([memory.used, memory.kept]).toEqual([used, kept]);
+  const { used, kept, pins } = memory;
+  const { buffer } = memory.memory;
+  const stretch = KERNEL_HOLDER.open(1 << 20)!;
+  expect(memory.kept).toBe(kept + (1 << 20));
+  stretch.bytes();
+  stretch.bytes();
+  expect(memory.pins).toBe(pins + 1);
+  expect(KERNEL_HOLDER.open(buffer.byteLength)).toBeUndefined();
+  expect(memory.allocate(buffer.byteLength)).toBe(0);
+  memory.satisfy();
+  expect(memory.memory.buffer).toBe(buffer);
+  stretch.close();
+  stretch.close();
+  expect([memory.used, memory.kept, memory.pins]).toEqual([used, kept, pins]);
 });
 
-test("holdStretch() divides its block, and the parts are freed one by one", () => {
+test("a stretch divides its block, and the parts are freed one by one", () => {
   const memory = kernelMemory()!;
   const { used } = memory;
   const ranges = [
@@ -343,16 +354,18 @@ test("holdStretch() divides its block, and the parts are freed one by one", () =
     { start: 1024, end: 30000 },
     { start: 40960, end: 50001 },
   ];
-  const parts = KERNEL_HOLDER.holdStretch(60000, (target) => {
-    for (const { start, end } of ranges) target.fill(start / 64, start, end);
-    return ranges;
-  })!;
-  for (const [{ start, end }, storage] of parts) {
-    expect(storage.nbytes).toBe(end - start);
+  const stretch = KERNEL_HOLDER.open(60000)!;
+  for (const { start, end } of ranges) stretch.bytes().fill(start / 64, start, end);
+  const parts = stretch.keep(ranges);
+  stretch.close();
+  for (const [i, { start, end }] of ranges.entries()) {
+    const storage = untouchedStorage(end - start, parts[i]!);
     expect(storage.bytes().every((byte) => byte === (start / 64) % 256)).toBe(true); // touched: its block is free
   }
   expect(memory.used).toBe(used);
-  expect(KERNEL_HOLDER.holdStretch(60000, () => [])).toEqual([]);
+  const empty = KERNEL_HOLDER.open(60000)!;
+  expect(empty.keep([])).toEqual([]);
+  empty.close();
   expect(memory.used).toBe(used);
 });
 

@@ -4,8 +4,8 @@
  * So a weight goes to the kernels' memory at once, whose blocks are used again, and it is there in one form only: when a kernel has packed
  * it, the block that it came in is given back, and who asks for its values has them unpacked. The memory may grow meanwhile, as
  * nobody keeps a view of what is held. */
-import type { Storage, UntouchedBytes } from "../../storage.ts";
-import { untouchedStorage, type ByteRange, type StorageHolder } from "../../untouched_storage.ts";
+import type { UntouchedBytes } from "../../storage.ts";
+import type { ByteRange, StorageHolder, Stretch } from "../../untouched_storage.ts";
 import { kernelBuild, kernelMemory } from "./build.ts";
 import { KeptBlock } from "./kept_block.ts";
 import { LINE_BYTES, type KernelMemory } from "./memory.ts";
@@ -103,41 +103,55 @@ function memoryFor(nbytes: number): KernelMemory | undefined {
   return memory && memory.kept + nbytes <= MAX_BYTES ? memory : undefined;
 }
 
-/** `body` with the bytes of a new block, which is given back if it throws; undefined where there is no room. */
-function inNewBlock<R>(nbytes: number, body: (memory: KernelMemory, address: number) => R): R | undefined {
-  const memory = memoryFor(nbytes);
-  const address = memory?.allocateSpare(nbytes) ?? 0;
-  if (!memory || address === 0) return undefined;
-  memory.residents++; // it must not grow under a view
-  try {
-    return body(memory, address);
-  } catch (cause) {
-    memory.free(address);
-    throw cause;
-  } finally {
-    memory.residents--;
+/** A block that bytes are being read into. */
+class KernelStretch implements Stretch {
+  private readonly memory: KernelMemory;
+  private readonly address: number;
+  private readonly nbytes: number;
+  private isPinned = false;
+  private isKept = false;
+  private isOpen = true;
+
+  constructor(memory: KernelMemory, address: number, nbytes: number) {
+    this.memory = memory;
+    this.address = address;
+    this.nbytes = nbytes;
+    memory.kept += nbytes;
+  }
+
+  bytes(): Uint8Array {
+    if (!this.isPinned) this.memory.pins++;
+    this.isPinned = true;
+    return this.memory.segment.u8.subarray(this.address, this.address + this.nbytes);
+  }
+
+  keep(ranges: readonly ByteRange[]): UntouchedBytes[] {
+    const { memory, address, nbytes } = this;
+    this.isKept = true;
+    memory.kept -= nbytes; // the blocks count
+    divideBlock(memory, address, nbytes, ranges);
+    return ranges.map(({ start, end }) => new HeldBytes(new KeptBlock(memory, address + start, end - start)));
+  }
+
+  close(): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    if (this.isPinned) this.memory.pins--;
+    if (this.isKept) return;
+    this.memory.kept -= this.nbytes;
+    this.memory.free(this.address);
   }
 }
 
 /** Takes the bytes of storages in. See Note [Held bytes]. */
 export const KERNEL_HOLDER: StorageHolder = {
   alignment: LINE_BYTES,
-  hold: (nbytes, fill) =>
-    inNewBlock(nbytes, (memory, address) => {
-      fill(memory.segment.u8.subarray(address, address + nbytes));
-      return heldStorage(memory, address, nbytes);
-    }),
-  holdStretch: (nbytes, fill) =>
-    inNewBlock(nbytes, (memory, address) => {
-      const ranges = fill(memory.segment.u8.subarray(address, address + nbytes));
-      divideBlock(memory, address, nbytes, ranges);
-      return ranges.map((range) => [range, heldStorage(memory, address + range.start, range.end - range.start)]);
-    }),
+  open(nbytes) {
+    const memory = memoryFor(nbytes);
+    const address = memory?.allocateSpare(nbytes) ?? 0;
+    return memory && address !== 0 ? new KernelStretch(memory, address, nbytes) : undefined;
+  },
 };
-
-function heldStorage(memory: KernelMemory, address: number, nbytes: number): Storage {
-  return untouchedStorage(nbytes, new HeldBytes(new KeptBlock(memory, address, nbytes)));
-}
 
 /** Makes a block of every range, and gives back what lies between them where that is worth it. */
 function divideBlock(memory: KernelMemory, address: number, nbytes: number, ranges: readonly ByteRange[]): void {

@@ -40,6 +40,8 @@ export class KernelMemory implements TemporaryHeap {
   readonly segment: Segment;
   /** Storages that live here. */
   residents = 0;
+  /** Views that are written to, maybe beside the main thread: while there are any, the memory does not grow. */
+  pins = 0;
   /** Bytes that were asked for and refused because growing would have killed views. */
   wanted = 0;
   /** Bytes in blocks of weights, see KeptBlock. */
@@ -159,8 +161,9 @@ export class KernelMemory implements TemporaryHeap {
     }
   }
 
-  /** Adds room for a block of so many bytes and half as much as there is. Kills all views. */
+  /** Adds room for a block of so many bytes and half as much as there is. Kills all views. False where it cannot, or must stay where it is. */
   grow(need: number): boolean {
+    if (this.pins > 0) return false;
     const before = this.memory.buffer.byteLength;
     const missing = Math.ceil((need + SLACK_BYTES) / PAGE_BYTES);
     const generous = Math.min(missing + (before >> 17), MAX_PAGES - before / PAGE_BYTES);
