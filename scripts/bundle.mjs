@@ -3,7 +3,7 @@
 // For Node they are CommonJS behind small ES modules, so that they can come with V8's code cache (src/node/code_cache.ts).
 // The modules of `nn` stay in a folder `nn/`: stack traces tell library modules from the rest by it (src/jit/call_site.ts).
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { rolldown } from "rolldown";
@@ -53,7 +53,7 @@ const lazyLibraries = {
   },
 };
 
-/** The modules of kernels without threads, encoded by what was just compiled: name -> bytes in base 64, with four and with six rows where that makes a difference. */
+/** The modules of kernels without threads, encoded by what was just compiled: with four and with six rows where that makes a difference. */
 const { encodedName, KERNEL_FAMILIES, kernelModuleBytes } =
   await import("../dist/tensor/kernels/wasm/kernel_modules.js");
 const encodedModules = [
@@ -61,22 +61,55 @@ const encodedModules = [
   ["relaxed", 4],
   ["relaxed", 6],
 ].flatMap(([build, rows]) =>
-  KERNEL_FAMILIES.map((family) => [
-    encodedName(build, family, rows),
-    Buffer.from(kernelModuleBytes(build, family, false, rows)).toString("base64"),
-  ]),
+  KERNEL_FAMILIES.map((family) => [encodedName(build, family, rows), kernelModuleBytes(build, family, false, rows)]),
 );
 
-/** See src/tensor/kernels/wasm/encoded_modules.ts. What is the same for several names stands there once. */
-function encodedModulesText() {
-  const texts = [...new Set(encodedModules.map(([, text]) => text))];
-  const entries = encodedModules.map(([name, text]) => `${JSON.stringify(name)}: texts[${texts.indexOf(text)}]`);
-  return `const texts = ${JSON.stringify(texts)};\nexport const ENCODED_MODULES = { ${entries.join(", ")} };`;
-}
-const kernelModules = {
-  name: "kernel-modules",
-  load: (id) => (/[\\/]wasm[\\/]encoded_modules\.ts$/.test(id) ? encodedModulesText() : undefined),
+/** Puts other modules in the place of some of `src`. */
+const instead = (texts) => {
+  const byPath = new Map(Object.entries(texts).map(([name, text]) => [source(name), text]));
+  return { name: "instead", load: (id) => byPath.get(id) };
 };
+
+/** See src/tensor/kernels/wasm/encoded_modules.ts. What is the same for several names stands there once, in base 64. */
+function encodedModulesText() {
+  const encoded = encodedModules.map(([name, bytes]) => [name, Buffer.from(bytes).toString("base64")]);
+  const texts = [...new Set(encoded.map(([, text]) => text))];
+  const entries = encoded.map(([name, text]) => `${JSON.stringify(name)}: texts[${texts.indexOf(text)}]`);
+  return `
+    const texts = ${JSON.stringify(texts)};
+    const byName = { ${entries.join(", ")} };
+    export function encodedModule(name) {
+      const text = byName[name];
+      return text && Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+    }`;
+}
+const forBrowsers = instead({ "tensor/kernels/wasm/encoded_modules": encodedModulesText() });
+
+/** In Node data are files beside the bundle: as texts in it they would be read, deserialised and kept in memory at every start. */
+const DATA = join(root, "dist/bundle/data");
+const dataFile = (name) => `${name.replaceAll(":", "-")}.wasm`;
+
+function writeData() {
+  mkdirSync(DATA, { recursive: true });
+  for (const [name, bytes] of encodedModules) writeFileSync(join(DATA, dataFile(name)), bytes);
+  writeFileSync(join(DATA, "schemas.txt"), schemaTable(), "latin1");
+}
+
+/** Modules that read the data; `at` makes an expression for the place of the file that an expression names. */
+function dataModules(at) {
+  const files = Object.fromEntries(encodedModules.map(([name]) => [name, dataFile(name)]));
+  return instead({
+    "core/schema_text": `
+      import { readFileSync } from "node:fs";
+      let text;
+      export const schemaTable = () => (text ??= readFileSync(${at('"schemas.txt"')}, "latin1"));`,
+    "tensor/kernels/wasm/encoded_modules": `
+      import { readFileSync } from "node:fs";
+      const files = ${JSON.stringify(files)};
+      export const encodedModule = (name) => files[name] && new Uint8Array(readFileSync(${at("files[name]")}));`,
+  });
+}
+const { schemaTable } = await import("../dist/core/schema_text.js");
 
 /** Module hooks run in a thread of their own and are an ES module. */
 const HOOKS = "cli/commands/script_loader";
@@ -92,7 +125,7 @@ const treeshake = { moduleSideEffects: hasSideEffects };
 async function bundle(folder, input, { format = "esm", chunks = [], ...options }) {
   const build = await rolldown({
     input,
-    plugins: [ascii, kernelModules],
+    plugins: [ascii, forBrowsers],
     tsconfig: false,
     treeshake,
     ...options,
@@ -167,33 +200,48 @@ function runModels({ jit, torch }, networks) {
   }
 }
 
-/** Makes, loads and runs models in a process of its own, and keeps what that has compiled. */
-function makeCodeCache(late) {
+/**
+ * Keeps what V8 has compiled in processes of their own: of what a start loads the functions that it calls, then of late chunks what
+ * making, tracing, scripting, printing and saving models calls.
+ */
+function makeCodeCache(late, networks) {
   const at = (name) => JSON.stringify(pathToFileURL(join(root, name)).href);
-  const program = `
-    import { loadBundled, writeCodeCache } from ${at("dist/bundle/code_cache.js")};
-    import { jit, nn, torch } from ${at("dist/bundle/node/index.js")};
-    for (const file of ${JSON.stringify(MODELS)})
-      for (const lazy of [false, true]) [String(jit.load(file, { lazy }).eval()), jit.load(file, { lazy }).code];
-    const layers = [new nn.Conv2d(3, 8, 3, { padding: 1 }), new nn.BatchNorm2d(8), new nn.ReLU(), new nn.Flatten(), new nn.Linear(8192, 4)];
-    const image = torch.ones([1, 3, 32, 32]);
-    jit.load(jit.trace(new nn.Sequential(...layers).eval(), [image]).saveToBuffer())(image);
-    for (const name of ${JSON.stringify(late)}) loadBundled(name);
-    writeCodeCache();`;
-  execFileSync(process.execPath, ["--input-type=module", "-e", program], {
-    env: { ...process.env, TSARCHIVE_MAKE_CODE_CACHE: "1" },
-    stdio: ["ignore", "inherit", "inherit"],
-  });
+  const compiled = (program) => {
+    const text = `
+      import { setFlagsFromString } from "node:v8";
+      import { loadBundled, writeCodeCache } from ${at("dist/bundle/code_cache.js")};
+      import * as api from ${at("dist/bundle/node/index.js")};
+      const MODELS = ${JSON.stringify(MODELS)};
+      ${makeNetwork}
+      ${runModels}
+      setFlagsFromString("--no-flush-bytecode"); // V8 forgets what was not called for a while
+      ${program}
+      setFlagsFromString("--flush-bytecode"); // caches are good for the flags of the process that writes them
+      writeCodeCache();`;
+    execFileSync(process.execPath, ["--input-type=module"], {
+      input: text,
+      env: { ...process.env, TSARCHIVE_MAKE_CODE_CACHE: "1" },
+      stdio: ["pipe", "inherit", "inherit"],
+    });
+  };
+  const archives = networks.map((bytes) => Buffer.from(bytes).toString("base64"));
+  compiled(`runModels(api, ${JSON.stringify(archives)}.map((text) => Buffer.from(text, "base64")));`);
+  compiled(`
+    for (const bytes of makeNetwork(api)) api.jit.load(bytes).code;
+    for (const file of MODELS) [String(api.jit.load(file)), api.jit.load(file).code];
+    for (const name of ${JSON.stringify(late)}) loadBundled(name);`);
 }
 
 const commands = readdirSync(join(root, "src/cli/commands"))
   .map((file) => `cli/commands/${file.replace(/\.ts$/, "")}`)
   .filter((name) => name !== HOOKS);
 for (const folder of ["bundle", "browser"]) rmSync(join(root, "dist", folder), { recursive: true, force: true });
-const forNode = { platform: "node", plugins: [ascii, kernelModules, lazyLibraries], external: [/^node:/] };
+const forNode = { platform: "node", plugins: [ascii, lazyLibraries], external: [/^node:/] };
+writeData();
 const start = await findStart(root, {
   input: source("node/index"),
   ...forNode,
+  plugins: [...forNode.plugins, dataModules((file) => `${JSON.stringify(`${DATA}/`)} + ${file}`)],
   treeshake,
   make: makeNetwork,
   run: runModels,
@@ -205,7 +253,12 @@ const output = await bundle(
     ...forNode,
     format: "cjs",
     preserveEntrySignatures: "allow-extension",
-    plugins: [...forNode.plugins, lateFamilies(root, start), lateChunks],
+    plugins: [
+      ...forNode.plugins,
+      dataModules((file) => `new URL("data/" + ${file}, import.meta.url)`),
+      lateFamilies(root, start),
+      lateChunks,
+    ],
     chunks: chunkGroups(root, start),
   },
 );
@@ -215,4 +268,4 @@ writeFacade("node/index", output.find((chunk) => chunk.name === "node/index").ex
 writeFacade("cli/main", [], { load: "loadNatively", head: "#!/usr/bin/env node\n" });
 chmodSync(join(root, "dist/bundle/cli/main.js"), 0o755);
 await bundle("browser", { index: source("index") }, { platform: "browser" });
-makeCodeCache(output.map((chunk) => chunk.fileName).filter(isLate));
+makeCodeCache(output.map((chunk) => chunk.fileName).filter(isLate), start.made);

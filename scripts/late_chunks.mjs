@@ -220,5 +220,5 @@ export async function findStart(root, { input, make, run, ...options }) {
   for (const name of effects) if (!families.some((family) => family.name === name)) load(name);
   run(api, made);
   rmSync(folder, { recursive: true, force: true });
-  return { used, all: new Set(sources.map(nameOf)), families };
+  return { used, all: new Set(sources.map(nameOf)), families, made };
 }

@@ -4,7 +4,7 @@
  * Node, and a file that is not the one that was compiled, are told by their names there; V8 itself refuses data of other flags. Where
  * there is no cache, Node's own `require` loads the same files, with its compile cache if that is on. Stands alone: it is what loads the
  * rest. */
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -50,13 +50,12 @@ export function loadNatively(name: string): unknown {
 function loadFile(path: string): unknown {
   const known = files.get(path);
   if (known) return known.module.exports;
-  const wrapped = readWrapped(path);
-  const cachePath = join(
-    CACHE,
-    `${relative(FOLDER, path).replaceAll(/[\\/]/g, "-")}-${crc32!(wrapped.subarray(HEAD.length, -TAIL.length)).toString(16)}.bin`,
-  );
-  const cachedData = readIfThere(cachePath);
-  const script = new vm.Script(wrapped.toString("latin1"), {
+  const bytes = readFile(path, HEAD, TAIL);
+  const crc = crc32!(bytes.subarray(HEAD.length, -TAIL.length)).toString(16);
+  const text = bytes.toString("latin1");
+  const cachePath = join(CACHE, `${relative(FOLDER, path).replaceAll(/[\\/]/g, "-")}-${crc}.bin`);
+  const cachedData = existsSync(cachePath) ? readFile(cachePath) : undefined; // without one it is compiled as always
+  const script = new vm.Script(text, {
     filename: path,
     columnOffset: -HEAD.length,
     ...(cachedData ? { cachedData } : {}),
@@ -71,35 +70,38 @@ function loadFile(path: string): unknown {
   return module.exports;
 }
 
-/** A file and what Node wraps it in, as one piece: put together as strings V8 would copy megabytes. */
-function readWrapped(path: string): Buffer {
+/** What files are read into, again and again: memory that was never touched is dearer than reading. Kept as long as nobody collects it. */
+let room: WeakRef<Buffer> | undefined;
+const ROOM_BYTES = 1 << 21;
+
+/** A file between two texts, as one piece: put together as strings V8 would copy megabytes. Good until the next file is read. */
+function readFile(path: string, head = "", tail = ""): Buffer {
   const file = openSync(path, "r");
   try {
     const { size } = fstatSync(file);
-    const bytes = Buffer.allocUnsafeSlow(HEAD.length + size + TAIL.length);
-    bytes.write(HEAD, 0, "latin1");
+    const length = head.length + size + tail.length;
+    let buffer = room?.deref();
+    if (!buffer || buffer.length < length) {
+      buffer = Buffer.allocUnsafeSlow(Math.max(length, ROOM_BYTES));
+      room = new WeakRef(buffer);
+    }
+    const bytes = buffer.subarray(0, length);
+    bytes.write(head, 0, "latin1");
     for (let at = 0; at < size;) {
-      const count = readSync(file, bytes, HEAD.length + at, size - at, at);
+      const count = readSync(file, bytes, head.length + at, size - at, at);
       if (count === 0) throw new Error(`Cannot read "${path}": it has ${at} bytes, expected ${size}`);
       at += count;
     }
-    bytes.write(TAIL, HEAD.length + size, "latin1");
+    bytes.write(tail, head.length + size, "latin1");
     return bytes;
   } finally {
     closeSync(file);
   }
 }
 
-function readIfThere(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path);
-  } catch {
-    return undefined; // no file for this text: it is compiled as always
-  }
-}
-
-/** Writes what V8 has compiled of the files that were loaded so far. For the build. */
+/** Writes what V8 has compiled of the files that were loaded so far and have no cache yet. For the build. */
 export function writeCodeCache(): void {
   mkdirSync(CACHE, { recursive: true });
-  for (const { script, cachePath } of files.values()) writeFileSync(cachePath, script.createCachedData());
+  for (const { script, cachePath } of files.values())
+    if (!existsSync(cachePath)) writeFileSync(cachePath, script.createCachedData());
 }

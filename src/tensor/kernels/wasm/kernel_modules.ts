@@ -14,7 +14,7 @@ import {
   SHORT_BINARY,
   shortBinaryProgram,
 } from "./element_programs.ts";
-import { ENCODED_MODULES } from "./encoded_modules.ts";
+import { encodedModule } from "./encoded_modules.ts";
 import { finishProgram } from "./finish_programs.ts";
 import { dots16Program } from "./integer_programs.ts";
 import {
@@ -113,12 +113,6 @@ export type KernelFamily = keyof typeof FAMILIES;
 /** Names of all modules. */
 export const KERNEL_FAMILIES = Object.keys(FAMILIES) as KernelFamily[];
 
-function bytesOf(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
-}
-
 /** The rows of panels here. */
 export const rowsOf = (build: FastBuild): PanelRows => panelRows(build === "relaxed");
 
@@ -127,7 +121,7 @@ export function programsOf(build: FastBuild, family: KernelFamily, rows: PanelRo
   return FAMILIES[family](build === "relaxed", rows);
 }
 
-/** What a module is called in ENCODED_MODULES: engines differ in the rows that they like, and the one that built the package is not the one that runs it. */
+/** What a module is called for `encodedModule`: engines differ in the rows that they like, and the one that built the package is not the one that runs it. */
 export const encodedName = (build: FastBuild, family: KernelFamily, rows: PanelRows): string =>
   `${build}:${rows}:${family}`;
 
@@ -138,6 +132,6 @@ export function kernelModuleBytes(
   isShared = false,
   rows: PanelRows = rowsOf(build),
 ): Uint8Array<ArrayBuffer> {
-  const encoded = isShared ? undefined : ENCODED_MODULES[encodedName(build, family, rows)];
-  return encoded !== undefined ? bytesOf(atob(encoded)) : encodeModule(programsOf(build, family, rows), isShared);
+  const encoded = isShared ? undefined : encodedModule(encodedName(build, family, rows));
+  return encoded ?? encodeModule(programsOf(build, family, rows), isShared);
 }
