@@ -23,10 +23,25 @@ export const isLate = (name) => /^(late\/\w+|nn\/library)\.cjs$/.test(name);
 /** Late chunks are required where they are used. */
 export const lateChunks = {
   name: "late-chunks",
-  renderChunk: (code, { fileName }) => ({
-    code: requireLate(code, (path) => isLate(posix.join(posix.dirname(fileName), path))),
-  }),
+  renderChunk(code, { fileName }) {
+    const text = requireLate(code, (path) => isLate(posix.join(posix.dirname(fileName), path)));
+    exportValues(code, text);
+    return { code: text };
+  },
 };
+
+// prettier-ignore
+const EXPORT =
+  /^Object\.defineProperty\(exports, ["']([\w$]+)["'], \{\s+enumerable: true,\s+get: function\s*\(\) \{\s+return ([\w$]+);?\s+\}\s+\}\);$/gm;
+
+/** Exports what never changes as a value: hundreds of getters cost a start, and calls from other chunks before they are optimised. */
+function exportValues(code, text) {
+  const constants = new Set(
+    [...code.matchAll(/^(?:const|function\*?|async function|var(?= [\w$]+ = class\b)) ([\w$]+)/gm)].map((m) => m[1]),
+  );
+  for (const { 0: statement, 1: name, 2: value, index } of code.matchAll(EXPORT))
+    if (constants.has(value)) text.overwrite(index, index + statement.length, `exports.${name} = ${value};`);
+}
 
 /** Makes requires of some files happen at the first use of what they export. */
 function requireLate(code, isLate) {

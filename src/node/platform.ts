@@ -1,11 +1,14 @@
 /** @file Installs what Node does faster than the portable code. Upstream: none. Spec: none. */
-import * as zlib from "node:zlib";
+import { createRequire } from "node:module";
 import { crc32Portable, installCrc32 } from "../archive/crc32.ts";
 import { installDeflate, installInflate, installInflateMembers, type DeflatedMember } from "../archive/zip_vendor.ts";
 import { setKernelBuild, setKernelThreads, type KernelBuild } from "../tensor/kernels/wasm/build.ts";
 import { setStartWorker } from "../tensor/kernels/wasm/thread_pool.ts";
 import { installUnwrittenBuffers } from "../tensor/storage.ts";
 import { startNodeWorker } from "./worker.ts";
+
+// an import of all of it would name what older versions of Node do not have, or be copied by a bundler
+const zlib = createRequire(import.meta.url)("node:zlib") as typeof import("node:zlib");
 
 const MIN_PLATFORM_CRC = 64; // below this the call costs more than the loop
 
@@ -17,7 +20,7 @@ const MAX_INFLATE_CHUNK = 1 << 18;
 export function installNodePlatform(): void {
   const build = process.env["TSARCHIVE_KERNELS"];
   if (build) setKernelBuild(build as KernelBuild); // which refuses other names
-  setStartWorker(startNodeWorker);
+  setStartWorker((program, data) => startNodeWorker(program, data));
   const threads = process.env["TSARCHIVE_THREADS"];
   if (threads) setKernelThreads(Number(threads)); // which refuses other numbers
   const platformCrc = (zlib as { crc32?: (data: Uint8Array, value?: number) => number }).crc32;

@@ -347,6 +347,7 @@ function operatorFunction(name: string): Operator {
   return (...args) => (overloads ??= overloadsOf(name)).call(args);
 }
 
+/** Not to be copied: a thousand properties are a hash table, whose making is part of every start. */
 function operatorFunctions(words: string, prefix = ""): Record<string, Operator> {
   const result: Record<string, Operator> = {};
   for (const name of words.split(/\s+/)) if (name !== "") result[name] = operatorFunction(prefix + name);
@@ -372,8 +373,7 @@ export type Torch = typeof DTYPES &
   };
 
 /** PyTorch's functions under their own names. `torch.call(name, ...)` reaches every operator. */
-export const torch = {
-  ...operatorFunctions(FUNCTION_NAMES),
+export const torch = Object.assign(operatorFunctions(FUNCTION_NAMES), {
   ...DTYPES,
   ...functions.DTYPE_ALIASES,
   ...MEMORY_FORMATS,
@@ -383,4 +383,4 @@ export const torch = {
   linalg: operatorFunctions(linalg, "linalg_"),
   fft: operatorFunctions(fft, "fft_"),
   special: operatorFunctions(special, "special_"),
-} as unknown as Torch;
+}) as unknown as Torch;
