@@ -6,7 +6,7 @@ import { models, npmPeer, pytorch } from "./peers.mjs";
 
 export const title = "Saving archives";
 export const notes =
-  "Every turn makes a new file. `tsarchive` saves one model again, as checkpoints do: its code was printed by the first save and is compared and written again. For `printed anew` a name in a graph changes before each turn, so that all code is printed, as PyTorch does at every save; records that come out as before are not deflated again. Copied code comes from the archive (`copyCode: true`). `bare write` writes as many bytes in one call; fflate and JSZip store the same records without compression and write the result. Nobody waits for the disk.";
+  "Every turn makes a new file. `tsarchive` saves one model again, as checkpoints do: its code was printed by the first save and is compared and written again. For `printed anew` a variable of one method gets another name before each turn, so that all code is printed, as PyTorch does at every save; records that come out as before are not deflated again. Copied code comes from the archive (`copyCode: true`). `bare write` writes as many bytes in one call; fflate and JSZip store the same records without compression and write the result. Nobody waits for the disk.";
 
 const TORCH = `
 for name, file in args["files"].items():
@@ -29,10 +29,12 @@ export async function run(bench) {
     for (const [name, file] of Object.entries(files)) {
       bench.fact(name, "MB", statSync(file).size / 1e6);
       const [model, changing, copied, lazy] = [jit.load(file), jit.load(file), jit.load(file), jit.load(file, { lazy: true })];
+      const nodes = changing.method("_forward_impl").graph.block.nodes();
+      const variable = [...nodes].map((node) => node.outputs[0]).find((value) => value?.hasDebugName());
       let turn = 0;
       const before = () => {
         for (const file of readdirSync(folder)) rmSync(out(file));
-        changing.graph.inputs[1].setDebugName(`turn${turn++}`);
+        variable.setDebugName(`turn${turn++}`);
       };
       const bytes = new Uint8Array(readFileSync(file));
       const reader = ArchiveReader.open(bytes);
