@@ -10,6 +10,18 @@ const I4_MIN = -(2 ** 31);
 const I4_MAX = 2 ** 31 - 1;
 const CHUNK = 1 << 20;
 
+// what most of a pickle is made of: looked up once
+const BININT1 = OPCODES.BININT1.code;
+const BININT2 = OPCODES.BININT2.code;
+const BININT = OPCODES.BININT.code;
+const BINPUT = OPCODES.BINPUT.code;
+const LONG_BINPUT = OPCODES.LONG_BINPUT.code;
+const BINGET = OPCODES.BINGET.code;
+const LONG_BINGET = OPCODES.LONG_BINGET.code;
+const BINUNICODE = OPCODES.BINUNICODE.code;
+const MARK = OPCODES.MARK.code;
+const TUPLE = OPCODES.TUPLE.code;
+
 /**
  * Writes one pickle. Strings and globals are memoized by value, everything else by keys that the caller chooses: an
  * object (identity) or a string. Memo ids count from 0 in the order of BINPUT.
@@ -30,11 +42,15 @@ export class PickleEmitter {
 
   /** Writes an opcode without its argument. */
   op(name: OpcodeName): void {
+    this.code(OPCODES[name].code);
+  }
+
+  private code(code: number): void {
     if (this.out.length >= CHUNK) {
       this.chunks.push(this.out.finish());
       this.out = new ByteWriter(CHUNK + 64);
     }
-    this.out.u1(OPCODES[name].code);
+    this.out.u1(code);
   }
 
   /** Writes raw bytes: the argument of the opcode before. */
@@ -61,15 +77,15 @@ export class PickleEmitter {
       if (wrapped < BigInt(I4_MIN) || wrapped > BigInt(I4_MAX)) return this.pushLong(wrapped);
       value = Number(wrapped);
     }
-    internalAssert(Number.isSafeInteger(value), `int ${value} is not safe`);
+    if (!Number.isSafeInteger(value)) internalAssert(false, `int ${value} is not safe`);
     if (value >= 0 && value <= U1_MAX) {
-      this.op("BININT1");
+      this.code(BININT1);
       this.out.u1(value);
     } else if (value >= 0 && value <= U2_MAX) {
-      this.op("BININT2");
+      this.code(BININT2);
       this.out.u2(value);
     } else if (value >= I4_MIN && value <= I4_MAX) {
-      this.op("BININT");
+      this.code(BININT);
       this.out.i4(value);
     } else this.pushLong(BigInt(value));
   }
@@ -96,7 +112,7 @@ export class PickleEmitter {
 
   /** A string that leaves no trace in the memo. */
   pushStringUnmemoized(text: string): void {
-    this.op("BINUNICODE");
+    this.code(BINUNICODE);
     const { out } = this;
     const at = out.length;
     out.u4(0);
@@ -118,22 +134,22 @@ export class PickleEmitter {
 
   /** MARK. */
   mark(): void {
-    this.op("MARK");
+    this.code(MARK);
   }
 
   /** Starts a tuple of unknown length; `endTuple` closes it. */
   startTuple(): void {
-    this.op("MARK");
+    this.code(MARK);
   }
 
   /** TUPLE: closes a tuple. */
   endTuple(): void {
-    this.op("TUPLE");
+    this.code(TUPLE);
   }
 
   /** Starts a tuple value as PyTorch writes them: no MARK up to three elements. `endTupleOf` takes the same length. */
   startTupleOf(length: number): void {
-    if (length > 3) this.op("MARK");
+    if (length > 3) this.code(MARK);
   }
 
   /** Closes a tuple of so many elements. */
@@ -164,7 +180,7 @@ export class PickleEmitter {
   /** EMPTY_LIST MARK; PyTorch writes the mark for empty lists too. */
   startList(): void {
     this.op("EMPTY_LIST");
-    this.op("MARK");
+    this.code(MARK);
   }
 
   /** APPENDS: closes a list. */
@@ -175,7 +191,7 @@ export class PickleEmitter {
   /** EMPTY_DICT MARK; PyTorch writes the mark for empty dicts too. */
   startDict(): void {
     this.op("EMPTY_DICT");
-    this.op("MARK");
+    this.code(MARK);
   }
 
   /** SETITEMS: closes a dict. */
@@ -212,10 +228,10 @@ export class PickleEmitter {
   nextMemoId(): number {
     const id = this.memoSize++;
     if (id <= U1_MAX) {
-      this.op("BINPUT");
+      this.code(BINPUT);
       this.out.u1(id);
     } else {
-      this.op("LONG_BINPUT");
+      this.code(LONG_BINPUT);
       this.out.u4(id);
     }
     return id;
@@ -244,10 +260,10 @@ export class PickleEmitter {
   /** Writes BINGET (LONG_BINGET from id 256 on). */
   recallId(id: number): void {
     if (id <= U1_MAX) {
-      this.op("BINGET");
+      this.code(BINGET);
       this.out.u1(id);
     } else {
-      this.op("LONG_BINGET");
+      this.code(LONG_BINGET);
       this.out.u4(id);
     }
   }

@@ -1,5 +1,5 @@
 /** @file Streaming zip writer with the byte layout of PyTorch's. Upstream: caffe2/serialize/inline_container.cc, third_party/miniz. Spec: spec/container.md. */
-import { ByteWriter, encodeUtf8 } from "../base/bytes.ts";
+import { ByteWriter } from "../base/bytes.ts";
 import { ArchiveError } from "../base/errors.ts";
 import type { ByteSink } from "./byte_source.ts";
 import { crc32 } from "./crc32.ts";
@@ -60,7 +60,9 @@ export class ZipWriter {
   private readonly sink: ByteSink;
   private readonly alignment: number;
   private readonly directory = new ByteWriter(4096);
-  private readonly header = new ByteWriter(256); // written anew for every entry
+  // written anew for every entry
+  private readonly header = new ByteWriter(256);
+  private readonly name = new ByteWriter(128);
   private readonly names = new Set<string>();
   private position = 0;
   private count = 0;
@@ -126,7 +128,9 @@ export class ZipWriter {
     method: number,
     size: number,
   ): { nameBytes: Uint8Array; headerOffset: number; dataOffset: number } {
-    const nameBytes = encodeUtf8(name);
+    this.name.clear();
+    this.name.utf8(name);
+    const nameBytes = this.name.finish(); // until the next entry
     if (nameBytes.length === 0 || nameBytes.length > U16_MAX) {
       throw new ArchiveError(
         `Cannot write record "${name.slice(0, 100)}": its name has ${nameBytes.length} bytes, expected 1 to 65535`,

@@ -117,7 +117,10 @@ export class LimitError extends TorchScriptError {
   }
 }
 
-/** Throws when an invariant of this library is broken; never reachable from the bytes of a file. */
+/**
+ * Throws when an invariant of this library is broken; never reachable from the bytes of a file. Where it is asked often and the message is
+ * put together, `if (!condition) internalAssert(false, message)` saves putting it together.
+ */
 export function internalAssert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`internal: ${message}`);
 }

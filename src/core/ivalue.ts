@@ -32,13 +32,13 @@ export class ScriptObject {
   /** The value of an attribute. */
   getAttr(name: string): unknown {
     const slot = this.type.findSlot(name);
-    internalAssert(slot !== undefined, `${this.type.name.qualifiedName} has no attribute "${name}"`);
+    if (slot === undefined) internalAssert(false, `${this.type.name.qualifiedName} has no attribute "${name}"`);
     return this.slots[slot];
   }
   /** Sets an attribute. */
   setAttr(name: string, value: unknown): void {
     const slot = this.type.findSlot(name);
-    internalAssert(slot !== undefined, `${this.type.name.qualifiedName} has no attribute "${name}"`);
+    if (slot === undefined) internalAssert(false, `${this.type.name.qualifiedName} has no attribute "${name}"`);
     this.slots[slot] = value;
   }
 }

@@ -3,16 +3,17 @@
 /** An immutable dotted name such as `__torch__.pkg.Net`. */
 export class QualifiedName {
   readonly qualifiedName: string;
-  constructor(name: string) {
-    this.qualifiedName = name;
-  }
   /** Everything before the last dot; empty for a bare name. */
-  get prefix(): string {
-    return this.qualifiedName.slice(0, Math.max(0, this.qualifiedName.lastIndexOf(".")));
-  }
+  readonly prefix: string;
   /** The last atom. */
-  get name(): string {
-    return this.qualifiedName.slice(this.qualifiedName.lastIndexOf(".") + 1);
+  readonly name: string;
+
+  constructor(name: string) {
+    const dot = name.lastIndexOf(".");
+    this.qualifiedName = name;
+    // cut here and not when they are asked for: tables then find strings whose hashes are known
+    this.prefix = name.slice(0, Math.max(0, dot));
+    this.name = name.slice(dot + 1);
   }
   get atoms(): string[] {
     return this.qualifiedName.split(".");

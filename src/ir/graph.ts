@@ -62,7 +62,7 @@ export class Value {
 
   /** Names the value; another owner of the name gets a numbered one. Empty clears. */
   setDebugName(name: string): this {
-    internalAssert(isValidDebugName(name), `invalid name: '${name}'`);
+    if (!isValidDebugName(name)) internalAssert(false, `invalid name: '${name}'`);
     const graph = this.node.graph;
     const names = graph.uniqueNames;
     if (this.name) {
@@ -160,12 +160,12 @@ export class Node {
 
   /** The only input. */
   get input(): Value {
-    internalAssert(this.inputs.length === 1, `${this.kind} has ${this.inputs.length} inputs`);
+    if (this.inputs.length !== 1) internalAssert(false, `${this.kind} has ${this.inputs.length} inputs`);
     return this.inputs[0]!;
   }
   /** The only output. */
   get output(): Value {
-    internalAssert(this.outputs.length === 1, `${this.kind} has ${this.outputs.length} outputs`);
+    if (this.outputs.length !== 1) internalAssert(false, `${this.kind} has ${this.outputs.length} outputs`);
     return this.outputs[0]!;
   }
 
@@ -177,7 +177,7 @@ export class Node {
   /** Attribute of a kind; internal error where it is absent or of another kind. */
   attr<K extends AttributeKind>(name: string, kind: K): AttributeValue<K> {
     const attribute = this.attributes.get(name);
-    internalAssert(attribute?.kind === kind, `${this.kind} has no ${kind} attribute "${name}"`);
+    if (attribute?.kind !== kind) internalAssert(false, `${this.kind} has no ${kind} attribute "${name}"`);
     return attribute.value as AttributeValue<K>;
   }
   hasAttr(name: string): boolean {
@@ -257,7 +257,7 @@ export class Node {
   }
   eraseOutput(offset: number): void {
     const value = this.outputs[offset]!;
-    internalAssert(value.uses.length === 0, `output ${offset} of ${this.kind} is used`);
+    if (value.uses.length > 0) internalAssert(false, `output ${offset} of ${this.kind} is used`);
     value.setDebugName("");
     this.outputs.splice(offset, 1);
     for (let i = offset; i < this.outputs.length; i++) this.outputs[i]!.offset--;

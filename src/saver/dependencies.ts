@@ -68,7 +68,10 @@ export class Dependencies {
 
   /** Adds a type and what it contains: the elements of containers, the attributes of classes. */
   register(type: Type): void {
-    if (type.kind === "Tensor" || this.registered.has(type)) return;
+    if (type.kind !== "Tensor" && !this.registered.has(type)) this.registerNew(type);
+  }
+
+  private registerNew(type: Type): void {
     this.registered.add(type);
     const named = asPrintedType(type);
     if (named && named.kind !== "Function") this.add(named);

@@ -74,7 +74,8 @@ export class PythonPrint implements ExpressionScope {
     const name = this.references.get(value);
     if (name !== undefined) return name;
     const expression = this.expressions.get(value);
-    internalAssert(expression, `value %${value.debugName()} of ${value.node.kind} is used before it is printed`);
+    if (!expression)
+      internalAssert(false, `value %${value.debugName()} of ${value.node.kind} is used before it is printed`);
     return expression;
   }
 

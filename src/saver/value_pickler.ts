@@ -218,11 +218,10 @@ export class ValuePickler {
       out.startDict();
       type.attributes.forEach((attribute, i) => {
         out.pushString(attribute.name);
-        internalAssert(
-          object.slots[i] !== undefined,
-          `attribute ${attribute.name} of ${type.name.qualifiedName} has no value`,
-        );
-        this.push(object.slots[i], attribute.type);
+        const value = object.slots[i];
+        if (value === undefined)
+          internalAssert(false, `attribute ${attribute.name} of ${type.name.qualifiedName} has no value`);
+        this.push(value, attribute.type);
       });
       out.endDict();
     }
