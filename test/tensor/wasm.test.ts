@@ -201,6 +201,8 @@ describe.each(fast)("%s kernels", (build) => {
       compareProducts(build, integer(1, 5), integer(100, 300), integer(1, 200));
       compareProducts(build, integer(100, 300), integer(1, 5), integer(1, 200));
     }
+    // rows that are read in turn
+    for (let i = 0; i < 8; i++) compareProducts(build, integer(1, 2), integer(600, 620), integer(440, 470));
   });
   test("multiply in passes of the inner dimension and of the rows", () => {
     compareProducts(build, 530, 17, 1100);

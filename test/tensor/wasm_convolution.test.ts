@@ -1,6 +1,7 @@
 /** @file Convolutions and maxima in the kernels' memory: what follows is done where results are stored, and nothing else is written. */
 import { afterAll, describe, expect, test } from "vitest";
 import { convolve, convolveTransposed, type ConvGeometry, type Triple } from "../../src/tensor/kernels/convolution.ts";
+import { floatsOf } from "../../src/tensor/kernels/data.ts";
 import { maxPool } from "../../src/tensor/kernels/pooling.ts";
 import {
   kernelBuild,
@@ -14,6 +15,7 @@ import { affinePairs } from "../../src/tensor/kernels/wasm/finish.ts";
 import { Weights } from "../../src/tensor/kernels/wasm/packed_weights.ts";
 import { wasmConvolveTransposed } from "../../src/tensor/kernels/wasm/transposed_convolution.ts";
 import { wasmMaxPool } from "../../src/tensor/kernels/wasm/pooling.ts";
+import { emptyTensor } from "../../src/tensor/tensor.ts";
 
 const initial = kernelBuild();
 afterAll(() => setKernelBuild(initial));
@@ -172,6 +174,44 @@ describe.each(fast)("%s kernels", (build) => {
       );
     }
     expectFinished(build, geometry(1, [9, 9, 9], [56, 57], [size, size], stride, padding), 2 ** -20);
+  });
+  test("give call after call what they give for a geometry that is new", () => {
+    setKernelBuild(build);
+    const geometries = [
+      geometry(1, [40, 25, 1], [9, 9], [1, 1], 1, 0),
+      geometry(2, [12, 20, 2], [14, 13], [3, 3], 2, 1),
+      ...[3, 5, 7].map((size) => geometry(1, [24, 24, 24], [28, 28], [size, size], 1, (size - 1) / 2)),
+      geometry(2, [64, 64, 64], [30, 21], [3, 3], 2, 1),
+      geometry(1, [24, 48, 24], [28, 28], [3, 3], 1, 1),
+    ];
+    for (const g of geometries) {
+      const count = (g.outChannels * g.inChannels * volume(g.kernel)) / g.groups;
+      const size = g.batch * g.outChannels * volume(g.output);
+      let weight = emptyTensor([count]);
+      let affine: Float32Array | undefined;
+      for (let call = 0; call < 14; call++) {
+        // the values of the weight, the weight, or what follows is another, or nothing is
+        if (call % 3 === 0) {
+          if (call % 6 === 0) weight = emptyTensor([count]);
+          (floatsOf(weight) as Float32Array).set(random(count));
+          weight.storage.version++;
+        }
+        if (call % 4 === 1) affine = affinePairs(g.outChannels, random(g.outChannels), random(g.outChannels));
+        if (call % 4 === 3) affine = undefined;
+        const x = random(g.batch * g.inChannels * volume(g.input));
+        const finish = { affine, residual: call % 5 === 2 ? random(size) : undefined, low: -0.5, high: 1.5 };
+        const [kept, fresh] = [g, { ...g }].map((which) => {
+          const to = new Float32Array(size);
+          expect(wasmConvolve(x, Weights.of(weight), to, which, finish)).toBe(true);
+          return to;
+        });
+        expect(areSame(kept!, fresh!)).toBe(true);
+        if (call === 9) {
+          setKernelBuild("reference");
+          setKernelBuild(build);
+        }
+      }
+    }
   });
   test("sum windows of 3 by 3 in the same order, whether the rows of results are worth blocks or not", () => {
     setKernelBuild(build);

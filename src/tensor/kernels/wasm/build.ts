@@ -49,6 +49,7 @@ export interface Kernels {
     scratch: number,
   ): void;
   dots(x: number, w: number, ldw: number, k: number, rows: number, y: number): void;
+  dotsInTurn(x: number, w: number, k: number, rows: number, y: number): void;
   depthwise(x: number, offsets: number, w: number, taps: number, steps: number, out: number): void;
   interleave(to: number, step: number, from: number, stride: number, k: number): void;
   windowMax(x: number, offsets: number, taps: number, steps: number, out: number): void;

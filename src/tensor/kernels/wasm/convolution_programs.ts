@@ -4,7 +4,7 @@
  * accumulators before they are stored, and they are stored where the result belongs: no pass over a result that waits. Whole
  * vectors are read beyond the end of a row, but never stored there: the neighbours may be another thread's. */
 import { FunctionBuilder } from "./assembler.ts";
-import { accumulate, COLUMNS, multiplyStep, type PanelRows } from "./programs.ts";
+import { accumulate, COLUMNS, multiplyRows, multiplyStep, type PanelRows } from "./programs.ts";
 
 /** Takes names for the parameters of a program. */
 export function parametersOf<const N extends string>(names: readonly N[]): Record<N, number> {
@@ -54,6 +54,8 @@ export function storeFirst(f: FunctionBuilder, x: number, at: number, count: num
  * whole one; instead every vector is rows of A times one element of B, in so many sums that none waits for another.
  */
 const LONE_VECTORS = 4;
+/** Rows that take as long as fewer: eight sums hide the latency of additions. */
+const FEW_ROWS = 4;
 
 const CONVOLVE = [
   "a",
@@ -78,7 +80,8 @@ const CONVOLVE = [
  * convolve(a, b, positions, offsets, k, rows, columns, c, ldc, adds, scratch, group, table, delta, low, high): C = A B, addresses
  * and strides in bytes. A is packed in panels (Note [Packed product]). Element (p, j) of B lies at b + offsets[p] + positions[j],
  * or, where positions is 0, + 4 * j; positions ascend, and there is a whole number of tiles of them. `group` tiles of B at a time
- * are gathered into `scratch` (32 * group * k bytes), so that panels pass by them in the first-level cache. Where `adds` is not
+ * are gathered into `scratch` (32 * group * k bytes), so that panels pass by them in the first-level cache; where columns are neighbours
+ * the product of the first panel does it, which has time for loads and stores. Where `adds` is not
  * zero the product is added to C. Where `table` is not 0 it holds scale and shift of every row, and the results are finished: see
  * Note [Finished stores]; the residual lies `delta` bytes behind C, 0 is none.
  */
@@ -104,87 +107,90 @@ export function convolveProgram(fused: boolean, ROWS: PanelRows): FunctionBuilde
     "wanted",
     "whole",
     "isQuick",
+    "isFirst",
+    "gathers",
   ]);
   const lane = Array.from({ length: COLUMNS }, () => f.local("i32"));
   const acc = Array.from({ length: ROWS * 2 }, () => f.local("v128"));
   const [b0, b1, x, low, high] = f.fresh("v128");
+  /** The next row of the inner dimension: where the tile's columns of it lie goes to `at`. */
+  const takeRow = (): void => {
+    f.get(i.from).memory("i32.load").get(i.row).op("i32.add").set(i.at);
+    f.increase(i.from, { by: 4 });
+  };
+  /** Finds the next tile's columns: `row` is the first, and `gathers` whether they are neighbours. */
+  const findColumns = (): void => {
+    f.get(p.offsets).set(i.from).get(p.b).set(i.row).i32(1).set(i.gathers);
+    f.get(p.positions).when(
+      () => {
+        f.get(i.row).get(p.positions).memory("i32.load").op("i32.add").set(i.row);
+        // ascending positions are neighbours where the last is as far from the first as they are many
+        f.get(p.positions)
+          .memory("i32.load", 4 * (COLUMNS - 1))
+          .get(p.positions)
+          .memory("i32.load")
+          .op("i32.sub")
+          .i32(4 * (COLUMNS - 1))
+          .op("i32.eq")
+          .set(i.gathers);
+      },
+      () => {
+        f.increase(p.b, { by: 4 * COLUMNS });
+      },
+    );
+  };
+  /** Puts the rows of the inner dimension of a tile side by side at `bp`, where the panel's product does not do it. */
   const gather = (): void => {
-    // rows of the inner dimension, each `lane`s apart in B, side by side in the scratch area
     const rowsOf = (copy: () => void): void => {
-      f.get(p.offsets).set(i.from);
       f.loop(() => {
-        f.get(i.from).memory("i32.load").get(i.row).op("i32.add").set(i.at);
+        takeRow();
         copy();
-        f.increase(i.to, { by: 4 * COLUMNS }).increase(i.from, { by: 4 });
+        f.increase(i.to, { by: 4 * COLUMNS });
         f.get(i.from).get(i.end).op("i32.ne");
       });
     };
-    const wide = (): void => {
-      f.get(i.to).get(i.at).memory("v128.load").memory("v128.store");
-      f.get(i.to).get(i.at).memory("v128.load", 16).memory("v128.store", 16);
-    };
-    f.get(p.scratch).set(i.to).get(i.some).set(i.left);
-    f.loop(() => {
-      f.get(p.positions).when(
-        () => {
-          f.get(p.b).get(p.positions).memory("i32.load").op("i32.add").set(i.row);
-          // ascending positions are neighbours where the last is as far from the first as they are many
-          f.get(p.positions)
-            .memory("i32.load", 4 * (COLUMNS - 1))
+    f.get(i.bp).set(i.to);
+    f.get(i.gathers).when(
+      () =>
+        rowsOf(() => {
+          f.get(i.to).get(i.at).memory("v128.load").memory("v128.store");
+          f.get(i.to).get(i.at).memory("v128.load", 16).memory("v128.store", 16);
+        }),
+      () => {
+        lane.forEach((l, j) =>
+          f
+            .get(p.positions)
+            .memory("i32.load", 4 * j)
             .get(p.positions)
             .memory("i32.load")
             .op("i32.sub")
-            .i32(4 * (COLUMNS - 1))
-            .op("i32.ne")
-            .when(
-              () => {
-                lane.forEach((l, j) =>
-                  f
-                    .get(p.positions)
-                    .memory("i32.load", 4 * j)
-                    .get(p.positions)
-                    .memory("i32.load")
-                    .op("i32.sub")
-                    .set(l),
-                );
-                rowsOf(() =>
-                  lane.forEach((l, j) =>
-                    f
-                      .get(i.to)
-                      .get(i.at)
-                      .get(l)
-                      .op("i32.add")
-                      .memory("f32.load")
-                      .memory("f32.store", 4 * j),
-                  ),
-                );
-              },
-              () => rowsOf(wide),
-            );
-          f.increase(p.positions, { by: 4 * COLUMNS });
-        },
-        () => {
-          f.get(p.b).set(i.row);
-          rowsOf(wide);
-          f.increase(p.b, { by: 4 * COLUMNS });
-        },
-      );
-      f.get(i.left).i32(1).op("i32.sub").set(i.left).get(i.left);
-    });
+            .set(l),
+        );
+        rowsOf(() =>
+          lane.forEach((l, j) =>
+            f
+              .get(i.to)
+              .get(i.at)
+              .get(l)
+              .op("i32.add")
+              .memory("f32.load")
+              .memory("f32.store", 4 * j),
+          ),
+        );
+      },
+    );
+    f.i32(0).set(i.gathers);
   };
-  /** Multiplies the panel by a tile, or by the first half of its columns: `halves` is 2 or 1. */
-  const multiply = (halves: number): void => {
-    const columns = [b0, b1].slice(0, halves);
+  /** Sets the accumulators to zero, or to C. */
+  const takeSums = (): void => {
     f.get(p.adds).when(
       () => {
         f.get(i.cp).set(i.at);
         for (let r = 0; r < ROWS; r++) {
-          columns.forEach((_, half) =>
-            f
-              .get(i.at)
+          for (const half of [0, 1])
+            f.get(i.at)
               .memory("v128.load", 16 * half)
-              .set(acc[2 * r + half]!),
-          );
+              .set(acc[2 * r + half]!);
           // beyond the last row the address stays where it was: there may be no memory
           if (r + 1 < ROWS) {
             f.get(i.at).get(p.ldc).i32(0);
@@ -200,9 +206,25 @@ export function convolveProgram(fused: boolean, ROWS: PanelRows): FunctionBuilde
       () => acc.forEach((r) => f.zeros().set(r)),
     );
     f.get(i.panel).set(i.ap);
+  };
+  /** Multiplies `rows` rows of the panel by a tile, or by the first half of its columns: `halves` is 2 or 1. With `gathers` the tile is read where it lies, and put into the scratch area. */
+  const multiply = (halves: number, rows: number, gathers = false): void => {
+    const columns = [b0, b1].slice(0, halves);
+    const sums = acc.filter((_, n) => n % 2 < halves && n < 2 * rows);
     f.loop(() => {
-      const sums = halves === 2 ? acc : acc.filter((_, n) => n % 2 === 0);
-      multiplyStep(f, fused, { acc: sums, b: columns, x }, i.ap, i.bp);
+      if (gathers) {
+        takeRow();
+        columns.forEach((v, n) =>
+          f
+            .get(i.at)
+            .memory("v128.load", 16 * n)
+            .set(v)
+            .get(i.bp)
+            .get(v)
+            .memory("v128.store", 16 * n),
+        );
+        multiplyRows(f, fused, { acc: sums, b: columns, x }, i.ap);
+      } else multiplyStep(f, fused, { acc: sums, b: columns, x }, i.ap, i.bp);
       f.increase(i.bp, { by: 4 * COLUMNS }).increase(i.ap, { by: 4 * ROWS });
       f.get(i.ap).get(i.aEnd).op("i32.ne");
     });
@@ -354,11 +376,12 @@ export function convolveProgram(fused: boolean, ROWS: PanelRows): FunctionBuilde
       f.get(i.rowsLeft).i32(0).op("i32.gt_s");
     });
   };
-  /** All panels, tile by tile. */
+  /** All panels, tile by tile; the first one gathers the tiles, and the last one of them too where it is a lone column. */
   const panels = (): void => {
     f.get(p.a).set(i.panel).get(p.c).set(i.corner).get(p.rows).set(i.rowsLeft).get(p.table).set(i.channel);
+    f.i32(1).set(i.isFirst).get(i.some).set(i.wanted);
     f.loop(() => {
-      f.get(p.scratch).set(i.bp).get(i.corner).set(i.cp).get(p.columns).set(i.left).get(i.whole).set(i.wanted);
+      f.get(p.scratch).set(i.bp).get(i.corner).set(i.cp).get(p.columns).set(i.left);
       f.get(p.table).i32(0).op("i32.ne").get(p.delta).op("i32.eqz").op("i32.and");
       f.get(i.rowsLeft).i32(ROWS).op("i32.ge_s").op("i32.and").set(i.isQuick);
       f.get(i.panel)
@@ -368,21 +391,56 @@ export function convolveProgram(fused: boolean, ROWS: PanelRows): FunctionBuilde
         .op("i32.add")
         .set(i.aEnd);
       f.loop(() => {
-        f.get(i.left)
-          .i32(COLUMNS / 2)
-          .op("i32.gt_s")
-          .when(
-            () => multiply(2),
-            () => multiply(1),
+        f.i32(0).set(i.gathers);
+        f.get(i.isFirst).when(() => {
+          findColumns();
+          // the product gathers whole tiles of neighbours
+          f.get(i.gathers)
+            .get(i.left)
+            .i32(COLUMNS / 2)
+            .op("i32.gt_s")
+            .op("i32.and")
+            .op("i32.eqz")
+            .when(gather);
+          f.get(p.positions).when(() => f.increase(p.positions, { by: 4 * COLUMNS }));
+        });
+        const product = (): void => {
+          takeSums();
+          f.get(i.gathers).when(
+            () => multiply(2, ROWS, true),
+            () =>
+              f
+                .get(i.left)
+                .i32(COLUMNS / 2)
+                .op("i32.gt_s")
+                .when(
+                  () => {
+                    if (ROWS === 4) multiply(2, ROWS);
+                    else
+                      f.get(i.rowsLeft)
+                        .i32(FEW_ROWS)
+                        .op("i32.gt_s")
+                        .when(
+                          () => multiply(2, ROWS),
+                          () => multiply(2, FEW_ROWS),
+                        );
+                  },
+                  () => multiply(1, ROWS),
+                ),
           );
-        f.get(i.isQuick).get(i.left).i32(COLUMNS).op("i32.ge_s").op("i32.and").when(storeQuickly, store);
+          f.get(i.isQuick).get(i.left).i32(COLUMNS).op("i32.ge_s").op("i32.and").when(storeQuickly, store);
+        };
+        // whether the tile is not the lone column
+        f.get(i.left).i32(1).op("i32.ne").when(product);
         f.increase(i.cp, { by: 4 * COLUMNS }).increase(i.left, { by: -COLUMNS });
         f.get(i.wanted).i32(1).op("i32.sub").set(i.wanted).get(i.wanted);
       });
       f.get(i.aEnd).set(i.panel);
+      f.i32(0).set(i.isFirst).get(i.whole).set(i.wanted);
       f.increase(i.channel, { by: 8 * ROWS });
       f.get(i.corner).get(p.ldc).i32(ROWS).op("i32.mul").op("i32.add").set(i.corner);
       f.increase(i.rowsLeft, { by: -ROWS }).get(i.rowsLeft).i32(0).op("i32.gt_s");
+      f.get(i.whole).i32(0).op("i32.ne").op("i32.and");
     });
   };
   f.get(p.low).op("f32x4.splat").set(low).get(p.high).op("f32x4.splat").set(high);
@@ -396,7 +454,6 @@ export function convolveProgram(fused: boolean, ROWS: PanelRows): FunctionBuilde
       .op("i32.shr_u")
       .set(i.some);
     f.get(p.group).get(i.some).get(i.some).get(p.group).op("i32.gt_s").op("select").set(i.some);
-    gather();
     // whole = some - (the last tile has one column)
     f.get(i.some);
     f.get(p.columns).get(i.some).i32(3).op("i32.shl").op("i32.sub");
@@ -404,7 +461,7 @@ export function convolveProgram(fused: boolean, ROWS: PanelRows): FunctionBuilde
       .op("i32.eq")
       .op("i32.sub")
       .set(i.whole);
-    f.get(i.whole).when(panels);
+    panels();
     f.get(i.whole).get(i.some).op("i32.ne").when(column);
     f.get(p.c).get(i.some).i32(5).op("i32.shl").op("i32.add").set(p.c);
     f.get(p.columns).get(i.some).i32(3).op("i32.shl").op("i32.sub").set(p.columns);

@@ -1,10 +1,11 @@
 /** @file Where the results of a convolution go, and what is done to them on the way. Upstream: none. Spec: none. */
 import type { Kernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
+import type { KeptTables } from "./kept_tables.ts";
 
 /** What follows a convolution or product, channel by channel: clamp(x * scale + shift + residual). */
 export interface Finish {
-  /** Scale and shift of every channel, in turn. */
+  /** Scale and shift of every channel, in turn. Nobody writes to it any more. */
   readonly affine?: Float32Array | undefined;
   /** Laid out as the result. */
   readonly residual?: Float32Array | undefined;
@@ -84,6 +85,16 @@ export class Target {
   }
 }
 
+/** Stands for areas that nothing needs; there is nothing to free. */
+export const NO_AREAS: readonly number[] = [0, 0, 0, 0, 0];
+
+interface ResultOptions {
+  /** Makes the table of scales and shifts where nothing follows, too. */
+  readonly wantsTable?: boolean;
+  /** Where it stays from call to call. */
+  readonly tables?: KeptTables | undefined;
+}
+
 /** The results of kernels that finish what they store (Note [Finished stores]), image by image: where they lie if that is in the kernels' memory, else in an area that is copied. */
 export class Results {
   /** Scale and shift of every channel; 0 where nothing follows. */
@@ -103,7 +114,7 @@ export class Results {
     channels: number,
     image: number,
     areas: readonly number[],
-    wantsTable: boolean,
+    { wantsTable, tables }: ResultOptions,
   ) {
     this.kernels = kernels;
     this.out = out;
@@ -114,28 +125,31 @@ export class Results {
     this.areas = areas;
     const { affine, residual, low, high } = finish;
     const isPlain = !wantsTable && !affine && !residual && low === -Infinity && high === Infinity;
-    this.table = isPlain ? 0 : areas[0]!;
-    if (isPlain) return;
-    kernels.memory.f32.set(affine ?? affinePairs(channels, undefined, undefined), this.table / 4);
+    if (isPlain) this.table = 0;
+    else if (tables) this.table = tables.affineTable(affine, channels);
+    else {
+      this.table = areas[0]!;
+      kernels.memory.f32.set(affine ?? affinePairs(channels, undefined, undefined), this.table / 4);
+    }
   }
 
-  /** @param image elements of one image, which are those of `channels` channels; `wantsTable` makes the table where nothing follows, too. Undefined where there is no room; else to be freed. */
+  /** @param image elements of one image, which are those of `channels` channels. Undefined where there is no room; else to be freed. */
   static of(
     kernels: Kernels,
     out: Float32Array,
     finish: Finish,
     channels: number,
     image: number,
-    wantsTable = false,
+    options: ResultOptions = {},
   ): Results | undefined {
     const { memory } = kernels;
     const { residual } = finish;
-    const areas = memory.arena(
-      2 * channels,
-      stagedElements(kernels, out, image),
-      residual ? stagedElements(kernels, residual, image) : 0,
-    );
-    return areas && new Results(kernels, out, finish, channels, image, areas, wantsTable);
+    const outStaged = stagedElements(kernels, out, image);
+    const residualStaged = residual ? stagedElements(kernels, residual, image) : 0;
+    const tableElements = options.tables ? 0 : 2 * channels;
+    const needsNone = tableElements + outStaged + residualStaged === 0;
+    const areas = needsNone ? NO_AREAS : memory.arena(tableElements, outStaged, residualStaged);
+    return areas && new Results(kernels, out, finish, channels, image, areas, options);
   }
 
   /** Where the results of image n go, and how many bytes behind them the residual lies (0: there is none). */

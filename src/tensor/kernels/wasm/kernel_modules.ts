@@ -19,6 +19,7 @@ import { finishProgram } from "./finish_programs.ts";
 import { dots16Program } from "./integer_programs.ts";
 import {
   depthwiseProgram,
+  dotsInTurnProgram,
   dotsProgram,
   gemmProgram,
   interleaveProgram,
@@ -56,6 +57,7 @@ const FAMILIES = {
   product: (fused: boolean, rows: PanelRows) => [
     gemmProgram(fused, rows),
     dotsProgram(fused),
+    dotsInTurnProgram(fused),
     depthwiseProgram(fused),
     interleaveProgram(),
     finishProgram(),

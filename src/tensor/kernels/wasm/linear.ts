@@ -4,7 +4,15 @@ import { copyElements32 } from "./copies.ts";
 import { packedFrom, type Weights } from "./packed_weights.ts";
 import { Panels } from "./panels.ts";
 import { runTasks } from "./parallel.ts";
-import { copyPadded, innerStep, packedElements, packLeftAnywhere, packPanels, stagingElements } from "./product.ts";
+import {
+  copyPadded,
+  denseDots,
+  innerStep,
+  packedElements,
+  packLeftAnywhere,
+  packPanels,
+  stagingElements,
+} from "./product.ts";
 import { COLUMNS } from "./programs.ts";
 
 /** Rows up to which outputs are dot products. */
@@ -64,7 +72,7 @@ function fewRows(
   const { f32 } = memory;
   copyPadded(f32, xs / 4, padded, x, 0, k, rows, k);
   for (let r = 0; r < rows; r++) {
-    kernels.dots(xs + 4 * r * padded, weights, 4 * padded, padded, columns, ys);
+    denseDots(kernels, xs + 4 * r * padded, weights, padded, n, ys);
     const at = r * n;
     const y = ys / 4;
     if (bias) for (let j = 0; j < n; j++) out[at + j] = f32[y + j]! + bias[j]!;

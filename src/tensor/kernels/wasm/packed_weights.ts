@@ -112,6 +112,7 @@ export class Weights {
 
 /**
  * `packedWeights` of weights that are lent to `fill`.
+ * @param key says the sizes, too.
  * @param panels where `fill` does nothing but move elements there: then the weights need not be kept beside, and `fill` may be asked to
  * write over the values that it gets.
  */
@@ -124,7 +125,9 @@ export function packedFrom(
   panels?: Panels,
 ): number {
   const { owner, untouched } = weights;
-  const whole = `${key}:${weights.at}:${weights.length}`;
+  // text that is made anew at every call is slow to compare
+  const isWhole = weights.at === 0 && owner?.nbytes === 4 * weights.length;
+  const whole = isWhole ? key : `${key}:${weights.at}:${weights.length}`;
   const held = panels && untouched instanceof HeldBytes && !untouched.isPackedIn(memory) ? untouched : undefined;
   if (held && panels!.isInPlace(elements)) {
     const raw = held.rawIn(memory);

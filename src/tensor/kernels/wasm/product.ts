@@ -23,6 +23,8 @@ const TASK_WORK = 1 << 21;
 const SUMMED_ELEMENTS = 1 << 16;
 /** At most so many rows or columns are computed as dot products or as sums of rows, without packing. */
 const MAX_SKINNY = 4;
+/** Elements of rows that are read one after the other by dot products: the second-level cache does not hold them. */
+const IN_TURN_ELEMENTS = 1 << 18;
 const STAGING_ELEMENTS = 1 << 14;
 /** Multiplications from which the copies into the kernels' memory pay. */
 const MIN_WORK = 1 << 13;
@@ -390,6 +392,13 @@ function copyResult(
   else for (let r = 0; r < rows; r++) copyElements32(to, toAt + r * ldc, from, fromAt + r * columns, columns);
 }
 
+/** y = the dot products of x and rows of k elements side by side at w, all byte addresses. k is a multiple of 4, and there is room for rows up to
+ * the next multiple of 4. */
+export function denseDots(kernels: Kernels, x: number, w: number, k: number, rows: number, y: number): void {
+  if (rows * k < IN_TURN_ELEMENTS) kernels.dots(x, w, 4 * k, k, (rows + 3) & -4, y);
+  else kernels.dotsInTurn(x, w, k, rows, y);
+}
+
 /** c[i * ci + j * cj] = the dot product of row i of x (few rows) and row j of w. */
 function dotProducts(
   kernels: Kernels,
@@ -418,7 +427,7 @@ function dotProducts(
     const count = Math.min(some, rows - j);
     copyPadded(f32, ws / 4, padded, w, wAt + j * ldw, ldw, count, k);
     for (let i = 0; i < few; i++) {
-      kernels.dots(xs + 4 * i * padded, ws, 4 * padded, padded, Math.ceil(count / 4) * 4, ys);
+      denseDots(kernels, xs + 4 * i * padded, ws, padded, count, ys);
       let to = cAt + i * ci + j * cj;
       for (let r = 0; r < count; r++, to += cj) c[to] = f32[ys / 4 + r]!;
     }

@@ -5,7 +5,7 @@ import { afterMemoryReplaced, wasmKernels } from "./build.ts";
 import type { KernelMemory } from "./memory.ts";
 import { packedFrom, Weights } from "./packed_weights.ts";
 import { Panels } from "./panels.ts";
-import { copyPadded } from "./product.ts";
+import { copyPadded, denseDots } from "./product.ts";
 
 /** Largest inner dimension, and most elements of a result, that the standing area takes. */
 const MAX_INNER = 4096;
@@ -136,7 +136,7 @@ export function multiplyRow(weight: Resident, x: Float32Array, xAt: number, y: F
   f32[at + k] = 1;
   for (let i = k + 1; i < padded; i++) f32[at + i] = 0;
   const result = at + RESULT;
-  kernels.dots(area, address, 4 * padded, padded, (n + 3) & -4, result << 2);
+  denseDots(kernels, area, address, padded, n, result << 2);
   if (n < MIN_SET) {
     for (let i = 0; i < n; i++) y[yAt + i] = f32[result + i]!;
     return true;

@@ -103,7 +103,7 @@ export function winogradConvolve(
     fill,
     new Panels(outs, 9 * channels, COLUMNS),
   );
-  const results = Results.of(kernels, out, finish, outs, outImage, true);
+  const results = Results.of(kernels, out, finish, outs, outImage, { wantsTable: true });
   const areas =
     results &&
     memory.arena(kept === 0 ? panels * panel : 0, (Math.ceil(across / 4) + 1) * MASK_WORDS, inStaged, PARTS * partOfV);
