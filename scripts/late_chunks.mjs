@@ -110,13 +110,13 @@ function hasEffects(text) {
 }
 
 /**
- * The families of operators that `ops/index` lists, with what they register: keys of operators and other names of them. A family that
- * gives operators of others a kernel for some arguments (`isSpecial`) is always there.
+ * The families of operators that `ops/index` lists, with what they register: keys of operators, other names of them, and keys of those
+ * for which they have special kernels.
  */
 function findFamilies(folder, make) {
   const index = readFileSync(join(folder, "ops/index.cjs"), "utf8");
   const families = [...index.matchAll(/^require\("\.\/([^"]+)\.cjs"\);$/gm)].map(([, name]) => `ops/${name}`);
-  const known = new Map(families.map((name) => [name, { name, keys: [], aliases: [], isSpecial: false }]));
+  const known = new Map(families.map((name) => [name, { name, keys: [], aliases: [], specialized: new Set() }]));
   const running = [];
   const current = () => {
     const family = known.get(running.at(-1));
@@ -139,9 +139,9 @@ function findFamilies(folder, make) {
         current().aliases.push(names);
         aliasOperator(...names);
       };
-      exports.specializeKernel = (...args) => {
-        current().isSpecial = true;
-        specializeKernel(...args);
+      exports.specializeKernel = (key, ...args) => {
+        current().specialized.add(key);
+        specializeKernel(key, ...args);
       };
     },
   });
@@ -150,9 +150,10 @@ function findFamilies(folder, make) {
 }
 
 /** Statements that tell the registry of a family. */
-function addFamily({ keys, aliases }, load, registry = "") {
+function addFamily({ keys, aliases, specialized }, load, registry = "") {
   const names = aliases.map(([alias, name]) => `${registry}aliasOperator("${alias}", "${name}");`);
-  return [`${registry}addOperatorFamily(${JSON.stringify(keys.join(" "))}, ${load});`, ...names].join("\n");
+  const more = specialized.size > 0 ? `, "${[...specialized].join(" ")}"` : "";
+  return [`${registry}addOperatorFamily("${keys.join(" ")}", ${load}${more});`, ...names].join("\n");
 }
 
 /** Puts the table of the families that no start needs in the place of `ops/index`. */
@@ -221,9 +222,7 @@ export async function findStart(root, { input, make, run, ...options }) {
   const effects = sources.filter((chunk) => hasEffects(readFileSync(chunk.facadeModuleId, "utf8"))).map(nameOf);
   const { families, made } = findFamilies(folder, (load) => make(load(entry)));
   const index = families.map((family) =>
-    family.isSpecial
-      ? `require("../${family.name}.cjs");`
-      : addFamily(family, `() => require("../${family.name}.cjs")`, `require("../${REGISTRY}.cjs").`),
+    addFamily(family, `() => require("../${family.name}.cjs")`, `require("../${REGISTRY}.cjs").`),
   );
   const used = new Set();
   const load = lazyLoader(folder, {

@@ -170,10 +170,17 @@ interface OperatorFamily {
   readonly load: () => unknown;
 }
 
-/** Tells of operators that `load` registers. */
-export function addOperatorFamily(keys: string, load: () => unknown): void {
+/** Tells of operators that `load` registers, and of those for which it has special kernels (`specializeKernel`). */
+export function addOperatorFamily(keys: string, load: () => unknown, specialized = ""): void {
   families.push({ keys, load });
   familyOf = undefined;
+  if (specialized === "") return;
+  specialFamilies.push(load);
+  for (const key of specialized.split(" ")) {
+    guarded.add(key);
+    const entry = entries.get(key);
+    if (entry) specialsOf(entry);
+  }
 }
 
 /** What is registered under a key, after its family was loaded. */
@@ -189,6 +196,7 @@ function register(text: string, kernel: Kernel, derivative: Derivative | undefin
   const entry = new RegisteredOperator(text, kernel, derivative, exactInts);
   internalAssert(!entries.has(entry.key), `operator ${entry.key} is registered twice`);
   entries.set(entry.key, entry);
+  if (guarded.has(entry.key)) specialsOf(entry);
   for (const special of awaited.get(entry.key) ?? []) specialize(entry, special);
   return entry;
 }
@@ -199,12 +207,28 @@ interface SpecialKernel {
   readonly kernel: (...args: unknown[]) => unknown;
 }
 
-const specials = new WeakMap<object, SpecialKernel[]>();
+/** What a kernel is that looks for special ones. */
+interface Specials {
+  readonly plain: (...args: unknown[]) => unknown;
+  readonly list: SpecialKernel[];
+}
+
+const specials = new WeakMap<object, Specials>();
+
+/** Operators of which some family that is not loaded has special kernels, and what loads these families. */
+const guarded = new Set<string>();
+const specialFamilies: (() => unknown)[] = [];
 
 /** Whether an argument is no quantized or sparse tensor and no list (which may hold one). */
 function isOrdinary(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return true;
   return value instanceof Tensor ? value.quantizer === undefined && value.sparse === undefined : !Array.isArray(value);
+}
+
+/** Loads special kernels before the first argument that may need one. */
+function loadSpecials(value: unknown): void {
+  if (Array.isArray(value)) value.forEach(loadSpecials);
+  else if (!isOrdinary(value)) for (const load of specialFamilies.splice(0)) load();
 }
 
 /** A special kernel that is made from the plain one. */
@@ -229,14 +253,18 @@ export function specializeKernel(key: string, applies: Specialization["applies"]
 }
 
 function specialize(entry: { kernel: Kernel }, { applies, make }: Specialization): void {
+  const { plain, list } = specialsOf(entry);
+  list.push({ applies, kernel: make(list.length === 0 ? plain : (entry.kernel as Specials["plain"])) });
+}
+
+/** The special kernels of an operator, which from now on asks them. */
+function specialsOf(entry: { kernel: Kernel }): Specials {
   const known = specials.get(entry);
-  if (known) {
-    known.push({ applies, kernel: make(entry.kernel as (...args: unknown[]) => unknown) });
-    return;
-  }
+  if (known) return known;
   const plain = entry.kernel as (...args: unknown[]) => unknown;
-  const list: SpecialKernel[] = [{ applies, kernel: make(plain) }];
-  specials.set(entry, list);
+  const list: SpecialKernel[] = [];
+  const made = { plain, list };
+  specials.set(entry, made);
   // fixed arity: spreading arguments costs on the hot path
   const kernel = (
     a: unknown,
@@ -250,10 +278,15 @@ function specialize(entry: { kernel: Kernel }, { applies, make }: Specialization
     i: unknown,
   ): unknown => {
     if (isOrdinary(a) && isOrdinary(b)) return plain(a, b, c, d, e, f, g, h, i);
+    if (specialFamilies.length > 0) {
+      loadSpecials(a);
+      loadSpecials(b);
+    }
     for (const special of list) if (special.applies(a, b)) return special.kernel(a, b, c, d, e, f, g, h, i);
     return plain(a, b, c, d, e, f, g, h, i);
   };
   entry.kernel = kernel as Kernel;
+  return made;
 }
 
 /** An operator as a function: goes through the dispatcher; arguments with defaults may be left out. */

@@ -5,7 +5,7 @@
 import { Float } from "../tensor/scalar.ts";
 import { COMPARISONS, SmallDecision } from "../tensor/small.ts";
 import { Sequence, type SequenceStep } from "../tensor/kernels/wasm/sequences.ts";
-import type { SequenceBinary, SequenceUnary } from "../tensor/kernels/wasm/sequence_programs.ts";
+import type { SequenceBinary, SequenceUnary } from "../tensor/kernels/wasm/sequence_names.ts";
 import type { Instruction } from "./instructions.ts";
 import { countUses, isRelease, type Uses } from "./uses.ts";
 

@@ -8,7 +8,7 @@ import { Float } from "./scalar.ts";
 import { allocateStorage } from "./storage.ts";
 import { contiguousStrides } from "./strides.ts";
 import { Tensor } from "./tensor.ts";
-import type { SequenceBinary, SequenceUnary } from "./kernels/wasm/sequence_programs.ts";
+import type { SequenceBinary, SequenceUnary } from "./kernels/wasm/sequence_names.ts";
 import { Sequence, type SequenceStep } from "./kernels/wasm/sequences.ts";
 import { multiplyRow, residentRows, type Resident } from "./kernels/wasm/row_vectors.ts";
 

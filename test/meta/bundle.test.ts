@@ -221,7 +221,7 @@ test.runIf(built)(
     const { torch } = await import("tsarchive");
     const q = torch.quantize_per_tensor(torch.tensor([[1, 2.5], [3, 4]]), 0.5, 0, torch.quint8);
     const s = torch.tensor([[0, -2.5], [3, 0]]).to_sparse();
-    console.log(JSON.stringify([torch.flip(q, [0]).dequantize().tolist(), torch.sort(q, 1, true)[0].is_quantized, torch.abs(s).to_dense().tolist()]));`),
+    console.log(JSON.stringify([torch.flip(q, [0]).dequantize().tolist(), torch.sort(q, 1, true)[0].is_quantized, torch.abs(s).to_dense().tolist(), torch.max_pool2d(q.reshape([1, 1, 2, 2]), [2, 2]).is_quantized, torch.cat([q, q]).is_quantized]));`),
     ).toEqual([
       [
         [3, 4],
@@ -232,6 +232,8 @@ test.runIf(built)(
         [0, 2.5],
         [3, 0],
       ],
+      true,
+      true,
     ]);
   },
 );

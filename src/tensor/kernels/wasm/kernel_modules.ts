@@ -101,7 +101,7 @@ const FAMILIES = {
   conversions: () => CONVERSIONS.map(conversionProgram),
   resample: (fused: boolean) => TAPS.flatMap((taps) => [sumRowsProgram(fused, taps), sumColumnsProgram(fused, taps)]),
   spread: () => [packTransposedProgram(), ...SPREADS.map(spreadProgram)],
-  sequences: sequencePrograms,
+  sequences: (fused) => sequencePrograms(fused),
   winogradIn: (fused: boolean) => [winogradInputProgram(fused), winogradFiltersProgram(fused)],
   winogradOut: (fused: boolean, rows: PanelRows) => [
     winogradMultiplyProgram(fused, rows),

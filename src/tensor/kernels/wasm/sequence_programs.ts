@@ -3,31 +3,35 @@
  * Note [Sequences]: a call from JavaScript, and a copy into the memory and back, cost more than a small operator computes. A sequence is a list
  * of records in the memory, each the number of a function of the module and its arguments; `runSequence` goes through it, and what one
  * leaves the next finds in its place. sequences.ts writes the records. */
+import { internalAssert } from "../../../base/errors.ts";
 import { FunctionBuilder } from "./assembler.ts";
 import { accumulate } from "./programs.ts";
-import { unaryProgram, type UnaryVector } from "./vector_programs.ts";
+import {
+  BINARY,
+  EXPONENTIALS,
+  PLAIN_UNARY,
+  RECORD_WORDS,
+  SEQUENCE_NUMBERS,
+  TILE_ROWS,
+  type SequenceFunction,
+} from "./sequence_names.ts";
+import { unaryProgram } from "./vector_programs.ts";
 
-/** Functions of one vector that need the table of vector_programs.ts. */
-const EXPONENTIALS = ["exp", "sigmoid", "tanh"] as const satisfies readonly UnaryVector[];
-
-/** Functions of one vector that need no table. */
-const PLAIN_UNARY = {
+/** What the functions of one vector that need no table do. */
+const PLAIN: Readonly<Record<(typeof PLAIN_UNARY)[number], (f: FunctionBuilder) => FunctionBuilder>> = {
   // keeps what is not a number, and the sign of zero
   relu: (f) => f.zeros().op("f32x4.pmax"),
   neg: (f) => f.op("f32x4.neg"),
   sqrt: (f) => f.op("f32x4.sqrt"),
-} as const satisfies Record<string, (f: FunctionBuilder) => FunctionBuilder>;
-
-/** Functions of two vectors. */
-const BINARY = ["add", "sub", "mul", "div"] as const;
+};
 
 /** name(to, from, count): count elements, rounded up to a multiple of 4, at least 1. */
-function plainUnaryProgram(name: keyof typeof PLAIN_UNARY): FunctionBuilder {
+function plainUnaryProgram(name: (typeof PLAIN_UNARY)[number]): FunctionBuilder {
   const f = new FunctionBuilder(name, new Array<"i32">(3).fill("i32"));
   const [to, from, count] = [0, 1, 2];
   f.loop(() => {
     f.get(to).get(from).memory("v128.load");
-    PLAIN_UNARY[name](f).memory("v128.store");
+    PLAIN[name](f).memory("v128.store");
     f.increase(to, { by: 16 }).increase(from, { by: 16 });
     f.get(count).i32(4).op("i32.sub").set(count).get(count).i32(0).op("i32.gt_s");
   });
@@ -45,9 +49,6 @@ function binaryProgram(name: (typeof BINARY)[number]): FunctionBuilder {
   });
   return f;
 }
-
-/** Rows of a weight matrix that lie side by side, and of which a shorter last tile may have half. */
-export const TILE_ROWS = 32;
 
 /**
  * rowProduct(x, w, k, n, bias, y): y = x w + bias for one row x of k elements and the tiles of n rows: element p of each row of a tile, side by
@@ -126,35 +127,24 @@ function gatherProgram(): FunctionBuilder {
   return f;
 }
 
-/** 4-byte words of a record: the number of the function, its arguments. */
-export const RECORD_WORDS = 8;
-
-/** The functions that records may name, in the order of their numbers; exponentials take the table last. */
+/** The functions that records may name, in the order of SEQUENCE_NUMBERS; exponentials take the table last. */
 function steps(fused: boolean): FunctionBuilder[] {
   return [
     ...BINARY.map(binaryProgram),
     ...EXPONENTIALS.map((name) => unaryProgram(name, fused)),
     rowProductProgram(fused),
-    ...(Object.keys(PLAIN_UNARY) as (keyof typeof PLAIN_UNARY)[]).map(plainUnaryProgram),
+    ...PLAIN_UNARY.map(plainUnaryProgram),
     gatherProgram(),
   ];
 }
 
-/** Names of functions of one tensor. */
-export type SequenceUnary = (typeof EXPONENTIALS)[number] | keyof typeof PLAIN_UNARY;
-/** Names of functions of two. */
-export type SequenceBinary = (typeof BINARY)[number];
-/** Names of all. */
-export type SequenceFunction = SequenceUnary | SequenceBinary | "rowProduct" | "gather";
-
-/** Numbers of the functions. */
-export const SEQUENCE_NUMBERS: Readonly<Record<SequenceFunction, number>> = Object.fromEntries(
-  steps(false).map((f, i) => [f.name, i]),
-) as Record<SequenceFunction, number>;
-
 /** The module: the steps, and runSequence(at, end, table), which runs the records from `at` to `end`, at least one. */
 export function sequencePrograms(fused: boolean): FunctionBuilder[] {
   const functions = steps(fused);
+  internalAssert(
+    functions.every((step, i) => SEQUENCE_NUMBERS[step.name as SequenceFunction] === i),
+    "functions of sequences stand in the order of their numbers",
+  );
   const f = new FunctionBuilder("runSequence", new Array<"i32">(3).fill("i32"));
   const [at, end, table] = [0, 1, 2];
   const number = f.local("i32");

@@ -13,7 +13,7 @@ import {
   type SequenceBinary,
   type SequenceFunction,
   type SequenceUnary,
-} from "./sequence_programs.ts";
+} from "./sequence_names.ts";
 import { vectorTable } from "./vectors.ts";
 
 /** A step. Values are numbered: the inputs, then the results of the steps in their order. */
