@@ -188,6 +188,7 @@ function addBlock(state: StateList, block: Block): void {
   addNode(state, block.returnNode);
 }
 
+/** Loops by index: the first export of a process runs here in V8's interpreter, where an iterator makes an object for every step. */
 function addNode(state: StateList, node: Node): void {
   const { inputs, outputs, blocks, attributes } = node;
   state
@@ -198,15 +199,17 @@ function addNode(state: StateList, node: Node): void {
     .add(inputs.length)
     .add(outputs.length)
     .add(blocks.length);
-  for (const input of inputs) state.add(input);
-  for (const value of outputs)
+  for (let i = 0; i < inputs.length; i++) state.add(inputs[i]);
+  for (let i = 0; i < outputs.length; i++) {
+    const value = outputs[i]!;
     state
       .add(value)
       .add(value.type)
       .add(value.hasDebugName() ? value.debugName() : "")
       .add(value.uses.length);
-  for (const { value } of attributes.values()) addValue(state, value);
-  for (const block of blocks) addBlock(state, block);
+  }
+  if (attributes.size > 0) for (const { value } of attributes.values()) addValue(state, value);
+  if (blocks.length > 0) for (const block of blocks) addBlock(state, block);
 }
 
 /** Adds a value and what may change in it: containers are open, graphs too, an object may get another class. */

@@ -162,12 +162,14 @@ export class PythonPrint implements ExpressionScope {
 
   private collectConstants(block: Block, constants: Node[]): void {
     for (let node = block.first; ; node = node.next!) {
-      for (const { node: source } of node.inputs) {
+      const { inputs, blocks } = node;
+      for (let i = 0; i < inputs.length; i++) {
+        const source = inputs[i]!.node;
         if (source.kind !== "prim::Constant" || this.seenConstants.has(source)) continue;
         this.seenConstants.add(source);
         constants.push(source);
       }
-      for (const inner of node.blocks) this.collectConstants(inner, constants);
+      if (blocks.length > 0) for (const inner of blocks) this.collectConstants(inner, constants);
       if (node === block.returnNode) return;
     }
   }
@@ -191,10 +193,11 @@ export class PythonPrint implements ExpressionScope {
   }
 
   private registerTypes(node: Node): void {
-    for (const { type } of node.inputs) this.dependencies.register(type);
-    for (const { type } of node.outputs) this.dependencies.register(type);
-    if (node.attributes.size === 0) return;
-    for (const attribute of node.attributes.values()) {
+    const { inputs, outputs, attributes } = node;
+    for (let i = 0; i < inputs.length; i++) this.dependencies.register(inputs[i]!.type);
+    for (let i = 0; i < outputs.length; i++) this.dependencies.register(outputs[i]!.type);
+    if (attributes.size === 0) return;
+    for (const attribute of attributes.values()) {
       if (attribute.kind === "ty") this.dependencies.register(attribute.value);
       else if (attribute.kind === "tys") for (const type of attribute.value) this.dependencies.register(type);
     }

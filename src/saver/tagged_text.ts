@@ -63,7 +63,8 @@ export class TaggedText {
   append(other: TaggedText | string): this {
     if (typeof other === "string") return this.add(other);
     const at = this.text.length;
-    for (const { offset, range } of other.marks) this.mark(at + offset, range);
+    const { marks } = other;
+    for (let i = 0; i < marks.length; i++) this.mark(at + marks[i]!.offset, marks[i]!.range);
     this.text += other.text;
     return this;
   }
