@@ -24,28 +24,52 @@ const FRAME =
 
 const THIS_FILE = /jit\/call_site\.c?[jt]s$/;
 
-/**
- * Folders of this library's own code, with the slash at their ends: where it runs, which for a bundle is the bundle's folder, and
- * where it was written, as source maps and stack traces name it.
- */
-let ownFolders: readonly string[] | undefined;
+/** What follows the library's folder in the name of the file that this code runs in. */
+const AFTER_FOLDER = /(?:(?:jit|late)\/)?[^/]*$/;
 
-function isOwnFile(file: string): boolean {
-  ownFolders ??= findOwnFolders();
-  return ownFolders.some((folder) => file.startsWith(folder));
+/** Where this library's own code is. */
+interface OwnCode {
+  /** With the slash at their ends: where it runs, which for a bundle is the bundle's folder, and where it was written, as source maps and stack traces name it. */
+  readonly folders: readonly string[];
+  /** The folder that stack traces name instead of the one where it runs: code that V8 kept compiled (Note [Code cache]) names files as they were then. */
+  readonly formerFolder: string | undefined;
+  /** Whether it runs as the bundle for Node, which has `nn` in files of its own. */
+  readonly isBundle: boolean;
 }
+let ownCode: OwnCode | undefined;
 
-function findOwnFolders(): string[] {
-  const folders = [pathOf(import.meta.url).replace(/(?:(?:jit|late)\/)?[^/]*$/, "")];
+function findOwnCode(): OwnCode {
+  const here = pathOf(import.meta.url);
+  const after = AFTER_FOLDER.exec(here)![0];
+  const folder = here.slice(0, -after.length);
+  const isBundle = after.startsWith("late/");
   for (const line of stackText().split("\n")) {
     const match = FRAME.exec(line);
     if (!match) continue;
     // the innermost frame is in this very file
-    const { file } = originalPosition(pathOf(match[2]!), Number(match[3]), Number(match[4]));
-    if (THIS_FILE.test(file)) folders.push(file.replace(THIS_FILE, ""));
-    break;
+    const file = pathOf(match[2]!);
+    if (file !== here && file.endsWith(`/${after}`))
+      return { folders: [folder], formerFolder: file.slice(0, -after.length), isBundle };
+    const original = originalPosition(file, Number(match[3]), Number(match[4])).file;
+    if (!THIS_FILE.test(original)) break;
+    return { folders: [folder, original.replace(THIS_FILE, "")], formerFolder: undefined, isBundle };
   }
-  return folders;
+  return { folders: [folder], formerFolder: undefined, isBundle };
+}
+
+function isOwnFile(file: string): boolean {
+  ownCode ??= findOwnCode();
+  return ownCode.folders.some((folder) => file.startsWith(folder));
+}
+
+/** The file that a frame names, where it is now. */
+function fileOfFrame(name: string): string {
+  ownCode ??= findOwnCode();
+  const file = pathOf(name);
+  const { formerFolder, folders } = ownCode;
+  return formerFolder !== undefined && file.startsWith(formerFolder)
+    ? folders[0]! + file.slice(formerFolder.length)
+    : file;
 }
 
 /** Files of `nn`. */
@@ -119,7 +143,9 @@ const parsed = new Map<string, CallSite | null>();
 function parseFrame(line: string): CallSite | null {
   const match = FRAME.exec(line);
   if (!match) return null;
-  const raw = pathOf(match[2]!);
+  const raw = fileOfFrame(match[2]!);
+  // without reading its map, which may be as long as the library
+  if (ownCode!.isBundle && isOwnFile(raw) && (!NN.test(raw) || HELPERS.test(raw))) return null;
   const position = originalPosition(raw, Number(match[3]), Number(match[4]));
   const isOwn = isOwnFile(raw) || isOwnFile(position.file);
   if (isOwn && (!NN.test(position.file) || HELPERS.test(position.file))) return null;

@@ -1,8 +1,19 @@
 /** @file The bundles that package.json points at: complete, in working order, with names that people see. Made by `npm run build`. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
+import {
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { crc32 } from "../../src/archive/crc32.ts";
 import * as source from "../../src/node/index.ts";
@@ -237,3 +248,26 @@ test.runIf(built)(
     ]);
   },
 );
+
+test.runIf(built)("code that was compiled in another folder knows its own frames", () => {
+  const folder = mkdtempSync(join(tmpdir(), "tsarchive-"));
+  const [before, after] = [join(folder, "before/dist"), join(folder, "after")];
+  cpSync(join(ROOT, "dist/bundle"), join(before, "bundle"), { recursive: true });
+  rmSync(join(before, "bundle/cache"), { recursive: true });
+  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  writeFileSync(join(before, "package.json"), JSON.stringify({ type: "module" }));
+  const program = (place: string, rest: string): string => `
+    import { jit, nn, torch } from ${JSON.stringify(pathToFileURL(join(place, "bundle/node/index.js")).href)};
+    import { writeCodeCache } from ${JSON.stringify(pathToFileURL(join(place, "bundle/code_cache.js")).href)};
+    const traced = jit.trace(new nn.Sequential(new nn.Linear(4, 4)), [torch.ones([1, 4])]);
+    ${rest}`;
+  const make = join(folder, "make.mjs");
+  writeFileSync(make, program(before, "writeCodeCache();"));
+  execFileSync(process.execPath, [make], { env: { ...process.env, TSARCHIVE_MAKE_CODE_CACHE: "1" } });
+  renameSync(join(folder, "before"), after);
+  const use = join(folder, "use.mjs");
+  writeFileSync(use, program(join(after, "dist"), "console.log(String(traced.inlinedGraph));"));
+  const graph = execFileSync(process.execPath, [use], { encoding: "utf8" });
+  rmSync(folder, { recursive: true });
+  expect(graph).toMatch(/aten::linear.* # .*use\.mjs:4:0/);
+});
