@@ -211,6 +211,8 @@ export function convolveProgram(fused: boolean, ROWS: PanelRows): FunctionBuilde
   const multiply = (halves: number, rows: number, gathers = false): void => {
     const columns = [b0, b1].slice(0, halves);
     const sums = acc.filter((_, n) => n % 2 < halves && n < 2 * rows);
+    // here and not once for all loops: V8 before 13 moves registers around where sums come from one place into several
+    takeSums();
     f.loop(() => {
       if (gathers) {
         takeRow();
@@ -405,7 +407,6 @@ export function convolveProgram(fused: boolean, ROWS: PanelRows): FunctionBuilde
           f.get(p.positions).when(() => f.increase(p.positions, { by: 4 * COLUMNS }));
         });
         const product = (): void => {
-          takeSums();
           f.get(i.gathers).when(
             () => multiply(2, ROWS, true),
             () =>
