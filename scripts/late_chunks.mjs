@@ -1,8 +1,8 @@
 // What of the bundle for Node a start loads, and how the rest is loaded when it is first used.
 //
 // Note [Late chunks]: reading, deserialising and touching memory for code that most programs never run is most of what an import
-// costs. So modules that importing, opening and running some models use are one chunk, `engine`, and the others are in chunks by folder
-// that are loaded at the first use of a name of theirs. Nobody writes down which is which: `findStart` bundles every module to a file of
+// costs. So modules that importing, opening and running some models use are a few chunks, and the others are in chunks by folder that
+// are loaded at the first use of a name of theirs. Nobody writes down which is which: `findStart` bundles every module to a file of
 // its own, loads these lazily, runs the models and looks what was loaded. Two kinds of modules do something when they are loaded:
 // families of operators, which the registry loads by a table of their keys, and those that hand a function to another module, which
 // always belong to the start. What a module may not do is count on having been loaded because somebody imports it.
