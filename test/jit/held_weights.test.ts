@@ -169,6 +169,23 @@ test("packing gives the block of the loaded weight back", () => {
   expect(memory.kept).toBe(before);
 });
 
+test("a weight that is read when it is first used is packed where it is read to", () => {
+  torch.manual_seed(2);
+  const x = torch.randn([16, 1024]);
+  const bytes = archiveOf(new nn.Linear(1024, 960), x);
+  const [model, other] = [jit.load(bytes, { lazy: true }), jit.load(bytes)];
+  const memory = kernelMemory()!;
+  const expected = other(x) as Tensor;
+  const { used } = memory;
+  memory.peak = used;
+  expect(torch.equal(model(x) as Tensor, expected)).toBe(true);
+  const nbytes = 4 * 1024 * 960;
+  expect(memory.used - used).toBeGreaterThanOrEqual(nbytes);
+  expect(memory.peak - used).toBeLessThan(1.3 * nbytes);
+  const [read, held] = [model, other].map((m) => [...m.parameters()][0]!.storage.bytes());
+  expectSame(read!, held!);
+});
+
 test("disposing a weight that nobody used frees its block at once", () => {
   torch.manual_seed(2);
   const model = jit.load(archiveOf(twoConvolutions(), image()));

@@ -89,14 +89,18 @@ export class Weights {
     return raw ? raw.address + this.at : memory.addressOf(this.values);
   }
 
-  /** `body` of the values, or of a copy that is gone afterwards: see Note [Lent weights]. False where there is no room for one. */
-  lend(memory: KernelMemory, body: (values: Float32Array) => boolean): boolean {
+  /**
+   * `body` of the values, or of a copy that is gone afterwards: see Note [Lent weights]. False where there is no room for one.
+   * @param place a block that a copy may be made in; `body` may write over it.
+   */
+  lend(memory: KernelMemory, body: (values: Float32Array) => boolean, place = 0): boolean {
     const { length, untouched } = this;
     const all = this.owner?.untouched();
     const raw = all instanceof HeldBytes ? all.rawIn(memory) : undefined;
     if (!raw && !untouched) return body(this.values);
-    memory.makeRoom((raw ? 0 : 4 * length) + SCRATCH_BYTES);
-    const address = raw ? raw.address + this.at : memory.allocate(4 * length);
+    const isCopied = !raw && place === 0;
+    memory.makeRoom((isCopied ? 4 * length : 0) + SCRATCH_BYTES);
+    const address = raw ? raw.address + this.at : place || memory.allocate(4 * length);
     if (address === 0) return false;
     // the memory must not grow under the view
     memory.residents++;
@@ -105,7 +109,7 @@ export class Weights {
       return body(memory.f32.subarray(address / 4, address / 4 + length));
     } finally {
       memory.residents--;
-      if (!raw) memory.free(address);
+      if (isCopied) memory.free(address);
     }
   }
 }
@@ -129,13 +133,15 @@ export function packedFrom(
   const isWhole = weights.at === 0 && owner?.nbytes === 4 * weights.length;
   const whole = isWhole ? key : `${key}:${weights.at}:${weights.length}`;
   const held = panels && untouched instanceof HeldBytes && !untouched.isPackedIn(memory) ? untouched : undefined;
-  if (held && panels!.isInPlace(elements)) {
+  const inPlace = untouched && panels?.isInPlace(elements) ? panels : undefined;
+  if (held && inPlace) {
     const raw = held.rawIn(memory);
-    if (raw && (panels!.isPlain || weights.lend(memory, (values) => fill(raw.address, values))))
+    if (raw && (inPlace.isPlain || weights.lend(memory, (values) => fill(raw.address, values))))
       keepForm(owner!, { key: whole, version: owner!.version, block: raw });
   }
   const packed = packedWeights(memory, owner, whole, elements, (address) =>
-    weights.lend(memory, (values) => fill(address, values)),
+    // read from a file they come to where they will be packed: memory is slow the first time that somebody writes to it
+    weights.lend(memory, (values) => fill(address, values), inPlace && !inPlace.isPlain ? address : 0),
   );
   if (held && packed !== 0) held.become({ block: findForm(memory, owner!, whole)!.block, panels: panels! });
   return packed;
