@@ -26,8 +26,8 @@ export interface LoadOptions {
   /** Check the CRC of each record that is read (default true). */
   readonly verifyCrc?: boolean;
   /**
-   * Read weights, code and attributes when they are first touched (default false). The file stays open until the module is
-   * garbage; it must not change. Sizes and bounds are checked while loading all the same, other defects show when they are touched.
+   * Read weights, code and attributes when they are first touched (default false): the fastest way to one answer, with the least memory. Weights
+   * of layers are read again at their second use, and stay in memory from then on. The file stays open until the module is garbage; it must not change. Sizes and bounds are checked while loading all the same, other defects show when they are touched.
    */
   readonly lazy?: boolean;
   /** Overrides of the limits that untrusted files are held to. */

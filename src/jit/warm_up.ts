@@ -1,6 +1,7 @@
 /** @file warmUp: what a first call does, before anybody waits for it. Upstream: none. Spec: none. */
 import { withGradMode } from "../core/grad_mode.ts";
 import { compileKernels } from "../tensor/kernels/wasm/build.ts";
+import { keepingWeights } from "../tensor/kernels/wasm/packed_weights.ts";
 import { defaultGenerator } from "../tensor/generator.ts";
 
 /** In a pause the engine puts the better code in place that it has made in the background. */
@@ -29,7 +30,7 @@ export async function warmUp<Inputs extends readonly unknown[]>(
   for (let call = 0; call < calls; call++) {
     const putBack = defaultGenerator.bookmark();
     try {
-      withGradMode(false, () => model(...inputs));
+      withGradMode(false, () => keepingWeights(() => model(...inputs)));
     } finally {
       putBack();
     }

@@ -137,6 +137,7 @@ test("traceModule() traces methods by name", () => {
 });
 
 test("a traced module is saved with PyTorch's code and the shapes of its inputs", () => {
+  torch.manual_seed(0);
   const [x, h] = pair();
   const traced = jit.trace(new Cell(), [x, h]);
   const bytes = traced.saveToBuffer();
@@ -159,4 +160,20 @@ test("a traced function is saved as a module's forward", () => {
   const loaded = jit.load(jit.trace(double, torch.rand([2])).saveToBuffer());
   expect(String(loaded)).toBe("RecursiveScriptModule(original_name=PlaceholderModule)");
   expect(loaded.code).toBe("def forward(self,\n    x: Tensor) -> Tensor:\n  return torch.mul(x, CONSTANTS.c0)\n");
+});
+
+test("a layer that stands in a container several times is called as often", () => {
+  const layer = new nn.Linear(8, 8);
+  const model = new nn.Sequential(layer, new nn.ReLU(), layer).eval();
+  const x = torch.ones([2, 8]);
+  const traced = jit.trace(model, [x]);
+  expect(torch.equal(traced(x), model(x))).toBe(true);
+  // the text of PyTorch 2.13
+  expect(traced.code).toBe(`def forward(self,
+    input: Tensor) -> Tensor:
+  _1 = getattr(self, "1")
+  _0 = getattr(self, "0")
+  _2 = (_0).forward1((_1).forward((_0).forward(input, ), ), )
+  return _2
+`);
 });

@@ -221,7 +221,7 @@ class PythonFrame {
 
   private iterate(value: unknown): readonly unknown[] {
     if (Array.isArray(value)) return value as unknown[];
-    if (value instanceof Module) return [...value.children()];
+    if (value instanceof Module) return itemsOf(value);
     if (value instanceof Tensor) return callByName("unbind", [value, 0]) as Tensor[];
     throw new ScriptError(`Cannot iterate over ${textOf(value)} in a library text`);
   }
@@ -345,7 +345,7 @@ class PythonFrame {
   private subscript(object: unknown, indices: readonly Expr[]): unknown {
     const [index] = indices;
     internalAssert(indices.length === 1 && index, "a library text has an index with several parts");
-    const items = object instanceof Module ? [...object.children()] : object;
+    const items = object instanceof Module ? itemsOf(object) : object;
     if (Array.isArray(items)) {
       if (index.kind === "Slice") {
         const bound = (x: Expr | undefined): number | undefined => x && numberOf(this.expression(x));
@@ -435,6 +435,11 @@ function callModule(module: Module, args: readonly unknown[], kwargs: Readonly<R
 
 function camelCase(name: string): string {
   return name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** What a container holds, as often as it does: `children` names every module once. */
+function itemsOf(module: Module): readonly unknown[] {
+  return Symbol.iterator in module ? [...(module as Module & Iterable<unknown>)] : [...module.children()];
 }
 
 function ownFunction(path: string): (...args: unknown[]) => unknown {

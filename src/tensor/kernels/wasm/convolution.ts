@@ -144,7 +144,7 @@ function product(
   if (Math.max(inStaged, outStaged) > MAX_STAGED || Math.max(packed, inPer * channel) > MAX_AREA) return false;
   const pack = (address: number, values: Float32Array): boolean =>
     packGroups(kernels, address, values, g.groups, outPer, k);
-  const kept = packedFrom(memory, w, made.key, g.groups * packed, pack, made.panels);
+  const kept = packedFrom(memory, w, made.key, g.groups * packed, pack, made.panels, true);
   const positionElements = isDense ? 0 : tiles * COLUMNS;
   if (calls === 1) {
     made.tables = KeptTables.of(kernels, [k, positionElements], g.outChannels);

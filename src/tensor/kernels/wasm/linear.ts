@@ -64,7 +64,15 @@ function fewRows(
     memory.f32.fill(0, address / 4 + n * padded, address / 4 + columns * padded);
     return true;
   };
-  const weights = packedFrom(memory, w, `dots:${n}:${k}`, columns * padded, fill, new Panels(n, k, 1, { padded }));
+  const weights = packedFrom(
+    memory,
+    w,
+    `dots:${n}:${k}`,
+    columns * padded,
+    fill,
+    new Panels(n, k, 1, { padded }),
+    true,
+  );
   if (weights === 0) return false;
   const areas = memory.arena(rows * padded, columns);
   if (!areas) return false;
@@ -104,7 +112,7 @@ function manyRows(
     memory.free(staging[0]!);
     return true;
   };
-  const weights = packedFrom(memory, w, `linear:${n}:${k}`, tiles * COLUMNS * k, fill, new Panels(n, k, COLUMNS));
+  const weights = packedFrom(memory, w, `linear:${n}:${k}`, tiles * COLUMNS * k, fill, new Panels(n, k, COLUMNS), true);
   if (weights === 0) return false;
   // rows of one block: their panels of one pass stay in the second-level cache
   const block = Math.min(

@@ -3,6 +3,10 @@
  * Note [Lent weights]: a storage that was loaded and is only packed is never touched: its bytes are read where the kernels' memory holds
  * them, or pass from the file through a block of it. Who asks for them later has them unpacked or read again, see Note [Held bytes].
  *
+ * Note [Passing weights]: a program that opens a model lazily may call it once, and memory that is written to for the first time is what
+ * such a call takes longest for. So the first time a weight comes from its file it is packed into a block that the next one takes, and it
+ * stays in the kernels' memory from its second use on.
+ *
  * A packed weight lives in the kernels' memory as long as its storage. It is made again, in place, when the storage was written to since
  * (`Storage.version`). */
 import { whenDisposed } from "../../release.ts";
@@ -41,6 +45,41 @@ function findForm(memory: KernelMemory, owner: Storage, key: string): Packed | u
 function keepForm(owner: Storage, form: Packed): void {
   const others = forms.get(owner)?.filter(({ block }) => block.memory === form.block.memory) ?? [];
   forms.set(owner, [...others, form]);
+}
+
+/** Storages whose weights have passed once. See Note [Passing weights]. */
+const passed = new WeakSet<Storage>();
+let areKept = false;
+let passing: { readonly memory: KernelMemory; readonly address: number } | undefined;
+
+/** `body`, which keeps what it packs at once: more calls will follow. */
+export function keepingWeights<R>(body: () => R): R {
+  const before = areKept;
+  areKept = true;
+  try {
+    return body();
+  } finally {
+    areKept = before;
+  }
+}
+
+function endPassing(): void {
+  passing?.memory.free(passing.address);
+  passing = undefined;
+}
+
+/** Address of what `fill` makes, until the next weights are asked for; 0 where there is no room. */
+function pass(memory: KernelMemory, elements: number, fill: (address: number) => boolean): number {
+  const address = memory.allocate(4 * elements);
+  if (address === 0) return 0;
+  passing = { memory, address };
+  let isDone = false;
+  try {
+    isDone = fill(address);
+  } finally {
+    if (!isDone) endPassing();
+  }
+  return isDone ? address : 0;
 }
 
 /** float32 weights of a kernel, which need not be in memory. */
@@ -119,6 +158,7 @@ export class Weights {
  * @param key says the sizes, too.
  * @param panels where `fill` does nothing but move elements there: then the weights need not be kept beside, and `fill` may be asked to
  * write over the values that it gets.
+ * @param mayPass nobody uses the result any more when other weights are asked for.
  */
 export function packedFrom(
   memory: KernelMemory,
@@ -127,7 +167,9 @@ export function packedFrom(
   elements: number,
   fill: (address: number, values: Float32Array) => boolean,
   panels?: Panels,
+  mayPass = false,
 ): number {
+  endPassing();
   const { owner, untouched } = weights;
   // text that is made anew at every call is slow to compare
   const isWhole = weights.at === 0 && owner?.nbytes === 4 * weights.length;
@@ -139,10 +181,15 @@ export function packedFrom(
     if (raw && (inPlace.isPlain || weights.lend(memory, (values) => fill(raw.address, values))))
       keepForm(owner!, { key: whole, version: owner!.version, block: raw });
   }
-  const packed = packedWeights(memory, owner, whole, elements, (address) =>
-    // read from a file they come to where they will be packed: memory is slow the first time that somebody writes to it
-    weights.lend(memory, (values) => fill(address, values), inPlace && !inPlace.isPlain ? address : 0),
-  );
+  // read from a file they come to where they will be packed: memory is slow the first time that somebody writes to it
+  const fillAt = (address: number): boolean =>
+    weights.lend(memory, (values) => fill(address, values), inPlace && !inPlace.isPlain ? address : 0);
+  if (mayPass && owner && untouched && !(untouched instanceof HeldBytes) && !passed.has(owner)) {
+    passed.add(owner);
+    const address = areKept ? 0 : pass(memory, elements, fillAt);
+    if (address !== 0) return address;
+  }
+  const packed = packedWeights(memory, owner, whole, elements, fillAt);
   if (held && packed !== 0) held.become({ block: findForm(memory, owner!, whole)!.block, panels: panels! });
   return packed;
 }

@@ -102,6 +102,7 @@ export function winogradConvolve(
     panels * panel,
     fill,
     new Panels(outs, 9 * channels, COLUMNS),
+    true,
   );
   const results = Results.of(kernels, out, finish, outs, outImage, { wantsTable: true });
   const areas =
