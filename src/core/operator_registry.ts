@@ -10,7 +10,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { findNativeClass } from "./native_class.ts";
 import { dispatch } from "./dispatcher.ts";
 import { isOutArgument, operatorName, parseSchema, sameArguments, type FunctionSchema } from "./schema.ts";
-import { schemaTable } from "./schema_text.ts";
+import { schemaLines, schemaNames } from "./schema_lines.ts";
 import type { ArgsOf, CallArgsOf, ReturnOf } from "./schema_types.ts";
 
 /** A kernel takes its arguments by position in schema order. */
@@ -39,38 +39,6 @@ const derived = new Map<string, OperatorEntry | null>();
 const parsed = new Map<string, FunctionSchema[]>();
 const late = new Map<string, readonly LateSchema[]>();
 const aliases = new Map<string, string>();
-
-/** The name in the line of the table that starts at `at`: what stands before the overload or the arguments. */
-function nameAt(table: string, at: number): string {
-  const paren = table.indexOf("(", at);
-  const dot = table.indexOf(".", at);
-  return table.slice(at, dot >= 0 && dot < paren ? dot : paren);
-}
-
-/** The lines of an operator name. The table is searched as it is: putting its lines in a map would cost a start more than all of its look-ups. */
-function linesOf(name: string): string[] {
-  const table = schemaTable();
-  let low = 0;
-  let high = table.length;
-  // the first line whose name is not less
-  while (low < high) {
-    const middle = table.lastIndexOf("\n", ((low + high) >> 1) - 1) + 1;
-    if (nameAt(table, middle) < name) low = table.indexOf("\n", middle) + 1;
-    else high = middle;
-  }
-  const lines: string[] = [];
-  for (let at = low; at < table.length && nameAt(table, at) === name;) {
-    const end = table.indexOf("\n", at);
-    lines.push(table.slice(at, end));
-    at = end + 1;
-  }
-  return lines;
-}
-
-function* tableNames(): Iterable<string> {
-  const table = schemaTable();
-  for (let at = 0; at < table.length; at = table.indexOf("\n", at) + 1) yield nameAt(table, at);
-}
 
 /** Every schema of an operator name such as `aten::add`, in the order in which overloads are tried. */
 export function schemasFor(name: string): readonly FunctionSchema[] {
@@ -106,7 +74,7 @@ class TableSchema implements LateSchema {
 export function lateSchemasFor(name: string): readonly LateSchema[] {
   let schemas = late.get(name);
   if (!schemas) {
-    schemas = linesOf(name).map((line) => new TableSchema(line));
+    schemas = schemaLines(name).map((line) => new TableSchema(line));
     late.set(name, schemas);
   }
   return schemas;
@@ -114,7 +82,7 @@ export function lateSchemasFor(name: string): readonly LateSchema[] {
 
 /** Every operator name of the table and of registered custom operators. */
 export function operatorNames(): string[] {
-  return [...new Set([...tableNames(), ...parsed.keys()])].filter((name) => schemasFor(name).length > 0);
+  return [...new Set([...schemaNames(), ...parsed.keys()])].filter((name) => schemasFor(name).length > 0);
 }
 
 /** The schema of `aten::add.Tensor`, or undefined. */

@@ -40,7 +40,7 @@ export class KernelMemory implements TemporaryHeap {
   readonly segment: Segment;
   /** Storages that live here. */
   residents = 0;
-  /** Views that are written to, maybe beside the main thread: while there are any, the memory does not grow. */
+  /** Views that are in use while something else is allocated, or beside the main thread: while there are any, the memory does not grow. */
   pins = 0;
   /** Bytes that were asked for and refused because growing would have killed views. */
   wanted = 0;

@@ -141,13 +141,12 @@ export class Weights {
     memory.makeRoom((isCopied ? 4 * length : 0) + SCRATCH_BYTES);
     const address = raw ? raw.address + this.at : place || memory.allocate(4 * length);
     if (address === 0) return false;
-    // the memory must not grow under the view
-    memory.residents++;
+    memory.pins++;
     try {
       if (!raw) untouched!.read(memory.segment.u8.subarray(address, address + 4 * length));
       return body(memory.f32.subarray(address / 4, address / 4 + length));
     } finally {
-      memory.residents--;
+      memory.pins--;
       if (isCopied) memory.free(address);
     }
   }
