@@ -53,15 +53,16 @@ const lazyLibraries = {
   },
 };
 
-/** The modules of kernels without threads, encoded by what was just compiled: with four and with six rows where that makes a difference. */
+/** The modules of kernels without threads, encoded by what was just compiled: with and without pinned rows where that makes a difference. */
 const { encodedName, KERNEL_FAMILIES, kernelModuleBytes } =
   await import("../dist/tensor/kernels/wasm/kernel_modules.js");
-const encodedModules = [
-  ["simd", 4],
-  ["relaxed", 4],
-  ["relaxed", 6],
-].flatMap(([build, rows]) =>
-  KERNEL_FAMILIES.map((family) => [encodedName(build, family, rows), kernelModuleBytes(build, family, false, rows)]),
+const encodedModules = ["simd", "relaxed"].flatMap((build) =>
+  [true, false].flatMap((pinned) =>
+    KERNEL_FAMILIES.map((family) => [
+      encodedName(build, family, pinned),
+      kernelModuleBytes(build, family, false, pinned),
+    ]),
+  ),
 );
 
 /** Puts other modules in the place of some of `src`. */
@@ -87,17 +88,21 @@ const forBrowsers = instead({ "tensor/kernels/wasm/encoded_modules": encodedModu
 
 /** In Node data are files beside the bundle: as texts in it they would be read, deserialised and kept in memory at every start. */
 const DATA = join(root, "dist/bundle/data");
-const dataFile = (name) => `${name.replaceAll(":", "-")}.wasm`;
+/** The file of a module: one for all names of the same bytes. */
+const dataFile = (name, bytes) => {
+  const [first] = encodedModules.find(([, others]) => Buffer.compare(others, bytes) === 0);
+  return `${first.replaceAll(":", "-")}.wasm`;
+};
 
 function writeData() {
   mkdirSync(DATA, { recursive: true });
-  for (const [name, bytes] of encodedModules) writeFileSync(join(DATA, dataFile(name)), bytes);
+  for (const [name, bytes] of encodedModules) writeFileSync(join(DATA, dataFile(name, bytes)), bytes);
   writeFileSync(join(DATA, "schemas.txt"), schemaTable(), "latin1");
 }
 
 /** Modules that read the data; `at` makes an expression for the place of the file that an expression names. */
 function dataModules(at) {
-  const files = Object.fromEntries(encodedModules.map(([name]) => [name, dataFile(name)]));
+  const files = Object.fromEntries(encodedModules.map(([name, bytes]) => [name, dataFile(name, bytes)]));
   return instead({
     "core/schema_text": `
       import { readFileSync } from "node:fs";

@@ -266,6 +266,14 @@ export class FunctionBuilder {
     return this.close();
   }
 
+  /** The same for a body that may leave the loop: `leave()` does where the i32 on the stack is not zero. */
+  leavableLoop(body: (leave: () => void) => void): this {
+    this.open(0x02);
+    const outside = this.depth;
+    this.loop(() => body(() => this.code.push(0x0d, ...unsigned(this.depth - outside))));
+    return this.close();
+  }
+
   /** Runs `body` where the i32 on the stack is not zero, and `otherwise` where it is. */
   when(body: () => void, otherwise?: () => void): this {
     this.open(0x04);

@@ -1,8 +1,8 @@
 /** @file Which build of the kernels runs: reference, SIMD, or SIMD with fused multiply-add. Upstream: none. Spec: none.
  *
  * A family of kernels is one module, encoded and compiled at its first use, synchronously: each stays below the 4 KiB that
- * older browsers compile on their main thread. Only panels of six rows make one larger: they are for engines with Float16Array,
- * which are younger than the limit of 8 MiB. All share one memory. Where a platform has no SIMD, or forbids compiling, the
+ * older browsers compile on their main thread. Only panels of six rows make one larger: they are for engines with fused multiply-add,
+ * whose limit is 8 MiB. All share one memory. Where a platform has no SIMD, or forbids compiling, the
  * reference kernels run. */
 import { OperatorError, UnsupportedError } from "../../../base/errors.ts";
 import { setTemporaryHeap } from "../../temporaries.ts";
@@ -391,7 +391,7 @@ function compile(build: FastBuild, family: KernelFamily): Exports | undefined {
   if (!exports || !pool) return exports;
   let shared = pooled.get(key);
   if (!shared) {
-    const programs = programsOf(build, family, rowsOf(build));
+    const programs = programsOf(build, family);
     shared = pool.share(kernelModuleBytes(build, family, true), programs, exports);
     pooled.set(key, shared);
   }

@@ -4,7 +4,7 @@
  * accumulators before they are stored, and they are stored where the result belongs: no pass over a result that waits. Whole
  * vectors are read beyond the end of a row, but never stored there: the neighbours may be another thread's. */
 import { FunctionBuilder } from "./assembler.ts";
-import { accumulate, COLUMNS, multiplyRows, multiplyStep, type PanelRows } from "./programs.ts";
+import { accumulate, COLUMNS, productLoop, type ProductStyle } from "./programs.ts";
 
 /** Takes names for the parameters of a program. */
 export function parametersOf<const N extends string>(names: readonly N[]): Record<N, number> {
@@ -85,7 +85,8 @@ const CONVOLVE = [
  * zero the product is added to C. Where `table` is not 0 it holds scale and shift of every row, and the results are finished: see
  * Note [Finished stores]; the residual lies `delta` bytes behind C, 0 is none.
  */
-export function convolveProgram(fused: boolean, ROWS: PanelRows): FunctionBuilder {
+export function convolveProgram(style: ProductStyle): FunctionBuilder {
+  const { fused, rows: ROWS } = style;
   const f = new FunctionBuilder("convolve", [...new Array<"i32">(14).fill("i32"), "f32", "f32"]);
   const p = parametersOf(CONVOLVE);
   const i = localsOf(f, [
@@ -213,23 +214,26 @@ export function convolveProgram(fused: boolean, ROWS: PanelRows): FunctionBuilde
     const sums = acc.filter((_, n) => n % 2 < halves && n < 2 * rows);
     // here and not once for all loops: V8 before 13 moves registers around where sums come from one place into several
     takeSums();
-    f.loop(() => {
-      if (gathers) {
-        takeRow();
-        columns.forEach((v, n) =>
-          f
-            .get(i.at)
-            .memory("v128.load", 16 * n)
-            .set(v)
-            .get(i.bp)
-            .get(v)
-            .memory("v128.store", 16 * n),
-        );
-        multiplyRows(f, fused, { acc: sums, b: columns, x }, i.ap);
-      } else multiplyStep(f, fused, { acc: sums, b: columns, x }, i.ap, i.bp);
-      f.increase(i.bp, { by: 4 * COLUMNS }).increase(i.ap, { by: 4 * ROWS });
-      f.get(i.ap).get(i.aEnd).op("i32.ne");
-    });
+    const gatherRow = (): void => {
+      takeRow();
+      columns.forEach((v, n) =>
+        f
+          .get(i.at)
+          .memory("v128.load", 16 * n)
+          .set(v)
+          .get(i.bp)
+          .get(v)
+          .memory("v128.store", 16 * n),
+      );
+    };
+    productLoop(
+      f,
+      style,
+      { acc: sums, b: columns, x },
+      { ap: i.ap, bp: i.bp, end: "ap", stop: i.aEnd },
+      () => f.increase(i.bp, { by: 4 * COLUMNS }).increase(i.ap, { by: 4 * ROWS }),
+      gathers ? gatherRow : undefined,
+    );
   };
   /** Scale and shift of a row of the panel. */
   const takeAffine = (r: number): void => {

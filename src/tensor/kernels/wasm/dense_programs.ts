@@ -1,7 +1,7 @@
 /** @file Linear layers as a program for the assembler: products that start from the bias and are stored where they belong. Upstream: none. Spec: none. */
 import { FunctionBuilder } from "./assembler.ts";
 import { storeFirst } from "./convolution_programs.ts";
-import { accumulate, COLUMNS, multiplyStep, touch, type PanelRows } from "./programs.ts";
+import { accumulate, COLUMNS, productLoop, touch, type ProductStyle } from "./programs.ts";
 
 const DENSE = ["a", "b", "tileStride", "k", "rows", "columns", "c", "ldc", "adds", "bias"] as const;
 
@@ -10,7 +10,8 @@ const DENSE = ["a", "b", "tileStride", "k", "rows", "columns", "c", "ldc", "adds
  * packed in panels, B in tiles (Note [Packed product]), `tileStride` apart. Where `adds` is not zero the product is added to C, else to the
  * bias of every column, which has whole tiles; 0 is none. Nothing is stored beyond C; whole vectors are read there. All counts are at least 1.
  */
-export function denseProgram(fused: boolean, ROWS: PanelRows): FunctionBuilder {
+export function denseProgram(style: ProductStyle): FunctionBuilder {
+  const { rows: ROWS } = style;
   const f = new FunctionBuilder("dense", new Array<"i32">(DENSE.length).fill("i32"));
   const p = Object.fromEntries(DENSE.map((name, i) => [name, i])) as Record<(typeof DENSE)[number], number>;
   const [panelBytes, ap, aEnd, bp, cp, at, left, wanted, share, ahead, aheadEnd, stop] = f.fresh("i32");
@@ -47,11 +48,9 @@ export function denseProgram(fused: boolean, ROWS: PanelRows): FunctionBuilder {
   };
   const multiply = (): void => {
     f.get(p.b).set(bp);
-    f.loop(() => {
-      multiplyStep(f, fused, { acc, b: [b0, b1], x }, ap, bp);
-      f.increase(bp, { by: 4 * COLUMNS }).increase(ap, { by: 4 * ROWS });
-      f.get(ap).get(aEnd).op("i32.ne");
-    });
+    productLoop(f, style, { acc, b: [b0, b1], x }, { ap, bp, end: "ap", stop: aEnd }, () =>
+      f.increase(bp, { by: 4 * COLUMNS }).increase(ap, { by: 4 * ROWS }),
+    );
   };
   /** Stores what there is of two vectors at `at`, and of the columns that are wanted. */
   const storePart = (first: number, second: number): void => {

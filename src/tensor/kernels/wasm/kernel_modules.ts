@@ -23,9 +23,9 @@ import {
   dotsProgram,
   gemmProgram,
   interleaveProgram,
-  panelRows,
   windowMaxProgram,
   type PanelRows,
+  type ProductStyle,
 } from "./programs.ts";
 import { REDUCTIONS, reduceColumnsProgram, reduceRowsProgram } from "./reduction_programs.ts";
 import { packTransposedProgram, SPREADS, spreadProgram } from "./spread_programs.ts";
@@ -54,8 +54,8 @@ export type FastBuild = "simd" | "relaxed";
 
 /** Modules by name. */
 const FAMILIES = {
-  product: (fused: boolean, rows: PanelRows) => [
-    gemmProgram(fused, rows),
+  product: (fused: boolean, style: ProductStyle) => [
+    gemmProgram(style),
     dotsProgram(fused),
     dotsInTurnProgram(fused),
     depthwiseProgram(fused),
@@ -63,9 +63,9 @@ const FAMILIES = {
     finishProgram(),
     windowMaxProgram(),
   ],
-  convolution: (fused: boolean, rows: PanelRows) => [convolveProgram(fused, rows)],
+  convolution: (_fused: boolean, style: ProductStyle) => [convolveProgram(style)],
   planes: () => [padPlanesProgram()],
-  dense: (fused: boolean, rows: PanelRows) => [denseProgram(fused, rows), addRowsProgram(fused)],
+  dense: (fused: boolean, style: ProductStyle) => [denseProgram(style), addRowsProgram(fused)],
   elements: (fused: boolean) => [...BINARY_NAMES.map(binaryProgram), layerNormProgram(), softmaxProgram(fused, false)],
   short: (fused: boolean) => [
     ...SHORT_VECTORS.map((name) => unaryProgram(name, fused)),
@@ -103,11 +103,8 @@ const FAMILIES = {
   spread: () => [packTransposedProgram(), ...SPREADS.map(spreadProgram)],
   sequences: (fused) => sequencePrograms(fused),
   winogradIn: (fused: boolean) => [winogradInputProgram(fused), winogradFiltersProgram(fused)],
-  winogradOut: (fused: boolean, rows: PanelRows) => [
-    winogradMultiplyProgram(fused, rows),
-    winogradOutputProgram(fused),
-  ],
-} satisfies Record<string, (fused: boolean, rows: PanelRows) => FunctionBuilder[]>;
+  winogradOut: (fused: boolean, style: ProductStyle) => [winogradMultiplyProgram(style), winogradOutputProgram(fused)],
+} satisfies Record<string, (fused: boolean, style: ProductStyle) => FunctionBuilder[]>;
 
 /** Name of a module of kernels. */
 export type KernelFamily = keyof typeof FAMILIES;
@@ -115,25 +112,29 @@ export type KernelFamily = keyof typeof FAMILIES;
 /** Names of all modules. */
 export const KERNEL_FAMILIES = Object.keys(FAMILIES) as KernelFamily[];
 
-/** The rows of panels here. */
-export const rowsOf = (build: FastBuild): PanelRows => panelRows(build === "relaxed");
+/** The rows of a build's panels. */
+export const rowsOf = (build: FastBuild): PanelRows => (build === "relaxed" ? 6 : 4);
 
-/** The programs of a module. */
-export function programsOf(build: FastBuild, family: KernelFamily, rows: PanelRows): FunctionBuilder[] {
-  return FAMILIES[family](build === "relaxed", rows);
+/** Whether this engine wants rows pinned: see Note [Pinned rows]. */
+const wantsPins = (): boolean => !("Float16Array" in globalThis);
+
+/** The programs of a module, for an engine that wants rows pinned or not. */
+export function programsOf(build: FastBuild, family: KernelFamily, pinned = wantsPins()): FunctionBuilder[] {
+  const fused = build === "relaxed";
+  return FAMILIES[family](fused, { fused, rows: rowsOf(build), pinned });
 }
 
-/** What a module is called for `encodedModule`: engines differ in the rows that they like, and the one that built the package is not the one that runs it. */
-export const encodedName = (build: FastBuild, family: KernelFamily, rows: PanelRows): string =>
-  `${build}:${rows}:${family}`;
+/** What a module is called for `encodedModule`: engines differ in what they want, and the one that built the package is not the one that runs it. */
+export const encodedName = (build: FastBuild, family: KernelFamily, pinned: boolean): string =>
+  `${build}:${pinned ? "pinned" : "plain"}:${family}`;
 
 /** The bytes of a module of kernels; one with a shared memory imports a memory of another type. */
 export function kernelModuleBytes(
   build: FastBuild,
   family: KernelFamily,
   isShared = false,
-  rows: PanelRows = rowsOf(build),
+  pinned = wantsPins(),
 ): Uint8Array<ArrayBuffer> {
-  const encoded = isShared ? undefined : encodedModule(encodedName(build, family, rows));
-  return encoded ?? encodeModule(programsOf(build, family, rows), isShared);
+  const encoded = isShared ? undefined : encodedModule(encodedName(build, family, pinned));
+  return encoded ?? encodeModule(programsOf(build, family, pinned), isShared);
 }

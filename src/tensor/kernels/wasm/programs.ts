@@ -1,18 +1,25 @@
 /** @file The WebAssembly kernels as programs for the assembler. Upstream: none. Spec: none.
  *
- * Note [Packed product]: C (rows by columns) = A B. A is packed in panels of ROWS rows, one element of each row after the
+ * Note [Packed product]: C (rows by columns) = A B. A is packed in panels of some rows, one element of each row after the
  * other; B is read through tiles of COLUMNS columns. V8 has 15 of the 16 vector registers of x86-64 for a loop: with fused
  * multiply-add 12 accumulators, two vectors of B and one broadcast element of A fill them; without, a product needs a register of
- * its own, and six rows run at two thirds of the speed of four. So they do with fused multiply-add in V8 before 13, whose loop
- * moves registers around (Node 22: 32 GFLOP/s against 43 with four rows; Node 24: 47 against 41): that the engine has
- * Float16Array tells that it is younger. Unrolling over the inner dimension costs 30 %. Rows and columns beyond the edge are
- * zeros in the panels and are never copied out. */
+ * its own, and six rows run at two thirds of the speed of four. Unrolling over the inner dimension costs 30 %. Rows and columns
+ * beyond the edge are zeros in the panels and are never copied out.
+ *
+ * Note [Pinned rows]: V8 before 13 puts arithmetic as late into a loop as it may, behind all loads, and then moves and spills
+ * registers. A conditional way out after every row, which is never taken, needs the sums of that row: they cannot be put off. Six
+ * rows then run at 65 of 68 GFLOP/s, unpinned at 45 (Node 22), four without fused multiply-add 7 % faster (Node 20). Younger
+ * engines, which have Float16Array, do it right by themselves and would be half a percent slower. */
 import { FunctionBuilder } from "./assembler.ts";
 
 /** Rows of a panel of the left operand. */
 export type PanelRows = 4 | 6;
-/** Those that this engine likes, for kernels with fused multiply-add or without. */
-export const panelRows = (fused: boolean): PanelRows => (fused && "Float16Array" in globalThis ? 6 : 4);
+/** What products are made of: with or without fused multiply-add, rows of a panel, and whether rows are pinned (Note [Pinned rows]). */
+export interface ProductStyle {
+  readonly fused: boolean;
+  readonly rows: PanelRows;
+  readonly pinned: boolean;
+}
 /** Columns of a tile of the right operand. */
 export const COLUMNS = 8;
 /** Bytes of a line of the cache. */
@@ -44,32 +51,56 @@ export interface ProductLocals {
   readonly x: number;
 }
 
-/** Loads the vectors at `bp` and as many elements side by side at `ap` as there are rows, and accumulates their products. */
-export function multiplyStep(f: FunctionBuilder, fused: boolean, locals: ProductLocals, ap: number, bp: number): void {
-  locals.b.forEach((vector, i) =>
-    f
-      .get(bp)
-      .memory("v128.load", 16 * i)
-      .set(vector),
-  );
-  multiplyRows(f, fused, locals, ap);
+/** Locals with the addresses of a product's current elements and vectors, and with that of one of them where it ends. */
+export interface ProductRange {
+  readonly ap: number;
+  readonly bp: number;
+  readonly end: "ap" | "bp";
+  readonly stop: number;
 }
 
-/** The same for vectors that are loaded. */
-export function multiplyRows(f: FunctionBuilder, fused: boolean, { acc, b, x }: ProductLocals, ap: number): void {
-  for (let r = 0; r < acc.length / b.length; r++) {
-    f.get(ap)
-      .memory("v128.load32_splat", 4 * r)
-      .set(x);
-    for (const [i, vector] of b.entries())
-      accumulate(
-        f,
-        fused,
-        acc[b.length * r + i]!,
-        () => f.get(x),
-        () => f.get(vector),
-      );
-  }
+/** Accumulates the products of as many elements side by side at `ap` as there are rows with the vectors that `load` takes from `bp`,
+ * until the address `end` names is `stop`; `advance` increases both. */
+export function productLoop(
+  f: FunctionBuilder,
+  { fused, pinned }: ProductStyle,
+  { acc, b, x }: ProductLocals,
+  range: ProductRange,
+  advance: () => void,
+  load = (): void =>
+    b.forEach((vector, i) =>
+      f
+        .get(range.bp)
+        .memory("v128.load", 16 * i)
+        .set(vector),
+    ),
+): void {
+  // bits that no address of an element has, which V8 does not know; of equal questions it keeps one
+  const ways = [range.ap, range.bp].flatMap((address) => [1, 2, 3].map((bits) => ({ address, bits })));
+  const rows = acc.length / b.length;
+  f.leavableLoop((leave) => {
+    load();
+    for (let r = 0; r < rows; r++) {
+      f.get(range.ap)
+        .memory("v128.load32_splat", 4 * r)
+        .set(x);
+      for (const [i, vector] of b.entries())
+        accumulate(
+          f,
+          fused,
+          acc[b.length * r + i]!,
+          () => f.get(x),
+          () => f.get(vector),
+        );
+      if (pinned && r + 1 < rows) {
+        const { address, bits } = ways[r]!;
+        f.get(address).i32(bits).op("i32.and");
+        leave();
+      }
+    }
+    advance();
+    f.get(range[range.end]).get(range.stop).op("i32.ne");
+  });
 }
 
 /** Reads from the address in `at` up to that in `end`, a line of the cache at a time, which moves `at`: what is read lies nearer when it is wanted. */
@@ -88,7 +119,8 @@ export function touch(f: FunctionBuilder, at: number, end: number): void {
 /** gemm(a, b, tileStride, offsets, k, panels, tiles, c, ldc, adds, scratch): addresses and strides in bytes. Row p of tile t of
  * B lies at b + t * tileStride + offsets[p], and is first gathered into `scratch`; where scratch is 0 the tile is dense.
  * Where `adds` is not zero the product is added to C. k, panels and tiles are at least 1. */
-export function gemmProgram(fused: boolean, ROWS: PanelRows): FunctionBuilder {
+export function gemmProgram(style: ProductStyle): FunctionBuilder {
+  const { rows: ROWS } = style;
   const f = new FunctionBuilder("gemm", new Array<"i32">(11).fill("i32"));
   const [a, b, tileStride, offsets, k, panels, tiles, c, ldc, adds, scratch] = f.parameters;
   const [panel, ap, aEnd, bp, tile, row, from] = f.fresh("i32");
@@ -116,11 +148,9 @@ export function gemmProgram(fused: boolean, ROWS: PanelRows): FunctionBuilder {
         .op("i32.mul")
         .op("i32.add")
         .set(aEnd);
-      f.loop(() => {
-        multiplyStep(f, fused, { acc, b: [b0, b1], x }, ap, bp);
-        f.increase(bp, { by: 4 * COLUMNS }).increase(ap, { by: 4 * ROWS });
-        f.get(ap).get(aEnd).op("i32.ne");
-      });
+      productLoop(f, style, { acc, b: [b0, b1], x }, { ap, bp, end: "ap", stop: aEnd }, () =>
+        f.increase(bp, { by: 4 * COLUMNS }).increase(ap, { by: 4 * ROWS }),
+      );
       f.get(adds).when(() => {
         f.get(row).set(from);
         for (let r = 0; r < ROWS; r++) {

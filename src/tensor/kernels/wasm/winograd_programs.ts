@@ -8,7 +8,7 @@
  * outputs there, and in the transform back (`winogradOutput`); in that of the input (`winogradInput`) they are four tiles. */
 import { FunctionBuilder } from "./assembler.ts";
 import { addAndClamp, localsOf, parametersOf, storeFirst } from "./convolution_programs.ts";
-import { COLUMNS, multiplyStep, type PanelRows } from "./programs.ts";
+import { COLUMNS, productLoop, type ProductStyle } from "./programs.ts";
 
 /** Outputs of a tile in one dimension. */
 export const TILE = 4;
@@ -324,7 +324,8 @@ const MULTIPLY = ["u", "v", "vPart", "vChannel", "count", "tiles", "sums", "sPar
  * filters by all tiles, summed over `count` channels. Filters of a channel are eight elements at u, channels side by side; tiles are
  * at v, channels vChannel bytes apart; the sums of a tile are eight elements at `sums`, tiles side by side. Components are
  * vPart and sPart bytes apart. Where `adds` is not zero the products are added to the sums. Reads and writes whole panels of tiles. */
-export function winogradMultiplyProgram(fused: boolean, ROWS: PanelRows): FunctionBuilder {
+export function winogradMultiplyProgram(style: ProductStyle): FunctionBuilder {
+  const { rows: ROWS } = style;
   const f = new FunctionBuilder("winogradMultiply", new Array<"i32">(MULTIPLY.length).fill("i32"));
   const p = parametersOf(MULTIPLY);
   const { tile, to, left, ap, bp, end } = localsOf(f, ["tile", "to", "left", "ap", "bp", "end"]);
@@ -343,11 +344,9 @@ export function winogradMultiplyProgram(fused: boolean, ROWS: PanelRows): Functi
       () => sums.forEach((r) => f.zeros().set(r)),
     );
     f.get(p.u).set(bp).get(tile).set(ap);
-    f.loop(() => {
-      multiplyStep(f, fused, { acc: sums, b: [b0, b1], x }, ap, bp);
-      f.increase(bp, { by: 4 * COLUMNS }).increase(ap, { byLocal: p.vChannel });
-      f.get(bp).get(end).op("i32.ne");
-    });
+    productLoop(f, style, { acc: sums, b: [b0, b1], x }, { ap, bp, end: "bp", stop: end }, () =>
+      f.increase(bp, { by: 4 * COLUMNS }).increase(ap, { byLocal: p.vChannel }),
+    );
     sums.forEach((r, i) =>
       f
         .get(to)
