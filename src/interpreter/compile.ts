@@ -3,6 +3,7 @@ import { internalAssert } from "../base/errors.ts";
 import { allHold, type Assumption } from "../core/assumptions.ts";
 import type { ScriptObject } from "../core/ivalue.ts";
 import { NativeMethod } from "../core/native_class.ts";
+import type { Kernel } from "../core/operator_registry.ts";
 import type { FunctionLike, Type } from "../core/type.ts";
 import { ScriptFunction } from "../ir/function.ts";
 import { toIValue } from "../ir/constants.ts";
@@ -35,14 +36,42 @@ export function setExecutionGraph(make: typeof executionGraph): void {
   executionGraph = make;
 }
 
+/** Counts how often everything was forgotten. */
+let generation = 0;
+
+/** Forgets all compiled forms: functions are compiled again when they are called next. None of them may be running. */
+export function forgetCode(): void {
+  generation++;
+}
+
+/** What sees the kernels of the code that is compiled: gives the one that runs for a node. */
+export type KernelWatch = (node: Node, key: string, kernel: Kernel) => Kernel;
+
+let kernelWatch: KernelWatch | undefined;
+
+/** Lets `watch` see the kernels of everything that is compiled from now on, which has no short ways and no sequences of operators then. */
+export function setKernelWatch(watch: KernelWatch | undefined): void {
+  kernelWatch = watch;
+}
+
+/** The form of a function for every object. */
+interface SharedCode extends CodeRef {
+  readonly generation: number;
+}
+
+function knownShared(fn: ScriptFunction): CodeRef | undefined {
+  const known = fn.compiled as SharedCode | undefined;
+  return known?.generation === generation ? known : undefined;
+}
+
 /** The compiled form of a function; compiles it, and all that it calls by name, where that has not happened. */
 export function codeRefOf(fn: ScriptFunction): CodeRef {
-  return (fn.compiled as CodeRef | undefined) ?? compileShared(fn, () => executionGraph(fn).graph);
+  return knownShared(fn) ?? compileShared(fn, () => executionGraph(fn).graph);
 }
 
 function compileShared(fn: ScriptFunction, graph: () => Graph): CodeRef {
   fn.ensureDefined();
-  const ref: CodeRef = { code: undefined };
+  const ref: SharedCode = { code: undefined, generation };
   // set first: a function that calls itself finds it
   fn.compiled = ref;
   try {
@@ -64,6 +93,7 @@ function compileExecution(fn: ScriptFunction, graph: Graph): Code {
 
 /** Compiled forms of a method for one object, by what they assume. */
 interface OwnCode {
+  readonly generation: number;
   readonly code: Code;
   readonly assumptions: readonly Assumption[];
 }
@@ -77,7 +107,10 @@ const ownObjects = new WeakMap<ScriptFunction, number>();
 export function codeFor(fn: ScriptFunction, self: ScriptObject): Code {
   const known = (self.compiled as Map<ScriptFunction, OwnCode[]> | undefined)?.get(fn);
   if (known) {
-    for (let i = 0; i < known.length; i++) if (allHold(known[i]!.assumptions)) return known[i]!.code;
+    for (let i = 0; i < known.length; i++) {
+      const form = known[i]!;
+      if (form.generation === generation && allHold(form.assumptions)) return form.code;
+    }
   }
   return addForm(fn, self, known);
 }
@@ -90,6 +123,7 @@ function addForm(fn: ScriptFunction, self: ScriptObject, known: OwnCode[] | unde
     methods.set(fn, forms);
     ownObjects.set(fn, (ownObjects.get(fn) ?? 0) + 1);
   }
+  if (forms.length > 0 && forms[0]!.generation !== generation) forms.length = 0;
   const isOwn = forms.length < MAX_FORMS && ownObjects.get(fn)! <= MAX_OBJECTS;
   const own = isOwn ? executionGraph(fn, self) : undefined;
   const assumptions = own?.assumptions ?? [];
@@ -97,11 +131,11 @@ function addForm(fn: ScriptFunction, self: ScriptObject, known: OwnCode[] | unde
   if (own && assumptions.length > 0) code = compileExecution(fn, own.graph);
   else {
     // what assumes nothing is the same for all objects
-    const shared = (fn.compiled as CodeRef | undefined) ?? (own ? compileShared(fn, () => own.graph) : codeRefOf(fn));
+    const shared = knownShared(fn) ?? (own ? compileShared(fn, () => own.graph) : codeRefOf(fn));
     code = shared.code;
   }
   internalAssert(code, "a method runs while it is compiled");
-  forms.push({ code, assumptions });
+  forms.push({ generation, code, assumptions });
   return code;
 }
 
@@ -164,7 +198,7 @@ export class Compiler {
       this.template,
       this.types,
       this.constants,
-      findSequences(instructions, outputs, this.template, this.constants),
+      kernelWatch ? instructions : findSequences(instructions, outputs, this.template, this.constants),
       outputs,
       blockClosure,
     );
@@ -229,7 +263,8 @@ export class Compiler {
       if (key !== RELEASE && this.plan.temporaries.has(this.at))
         kernel = runForTemporary(kernel, MAY_COPY.has(this.at.kind));
       // in front of the plan: small results are cheaper where they are
-      if (entry) kernel = withShortWay(key, kernel);
+      if (kernelWatch && key !== RELEASE) kernel = kernelWatch(this.at, key, kernel);
+      else if (entry) kernel = withShortWay(key, kernel);
       instruction = { ...instruction, kernel };
     }
     this.target.push(instruction);

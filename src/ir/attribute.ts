@@ -51,6 +51,8 @@ export interface InlinedCall {
   readonly range: SourceRange | undefined;
   /** Module instance path, where known. */
   readonly moduleInfo?: { readonly typeName: string; readonly instanceName: string };
+  /** The object whose method it is, in graphs that are made for a profile. */
+  readonly self?: object;
 }
 
 /** Where a traced node belongs in the module hierarchy. */

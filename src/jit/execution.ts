@@ -48,9 +48,9 @@ export function plain(graph: Graph): ExecutableGraph {
 }
 
 /** A function's graph with its calls inlined, where it has fewer values than the limit. */
-function inlined(fn: ScriptFunction, self?: ScriptObject): ExecutableGraph | undefined {
+function inlined(fn: ScriptFunction, self: ScriptObject | undefined, notes: boolean): ExecutableGraph | undefined {
   try {
-    return executableGraph(fn, self);
+    return executableGraph(fn, self, notes);
   } catch (error) {
     if (!(error instanceof LimitError)) throw error;
     return undefined;
@@ -59,10 +59,10 @@ function inlined(fn: ScriptFunction, self?: ScriptObject): ExecutableGraph | und
 
 /**
  * The graph that runs for a function: with its calls inlined, since a call costs more than a small operator and hides what is around
- * it, and for a method on `self`, where that is given.
+ * it, and for a method on `self`, where that is given. `notesObjects`: see `executableGraph`.
  */
-export function executionGraph(fn: ScriptFunction, self?: ScriptObject): ExecutableGraph {
-  const executable = inlined(fn, self);
+export function executionGraph(fn: ScriptFunction, self?: ScriptObject, notesObjects = false): ExecutableGraph {
+  const executable = inlined(fn, self, notesObjects);
   if (!executable) return plain(fn.graph);
   const { graph } = executable;
   if (usesAutocast(graph)) return plain(optimizedGraph(fn));

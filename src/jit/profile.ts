@@ -1,11 +1,16 @@
 /** @file profile: time, calls, shapes and floating-point operations of a call, per operator and per module. Upstream: torch/autograd/profiler.py, torch/utils/flop_counter.py. Spec: docs/cli.md.
  *
- * Note [What a profile measures]: every operator goes through the dispatcher with a clock around it, one at a time, on closures and
- * without the fusion of operators: the sum is somewhat more than an ordinary call takes, and nothing of it when nobody profiles. */
+ * Note [What a profile measures]: the code that runs is that of ordinary calls, with a clock around every kernel. Operators of numbers have
+ * none, those that run as one sequence otherwise run one by one. What follows a convolution and is done where it stores its results counts to
+ * the convolution (Note [Deferred convolutions]): it takes next to nothing by itself. Calls of modules vanish in that code; they are counted in a run of its
+ * own before, in which nothing is inlined. */
 import { withInterceptor } from "../core/dispatcher.ts";
-import { ScriptObject } from "../core/ivalue.ts";
-import { setExecutionGraph } from "../interpreter/compile.ts";
+import type { ScriptObject } from "../core/ivalue.ts";
+import type { Kernel } from "../core/operator_registry.ts";
+import { forgetCode, setExecutionGraph, setKernelWatch } from "../interpreter/compile.ts";
 import { withFrameObserver } from "../interpreter/runtime.ts";
+import type { Node } from "../ir/graph.ts";
+import { SETTLE } from "../passes/defer_convolutions.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { executionGraph, plain } from "./execution.ts";
 import type { ScriptModule } from "./script_module.ts";
@@ -29,7 +34,7 @@ export interface ModuleProfile {
   readonly className: string;
   /** Times that a method of it ran. */
   readonly calls: number;
-  /** With all that it called. */
+  /** Of operators, with all that it called. */
   readonly ms: number;
   /** Of operators that its own code called. */
   readonly ownMs: number;
@@ -105,74 +110,121 @@ function shapesOf(args: readonly unknown[]): string {
   return shapes.join(", ");
 }
 
-interface Frame {
-  readonly module: Mutable<ModuleProfile> | undefined;
-  readonly start: number;
+/** A kernel call of an operator, and who called it. */
+interface Entry {
+  readonly operator: Mutable<OperatorProfile>;
+  readonly owners: readonly Mutable<ModuleProfile>[];
+}
+
+const DEFERRED = "tsarchive::deferred_";
+
+/** The operator that a kernel runs, without overload: deferred forms have the names of the operators that they are. */
+function operatorOf(key: string): string {
+  return (key.startsWith(DEFERRED) ? `aten::${key.slice(DEFERRED.length).replace(/_to$/, "")}` : key).replace(
+    /\..*/,
+    "",
+  );
 }
 
 /** Collects what the operators and modules of runs cost. */
 class Profiler {
   private readonly operators = new Map<string, Mutable<OperatorProfile>>();
-  private readonly modules = new Map<ScriptObject, Mutable<ModuleProfile>>();
-  private readonly frames: Frame[] = [];
-  /** Operators that an operator calls belong to it. */
-  private inOperator = false;
+  private readonly modules = new Map<object, Mutable<ModuleProfile>>();
+  private readonly root: Mutable<ModuleProfile>;
+  /** Convolutions whose results are still to be computed. */
+  private readonly waiting = new Map<unknown, Entry>();
+  /** Kernels that a kernel calls belong to it. */
+  private isInside = false;
   private ms = 0;
 
   constructor(model: ScriptModule) {
     for (const [path, { object, originalName }] of model.namedModules())
       this.modules.set(object, { path, className: originalName, calls: 0, ms: 0, ownMs: 0, flops: 0 });
+    this.root = this.modules.get(model.object)!;
+  }
+
+  /** Counts calls of modules while `body` runs, as those of each of `runs` runs. */
+  countCalls(body: () => unknown, runs: number): void {
+    const enter = (self: unknown): void => {
+      const module = this.modules.get(self as ScriptObject);
+      if (module) module.calls += runs;
+    };
+    // frames are those of closures, which run while somebody watches operators
+    withFrameObserver(
+      enter,
+      () => undefined,
+      () => withInterceptor((_, args, next) => next(args), body),
+    );
+  }
+
+  /** A kernel with a clock around it. */
+  watch(node: Node, key: string, kernel: Kernel): Kernel {
+    const owners = this.ownersOf(node);
+    const run = kernel as (...args: readonly unknown[]) => unknown;
+    return (...args: readonly unknown[]): unknown => {
+      if (this.isInside) return run(...args);
+      this.isInside = true;
+      const shapes = shapesOf(args); // an operator may change them
+      const start = performance.now();
+      try {
+        const result = run(...args);
+        this.count(key, owners, performance.now() - start, shapes, args, result);
+        return result;
+      } finally {
+        this.isInside = false;
+      }
+    };
+  }
+
+  /** The modules that a node's time counts to, the innermost first. */
+  private ownersOf(node: Node): Mutable<ModuleProfile>[] {
+    const owners = new Set<Mutable<ModuleProfile>>();
+    for (let call = node.callstack; call; call = call.caller) {
+      const module = call.self && this.modules.get(call.self);
+      if (module) owners.add(module);
+    }
+    return [...owners.add(this.root)];
   }
 
   run(body: () => unknown): void {
     const start = performance.now();
-    withFrameObserver(
-      (self) => this.enter(self),
-      () => this.leave(),
-      () => withInterceptor((entry, args, next) => this.operator(entry.key, args, next), body),
-    );
+    body();
     this.ms += performance.now() - start;
   }
 
-  private enter(self: unknown): void {
-    const module = self instanceof ScriptObject ? this.modules.get(self) : undefined;
-    if (module) module.calls++;
-    this.frames.push({ module, start: performance.now() });
-  }
-
-  private leave(): void {
-    const { module, start } = this.frames.pop()!;
-    // a method that calls another of the same object is counted once
-    if (module && !this.frames.some((frame) => frame.module === module)) module.ms += performance.now() - start;
-  }
-
-  private operator(key: string, args: unknown[], next: (args: unknown[]) => unknown): unknown {
-    if (this.inOperator) return next(args);
-    this.inOperator = true;
-    const shapes = shapesOf(args);
-    const start = performance.now();
-    try {
-      const result = next(args);
-      const ms = performance.now() - start;
-      this.count(key.replace(/\..*/, ""), shapes, ms, args, result);
-      return result;
-    } finally {
-      this.inOperator = false;
+  private count(
+    key: string,
+    owners: readonly Mutable<ModuleProfile>[],
+    ms: number,
+    shapes: string,
+    args: readonly unknown[],
+    result: unknown,
+  ): void {
+    if (key === SETTLE) {
+      const entry = this.waiting.get(args[0]);
+      if (entry) addTime(entry, ms);
+      this.waiting.delete(args[0]);
+      return;
     }
+    const name = operatorOf(key);
+    const id = `${name}(${shapes})`;
+    let operator = this.operators.get(id);
+    if (!operator) this.operators.set(id, (operator = { operator: name, shapes, calls: 0, ms: 0, flops: 0 }));
+    const flops = Object.hasOwn(FLOPS, name) ? FLOPS[name]!(args, result) : 0;
+    operator.calls++;
+    operator.flops += flops;
+    for (const owner of owners) owner.flops += flops;
+    const entry = { operator, owners };
+    addTime(entry, ms);
+    if (key.startsWith(DEFERRED) && name.includes("::conv")) this.waiting.set(result, entry);
   }
 
-  private count(operator: string, shapes: string, ms: number, args: readonly unknown[], result: unknown): void {
-    const flops = Object.hasOwn(FLOPS, operator) ? FLOPS[operator]!(args, result) : 0;
-    const id = `${operator}(${shapes})`;
-    let entry = this.operators.get(id);
-    if (!entry) this.operators.set(id, (entry = { operator, shapes, calls: 0, ms: 0, flops: 0 }));
-    entry.calls++;
-    entry.ms += ms;
-    entry.flops += flops;
-    const owners = new Set(this.frames.flatMap(({ module }) => (module ? [module] : [])));
-    for (const owner of owners) owner.flops += flops;
-    const own = this.frames.findLast(({ module }) => module)?.module;
-    if (own) own.ownMs += ms;
+  /** Forgets what was measured so far; calls of modules stay. */
+  restart(): void {
+    this.operators.clear();
+    this.waiting.clear();
+    for (const module of this.modules.values()) module.ms = module.ownMs = module.flops = 0;
+    this.ms = 0;
   }
 
   profile(runs: number): Profile {
@@ -183,18 +235,32 @@ class Profiler {
   }
 }
 
+function addTime({ operator, owners }: Entry, ms: number): void {
+  operator.ms += ms;
+  for (const owner of owners) owner.ms += ms;
+  owners[0]!.ownMs += ms;
+}
+
 /**
- * Runs `body`, which calls the model, `runs` times and tells where the time goes. The model must be loaded for this: code that ran
- * before is fused, and what is fused has no operators of its own. Before the measured runs `body` runs once unmeasured.
+ * Runs `body`, which calls the model, `runs` times and tells where the time goes, after two runs that are not measured: one counts the calls of
+ * modules, one compiles. All code is compiled again when it is called next.
  */
 export function profile(model: ScriptModule, body: () => unknown, runs = 1): Profile {
-  setExecutionGraph((fn) => plain(fn.graph)); // modules keep their frames
+  const profiler = new Profiler(model);
   try {
-    body(); // compiles the code and the kernels
-    const profiler = new Profiler(model);
+    forgetCode();
+    setExecutionGraph((fn) => plain(fn.graph));
+    profiler.countCalls(body, runs);
+    forgetCode();
+    setExecutionGraph((fn, self) => executionGraph(fn, self, true));
+    setKernelWatch((node, key, kernel) => profiler.watch(node, key, kernel));
+    body();
+    profiler.restart();
     for (let i = 0; i < runs; i++) profiler.run(body);
     return profiler.profile(runs);
   } finally {
+    setKernelWatch(undefined);
     setExecutionGraph(executionGraph);
+    forgetCode();
   }
 }

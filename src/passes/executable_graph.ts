@@ -29,12 +29,12 @@ export interface ExecutableGraph {
 /**
  * A new graph of a function with every call inlined, simplified once as a whole: for running. PyTorch's way (`optimizedGraph`)
  * simplifies at every level of calls, which costs a multiple and gives the graphs that are shown. `self`: what the method is to run
- * on; see Note [Assumptions]. Throws LimitError for code that multiplies.
+ * on; see Note [Assumptions]. With `notesObjects` inlined calls tell whose methods they are, which keeps those objects. Throws LimitError for code that multiplies.
  */
-export function executableGraph(fn: ScriptFunction, self?: ScriptObject): ExecutableGraph {
+export function executableGraph(fn: ScriptFunction, self?: ScriptObject, notesObjects = false): ExecutableGraph {
   fn.ensureDefined();
   checkLimit("maxInlinedValues", reachOf(fn.graph).size, "a graph with its calls inlined");
-  const copier = new Copier(fn.graph, self);
+  const copier = new Copier(fn.graph, self, notesObjects);
   const { graph } = copier;
   peepholeOptimize(graph);
   constantPropagationImmutableTypes(graph);
@@ -59,6 +59,7 @@ class Copier {
   readonly graph: Graph = new Graph();
   readonly assumptions: Assumption[] = [];
   private readonly objects = new Map<Value, KnownObject>();
+  private readonly notesObjects: boolean;
   /** Slots that are assumed, by object. */
   private readonly assumed = new Map<ScriptObject, Set<number>>();
   /** Names of attributes of which nothing is assumed. */
@@ -70,7 +71,8 @@ class Copier {
   private readonly computations = new Map<Node, boolean>();
   private readonly results = new Map<Node, { readonly inputs: readonly Value[]; readonly result: Value | undefined }>();
 
-  constructor(source: Graph, self: ScriptObject | undefined) {
+  constructor(source: Graph, self: ScriptObject | undefined, notesObjects: boolean) {
+    this.notesObjects = notesObjects;
     const { graph } = this;
     const { written, isOpaque } = reachOf(source);
     this.written = written;
@@ -107,7 +109,15 @@ class Copier {
     );
     const inner: Values = new Map();
     graph.inputs.forEach((input, i) => inner.set(input, this.find(values, node.inputs[first + i]!)));
-    const call = { caller: here, functionName: callee.name, range: node.sourceRange, ...moduleInfoOf(node) };
+    const self =
+      this.notesObjects && first === 0 ? this.objects.get(this.find(values, node.inputs[0]!))?.object : undefined;
+    const call: InlinedCall = {
+      caller: here,
+      functionName: callee.name,
+      range: node.sourceRange,
+      ...moduleInfoOf(node),
+      ...(self && { self }),
+    };
     this.copyBlock(graph.block, inner, call);
     node.outputs.forEach((output, i) => values.set(output, this.find(inner, graph.outputs[i]!)));
   }

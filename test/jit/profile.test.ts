@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { profile } from "../../src/jit/profile.ts";
-import { jit, torch } from "../../src/node/index.ts";
+import { jit, nn, torch, type Tensor } from "../../src/node/index.ts";
 
 const MODEL = join(import.meta.dirname, "../fixtures/models/intro_wrapped_rnn/model.pt");
 
@@ -45,4 +45,30 @@ test("nothing watches after a profile", () => {
     }),
   ).toThrow("stop");
   expect(String(jit.load(MODEL)(x))).toBe(String(model(x)));
+});
+
+test("what is done where a convolution stores counts to the convolution, also for a model that ran before", () => {
+  const model = jit.script(
+    new nn.Sequential(
+      new nn.Conv2d(3, 16, 3, { padding: 1 }),
+      new nn.BatchNorm2d(16),
+      new nn.ReLU(),
+      new nn.Flatten(1),
+    ),
+  );
+  model.eval();
+  const x = torch.ones([1, 3, 32, 32]);
+  const expected = (model(x) as Tensor).tolist();
+  const { operators, modules } = profile(model, () => model(x), 4);
+  const calls = Object.fromEntries(operators.map((o) => [o.operator, o.calls]));
+  expect(calls).toMatchObject({ "aten::conv2d": 4, "aten::batch_norm": 4, "aten::relu": 4, "aten::flatten": 4 });
+  const conv = operators.find((o) => o.operator === "aten::conv2d")!;
+  expect(conv.flops).toBe(4 * 2 * 27 * 16 * 32 * 32);
+  // others only note what is to be done
+  for (const other of operators) expect(other.ms).toBeLessThanOrEqual(conv.ms);
+  const module = (path: string) => modules.find((m) => m.path === path)!;
+  expect(module("0").ms).toBeCloseTo(conv.ms, 6);
+  expect(module("").flops).toBe(conv.flops);
+  expect(module("").ms).toBeGreaterThanOrEqual(module("0").ms);
+  expect((model(x) as Tensor).tolist()).toEqual(expected);
 });
