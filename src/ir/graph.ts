@@ -7,6 +7,7 @@ import { internalAssert } from "../base/errors.ts";
 import type { SourceRange } from "../base/source_range.ts";
 import type { FunctionSchema } from "../core/schema.ts";
 import { TensorT, type Type } from "../core/type.ts";
+import { AllNodes, BlockNodes } from "./node_iterators.ts";
 import { compareNodes, depthOf, dominates } from "./node_order.ts";
 import { NO_ATTRIBUTES, Scope, isValidDebugName, splitName, withCopies, type InlinedCall } from "./attribute.ts";
 import type * as attributes from "./attribute.ts";
@@ -414,21 +415,17 @@ export class Block {
     return this.paramNode.next!;
   }
 
-  /** The nodes in order; the current node may be removed while iterating. */
-  *nodes(): Generator<Node> {
-    for (let node = this.paramNode.next!; node !== this.returnNode;) {
-      const next = node.next!;
-      yield node;
-      // the node may have been removed or others inserted behind it
-      node = node.owningBlock === this && node.next ? node.next : next;
-    }
+  /** Last node, or the parameters' node where the block is empty. */
+  get last(): Node {
+    return this.returnNode.prev!;
   }
-  *reverseNodes(): Generator<Node> {
-    for (let node = this.returnNode.prev!; node !== this.paramNode;) {
-      const prev = node.prev!;
-      yield node;
-      node = node.owningBlock === this && node.prev ? node.prev : prev;
-    }
+
+  /** The nodes in order; the current node may be removed while iterating. */
+  nodes(): IterableIterator<Node, undefined> {
+    return new BlockNodes(this);
+  }
+  reverseNodes(): IterableIterator<Node, undefined> {
+    return new BlockNodes(this, true);
   }
 
   addInput(name = ""): Value {
@@ -583,9 +580,6 @@ export class Graph {
 }
 
 /** Every node of a block and its sub-blocks, outer first. */
-export function* allNodes(block: Block): Generator<Node> {
-  for (const node of block.nodes()) {
-    yield node;
-    for (const inner of node.blocks) yield* allNodes(inner);
-  }
+export function allNodes(block: Block): IterableIterator<Node, undefined> {
+  return new AllNodes(block);
 }
