@@ -6,7 +6,8 @@ import {
   isNonOverlappingAndDense,
   channelsLastStrides,
 } from "./memory_format.ts";
-import { loadBigRun, loadComplexRun, loadRun, storeBigRun, storeComplexRun, storeRun } from "./runs.ts";
+import { copyBitsRun, loadBigRun, loadComplexRun, loadRun, storeBigRun, storeComplexRun, storeRun } from "./runs.ts";
+import type { Segment } from "./storage.ts";
 import { contiguousStrides } from "./strides.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -175,6 +176,12 @@ export class Cursor {
     });
     if (this.negate) for (let i = 0; i < n; i++) dst[i] = -dst[i]!;
     return safe;
+  }
+
+  /** Copies the next `n` elements as they are to those of `to` from element `toAt` on. */
+  copyBits(to: Segment, toAt: number, n: number): void {
+    const seg = this.tensor.storage.segment;
+    this.pieces(n, (at, stride, count, pos) => copyBitsRun(this.dtype, seg, at, stride, count, to, toAt + pos));
   }
 
   /** Loads the next `n` elements as complex numbers. */

@@ -4,7 +4,9 @@ import { canGenerateCode } from "../base/evaluate.ts";
 import { emptyStrided } from "./clone.ts";
 import { DTYPES, type DType } from "./dtype.ts";
 import { roundToBfloat16, roundToHalf } from "./half.ts";
+import { mapIntegers } from "./integer_maps.ts";
 import { broadcastStrides, Cursor, iterationOrder, outputStrides } from "./iterate.ts";
+import type { IntegerMap } from "./kernels/wasm/integer_maps.ts";
 import { C } from "./math/complex.ts";
 import { MIN_OWN, ownLoop, type Kind, type OwnLoop } from "./own_loops.ts";
 import { BLOCK } from "./runs.ts";
@@ -69,6 +71,8 @@ export interface Kernel2 {
   readonly complex?: (ar: number, ai: number, br: number, bi: number) => void;
   readonly f32?: Loop2;
   readonly rows?: RowsLoop2;
+  /** The same function of integers with vector instructions. */
+  readonly integers?: IntegerMap;
 }
 
 /** A function of three elements. */
@@ -175,7 +179,9 @@ export function mapElements(
   kernel: Kernel1 | Kernel2 | Kernel3,
   { compute, out: outDtype, exact }: MapOptions,
 ): Tensor {
-  const direct = mapDirect(inputs, kernel, { compute, out: outDtype });
+  // truth values have both: vector instructions come first
+  const hasIntegers = "integers" in kernel && compute.category !== "float";
+  const direct = hasIntegers ? undefined : mapDirect(inputs, kernel, { compute, out: outDtype });
   if (direct) return direct;
   const sizes = broadcastAll(inputs);
   const strides = outputStrides(inputs, sizes);
@@ -184,11 +190,15 @@ export function mapElements(
     meta.device = META;
     return meta;
   }
-  const out = emptyStrided(sizes, strides, outDtype);
+  const out = emptyStrided(sizes, strides, outDtype, false);
   const n = out.numel;
   if (compute.category === "complex" ? !kernel.complex : !kernel.real) throw notImplemented(kernel.name, compute);
   if (compute === DTYPES.complex32 && WITHOUT_COMPLEX_HALF.has(kernel.name)) throw notImplemented(kernel.name, compute);
   if (n === 0) return out;
+  if (hasIntegers) {
+    if (mapIntegers(kernel.integers, out, inputs, compute)) return out;
+    if (mapDirect(inputs, kernel, { compute, out: outDtype }, out)) return out;
+  }
   const views = inputs.map((t) => broadcastStrides(t, sizes));
   const order = iterationOrder(sizes, [strides]);
   const cursors = inputs.map((t, i) => new Cursor(t, sizes, views[i]!, order));
@@ -479,6 +489,10 @@ export function map2(
       (kernel.f32 ? undefined : mapDirect([a, b], kernel, { compute, out }, into)) ??
       map2Float32(a, b, kernel, out, into)
     );
+  }
+  if (target === a && kernel.integers && compute === a.dtype && compute.category === "int") {
+    const into = takeTarget(a, b, out);
+    if (into && mapIntegers(kernel.integers, into, [a, b], compute)) return into;
   }
   return mapElements([a, b], kernel, exact ? { compute, out, exact } : { compute, out });
 }

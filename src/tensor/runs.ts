@@ -317,3 +317,37 @@ export function storeBigRun(
     }
   }
 }
+
+/** Elements from which a view and one copy cost less than a loop. */
+const LONG_RUN = 32;
+
+/** Copies `n` elements, `stride` apart in `from`, side by side to `to`: bits, whatever they mean. */
+export function copyBitsRun(
+  dtype: DType,
+  from: Segment,
+  at: number,
+  stride: number,
+  n: number,
+  to: Segment,
+  toAt: number,
+): void {
+  const size = dtype.itemsize;
+  if (stride === 1 && n >= LONG_RUN) to.u8.set(from.u8.subarray(at * size, (at + n) * size), toAt * size);
+  else if (stride === 0 && n >= LONG_RUN) {
+    copyBitsRun(dtype, from, at, 1, 1, to, toAt);
+    if (size === 1) to.u8.fill(to.u8[toAt]!, toAt, toAt + n);
+    else if (size === 4) to.i32.fill(to.i32[toAt]!, toAt, toAt + n);
+    else
+      for (let done = 1; done < n; done *= 2)
+        copyBitsRun(dtype, to, toAt, 1, Math.min(done, n - done), to, toAt + done);
+  } else if (size < 4) {
+    const [a, b] = size === 1 ? [from.u8, to.u8] : [from.u16, to.u16];
+    for (let i = 0, j = at; i < n; i++, j += stride) b[toAt + i] = a[j]!;
+  } else {
+    const [a, b] = [from.i32, to.i32];
+    const words = size / 4;
+    for (let w = 0; w < words; w++)
+      for (let i = toAt * words + w, j = at * words + w, end = i + n * words; i < end; i += words, j += stride * words)
+        b[i] = a[j]!;
+  }
+}

@@ -165,6 +165,7 @@ function logaddexp2(a: number, b: number): number {
 export const BINARY = {
   add: {
     name: "add_stub",
+    integers: "add",
     real: (a, b) => a + b,
     big: (a, b) => a + b,
     complex: (ar, ai, br, bi) => {
@@ -176,6 +177,7 @@ export const BINARY = {
   },
   sub: {
     name: "sub_stub",
+    integers: "sub",
     real: (a, b) => a - b,
     big: (a, b) => a - b,
     complex: (ar, ai, br, bi) => {
@@ -187,6 +189,7 @@ export const BINARY = {
   },
   mul: {
     name: "mul_cpu",
+    integers: "mul",
     real: (a, b) => a * b,
     big: (a, b) => a * b,
     complex: cmul,
@@ -196,11 +199,13 @@ export const BINARY = {
   div: { name: "div_cpu", real: (a, b) => a / b, complex: cdiv, f32: divLoop, rows: binaryRows("div") },
   divTruncInt: {
     name: "div_trunc_cpu",
+    integers: "divTrunc",
     real: (a, b) => (b === 0 ? zeroDivision() : Math.trunc(a / b)),
     big: (a, b) => (b === 0n ? zeroDivision() : a / b),
   },
   divFloorInt: {
     name: "div_floor_cpu",
+    integers: "divFloor",
     real: (a, b) => (b === 0 ? zeroDivision() : (a - intRemainder(a, b)) / b),
     big: (a, b) => {
       if (b === 0n) zeroDivision();
@@ -211,6 +216,7 @@ export const BINARY = {
   divFloor: { name: "div_floor_cpu", real: floorDivide },
   remainderInt: {
     name: "remainder_cpu",
+    integers: "remainder",
     real: (a, b) => (b === 0 ? zeroDivision() : intRemainder(a, b)),
     big: (a, b) => {
       if (b === 0n) zeroDivision();
@@ -221,6 +227,7 @@ export const BINARY = {
   remainder: { name: "remainder_cpu", real: remainder },
   fmodInt: {
     name: "fmod_cpu",
+    integers: "fmod",
     real: (a, b) => (b === 0 ? zeroDivision() : a % b),
     big: (a, b) => (b === 0n ? zeroDivision() : a % b),
   },
@@ -232,28 +239,33 @@ export const BINARY = {
   copysign: { name: "copysign_cpu", real: copySign },
   maximum: {
     name: "maximum_cpu",
+    integers: "maximum",
     real: maximum,
     big: (a, b) => (a > b ? a : b),
     f32: maximumLoop,
   },
   minimum: {
     name: "minimum_cpu",
+    integers: "minimum",
     real: minimum,
     big: (a, b) => (a < b ? a : b),
     f32: minimumLoop,
   },
   fmax: {
     name: "fmax_cpu",
+    integers: "maximum",
     real: (a, b) => (a !== a ? b : b !== b ? a : a > b ? a : b),
     big: (a, b) => (a > b ? a : b),
   },
   fmin: {
     name: "fmin_cpu",
+    integers: "minimum",
     real: (a, b) => (a !== a ? b : b !== b ? a : a < b ? a : b),
     big: (a, b) => (a < b ? a : b),
   },
   eq: {
     name: "eq_cpu",
+    integers: "eq",
     real: (a, b) => (a === b ? 1 : 0),
     big: (a, b) => (a === b ? 1n : 0n),
     complex: (ar, ai, br, bi) => bool(ar === br && ai === bi),
@@ -261,42 +273,73 @@ export const BINARY = {
   },
   ne: {
     name: "ne_cpu",
+    integers: "ne",
     real: (a, b) => (a !== b ? 1 : 0),
     big: (a, b) => (a !== b ? 1n : 0n),
     complex: (ar, ai, br, bi) => bool(ar !== br || ai !== bi),
     f32: neLoop,
   },
-  lt: { name: "lt_cpu", real: (a, b) => (a < b ? 1 : 0), big: (a, b) => (a < b ? 1n : 0n), f32: ltLoop },
-  le: { f32: leLoop, name: "le_cpu", real: (a, b) => (a <= b ? 1 : 0), big: (a, b) => (a <= b ? 1n : 0n) },
-  gt: { name: "gt_cpu", real: (a, b) => (a > b ? 1 : 0), big: (a, b) => (a > b ? 1n : 0n), f32: gtLoop },
-  ge: { f32: geLoop, name: "ge_cpu", real: (a, b) => (a >= b ? 1 : 0), big: (a, b) => (a >= b ? 1n : 0n) },
+  lt: {
+    name: "lt_cpu",
+    integers: "lt",
+    real: (a, b) => (a < b ? 1 : 0),
+    big: (a, b) => (a < b ? 1n : 0n),
+    f32: ltLoop,
+  },
+  le: {
+    f32: leLoop,
+    name: "le_cpu",
+    integers: "le",
+    real: (a, b) => (a <= b ? 1 : 0),
+    big: (a, b) => (a <= b ? 1n : 0n),
+  },
+  gt: {
+    name: "gt_cpu",
+    integers: "gt",
+    real: (a, b) => (a > b ? 1 : 0),
+    big: (a, b) => (a > b ? 1n : 0n),
+    f32: gtLoop,
+  },
+  ge: {
+    f32: geLoop,
+    name: "ge_cpu",
+    integers: "ge",
+    real: (a, b) => (a >= b ? 1 : 0),
+    big: (a, b) => (a >= b ? 1n : 0n),
+  },
   logicalAnd: {
     name: "logical_and_cpu",
+    integers: "logicalAnd",
     real: (a, b) => Number(a !== 0) & Number(b !== 0), // no branch to be guessed
     complex: (ar, ai, br, bi) => bool((ar !== 0 || ai !== 0) && (br !== 0 || bi !== 0)),
   },
   logicalOr: {
     name: "logical_or_cpu",
+    integers: "logicalOr",
     real: (a, b) => Number(a !== 0) | Number(b !== 0),
     complex: (ar, ai, br, bi) => bool(ar !== 0 || ai !== 0 || br !== 0 || bi !== 0),
   },
   logicalXor: {
     name: "logical_xor_cpu",
+    integers: "logicalXor",
     real: (a, b) => Number(a !== 0) ^ Number(b !== 0),
     complex: (ar, ai, br, bi) => bool((ar !== 0 || ai !== 0) !== (br !== 0 || bi !== 0)),
   },
   bitwiseAnd: {
     name: "bitwise_and_cpu",
+    integers: "and",
     real: (a, b) => (isInt32(a) && isInt32(b) ? a & b : Number(BigInt(a) & BigInt(b))),
     big: (a, b) => a & b,
   },
   bitwiseOr: {
     name: "bitwise_or_cpu",
+    integers: "or",
     real: (a, b) => (isInt32(a) && isInt32(b) ? a | b : Number(BigInt(a) | BigInt(b))),
     big: (a, b) => a | b,
   },
   bitwiseXor: {
     name: "bitwise_xor_cpu",
+    integers: "xor",
     real: (a, b) => (isInt32(a) && isInt32(b) ? a ^ b : Number(BigInt(a) ^ BigInt(b))),
     big: (a, b) => a ^ b,
   },

@@ -3,10 +3,10 @@
  * Instructions have the names of the WebAssembly text format. See docs/adr/0006-wasm-assembler.md. */
 import { internalAssert } from "../../../base/errors.ts";
 
-/** Value types: i32, f32 or a vector of 16 bytes. */
-export type ValueType = "i32" | "f32" | "v128";
+/** Value types: i32, i64, f32 or a vector of 16 bytes. */
+export type ValueType = "i32" | "i64" | "f32" | "v128";
 
-const VALUE_TYPES: Readonly<Record<ValueType, number>> = { i32: 0x7f, f32: 0x7d, v128: 0x7b };
+const VALUE_TYPES: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, v128: 0x7b };
 const BLOCK_WITHOUT_RESULT = 0x40;
 
 /** Instructions without immediates. */
@@ -24,10 +24,28 @@ const PLAIN = {
   "i32.add": [0x6a],
   "i32.sub": [0x6b],
   "i32.mul": [0x6c],
+  "i32.div_s": [0x6d],
   "i32.div_u": [0x6e],
+  "i32.rem_s": [0x6f],
   "i32.and": [0x71],
+  "i32.xor": [0x73],
   "i32.shl": [0x74],
   "i32.shr_u": [0x76],
+  "i64.eqz": [0x50],
+  "i64.eq": [0x51],
+  "i64.lt_s": [0x53],
+  "i64.add": [0x7c],
+  "i64.sub": [0x7d],
+  "i64.mul": [0x7e],
+  "i64.div_s": [0x7f],
+  "i64.rem_s": [0x81],
+  "i64.and": [0x83],
+  "i64.xor": [0x85],
+  "i64.extend_i32_s": [0xac],
+  "i64.trunc_sat_f32_s": [0xfc, 0x04],
+  "f32.lt": [0x5d],
+  "f32.ge": [0x60],
+  "f32.convert_i64_s": [0xb4],
   "f32.add": [0x92],
   "f32.convert_i32_u": [0xb3],
   "f32.div": [0x95],
@@ -73,6 +91,37 @@ const PLAIN = {
   "f32x4.ne": [0xfd, 0x42],
   "v128.and": [0xfd, 0x4e],
   "v128.or": [0xfd, 0x50],
+  "v128.xor": [0xfd, 0x51],
+  "v128.any_true": [0xfd, 0x53],
+  "i8x16.splat": [0xfd, 0x0f],
+  "i8x16.eq": [0xfd, 0x23],
+  "i8x16.ne": [0xfd, 0x24],
+  "i8x16.lt_u": [0xfd, 0x26],
+  "i8x16.gt_u": [0xfd, 0x28],
+  "i8x16.le_u": [0xfd, 0x2a],
+  "i8x16.add": [0xfd, 0x6e],
+  "i8x16.sub": [0xfd, 0x71],
+  "i8x16.min_u": [0xfd, 0x77],
+  "i8x16.max_u": [0xfd, 0x79],
+  "i16x8.extmul_low_i8x16_u": [0xfd, 0x9e, 0x01],
+  "i16x8.extmul_high_i8x16_u": [0xfd, 0x9f, 0x01],
+  "i32x4.eq": [0xfd, 0x37],
+  "i32x4.ne": [0xfd, 0x38],
+  "i32x4.lt_s": [0xfd, 0x39],
+  "i32x4.le_s": [0xfd, 0x3d],
+  "i32x4.mul": [0xfd, 0xb5, 0x01],
+  "i32x4.min_s": [0xfd, 0xb6, 0x01],
+  "i32x4.max_s": [0xfd, 0xb8, 0x01],
+  "i64x2.eq": [0xfd, 0xd6, 0x01],
+  "i64x2.ne": [0xfd, 0xd7, 0x01],
+  "i64x2.lt_s": [0xfd, 0xd8, 0x01],
+  "i64x2.gt_s": [0xfd, 0xd9, 0x01],
+  "i64x2.le_s": [0xfd, 0xda, 0x01],
+  "i64x2.add": [0xfd, 0xce, 0x01],
+  "i64x2.sub": [0xfd, 0xd1, 0x01],
+  "i64x2.mul": [0xfd, 0xd5, 0x01],
+  "i64x2.extend_low_i32x4_s": [0xfd, 0xc7, 0x01],
+  "i64x2.extend_high_i32x4_s": [0xfd, 0xc8, 0x01],
   "i32x4.dot_i16x8_s": [0xfd, 0xba, 0x01],
   "v128.bitselect": [0xfd, 0x52],
   "f32x4.min": [0xfd, 0xe8, 0x01],
@@ -90,8 +139,10 @@ const PLAIN = {
 /** Loads and stores: opcode; every address is a multiple of 4. */
 const MEMORY = {
   "i32.load": [0x28],
+  "i64.load": [0x29],
   "f32.load": [0x2a],
   "i32.store": [0x36],
+  "i64.store": [0x37],
   "f32.store": [0x38],
   "v128.load": [0xfd, 0x00],
   "v128.load32_splat": [0xfd, 0x09],
@@ -216,6 +267,12 @@ export class FunctionBuilder {
     return this;
   }
 
+  /** A 64-bit integer that 32 bits hold. */
+  i64(value: number): this {
+    this.code.push(0x42, ...signed(value | 0));
+    return this;
+  }
+
   f32(value: number): this {
     this.code.push(0x43, ...new Uint8Array(Float32Array.of(value).buffer));
     return this;
@@ -230,6 +287,12 @@ export class FunctionBuilder {
   /** Takes four lanes of 32 bits out of the two vectors on the stack (0 to 3 and 4 to 7). */
   shuffle(...lanes: readonly [number, number, number, number]): this {
     this.code.push(0xfd, 0x0d, ...lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte)));
+    return this;
+  }
+
+  /** Takes the bytes with even numbers out of the two vectors on the stack. */
+  evenBytes(): this {
+    this.code.push(0xfd, 0x0d, ...Array.from({ length: 16 }, (_, i) => 2 * i));
     return this;
   }
 

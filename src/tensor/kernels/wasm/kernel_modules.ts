@@ -16,6 +16,7 @@ import {
 } from "./element_programs.ts";
 import { encodedModule } from "./encoded_modules.ts";
 import { finishProgram } from "./finish_programs.ts";
+import { integerMapPrograms } from "./integer_map_programs.ts";
 import { dots16Program } from "./integer_programs.ts";
 import {
   depthwiseProgram,
@@ -96,6 +97,9 @@ const FAMILIES = {
     eluProgram(fused),
   ],
   integers: () => [dots16Program()],
+  integers8: () => [...integerMapPrograms("u8"), ...integerMapPrograms("bool")],
+  integers32: () => integerMapPrograms("i32"),
+  integers64: () => integerMapPrograms("i64"),
   doubles: () => [product64Program()],
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
   conversions: () => CONVERSIONS.map(conversionProgram),
