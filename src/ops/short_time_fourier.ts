@@ -1,10 +1,13 @@
 /** @file Short-time Fourier transform and its inverse. Upstream: aten/src/ATen/native/SpectralOps.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
+import { contiguousAs } from "../tensor/clone.ts";
 import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
-import { fromDoubles } from "../tensor/kernels/data.ts";
+import { DTYPES, type DType } from "../tensor/dtype.ts";
+import { floatsAs, floatsOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { transform } from "../tensor/kernels/fft.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { isFourierLength, wasmFourierToReal, wasmRealFourier } from "../tensor/kernels/wasm/fourier.ts";
+import { uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatList, transposeView } from "../tensor/view_geometry.ts";
 import { pad } from "./padding.ts";
 import { complexDtype, realDtype, reshape, reshapeTensor, view_as_real } from "./views.ts";
@@ -85,6 +88,17 @@ function forward(
   if (onesided && isComplex) fail("Cannot have onesided output if window or input is complex");
   const batch = self.sizes[0]!;
   const frames = 1 + Math.floor((length - nFft) / hop);
+  if (onesided && isFast(nFft, self.dtype, window)) {
+    const fast = fastForward(self, nFft, hop, realWindow(window, win, nFft), frames, normalized);
+    if (fast) {
+      const turned = transposeView(
+        selfIn.ndim === 1 ? reshapeTensor(fast, fast.sizes.slice(1)) : fast,
+        selfIn.ndim - 1,
+        selfIn.ndim,
+      );
+      return returnComplex ? turned : view_as_real(turned);
+    }
+  }
   const freqs = onesided ? Math.floor(nFft / 2) + 1 : nFft;
   const w = centeredWindow(window, win, nFft);
   const x = toComplexArrays(self);
@@ -119,6 +133,93 @@ function forward(
   );
   const turned = transposeView(out, sizes.length - 2, sizes.length - 1);
   return returnComplex ? turned : view_as_real(turned);
+}
+
+/** A float32 window of real numbers in the middle of `size`; undefined where all are one. */
+function realWindow(window: Tensor | null, length: number, size: number): Float32Array | undefined {
+  if (!window && length === size) return undefined;
+  const out = new Float32Array(size);
+  const left = Math.floor((size - length) / 2);
+  if (window) out.set(floatsAs(window, DTYPES.float32), left);
+  else out.fill(1, left, left + length);
+  return out;
+}
+
+/** The frames of real float32 signals (batch, length), transformed, as (batch, frames, frequencies). Undefined where the reference is to run. */
+function fastForward(
+  self: Tensor,
+  nFft: number,
+  hop: number,
+  window: Float32Array | undefined,
+  frames: number,
+  normalized: boolean,
+): Tensor | undefined {
+  const [batch, length] = self.sizes as [number, number];
+  const freqs = nFft / 2 + 1;
+  const x = contiguousAs(self, DTYPES.float32);
+  const out = uninitializedTensor([batch, frames, freqs], DTYPES.complex64);
+  const [array, to] = [floatsOf(x), floatsOf(out)] as [Float32Array, Float32Array];
+  const scale = normalized ? 1 / Math.sqrt(nFft) : 1;
+  for (let b = 0; b < batch; b++) {
+    const rows = { array, start: b * length, step: hop, window };
+    if (!wasmRealFourier(rows, to, 2 * b * frames * freqs, frames, nFft, -1, scale)) return undefined;
+  }
+  return out;
+}
+
+/** Whether transforms of so many real numbers may run on the kernels. */
+function isFast(nFft: number, dtype: DType, window: Tensor | null): boolean {
+  return dtype === DTYPES.float32 && (!window || window.dtype === dtype) && nFft % 2 === 0 && isFourierLength(nFft);
+}
+
+/** Frames of real numbers from the spectra of float32 ones, as (batch, frames, nFft). Undefined where the reference is to run. */
+function fastBackward(self: Tensor, nFft: number, scale: number): Float32Array | undefined {
+  const x = contiguousAs(transposeView(self, self.ndim - 2, self.ndim - 1), DTYPES.complex64);
+  const rows = x.numel / (nFft / 2 + 1);
+  const out = new Float32Array(rows * nFft);
+  return wasmFourierToReal(floatsOf(x) as Float32Array, out, rows, nFft, scale) ? out : undefined;
+}
+
+/** sum[at + i] += values[from + i] * window[i]. */
+function addFrame(sum: Float64Array, at: number, values: Float32Array, from: number, window: Float64Array): void {
+  for (let i = 0; i < window.length; i++) sum[at + i] = sum[at + i]! + values[from + i]! * window[i]!;
+}
+
+interface FrameGeometry {
+  readonly nFft: number;
+  readonly hop: number;
+  readonly batch: number;
+  readonly freqs: number;
+  readonly frames: number;
+  /** Samples of a signal. */
+  readonly total: number;
+  readonly scale: number;
+  /** Signals are real: of a spectrum the lower half says everything. */
+  readonly isReal: boolean;
+}
+
+/** Adds the frames whose spectra are (batch, frequencies, frames), each times the window, where they belong. */
+function addFrames(self: Tensor, sumRe: Float64Array, sumIm: Float64Array, g: FrameGeometry, w: Parts): void {
+  const { nFft, hop, batch, freqs, frames, total, scale, isReal } = g;
+  const x = toComplexArrays(self);
+  const re = new Float64Array(nFft);
+  const im = new Float64Array(nFft);
+  for (let b = 0; b < batch; b++) {
+    for (let f = 0; f < frames; f++) {
+      for (let k = 0; k < nFft; k++) {
+        const isMirror = isReal && 2 * k > nFft;
+        const at = (b * freqs + (isMirror ? nFft - k : k)) * frames + f;
+        re[k] = x.re[at]!;
+        im[k] = isMirror ? -x.im[at]! : isReal && (k === 0 || 2 * k === nFft) ? 0 : x.im[at]!;
+      }
+      transform(re, im, 1);
+      for (let i = 0; i < nFft; i++) {
+        const to = b * total + f * hop + i;
+        sumRe[to] = sumRe[to]! + (re[i]! * w.re[i]! - im[i]! * w.im[i]!) * scale;
+        sumIm[to] = sumIm[to]! + (re[i]! * w.im[i]! + im[i]! * w.re[i]!) * scale;
+      }
+    }
+  }
 }
 
 function padSignal(self: Tensor, amount: number, mode: string): Tensor {
@@ -172,32 +273,20 @@ op(
     const batch = self.ndim === 3 ? self.sizes[0]! : 1;
     const total = nFft + hop * (frames - 1);
     const w = centeredWindow(window, win, nFft);
-    const x = toComplexArrays(self);
     const scale = normalized ? 1 / Math.sqrt(nFft) : 1 / nFft;
+    const isReal = onesided && isFast(nFft, realDtype(self.dtype), window);
+    const rows = isReal ? fastBackward(self, nFft, scale) : undefined;
     const sumRe = new Float64Array(batch * total);
     const sumIm = new Float64Array(batch * total);
     const envelope = new Float64Array(total);
-    const re = new Float64Array(nFft);
-    const im = new Float64Array(nFft);
     const half = Math.floor(nFft / 2);
-    for (let b = 0; b < batch; b++) {
-      for (let f = 0; f < frames; f++) {
-        for (let k = 0; k < nFft; k++) {
-          // a real signal is completed from its lower half by symmetry
-          const isMirror = !returnComplex && k > half;
-          const at = (b * freqs + (isMirror ? nFft - k : k)) * frames + f;
-          re[k] = x.re[at]!;
-          im[k] = isMirror ? -x.im[at]! : !returnComplex && (k === 0 || 2 * k === nFft) ? 0 : x.im[at]!;
-        }
-        transform(re, im, 1);
-        for (let i = 0; i < nFft; i++) {
-          const to = b * total + f * hop + i;
-          sumRe[to] = sumRe[to]! + (re[i]! * w.re[i]! - im[i]! * w.im[i]!) * scale;
-          sumIm[to] = sumIm[to]! + (re[i]! * w.im[i]! + im[i]! * w.re[i]!) * scale;
-          if (b === 0) envelope[f * hop + i] = envelope[f * hop + i]! + w.re[i]! ** 2 + w.im[i]! ** 2;
-        }
-      }
+    for (let f = 0; f < frames; f++) {
+      for (let i = 0; i < nFft; i++) envelope[f * hop + i] = envelope[f * hop + i]! + w.re[i]! ** 2 + w.im[i]! ** 2;
     }
+    if (rows) {
+      for (let r = 0; r < batch * frames; r++)
+        addFrame(sumRe, Math.floor(r / frames) * total + (r % frames) * hop, rows, r * nFft, w.re);
+    } else addFrames(self, sumRe, sumIm, { nFft, hop, batch, freqs, frames, total, scale, isReal: !returnComplex }, w);
     const start = center ? half : 0;
     const end = length !== null ? start + length : center ? total - half : total;
     const stop = Math.min(end, total);

@@ -1,14 +1,18 @@
 /** @file Fourier transforms. Upstream: aten/src/ATen/native/SpectralOps.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
+import { contiguousAs } from "../tensor/clone.ts";
 import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
-import { fromDoubles } from "../tensor/kernels/data.ts";
+import { floatsOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { resizeDim, transformDim, type ComplexArray } from "../tensor/kernels/fft.ts";
 import { gatherDim } from "../tensor/kernels/gather.ts";
-import { wrapDim } from "../tensor/strides.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { isFourierLength, wasmFourier, wasmFourierToReal, wasmRealFourier } from "../tensor/kernels/wasm/fourier.ts";
+import { numelOf, wrapDim } from "../tensor/strides.ts";
+import { uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
+import { narrowView, transposeView } from "../tensor/view_geometry.ts";
 import { list } from "./convolution.ts";
+import { constantPad } from "./padding.ts";
 import { complexDtype, realDtype } from "./views.ts";
 
 /** The float or complex dtype in which a transform of `dtype` is done. */
@@ -43,6 +47,106 @@ function checkPoints(n: number): void {
   if (n < 1) throw new OperatorError(`Invalid number of data points (${n}) specified`);
 }
 
+/** Crops or zero-pads dimensions. */
+function resized(self: Tensor, sizes: readonly number[], dims: readonly number[]): Tensor {
+  let out = self;
+  dims.forEach((d, i) => {
+    const [old, size] = [out.sizes[d]!, sizes[i]!];
+    if (size < old) out = narrowView(out, d, 0, size);
+    else if (size > old) {
+      const pad = new Array<number>(2 * (out.ndim - d)).fill(0);
+      pad[pad.length - 1] = size - old;
+      out = constantPad(out, pad, 0);
+    }
+  });
+  return out;
+}
+
+/** Elements before and behind a dimension, one step of it. */
+function around(sizes: readonly number[], dim: number): [outer: number, inner: number] {
+  return [numelOf(sizes.slice(0, dim)), numelOf(sizes.slice(dim + 1))];
+}
+
+/** Transforms the dimensions of a contiguous complex64 tensor to a tensor, which may be the same. Undefined where the reference is to run. */
+function fastLines(
+  self: Tensor,
+  out: Tensor,
+  dims: readonly number[],
+  sign: -1 | 1,
+  scale: number,
+): Tensor | undefined {
+  for (const [i, d] of dims.entries()) {
+    const [outer, inner] = around(self.sizes, d);
+    const x = floatsOf(i === 0 ? self : out) as Float32Array;
+    const factor = i === dims.length - 1 ? scale : 1;
+    if (!wasmFourier(x, floatsOf(out) as Float32Array, outer, self.sizes[d]!, inner, sign, factor)) return undefined;
+  }
+  return dims.length > 0 ? out : undefined;
+}
+
+/** `c2c` of complex64 on the kernels. Undefined where the reference is to run. */
+function fastC2c(
+  self: Tensor,
+  sizes: readonly number[],
+  dims: readonly number[],
+  scale: number,
+  isForward: boolean,
+): Tensor | undefined {
+  if (!sizes.every(isFourierLength)) return undefined;
+  const x = contiguousAs(resized(self, sizes, dims), DTYPES.complex64);
+  return fastLines(x, uninitializedTensor(x.sizes, DTYPES.complex64), dims, isForward ? -1 : 1, scale);
+}
+
+/** `r2c` to complex64 on the kernels. Undefined where the reference is to run. */
+function fastR2c(
+  self: Tensor,
+  sizes: readonly number[],
+  dims: readonly number[],
+  scale: number,
+  isForward: boolean,
+): Tensor | undefined {
+  const n = sizes.at(-1)!;
+  if (n % 2 !== 0 || !sizes.every(isFourierLength)) return undefined;
+  const [last, end] = [dims.at(-1)!, self.ndim - 1];
+  const x = contiguousAs(transposeView(resized(self, sizes, dims), last, end), DTYPES.float32);
+  const half = uninitializedTensor([...x.sizes.slice(0, -1), n / 2 + 1], DTYPES.complex64);
+  const others = dims.slice(0, -1);
+  const sign = isForward ? -1 : 1;
+  const rows = { array: floatsOf(x) as Float32Array, start: 0, step: n };
+  const factor = others.length === 0 ? scale : 1;
+  if (!wasmRealFourier(rows, floatsOf(half) as Float32Array, 0, x.numel / n, n, sign, factor)) return undefined;
+  const out = contiguousAs(transposeView(half, last, end), DTYPES.complex64);
+  return others.length === 0 ? out : fastLines(out, out, others, sign, scale);
+}
+
+/** `c2r` to float32 on the kernels. Undefined where the reference is to run. */
+function fastC2r(
+  self: Tensor,
+  sizes: readonly number[],
+  dims: readonly number[],
+  scale: number,
+  isForward: boolean,
+): Tensor | undefined {
+  const n = sizes.at(-1)!;
+  if (n % 2 !== 0 || !sizes.every(isFourierLength)) return undefined;
+  const [last, end] = [dims.at(-1)!, self.ndim - 1];
+  let x = contiguousAs(resized(self, [...sizes.slice(0, -1), n / 2 + 1], dims), DTYPES.complex64);
+  if (dims.length > 1) {
+    const out = uninitializedTensor(x.sizes, DTYPES.complex64);
+    const done = fastLines(x, out, dims.slice(0, -1), isForward ? -1 : 1, 1);
+    if (!done) return undefined;
+    x = done;
+  }
+  // a real result is its own conjugate
+  const view = transposeView(x, last, end);
+  if (isForward) view.isConj = !view.isConj;
+  const half = contiguousAs(view, DTYPES.complex64);
+  const out = uninitializedTensor([...half.sizes.slice(0, -1), n], DTYPES.float32);
+  const [from, to] = [floatsOf(half), floatsOf(out)] as [Float32Array, Float32Array];
+  if (!wasmFourierToReal(from, to, out.numel / n, n, scale)) return undefined;
+  return contiguousAs(transposeView(out, last, end), DTYPES.float32);
+}
+
 /** Complex to complex over `dims`, each resized to `sizes`. */
 function c2c(
   self: Tensor,
@@ -52,18 +156,14 @@ function c2c(
   isForward: boolean,
 ): Tensor {
   const dtype = complexDtype(spectralDtype(self.dtype));
+  const scale = scaleOf(norm, numelOf(sizes), isForward);
+  const fast = dtype === DTYPES.complex64 ? fastC2c(self, sizes, dims, scale, isForward) : undefined;
+  if (fast) return fast;
   let x = readComplex(self);
   dims.forEach((d, i) => (x = resizeDim(x, d, sizes[i]!)));
   const y: ComplexArray = { re: x.re.slice(), im: x.im.slice(), sizes: x.sizes };
   for (const d of dims) transformDim(y, d, isForward ? -1 : 1);
-  scaleBy(
-    y,
-    scaleOf(
-      norm,
-      sizes.reduce((a, b) => a * b, 1),
-      isForward,
-    ),
-  );
+  scaleBy(y, scale);
   return fromComplexArrays(y.re, y.im, y.sizes, dtype);
 }
 
@@ -79,18 +179,14 @@ function r2c(
   if (self.dtype.category === "complex")
     throw new OperatorError(`${name} expects a real input tensor, but got ${self.dtype.cppName}`);
   const dtype = complexDtype(spectralDtype(self.dtype));
+  const scale = scaleOf(norm, numelOf(sizes), isForward);
+  const fast = dtype === DTYPES.complex64 ? fastR2c(self, sizes, dims, scale, isForward) : undefined;
+  if (fast) return fast;
   let x = readComplex(self);
   dims.forEach((d, i) => (x = resizeDim(x, d, sizes[i]!)));
   const y: ComplexArray = { re: x.re.slice(), im: x.im.slice(), sizes: x.sizes };
   for (const d of dims) transformDim(y, d, isForward ? -1 : 1);
-  scaleBy(
-    y,
-    scaleOf(
-      norm,
-      sizes.reduce((a, b) => a * b, 1),
-      isForward,
-    ),
-  );
+  scaleBy(y, scale);
   const last = dims[dims.length - 1]!;
   const half = resizeDim(y, last, Math.floor(y.sizes[last]! / 2) + 1);
   return fromComplexArrays(half.re, half.im, half.sizes, dtype);
@@ -105,6 +201,9 @@ function c2r(
   isForward: boolean,
 ): Tensor {
   const dtype = realDtype(complexDtype(spectralDtype(self.dtype)));
+  const scale = scaleOf(norm, numelOf(sizes), isForward);
+  const fast = dtype === DTYPES.float32 ? fastC2r(self, sizes, dims, scale, isForward) : undefined;
+  if (fast) return fast;
   let x = readComplex(self);
   const last = dims[dims.length - 1]!;
   const n = sizes[sizes.length - 1]!;
@@ -114,14 +213,7 @@ function c2r(
   for (const d of dims) if (d !== last) transformDim(y, d, sign);
   const full = completeHermitian(y, last, n);
   transformDim(full, last, sign);
-  scaleBy(
-    full,
-    scaleOf(
-      norm,
-      sizes.reduce((a, b) => a * b, 1),
-      isForward,
-    ),
-  );
+  scaleBy(full, scale);
   return fromDoubles(full.re, full.sizes, dtype);
 }
 
@@ -307,16 +399,14 @@ op(
   "aten::_fft_c2c(Tensor self, SymInt[] dim, int normalization, bool forward) -> Tensor",
   (self, dim, mode, forward) => {
     const dims = dim.map((d) => wrapDim(d, self.ndim));
+    const sizes = dims.map((d) => self.sizes[d]!);
+    const scale = numberedScale(mode, numelOf(sizes));
+    const fast = self.dtype === DTYPES.complex64 ? fastC2c(self, sizes, dims, scale, forward) : undefined;
+    if (fast) return fast;
     const x = readComplex(self);
     const y: ComplexArray = { re: x.re.slice(), im: x.im.slice(), sizes: x.sizes };
     for (const d of dims) transformDim(y, d, forward ? -1 : 1);
-    scaleBy(
-      y,
-      numberedScale(
-        mode,
-        dims.reduce((n, d) => n * self.sizes[d]!, 1),
-      ),
-    );
+    scaleBy(y, scale);
     return fromComplexArrays(y.re, y.im, y.sizes, self.dtype);
   },
 );
@@ -324,16 +414,17 @@ op(
   "aten::_fft_r2c(Tensor self, int[] dim, int normalization, bool onesided) -> Tensor",
   (self, dim, mode, onesided) => {
     const dims = dim.map((d) => wrapDim(d, self.ndim));
+    const sizes = dims.map((d) => self.sizes[d]!);
+    const scale = numberedScale(mode, numelOf(sizes));
+    const fast =
+      onesided && self.dtype === DTYPES.float32 && dims.length > 0
+        ? fastR2c(self, sizes, dims, scale, true)
+        : undefined;
+    if (fast) return fast;
     const x = readComplex(self);
     const y: ComplexArray = { re: x.re.slice(), im: x.im.slice(), sizes: x.sizes };
     for (const d of dims) transformDim(y, d, -1);
-    scaleBy(
-      y,
-      numberedScale(
-        mode,
-        dims.reduce((n, d) => n * self.sizes[d]!, 1),
-      ),
-    );
+    scaleBy(y, scale);
     const last = dims[dims.length - 1]!;
     const out = onesided ? resizeDim(y, last, Math.floor(y.sizes[last]! / 2) + 1) : y;
     return fromComplexArrays(out.re, out.im, out.sizes, complexDtype(self.dtype));

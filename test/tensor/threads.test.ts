@@ -16,6 +16,7 @@ import { Weights } from "../../src/tensor/kernels/wasm/packed_weights.ts";
 import { wasmConvolveTransposed } from "../../src/tensor/kernels/wasm/transposed_convolution.ts";
 import { runTasks, threadAreas } from "../../src/tensor/kernels/wasm/parallel.ts";
 import { linearTaps } from "../../src/tensor/kernels/resample.ts";
+import { wasmRealFourier } from "../../src/tensor/kernels/wasm/fourier.ts";
 import { wasmResample } from "../../src/tensor/kernels/wasm/resample.ts";
 import { setStartWorker } from "../../src/tensor/kernels/wasm/thread_pool.ts";
 import { startNodeWorker } from "../../src/node/worker.ts";
@@ -105,6 +106,18 @@ describe.runIf(build !== "reference")("tasks on three threads", () => {
     for (let p = 0; p < planes; p++) {
       expect(wasmResample(x.slice(p * side * side, (p + 1) * side * side), one, 1, side, side, taps, taps)).toBe(true);
       expect(all.subarray(p * one.length, (p + 1) * one.length)).toEqual(one);
+    }
+  });
+
+  test("many transformed rows are those that come four by four", () => {
+    const [rows, n] = [900, 240];
+    const x = Float32Array.from({ length: rows * n }, (_, i) => Math.sin(i * i));
+    const [all, four] = [new Float32Array(rows * (n + 2)), new Float32Array(4 * (n + 2))];
+    const window = Float32Array.from({ length: n }, (_, i) => Math.cos(i));
+    expect(wasmRealFourier({ array: x, start: 0, step: n, window }, all, 0, rows, n, -1, 0.5)).toBe(true);
+    for (let r = 0; r < rows; r += 4) {
+      expect(wasmRealFourier({ array: x, start: r * n, step: n, window }, four, 0, 4, n, -1, 0.5)).toBe(true);
+      expect(all.subarray(r * (n + 2), (r + 4) * (n + 2))).toEqual(four);
     }
   });
 

@@ -20,7 +20,7 @@ const MAX_RADIX = 64;
  * Cosine and sine of 2 pi k / n, 0 <= k < n, from an angle of at most pi / 4: quarter turns are exact and halves mirror each
  * other, so that what cancels in exact arithmetic cancels here.
  */
-function rootOfUnity(k: number, n: number): [cos: number, sin: number] {
+export function rootOfUnity(k: number, n: number): [cos: number, sin: number] {
   if (2 * k > n) {
     const [c, s] = rootOfUnity(n - k, n);
     return [c, -s];

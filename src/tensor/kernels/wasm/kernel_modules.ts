@@ -17,6 +17,14 @@ import {
 import { encodedModule } from "./encoded_modules.ts";
 import { finishProgram } from "./finish_programs.ts";
 import { integerMapPrograms } from "./integer_map_programs.ts";
+import {
+  enterLinesProgram,
+  enterRowsProgram,
+  leaveLinesProgram,
+  leaveRowsProgram,
+  passPrograms,
+  realProgram,
+} from "./fourier_programs.ts";
 import { dots16Program } from "./integer_programs.ts";
 import {
   depthwiseProgram,
@@ -105,6 +113,17 @@ const FAMILIES = {
   conversions: () => CONVERSIONS.map(conversionProgram),
   resample: (fused: boolean) => TAPS.flatMap((taps) => [sumRowsProgram(fused, taps), sumColumnsProgram(fused, taps)]),
   spread: () => [packTransposedProgram(), ...SPREADS.map(spreadProgram)],
+  fourier: (fused: boolean) => [
+    enterRowsProgram(false),
+    enterRowsProgram(true),
+    leaveRowsProgram(),
+    enterLinesProgram(),
+    leaveLinesProgram(),
+    realProgram(false, fused),
+    realProgram(true, fused),
+  ],
+  fourier2: (fused: boolean) => passPrograms([4, 2], fused),
+  fourier35: (fused: boolean) => passPrograms([3, 5], fused),
   sequences: (fused) => sequencePrograms(fused),
   winogradIn: (fused: boolean) => [winogradInputProgram(fused), winogradFiltersProgram(fused)],
   winogradOut: (fused: boolean, style: ProductStyle) => [winogradMultiplyProgram(style), winogradOutputProgram(fused)],
