@@ -4,11 +4,12 @@ import { op, builtin } from "../core/operator_registry.ts";
 import { convertTensor, emptyStrided, cloneTensor } from "../tensor/clone.ts";
 import { toFloat64Array } from "../tensor/data.ts";
 import { DTYPES, dtypeFromId, type DType } from "../tensor/dtype.ts";
-import { doublesOf, fromDoubles, fromMask } from "../tensor/kernels/data.ts";
+import { doublesOf, floatsAs, fromDoubles, fromMask } from "../tensor/kernels/data.ts";
 import { withIteratorStrides } from "../tensor/kernels/loss.ts";
 import {
   chooseParameters,
   dequantized,
+  dequantizedBytes,
   extremes,
   fromIntegers,
   integerRange,
@@ -57,7 +58,7 @@ function likeInput(result: Tensor, self: Tensor): Tensor {
 export function quantizeTensor(self: Tensor, scale: number, zeroPoint: number, dtype: DType): Tensor {
   checkFloatInput(self);
   checkZeroPoint("quantize_tensor_per_tensor_affine", zeroPoint, dtype);
-  return likeInput(quantizeValues(doublesOf(self), self.sizes, dtype, scale, zeroPoint), self);
+  return likeInput(quantizeValues(floatsAs(self, DTYPES.float32), self.sizes, dtype, scale, zeroPoint), self);
 }
 
 export const quantize_per_tensor = op(
@@ -157,7 +158,7 @@ op(
 /** The float32 tensor that a quantized tensor stands for. */
 export function dequantizeTensor(self: Tensor): Tensor {
   if (!self.quantizer) return self.dtype === DTYPES.float32 ? self : convertTensor(self, DTYPES.float32);
-  const out = fromDoubles(dequantized(self), self.sizes, DTYPES.float32);
+  const out = fromDoubles(dequantizedBytes(self) ?? dequantized(self), self.sizes, DTYPES.float32);
   return self.isContiguous() ? out : withIteratorStrides(out, [self]);
 }
 

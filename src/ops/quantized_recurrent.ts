@@ -3,74 +3,43 @@ import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { ScriptObject } from "../core/ivalue.ts";
 import { DTYPES } from "../tensor/dtype.ts";
-import { makeNative, nativeState } from "../core/native_class.ts";
-import { doublesOf, fromDoubles, indicesOf } from "../tensor/kernels/data.ts";
+import { makeNative, nativeState, type LinearParams } from "../core/native_class.ts";
+import { indicesOf } from "../tensor/kernels/data.ts";
+import { GATES, type CellKind, type CellWeights, type RowWeights } from "../tensor/kernels/recurrent.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { transposeView } from "../tensor/view_geometry.ts";
-import { dynamicLinear } from "./quantized_layers.ts";
+import { dynamicLinearInto } from "./quantized_layers.ts";
+import { runCell, runLayers, runPadded, type LayerOptions, type LayerWeights } from "./recurrent.ts";
 
-const f = Math.fround;
-const sigmoid = (x: number): number => f(1 / (1 + Math.exp(-x)));
-
-/** The two products of a cell; each adds its own bias. */
-interface Cell {
-  readonly input: (x: Tensor) => Tensor;
-  readonly hidden: (h: Tensor) => Tensor;
-}
-
-function cellOf(weightInput: unknown, weightHidden: unknown, reduceRange: boolean): Cell {
+/** The weights of a direction whose two products quantize what they multiply; each adds its own bias. */
+function cellOf(kind: CellKind, weightInput: unknown, weightHidden: unknown, reduceRange: boolean): CellWeights {
+  const [input, hidden] = [nativeState<LinearParams>(weightInput), nativeState<LinearParams>(weightHidden)];
+  const layer = (params: LinearParams): RowWeights => ({
+    multiply: (x, out, rows) => dynamicLinearInto(x as Float32Array, params, reduceRange, out as Float32Array, rows),
+  });
   return {
-    input: (x) => dynamicLinear(x, weightInput, reduceRange),
-    hidden: (h) => dynamicLinear(h, weightHidden, reduceRange),
+    wIh: layer(input),
+    wHh: layer(hidden),
+    bIh: undefined,
+    bHh: undefined,
+    wHr: undefined,
+    inputSize: input.weight.sizes[1]!,
+    hiddenSize: input.weight.sizes[0]! / GATES[kind],
+    stateSize: hidden.weight.sizes[1]!,
   };
 }
 
-type Kind = "lstm" | "gru" | "rnn_tanh" | "rnn_relu";
-
-/** One step: gates of the input and the previous state give the next state. */
-function step(kind: Kind, gates: Tensor, h: Tensor, c: Tensor | null, cell: Cell): { h: Tensor; c: Tensor | null } {
-  const x = doublesOf(gates);
-  const y = doublesOf(cell.hidden(h));
-  const [rows, size] = h.sizes as [number, number];
-  const next = new Float64Array(rows * size);
-  const width = x.length / Math.max(1, rows);
-  if (kind === "lstm") {
-    const before = doublesOf(c!);
-    const memory = new Float64Array(rows * size);
-    for (let r = 0; r < rows; r++) {
-      for (let j = 0; j < size; j++) {
-        const gate = (k: number): number => f(x[r * width + k * size + j]! + y[r * width + k * size + j]!);
-        const m = f(sigmoid(gate(1)) * before[r * size + j]! + sigmoid(gate(0)) * f(Math.tanh(gate(2))));
-        memory[r * size + j] = m;
-        next[r * size + j] = sigmoid(gate(3)) * f(Math.tanh(m));
-      }
-    }
-    return { h: fromDoubles(next, [rows, size], DTYPES.float32), c: fromDoubles(memory, [rows, size], DTYPES.float32) };
-  }
-  const before = doublesOf(h);
-  for (let r = 0; r < rows; r++) {
-    for (let j = 0; j < size; j++) {
-      const at = (k: number): number => r * width + k * size + j;
-      if (kind === "gru") {
-        const reset = sigmoid(f(x[at(0)]! + y[at(0)]!));
-        const update = sigmoid(f(x[at(1)]! + y[at(1)]!));
-        const fresh = f(Math.tanh(f(x[at(2)]! + f(reset * y[at(2)]!))));
-        next[r * size + j] = f((before[r * size + j]! - fresh) * update) + fresh;
-      } else {
-        const sum = f(x[at(0)]! + y[at(0)]!);
-        next[r * size + j] = kind === "rnn_tanh" ? Math.tanh(sum) : Math.max(sum, 0);
-      }
-    }
-  }
-  return { h: fromDoubles(next, [rows, size], DTYPES.float32), c: null };
+/** The operands of a product must be float32. */
+function requireFloat(...tensors: readonly Tensor[]): void {
+  for (const { dtype } of tensors)
+    if (dtype !== DTYPES.float32) throw new OperatorError(`qlinear_dynamic expects Float input, got ${dtype.cppName}`);
 }
 
 op(
   "quantized::quantized_lstm_cell_dynamic(Tensor input, Tensor[] hx, __torch__.torch.classes.quantized.LinearPackedParamsBase w_ih, __torch__.torch.classes.quantized.LinearPackedParamsBase w_hh, Tensor bias_ih, Tensor bias_hh) -> (Tensor, Tensor)",
   (input, hx, wi, wh): [Tensor, Tensor] => {
-    const cell = cellOf(wi, wh, true);
-    const out = step("lstm", cell.input(input), hx[0]!, hx[1]!, cell);
-    return [out.h, out.c!];
+    requireFloat(input, ...hx);
+    const out = runCell("lstm", input, hx[0]!, hx[1]!, cellOf("lstm", wi, wh, true));
+    return [out.h, out.c];
   },
 );
 
@@ -81,8 +50,8 @@ for (const kind of ["gru", "rnn_tanh", "rnn_relu"] as const) {
   op(
     `quantized::quantized_${kind}_cell_dynamic(Tensor input, Tensor hx, ${packed} w_ih, ${packed} w_hh, Tensor b_ih, Tensor b_hh) -> Tensor` as Schema,
     (input, hx, wi, wh) => {
-      const cell = cellOf(wi, wh, true);
-      return step(kind, cell.input(input), hx, null, cell).h;
+      requireFloat(input, hx);
+      return runCell(kind, input, hx, null, cellOf(kind, wi, wh, true)).h;
     },
   );
 }
@@ -100,140 +69,20 @@ op(
   (wi, wh) => makeNative<CellState>("rnn.CellParamsBase", ["quantized_fp16", [], [], [], [wi, wh]]),
 );
 
-function cellParams(params: unknown): Cell {
+function cellParams(cellKind: CellKind, params: unknown): CellWeights {
   if (!(params instanceof ScriptObject)) throw new OperatorError("expected cell parameters");
   const [kind, , , ints, packed] = nativeState<CellState>(params);
   if (kind !== "quantized_dynamic" && kind !== "quantized_fp16")
     throw new OperatorError(`Cannot run recurrent cell parameters of kind "${kind}"`);
-  return cellOf(packed[0], packed[1], ints[0] === 1);
+  return cellOf(cellKind, packed[0], packed[1], ints[0] === 1);
 }
 
-/** A padded or packed sequence: rows of all steps, and how many belong to each. */
-interface Sequence {
-  readonly data: Tensor;
-  readonly sizes: readonly number[];
-}
-
-function rowsOf(t: Tensor, from: number, count: number): Tensor {
-  const width = t.sizes[t.ndim - 1]!;
-  return fromDoubles(doublesOf(t).slice(from * width, (from + count) * width), [count, width], DTYPES.float32);
-}
-
-interface LayerOutput {
-  readonly data: Float64Array;
-  readonly h: Tensor;
-  readonly c: Tensor | null;
-}
-
-/** One direction of one layer. The products with the inputs of all steps are one product: its activations are quantized together. */
-function runLayer(
-  kind: Kind,
-  { data, sizes }: Sequence,
-  h0: Tensor,
-  c0: Tensor | null,
-  cell: Cell,
-  isReverse: boolean,
-): LayerOutput {
-  const gates = cell.input(data);
-  const size = h0.sizes[1]!;
-  const total = sizes.reduce((a, b) => a + b, 0);
-  const out = new Float64Array(total * size);
-  const starts: number[] = [];
-  let at = 0;
-  for (const s of sizes) {
-    starts.push(at);
-    at += s;
-  }
-  const finalH = Float64Array.from(doublesOf(h0));
-  const finalC = c0 ? Float64Array.from(doublesOf(c0)) : undefined;
-  for (let k = 0; k < sizes.length; k++) {
-    const t = isReverse ? sizes.length - 1 - k : k;
-    const count = sizes[t]!;
-    const h = fromDoubles(finalH.slice(0, count * size), [count, size], DTYPES.float32);
-    const c = finalC ? fromDoubles(finalC.slice(0, count * size), [count, size], DTYPES.float32) : null;
-    const next = step(kind, rowsOf(gates, starts[t]!, count), h, c, cell);
-    finalH.set(doublesOf(next.h));
-    if (finalC && next.c) finalC.set(doublesOf(next.c));
-    out.set(doublesOf(next.h), starts[t]! * size);
-  }
-  return {
-    data: out,
-    h: fromDoubles(finalH, h0.sizes, DTYPES.float32),
-    c: finalC ? fromDoubles(finalC, h0.sizes, DTYPES.float32) : null,
-  };
-}
-
-interface Recurrent {
-  readonly kind: Kind;
-  readonly params: readonly unknown[];
-  readonly layers: number;
-  readonly isBidirectional: boolean;
-}
-
-/** All layers; states are (layers * directions, batch, size). */
-function runRecurrent(
-  { kind, params, layers, isBidirectional }: Recurrent,
-  input: Sequence,
-  h0: Tensor,
-  c0: Tensor | null,
-): { data: Tensor; h: Tensor; c: Tensor | null } {
-  const directions = isBidirectional ? 2 : 1;
-  if (params.length !== layers * directions)
-    throw new OperatorError(`Expected ${layers * directions} cells, got ${params.length}`);
-  const [, batch, size] = h0.sizes as [number, number, number];
-  const state = (t: Tensor, k: number): Tensor =>
-    fromDoubles(doublesOf(t).slice(k * batch * size, (k + 1) * batch * size), [batch, size], DTYPES.float32);
-  const hs: Tensor[] = [];
-  const cs: Tensor[] = [];
-  let { data } = input;
-  const total = input.sizes.reduce((a, b) => a + b, 0);
-  for (let layer = 0; layer < layers; layer++) {
-    const outputs: LayerOutput[] = [];
-    for (let d = 0; d < directions; d++) {
-      const k = layer * directions + d;
-      const out = runLayer(
-        kind,
-        { data, sizes: input.sizes },
-        state(h0, k),
-        c0 ? state(c0, k) : null,
-        cellParams(params[k]),
-        d === 1,
-      );
-      outputs.push(out);
-      hs.push(out.h);
-      if (out.c) cs.push(out.c);
-    }
-    const width = size * directions;
-    const joined = new Float64Array(total * width);
-    outputs.forEach((o, d) => {
-      for (let r = 0; r < total; r++) joined.set(o.data.subarray(r * size, (r + 1) * size), r * width + d * size);
-    });
-    data = fromDoubles(joined, [total, width], DTYPES.float32);
-  }
-  const stacked = (list: readonly Tensor[]): Tensor => {
-    const all = new Float64Array(list.length * batch * size);
-    list.forEach((t, i) => all.set(doublesOf(t), i * batch * size));
-    return fromDoubles(all, [list.length, batch, size], DTYPES.float32);
-  };
-  return { data, h: stacked(hs), c: cs.length > 0 ? stacked(cs) : null };
-}
-
-function paddedInput(input: Tensor, batchFirst: boolean): { sequence: Sequence; steps: number; batch: number } {
-  const t = batchFirst ? transposeView(input, 0, 1) : input;
-  const [steps, batch, width] = t.sizes as [number, number, number];
-  return {
-    sequence: {
-      data: fromDoubles(doublesOf(t), [steps * batch, width], DTYPES.float32),
-      sizes: new Array<number>(steps).fill(batch),
-    },
-    steps,
-    batch,
-  };
-}
-
-function unpadded(data: Tensor, steps: number, batch: number, batchFirst: boolean): Tensor {
-  const out = fromDoubles(doublesOf(data), [steps, batch, data.sizes[1]!], DTYPES.float32);
-  return batchFirst ? transposeView(out, 0, 1) : out;
+/** The layers of a list of cells. */
+function layersOf({ kind, layers, bidirectional }: LayerOptions, params: unknown): LayerWeights {
+  const cells = params as readonly unknown[];
+  const expected = layers * (bidirectional ? 2 : 1);
+  if (cells.length !== expected) throw new OperatorError(`Expected ${expected} cells, got ${cells.length}`);
+  return (index) => cellParams(kind, cells[index]);
 }
 
 const PARAMS = "__torch__.torch.classes.rnn.CellParamsBase[] params";
@@ -242,53 +91,44 @@ type LstmInput =
   "aten::quantized_lstm.input(Tensor input, Tensor[] hx, Any params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)";
 op(
   `aten::quantized_lstm.input(Tensor input, Tensor[] hx, ${PARAMS}, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)` as LstmInput,
-  (input, hx, params, _biases, layers, _dropout, _train, isBidirectional, batchFirst): [Tensor, Tensor, Tensor] => {
+  (input, hx, params, _biases, layers, dropout, train, bidirectional, batchFirst): [Tensor, Tensor, Tensor] => {
     if (hx.length !== 2) throw new OperatorError("lstm expects two hidden states");
-    const { sequence, steps, batch } = paddedInput(input, batchFirst);
-    const out = runRecurrent(
-      { kind: "lstm", params: params as unknown[], layers, isBidirectional },
-      sequence,
-      hx[0]!,
-      hx[1]!,
-    );
-    return [unpadded(out.data, steps, batch, batchFirst), out.h, out.c!];
+    requireFloat(input, ...hx);
+    const o: LayerOptions = { kind: "lstm", layers, dropout, train, bidirectional };
+    const out = runPadded(input, hx[0]!, hx[1]!, layersOf(o, params), o, batchFirst);
+    return [out.out, out.h, out.c!];
   },
 );
 type LstmData =
   "aten::quantized_lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, Any params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)";
 op(
   `aten::quantized_lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, ${PARAMS}, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)` as LstmData,
-  (data, batchSizes, hx, params, _biases, layers, _dropout, _train, isBidirectional): [Tensor, Tensor, Tensor] => {
-    const out = runRecurrent(
-      { kind: "lstm", params: params as unknown[], layers, isBidirectional },
-      { data, sizes: Array.from(indicesOf(batchSizes)) },
-      hx[0]!,
-      hx[1]!,
-    );
-    return [out.data, out.h, out.c!];
+  (data, batchSizes, hx, params, _biases, layers, dropout, train, bidirectional): [Tensor, Tensor, Tensor] => {
+    requireFloat(data, ...hx);
+    const o: LayerOptions = { kind: "lstm", layers, dropout, train, bidirectional };
+    const out = runLayers(data, indicesOf(batchSizes), hx[0]!, hx[1]!, layersOf(o, params), o);
+    return [out.out, out.h, out.c!];
   },
 );
 type GruInput =
   "aten::quantized_gru.input(Tensor input, Tensor hx, Any params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)";
 op(
   `aten::quantized_gru.input(Tensor input, Tensor hx, ${PARAMS}, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)` as GruInput,
-  (input, hx, params, _biases, layers, _dropout, _train, isBidirectional, batchFirst): [Tensor, Tensor] => {
-    const { sequence, steps, batch } = paddedInput(input, batchFirst);
-    const out = runRecurrent({ kind: "gru", params: params as unknown[], layers, isBidirectional }, sequence, hx, null);
-    return [unpadded(out.data, steps, batch, batchFirst), out.h];
+  (input, hx, params, _biases, layers, dropout, train, bidirectional, batchFirst): [Tensor, Tensor] => {
+    requireFloat(input, hx);
+    const o: LayerOptions = { kind: "gru", layers, dropout, train, bidirectional };
+    const out = runPadded(input, hx, null, layersOf(o, params), o, batchFirst);
+    return [out.out, out.h];
   },
 );
 type GruData =
   "aten::quantized_gru.data(Tensor data, Tensor batch_sizes, Tensor hx, Any params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)";
 op(
   `aten::quantized_gru.data(Tensor data, Tensor batch_sizes, Tensor hx, ${PARAMS}, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)` as GruData,
-  (data, batchSizes, hx, params, _biases, layers, _dropout, _train, isBidirectional): [Tensor, Tensor] => {
-    const out = runRecurrent(
-      { kind: "gru", params: params as unknown[], layers, isBidirectional },
-      { data, sizes: Array.from(indicesOf(batchSizes)) },
-      hx,
-      null,
-    );
-    return [out.data, out.h];
+  (data, batchSizes, hx, params, _biases, layers, dropout, train, bidirectional): [Tensor, Tensor] => {
+    requireFloat(data, hx);
+    const o: LayerOptions = { kind: "gru", layers, dropout, train, bidirectional };
+    const out = runLayers(data, indicesOf(batchSizes), hx, null, layersOf(o, params), o);
+    return [out.out, out.h];
   },
 );

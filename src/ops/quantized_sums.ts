@@ -1,12 +1,12 @@
 /** @file Sums of quantized layers, and what becomes of them. Upstream: aten/src/ATen/native/quantized/cpu/qlinear.cpp, fbgemm QuantUtils.h. Spec: none.
  *
  * Note [Exact accumulators]: products of (integer - zero point) are summed exactly, as integers of 32 bits, as float32 where no sum can reach 2^24,
- * or as float64; one float32 multiplication then rescales the sum, as fbgemm's output stage does. */
+ * or as float64; one float32 multiplication (with a bias, one fused multiply-add) then rescales the sum, as the output stages of fbgemm and oneDNN do. */
 import { OperatorError } from "../base/errors.ts";
 import { emptyStrided } from "../tensor/clone.ts";
 import { toFloat64Array } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
-import { floatsOf, type Floats } from "../tensor/kernels/data.ts";
+import type { Floats } from "../tensor/kernels/data.ts";
 import { integersOf, parametersOf } from "../tensor/kernels/quantized.ts";
 import { roundHalfEven } from "../tensor/kernels/unary.ts";
 import { isChannelsLastContiguous, channelsLastStrides } from "../tensor/memory_format.ts";
@@ -73,6 +73,15 @@ export function weightScales(weight: Tensor, channels: number): Float64Array {
   return toFloat64Array(q.scales).map(f);
 }
 
+/** What a channel's sums are added to and then multiplied by for results of another scale. */
+export function accumulatorUnits(
+  sumScale: number,
+  bias: number | null | undefined,
+  outScale: number,
+): { scale: number; shift: number } {
+  return { scale: f(sumScale / f(outScale)), shift: typeof bias === "number" ? f(bias / sumScale) : 0 };
+}
+
 /** Scales sums to a quantized tensor as fbgemm does: in units of the accumulator, with one multiplication. */
 export function requantize(s: Sums, outScale: number, zeroPoint: number, relu: boolean, isConv = false): Tensor {
   const { sums, inner, scales, bias } = s;
@@ -80,28 +89,24 @@ export function requantize(s: Sums, outScale: number, zeroPoint: number, relu: b
   const bytes = out.storage.segment.u8;
   const low = relu ? zeroPoint : 0;
   eachPlane(s, isLast, (c, from, to, step) => {
-    const scale = f(scales[c]! / f(outScale));
-    const b = bias ? f(bias[c]! / scales[c]!) : 0;
+    const { scale, shift } = accumulatorUnits(scales[c]!, bias?.[c], outScale);
     for (let i = from, at = out.base0 + to; i < from + inner; i++, at += step)
-      bytes[at] = toByte(f(f(f(sums[i]!) + b) * scale), zeroPoint, low);
+      bytes[at] = toByte(f(f(f(sums[i]!) + shift) * scale), zeroPoint, low);
   });
   return out;
 }
 
-/** Scales sums to float32. */
-export function scaledFloats(s: Sums, relu: boolean): Tensor {
-  const { sums, sizes, inner, scales, bias } = s;
-  const out = emptyTensor(sizes, DTYPES.float32);
-  const values = floatsOf(out);
+/** Scales sums to float32 as oneDNN and fbgemm do: bias and product are rounded together. */
+export function scaleFloats(s: Sums, relu: boolean, out: Float32Array): void {
+  const { sums, inner, scales, bias } = s;
   eachPlane(s, false, (c, from) => {
     const scale = scales[c]!;
     const b = bias ? bias[c]! : 0;
     for (let i = from; i < from + inner; i++) {
-      const y = f(f(sums[i]! * scale) + b);
-      values[i] = relu && y < 0 ? 0 : y;
+      const y = f(f(sums[i]!) * scale + b);
+      out[i] = relu && y < 0 ? 0 : y;
     }
   });
-  return out;
 }
 
 export function requireActivations(x: Tensor, name: string): { scale: number; zeroPoint: number } {

@@ -13,9 +13,9 @@ import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
 import { narrowView, transposeView } from "../tensor/view_geometry.ts";
 import { fillScalar } from "./creation.ts";
 
-interface LayerOptions {
+/** What the layers of a recurrent operator are. */
+export interface LayerOptions {
   readonly kind: CellKind;
-  readonly hasBiases: boolean;
   readonly layers: number;
   readonly dropout: number;
   readonly train: boolean;
@@ -49,28 +49,42 @@ function weightsOf(
   };
 }
 
+/** The weights of one direction of one layer, by its number. */
+export type LayerWeights = (index: number) => CellWeights;
+
+/** The layers of a list of parameters. */
+function layersOf(
+  { kind, layers, bidirectional }: LayerOptions,
+  params: readonly Tensor[],
+  hasBiases: boolean,
+  input: Tensor,
+  h0: Tensor,
+  c0: Tensor | null,
+): LayerWeights {
+  const hasProjection = kind === "lstm" && h0.sizes[2] !== c0!.sizes[2];
+  const perDirection = (hasBiases ? 4 : 2) + (hasProjection ? 1 : 0);
+  const expected = perDirection * (bidirectional ? 2 : 1) * layers;
+  if (params.length !== expected)
+    throw new OperatorError(`Expected number of parameters to be ${expected}, but got ${params.length}`);
+  const dtype = computeDtype(input.dtype);
+  return (index) => weightsOf(kind, params, index * perDirection, hasBiases, hasProjection, dtype);
+}
+
 function copyOf(values: Floats): Floats {
   return values.slice();
 }
 
 /** All layers over packed rows `x` (rows, features). Returns the last layer's rows and the final states. */
-function runLayers(
+export function runLayers(
   x: Tensor,
   batchSizes: ArrayLike<number>,
   h0: Tensor,
   c0: Tensor | null,
-  params: readonly Tensor[],
+  weights: LayerWeights,
   o: LayerOptions,
 ): { out: Tensor; h: Tensor; c: Tensor | null } {
   const directions = o.bidirectional ? 2 : 1;
   const dtype = computeDtype(x.dtype);
-  const hasProjection = o.kind === "lstm" && h0.sizes[2] !== c0!.sizes[2];
-  const perDirection = (o.hasBiases ? 4 : 2) + (hasProjection ? 1 : 0);
-  if (params.length !== perDirection * directions * o.layers) {
-    throw new OperatorError(
-      `Expected number of parameters to be ${perDirection * directions * o.layers}, but got ${params.length}`,
-    );
-  }
   const batch = h0.sizes[1]!;
   const state = h0.sizes[2]!;
   const hidden = c0 ? c0.sizes[2]! : state;
@@ -81,7 +95,7 @@ function runLayers(
     const out = emptyTensor([rows.sizes[0]!, directions * state], dtype);
     for (let d = 0; d < directions; d++) {
       const index = layer * directions + d;
-      const w = weightsOf(o.kind, params, index * perDirection, o.hasBiases, hasProjection, dtype);
+      const w = weights(index);
       if (w.inputSize !== rows.sizes[1]) {
         throw new OperatorError(
           `input.size(-1) must be equal to input_size. Expected ${w.inputSize}, got ${rows.sizes[1]}`,
@@ -116,11 +130,11 @@ function fromFloats(values: Floats, like: Tensor, dtype: DType): Tensor {
 }
 
 /** A padded sequence (steps, batch, features), or with batch first; state may lack the batch. */
-function runPadded(
+export function runPadded(
   input: Tensor,
   h0: Tensor,
   c0: Tensor | null,
-  params: readonly Tensor[],
+  weights: LayerWeights,
   o: LayerOptions,
   batchFirst: boolean,
 ): { out: Tensor; h: Tensor; c: Tensor | null } {
@@ -137,7 +151,7 @@ function runPadded(
     new Array<number>(steps).fill(batch),
     h0,
     c0,
-    params,
+    weights,
     o,
   );
   const width = result.out.sizes[1]!;
@@ -150,14 +164,9 @@ op(
   "aten::lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)",
   (input, hx, params, hasBiases, layers, dropout, train, bidirectional, batchFirst): [Tensor, Tensor, Tensor] => {
     if (hx.length !== 2) throw new OperatorError("lstm expects two hidden states");
-    const r = runPadded(
-      input,
-      hx[0]!,
-      hx[1]!,
-      params,
-      { kind: "lstm", hasBiases, layers, dropout, train, bidirectional },
-      batchFirst,
-    );
+    const [h0, c0] = hx as [Tensor, Tensor];
+    const o: LayerOptions = { kind: "lstm", layers, dropout, train, bidirectional };
+    const r = runPadded(input, h0, c0, layersOf(o, params, hasBiases, input, h0, c0), o, batchFirst);
     return [r.out, r.h, r.c!];
   },
 );
@@ -165,14 +174,9 @@ op(
   "aten::lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor, Tensor)",
   (data, batchSizes, hx, params, hasBiases, layers, dropout, train, bidirectional): [Tensor, Tensor, Tensor] => {
     if (hx.length !== 2) throw new OperatorError("lstm expects two hidden states");
-    const r = runLayers(data, indicesOf(batchSizes), hx[0]!, hx[1]!, params, {
-      kind: "lstm",
-      hasBiases,
-      layers,
-      dropout,
-      train,
-      bidirectional,
-    });
+    const [h0, c0] = hx as [Tensor, Tensor];
+    const o: LayerOptions = { kind: "lstm", layers, dropout, train, bidirectional };
+    const r = runLayers(data, indicesOf(batchSizes), h0, c0, layersOf(o, params, hasBiases, data, h0, c0), o);
     return [r.out, r.h, r.c!];
   },
 );
@@ -189,14 +193,8 @@ function padded(kind: CellKind) {
     bidirectional: boolean,
     batchFirst: boolean,
   ): [Tensor, Tensor] => {
-    const r = runPadded(
-      input,
-      hx,
-      null,
-      params,
-      { kind, hasBiases, layers, dropout, train, bidirectional },
-      batchFirst,
-    );
+    const o: LayerOptions = { kind, layers, dropout, train, bidirectional };
+    const r = runPadded(input, hx, null, layersOf(o, params, hasBiases, input, hx, null), o, batchFirst);
     return [r.out, r.h];
   };
 }
@@ -213,14 +211,8 @@ function packed(kind: CellKind) {
     train: boolean,
     bidirectional: boolean,
   ): [Tensor, Tensor] => {
-    const r = runLayers(data, indicesOf(batchSizes), hx, null, params, {
-      kind,
-      hasBiases,
-      layers,
-      dropout,
-      train,
-      bidirectional,
-    });
+    const o: LayerOptions = { kind, layers, dropout, train, bidirectional };
+    const r = runLayers(data, indicesOf(batchSizes), hx, null, layersOf(o, params, hasBiases, data, hx, null), o);
     return [r.out, r.h];
   };
 }
@@ -261,12 +253,22 @@ function cell(
   bIh: Tensor | null,
   bHh: Tensor | null,
 ): { h: Tensor; c: Tensor } {
-  const dtype = computeDtype(input.dtype);
-  const isBatched = input.ndim === 2;
-  const batch = isBatched ? input.sizes[0]! : 1;
   checkCell(kind, input, hx, wIh, wHh);
   const hasBiases = bIh !== null && bHh !== null;
-  const w = weightsOf(kind, hasBiases ? [wIh, wHh, bIh, bHh] : [wIh, wHh], 0, hasBiases, false, dtype);
+  const params = hasBiases ? [wIh, wHh, bIh, bHh] : [wIh, wHh];
+  return runCell(kind, input, hx, cx, weightsOf(kind, params, 0, hasBiases, false, computeDtype(input.dtype)));
+}
+
+/** One step of a cell with the weights. */
+export function runCell(
+  kind: CellKind,
+  input: Tensor,
+  hx: Tensor,
+  cx: Tensor | null,
+  w: CellWeights,
+): { h: Tensor; c: Tensor } {
+  const dtype = computeDtype(input.dtype);
+  const batch = input.ndim === 2 ? input.sizes[0]! : 1;
   const h = copyOf(floatsAs(hx, dtype));
   const c = cx ? copyOf(floatsAs(cx, dtype)) : h;
   const out = copyOf(h);

@@ -5,7 +5,7 @@ import "../../src/ops/index.ts";
 import { sparseTensor } from "../../src/ops/sparse.ts";
 import { fromData, toFloat64Array } from "../../src/tensor/data.ts";
 import { DTYPES, type DType } from "../../src/tensor/dtype.ts";
-import { fromIntegers, integersOf } from "../../src/tensor/kernels/quantized.ts";
+import { fromIntegers, integersOf, quantizeFused } from "../../src/tensor/kernels/quantized.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 
 const call = (name: string, ...args: unknown[]): Tensor => callOperator(name, args) as Tensor;
@@ -215,4 +215,33 @@ test.each([
     }
   }
   expect(integers(y)).toEqual(expected);
+});
+
+const SPECIAL = [NaN, Infinity, -Infinity, -0, 0, 1e-45, -1e-45, 3.4e38, -3.4e38, 0.5, 1.5, -2.5];
+
+test.each([
+  [DTYPES.quint8, 3, 0.1],
+  [DTYPES.qint8, -7, 0.25],
+  [DTYPES.quint8, 255, 1e-38],
+  [DTYPES.qint8, 127, 1e30],
+])("quantizing to $name and back is what one element after the other gives", (dtype, zeroPoint, scale) => {
+  const values = Array.from({ length: 300 }, (_, i) =>
+    Math.fround(i < 12 ? SPECIAL[i]! : scale * 0.5 * (i - 150) * (i % 3 ? 1 : 1.7)),
+  );
+  const q = call("aten::quantize_per_tensor", floats(values), scale, zeroPoint, dtype.id);
+  expect(integers(q)).toEqual(values.map((v) => quantizeFused(v, scale, zeroPoint, dtype) + 0));
+  const back = integers(q).map((i) => Math.fround((i - zeroPoint) * Math.fround(scale)));
+  expect(list(call("aten::dequantize.self", q))).toEqual(back);
+  const columns = call("aten::t", call("aten::reshape", q, [20, 15]));
+  const transposed = Array.from({ length: 300 }, (_, i) => back[(i % 20) * 15 + Math.floor(i / 20)]!);
+  expect(list(call("aten::dequantize.self", columns))).toEqual(transposed);
+});
+
+test("dynamic layers have PyTorch's bits: product and bias are rounded together", () => {
+  const packed = call("quantized::linear_prepack", affine(WEIGHTS, [3, 2], DTYPES.qint8, 0.04, 0), BIAS);
+  const y = call("quantized::linear_dynamic", floats([0.3, -1.2, 2.5, 0.01, 0.7, -0.9], [3, 2]), packed, true);
+  expect(list(y)).toEqual([
+    0.6072126030921936, -1.1561574935913086, 1.6072756052017212, 0.6002204418182373, -0.6993386149406433,
+    1.498897671699524, 0.6002204418182373, -1.060598373413086, 1.6072756052017212,
+  ]);
 });

@@ -9,9 +9,13 @@ import { DTYPES, type DType } from "../dtype.ts";
 import { allocateStorage } from "../storage.ts";
 import { contiguousStrides } from "../strides.ts";
 import { emptyTensor, Tensor, type Quantizer } from "../tensor.ts";
+import type { Floats } from "./data.ts";
 import { roundHalfEven } from "./unary.ts";
 
 const f = Math.fround;
+
+/** 1.5 * 2^52: doubles of this size have no fraction. */
+const ROUNDING = 6755399441055744;
 
 /** The dtype whose elements a quantized dtype stores. */
 export function integerDtype(dtype: DType): DType {
@@ -186,9 +190,36 @@ export function quantizeValues(
   scale: number,
   zeroPoint: number,
 ): Tensor {
-  const out = new Float64Array(values.length);
-  for (let i = 0; i < out.length; i++) out[i] = quantizeFused(values[i]!, scale, zeroPoint, dtype);
-  return fromIntegers(out, sizes, dtype, { scheme: "per_tensor_affine", scale, zeroPoint });
+  const quantizer: Quantizer = { scheme: "per_tensor_affine", scale, zeroPoint };
+  if (bitsOf(dtype) !== 8) {
+    const out = new Float64Array(values.length);
+    for (let i = 0; i < out.length; i++) out[i] = quantizeFused(values[i]!, scale, zeroPoint, dtype);
+    return fromIntegers(out, sizes, dtype, quantizer);
+  }
+  const out = emptyTensor(sizes, dtype);
+  const [min, max] = integerRange(dtype);
+  const [bytes, at, inverse] = [out.storage.segment.u8, out.base0, f(1 / f(scale))];
+  for (let i = 0; i < values.length; i++) {
+    // as quantizeFused; adding and taking away rounds a double to the nearest even integer
+    const q = f(f(values[i]!) * inverse + zeroPoint) + ROUNDING - ROUNDING;
+    bytes[at + i] = q < min ? min : q <= max ? q : max;
+  }
+  out.quantizer = quantizer;
+  return out;
+}
+
+/** The real values of a contiguous tensor of bytes with one scale, by a table of all bytes; undefined for others. */
+export function dequantizedBytes(t: Tensor): Float32Array | undefined {
+  const q = t.quantizer;
+  if (q?.scheme !== "per_tensor_affine" || bitsOf(t.dtype) !== 8 || !t.isContiguous()) return undefined;
+  const scale = f(q.scale);
+  const isSigned = t.dtype === DTYPES.qint8;
+  const table = new Float32Array(256);
+  for (let byte = 0; byte < 256; byte++) table[byte] = ((isSigned ? (byte << 24) >> 24 : byte) - q.zeroPoint) * scale;
+  const out = new Float32Array(t.numel);
+  const [bytes, at] = [t.storage.segment.u8, t.base0];
+  for (let i = 0; i < out.length; i++) out[i] = table[bytes[at + i]!]!;
+  return out;
 }
 
 /** Quantizes with the parameters of each channel. */
@@ -266,16 +297,17 @@ export function extremes(values: ArrayLike<number>): { min: number; max: number 
   return { min, max };
 }
 
-/** 1.5 * 2^52: doubles of this size have no fraction. */
-const ROUNDING = 6755399441055744;
-
-/** Quantizes activations on the fly to uint8. */
-export function quantizeDynamic(
-  values: Float64Array,
+/** Scale and zero point for activations between min and max that become uint8 on the fly. */
+export function dynamicParameters(
+  min: number,
+  max: number,
   reduceRange: boolean,
-): { integers: Float64Array; scale: number; zeroPoint: number } {
-  const { min, max } = extremes(values);
-  const { scale, zeroPoint } = chooseParameters(min, max, 0, reduceRange ? 127 : 255);
+): { scale: number; zeroPoint: number } {
+  return chooseParameters(min, max, 0, reduceRange ? 127 : 255);
+}
+
+/** Integers of activations that become uint8 on the fly. */
+export function quantizeActivations(values: Floats, scale: number, zeroPoint: number): Float64Array {
   const integers = new Float64Array(values.length);
   const inverse = f(1 / f(scale));
   for (let i = 0; i < integers.length; i++) {
@@ -283,5 +315,15 @@ export function quantizeDynamic(
     const q = f(f(values[i]!) * inverse + zeroPoint) + ROUNDING - ROUNDING;
     integers[i] = q < 0 ? 0 : q <= 255 ? q : 255;
   }
-  return { integers, scale, zeroPoint };
+  return integers;
+}
+
+/** Quantizes activations on the fly to uint8. */
+export function quantizeDynamic(
+  values: Float64Array,
+  reduceRange: boolean,
+): { integers: Float64Array; scale: number; zeroPoint: number } {
+  const { min, max } = extremes(values);
+  const { scale, zeroPoint } = dynamicParameters(min, max, reduceRange);
+  return { integers: quantizeActivations(values, scale, zeroPoint), scale, zeroPoint };
 }

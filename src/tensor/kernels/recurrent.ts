@@ -12,8 +12,11 @@ import { Weights } from "./wasm/packed_weights.ts";
 /** Which recurrence. */
 export type CellKind = "lstm" | "gru" | "rnn_tanh" | "rnn_relu";
 
-/** A weight, row by row; `Weights` are those that may be kept packed. */
-export type RowWeights = Weights | { readonly values: Floats };
+/** A weight, row by row; `Weights` are those that may be kept packed. A layer with a bias of its own does its product itself. */
+export type RowWeights =
+  | Weights
+  | { readonly values: Floats }
+  | { readonly multiply: (x: Floats, out: Floats, rows: number) => void };
 
 /** Weights of one direction of one layer. */
 export interface CellWeights {
@@ -46,6 +49,10 @@ function project(
   n: number,
   k: number,
 ): void {
+  if ("multiply" in w) {
+    w.multiply(x, out, rows);
+    return;
+  }
   if (w instanceof Weights) {
     const [a, b, c] = [x, bias, out] as [Float32Array, Float32Array | undefined, Float32Array];
     if (wasmLinear(a, w, b, c, rows, n, k)) return;
@@ -104,11 +111,28 @@ function stepFloat64(kind: CellKind, w: CellWeights, most: number): Step {
 /** The larger of a number and 0; what is no number stays. */
 const rectified = (x: number): number => (x > 0 || x !== x ? x : 0);
 
+const round = Math.fround;
 const sigmoids = UNARY.sigmoid.f32;
-const tanhs = UNARY.tanh.f32;
 
-/** The steps of at most `most` rows of float32: sums of gates first, then their functions for all rows at once. */
+/**
+ * Hyperbolic tangents, rounded from doubles. What is next to PyTorch's number may become another integer where a product quantizes it, and PyTorch's
+ * is nearly always the nearest one: its sigmoid is not, so that one needs no more than the vectors' arithmetic.
+ */
+function nearestTanhs(out: Floats, outAt: number, x: Floats, at: number, count: number): void {
+  for (let i = 0; i < count; i++) {
+    const value = x[at + i]!;
+    const square = value * value;
+    // below 0.02 the difference would lose digits, and four terms are exact
+    out[outAt + i] =
+      square < 4e-4
+        ? value * (1 + square * (-1 / 3 + square * (2 / 15 - (square * 17) / 315)))
+        : 1 - 2 / (Math.exp(2 * value) + 1);
+  }
+}
+
+/** The steps of at most `most` rows of float32: sums of gates first, then their functions for all rows at once. Each operation rounds, as PyTorch's do. */
 function stepFloat32(kind: CellKind, w: CellWeights, most: number): Step {
+  const tanhs = "multiply" in w.wHh ? nearestTanhs : UNARY.tanh.f32;
   const H = w.hiddenSize;
   const G = GATES[kind] * H;
   const hh = new Float32Array(most * G);
@@ -128,7 +152,7 @@ function stepFloat32(kind: CellKind, w: CellWeights, most: number): Step {
     for (let r = 0; r < count; r++) {
       const [b, o] = [r * G, r * H];
       for (let j = 0; j < H; j++) {
-        const cell = hh[b + H + j]! * c[o + j]! + hh[b + j]! * fresh[o + j]!;
+        const cell = round(round(hh[b + H + j]! * c[o + j]!) + round(hh[b + j]! * fresh[o + j]!));
         c[o + j] = cell;
         fresh[o + j] = cell;
       }
@@ -149,12 +173,12 @@ function stepFloat32(kind: CellKind, w: CellWeights, most: number): Step {
     sigmoids(hh, 0, hh, 0, count * G);
     for (let r = 0; r < count; r++) {
       const [a, b, o] = [preAt + r * G + 2 * H, r * G, r * H];
-      for (let j = 0; j < H; j++) fresh[o + j] = pre[a + j]! + hh[b + j]! * fresh[o + j]!;
+      for (let j = 0; j < H; j++) fresh[o + j] = pre[a + j]! + round(hh[b + j]! * fresh[o + j]!);
     }
     tanhs(fresh, 0, fresh, 0, count * H);
     for (let r = 0; r < count; r++) {
       const [b, o] = [r * G + H, r * H];
-      for (let j = 0; j < H; j++) h[o + j] = fresh[o + j]! + hh[b + j]! * (h[o + j]! - fresh[o + j]!);
+      for (let j = 0; j < H; j++) h[o + j] = fresh[o + j]! + round(hh[b + j]! * round(h[o + j]! - fresh[o + j]!));
     }
   };
   const rnn: Step = (pre, preAt, h, _, count) => {

@@ -17,6 +17,7 @@ import {
   type FastBuild,
   type KernelFamily,
 } from "./kernel_modules.ts";
+import type { IntegerKernels } from "./integer_programs.ts";
 import { KernelMemory } from "./memory.ts";
 import type { PanelRows } from "./programs.ts";
 import type { VectorReduction } from "./reduction_programs.ts";
@@ -261,11 +262,6 @@ export interface WinogradOutKernels {
     low: number,
     high: number,
   ): void;
-}
-
-/** Products of integers: see integer_programs.ts. */
-export interface IntegerKernels {
-  dots16(x: number, ldx: number, count: number, w: number, k: number, rows: number, y: number, ldy: number): void;
 }
 
 /** Conversions between dtypes: see conversion_programs.ts. */

@@ -25,7 +25,7 @@ import {
   passPrograms,
   realProgram,
 } from "./fourier_programs.ts";
-import { dots16Program } from "./integer_programs.ts";
+import { bytes16Program, extremesProgram, integersProgram, quantize16Program } from "./integer_programs.ts";
 import {
   depthwiseProgram,
   dotsInTurnProgram,
@@ -104,10 +104,16 @@ const FAMILIES = {
     leakyReluProgram(),
     eluProgram(fused),
   ],
-  integers: () => [dots16Program()],
   integers8: () => [...integerMapPrograms("u8"), ...integerMapPrograms("bool")],
   integers32: () => integerMapPrograms("i32"),
   integers64: () => integerMapPrograms("i64"),
+  integers: (fused: boolean) => [
+    integersProgram("Floats", fused),
+    integersProgram("Bytes", fused),
+    extremesProgram(),
+    quantize16Program(fused),
+    bytes16Program(),
+  ],
   doubles: () => [product64Program()],
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
   conversions: () => CONVERSIONS.map(conversionProgram),
