@@ -7,7 +7,17 @@ import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { BINARY, pow as powReal, powFloat } from "../tensor/kernels/binary.ts";
 import { UNARY } from "../tensor/kernels/unary.ts";
 import { C, cdiv, cmul, csqrt } from "../tensor/math/complex.ts";
-import { asMap, emptyResult, map1, map2, notImplemented, type Kernel1, type Kernel2 } from "../tensor/pointwise.ts";
+import {
+  asMap,
+  emptyResult,
+  map1,
+  map2,
+  notImplemented,
+  type Kernel1,
+  type Kernel2,
+  type Loop1,
+} from "../tensor/pointwise.ts";
+import { scaledSum } from "../tensor/kernels/wasm/elements.ts";
 import { floatResult, resultType, toComplexDtype } from "../tensor/promotion.ts";
 import { Complex, isIntScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -37,7 +47,7 @@ function scaled(alpha: Scalar, dtype: DType, sign: 1 | -1): Kernel2 {
     return { name, real: (a, b) => a + factor * b, big: (a, b) => a + big * b };
   }
   const factor = sign * kernelParameter(dtype, scalarToNumber(alpha));
-  return { name, real: (a, b) => a + factor * b };
+  return { name, real: (a, b) => a + factor * b, f32: scaledSum(factor) };
 }
 
 const addWith = asMap((a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar): Tensor => {
@@ -128,8 +138,8 @@ function modulo(int: Kernel2, float: Kernel2): (a: Tensor | Scalar, b: Tensor | 
     return computeIn(float, a, b, dtype);
   };
 }
-const remainderOf = modulo(BINARY.remainderInt, BINARY.remainder);
-const fmodOf = modulo(BINARY.fmodInt, BINARY.fmod);
+const remainderOf = asMap(modulo(BINARY.remainderInt, BINARY.remainder));
+const fmodOf = asMap(modulo(BINARY.fmodInt, BINARY.fmod));
 export const remainder = op("aten::remainder.Tensor(Tensor self, Tensor other) -> Tensor", remainderOf);
 op("aten::remainder.Scalar(Tensor self, Scalar other) -> Tensor", remainderOf);
 op("aten::remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", remainderOf);
@@ -169,7 +179,9 @@ function powScalar(self: Tensor, exponent: Scalar): Tensor {
     const direct = dtype !== DTYPES.float16 || plain >= 2;
     if (easy && direct) return map1(self, { ...easy, name: "pow" }, dtype);
     const e = kernelParameter(dtype, plain);
-    return map1(self, { name: "pow", real: (x) => powReal(x, e), single: (x) => powFloat(x, e) }, dtype);
+    const exponents = Float32Array.of(e);
+    const f32: Loop1 = (out, o, a, ai, n) => BINARY.pow.f32(out, o, a, ai, 1, exponents, 0, 0, n);
+    return map1(self, { name: "pow", real: (x) => powReal(x, e), single: (x) => powFloat(x, e), f32 }, dtype);
   }
   if (dtype.category === "complex") {
     const easy = EASY_COMPLEX_POWERS.get(plain);
@@ -212,7 +224,7 @@ export function filled(inputs: readonly Tensor[], dtype: DType, value: Scalar): 
 }
 
 export const pow = op("aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", power);
-export const powTensorScalar = op("aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", powScalar);
+export const powTensorScalar = op("aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", asMap(powScalar));
 op("aten::pow.Scalar(Scalar self, Tensor exponent) -> Tensor", (base, exponent) => {
   if (!(base instanceof Complex) && scalarToNumber(base) === 1)
     return filled([exponent], resultType(base, exponent), 1);

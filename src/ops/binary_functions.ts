@@ -6,7 +6,7 @@ import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { BINARY } from "../tensor/kernels/binary.ts";
 import { bfloat16ToFloat, floatToBfloat16, floatToHalf, halfToFloat } from "../tensor/half.ts";
 import { digamma, lgamma, polygamma, trigamma } from "../tensor/math/gamma.ts";
-import { map1, map2, notImplemented, type Kernel2 } from "../tensor/pointwise.ts";
+import { asMap, map1, map2, notImplemented, type Kernel2 } from "../tensor/pointwise.ts";
 import { canCast, floatResult, promoteTypes, resultType } from "../tensor/promotion.ts";
 import type { Scalar } from "../tensor/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -54,10 +54,10 @@ const onlyInts =
     return computeIn(kernel, a, b, dtype);
   };
 
-op("aten::atan2(Tensor self, Tensor other) -> Tensor", floats(BINARY.atan2));
+op("aten::atan2(Tensor self, Tensor other) -> Tensor", asMap(floats(BINARY.atan2)));
 op("aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor", floats(BINARY.copysign));
 op("aten::copysign.Scalar(Tensor self, Scalar other) -> Tensor", floats(BINARY.copysign));
-op("aten::hypot(Tensor self, Tensor other) -> Tensor", onlyFloats(BINARY.hypot));
+op("aten::hypot(Tensor self, Tensor other) -> Tensor", asMap(onlyFloats(BINARY.hypot)));
 op("aten::logaddexp(Tensor self, Tensor other) -> Tensor", onlyFloats(BINARY.logaddexp));
 op("aten::logaddexp2(Tensor self, Tensor other) -> Tensor", onlyFloats(BINARY.logaddexp2));
 op("aten::igamma(Tensor self, Tensor other) -> Tensor", onlyFloats(BINARY.igamma));

@@ -8,7 +8,7 @@ import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { writeElement } from "../tensor/elements.ts";
 import { forEachStrided } from "../tensor/iterate.ts";
 import { moveUnit, type MoveUnit } from "../tensor/kernels/gather.ts";
-import { wasmSelect } from "../tensor/kernels/wasm/elements.ts";
+import { ternaryLoop, wasmSelect } from "../tensor/kernels/wasm/elements.ts";
 import { wasmClamp } from "../tensor/kernels/wasm/vectors.ts";
 import { MEMORY_FORMAT } from "../tensor/memory_format.ts";
 import { C, cdiv, cmul } from "../tensor/math/complex.ts";
@@ -202,8 +202,16 @@ op("aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor", (self, min) => c
 op("aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor", (self, max) => clampTensor(self, null, max));
 aliasOperator("aten::clip", "aten::clamp");
 
+/** lerp of float32 as PyTorch's vectors compute it: differences are rounded, the product only with the sum. */
+function floatLerp(a: number, b: number, w: number): number {
+  const d = Math.fround(b - a);
+  return Math.abs(w) < 0.5 ? a + w * d : b + Math.fround(w - 1) * d;
+}
+
 const LERP: Kernel3 = {
   name: "lerp_kernel_tensor",
+  single: floatLerp,
+  f32: ternaryLoop("lerp", floatLerp),
   real: (a, b, w) => (Math.abs(w) < 0.5 ? a + w * (b - a) : b - (b - a) * (1 - w)),
   complex: (ar, ai, br, bi, wr, wi) => {
     const [dr, di] = [br - ar, bi - ai];
@@ -226,24 +234,36 @@ function sameDtype(self: Tensor, other: Tensor, name: string): void {
     );
   }
 }
-op("aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor", (self, end, weight) => {
-  sameDtype(self, end, "end");
-  // a 0-dim weight of another dtype is a number
-  if (weight.ndim > 0 || weight.dtype.category === "complex") sameDtype(self, weight, "weight");
-  if (self.dtype.category !== "float" && self.dtype.category !== "complex")
-    throw notImplemented("lerp_kernel_tensor", self.dtype);
-  return map3(self, end, weight, LERP, self.dtype);
-});
-op("aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor", (self, end, weight) => {
-  sameDtype(self, end, "end");
-  if (self.dtype.category !== "float" && self.dtype.category !== "complex")
-    throw notImplemented("lerp_kernel_scalar", self.dtype);
-  if (weight instanceof Complex) return map3(self, end, wrapped(weight), LERP, self.dtype);
-  const w = kernelParameter(self.dtype, scalarToNumber(weight));
-  if (self.dtype.category === "complex") return map3(self, end, wrapped(weight), LERP, self.dtype);
-  const real = LERP.real!;
-  return map2(self, end, { name: "lerp_kernel_scalar", real: (a, b) => real(a, b, w) }, self.dtype);
-});
+op(
+  "aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
+  asMap((self, end, weight) => {
+    sameDtype(self, end, "end");
+    // a 0-dim weight of another dtype is a number
+    if (weight.ndim > 0 || weight.dtype.category === "complex") sameDtype(self, weight, "weight");
+    if (self.dtype.category !== "float" && self.dtype.category !== "complex")
+      throw notImplemented("lerp_kernel_tensor", self.dtype);
+    return map3(self, end, weight, LERP, self.dtype);
+  }),
+);
+op(
+  "aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
+  asMap((self, end, weight) => {
+    sameDtype(self, end, "end");
+    if (self.dtype.category !== "float" && self.dtype.category !== "complex")
+      throw notImplemented("lerp_kernel_scalar", self.dtype);
+    if (weight instanceof Complex) return map3(self, end, wrapped(weight), LERP, self.dtype);
+    const w = kernelParameter(self.dtype, scalarToNumber(weight));
+    if (self.dtype.category === "complex") return map3(self, end, wrapped(weight), LERP, self.dtype);
+    if (self.dtype === DTYPES.float32) return map3(self, end, operand(w, self.dtype), LERP, self.dtype);
+    const real = LERP.real!;
+    return map2(
+      self,
+      end,
+      { name: "lerp_kernel_scalar", real: (a, b) => real(a, b, w), single: (a, b) => floatLerp(a, b, w) },
+      self.dtype,
+    );
+  }),
+);
 
 function scale(value: Scalar, dtype: DType): { re: number; im: number; big: bigint } {
   if (
@@ -259,55 +279,67 @@ function scale(value: Scalar, dtype: DType): { re: number; im: number; big: bigi
   return { re: round(re), im: value instanceof Complex ? round(value.im) : 0, big: bigBound(value) };
 }
 
-op("aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor", (self, a, b, value) => {
-  const dtype = resultType(self, a, b);
-  if (dtype === DTYPES.bool) throw notImplemented("addcmul_cpu_out", dtype);
-  const { re, im, big } = scale(value, dtype);
-  return map3(
-    self,
-    a,
-    b,
-    {
-      name: "addcmul_cpu_out",
-      real: (x, y, z) => x + re * y * z,
-      big: (x, y, z) => x + big * y * z,
-      complex: (xr, xi, yr, yi, zr, zi) => {
-        cmul(re, im, yr, yi);
-        cmul(C.re, C.im, zr, zi);
-        C.re += xr;
-        C.im += xi;
+op(
+  "aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
+  asMap((self, a, b, value) => {
+    const dtype = resultType(self, a, b);
+    if (dtype === DTYPES.bool) throw notImplemented("addcmul_cpu_out", dtype);
+    const { re, im, big } = scale(value, dtype);
+    const single = (x: number, y: number, z: number): number => Math.fround(re * y) * z + x;
+    return map3(
+      self,
+      a,
+      b,
+      {
+        name: "addcmul_cpu_out",
+        real: (x, y, z) => x + re * y * z,
+        single,
+        f32: ternaryLoop("addcmul", single, re),
+        big: (x, y, z) => x + big * y * z,
+        complex: (xr, xi, yr, yi, zr, zi) => {
+          cmul(re, im, yr, yi);
+          cmul(C.re, C.im, zr, zi);
+          C.re += xr;
+          C.im += xi;
+        },
       },
-    },
-    dtype,
-  );
-});
-
-op("aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor", (self, a, b, value) => {
-  const integral = (t: Tensor): boolean => t.dtype.category === "int" || t.dtype.category === "bool";
-  if (integral(a) && integral(b)) {
-    throw new OperatorError(
-      "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all dtypes.",
+      dtype,
     );
-  }
-  const dtype = resultType(self, a, b);
-  const { re, im } = scale(value, dtype);
-  return map3(
-    self,
-    a,
-    b,
-    {
-      name: "addcdiv_cpu_out",
-      real: (x, y, z) => x + (re * y) / z,
-      complex: (xr, xi, yr, yi, zr, zi) => {
-        cmul(re, im, yr, yi);
-        cdiv(C.re, C.im, zr, zi);
-        C.re += xr;
-        C.im += xi;
+  }),
+);
+
+op(
+  "aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
+  asMap((self, a, b, value) => {
+    const integral = (t: Tensor): boolean => t.dtype.category === "int" || t.dtype.category === "bool";
+    if (integral(a) && integral(b)) {
+      throw new OperatorError(
+        "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all dtypes.",
+      );
+    }
+    const dtype = resultType(self, a, b);
+    const { re, im } = scale(value, dtype);
+    const single = (x: number, y: number, z: number): number => x + Math.fround(Math.fround(re * y) / z);
+    return map3(
+      self,
+      a,
+      b,
+      {
+        name: "addcdiv_cpu_out",
+        real: (x, y, z) => x + (re * y) / z,
+        single,
+        f32: ternaryLoop("addcdiv", single, re),
+        complex: (xr, xi, yr, yi, zr, zi) => {
+          cmul(re, im, yr, yi);
+          cdiv(C.re, C.im, zr, zi);
+          C.re += xr;
+          C.im += xi;
+        },
       },
-    },
-    dtype,
-  );
-});
+      dtype,
+    );
+  }),
+);
 
 function masked(self: Tensor, mask: Tensor, value: Scalar): void {
   if (mask.dtype !== DTYPES.bool) {

@@ -3,10 +3,10 @@ import { OperatorError } from "../base/errors.ts";
 import { canGenerateCode } from "../base/evaluate.ts";
 import { emptyStrided } from "./clone.ts";
 import { DTYPES, type DType } from "./dtype.ts";
+import type { Kernel1, Kernel2, Kernel3, Loop2 } from "./element_kernel.ts";
 import { roundToBfloat16, roundToHalf } from "./half.ts";
 import { mapIntegers } from "./integer_maps.ts";
 import { broadcastStrides, Cursor, iterationOrder, outputStrides } from "./iterate.ts";
-import type { IntegerMap } from "./kernels/wasm/integer_maps.ts";
 import { C } from "./math/complex.ts";
 import { MIN_OWN, ownLoop, type Kind, type OwnLoop } from "./own_loops.ts";
 import { BLOCK } from "./runs.ts";
@@ -14,75 +14,7 @@ import { broadcastShapes } from "./strides.ts";
 import { emptyTensor, META, uninitializedTensor, type Tensor } from "./tensor.ts";
 
 export { C } from "./math/complex.ts";
-
-/** float32 loop over one input: `out[o + i] = f(a[ai + i])`. */
-export type Loop1 = (out: Float32Array, o: number, a: Float32Array, ai: number, n: number) => void;
-/** float32 loop over two inputs, `as` and `bs` elements apart; comparisons write bytes. */
-export type Loop2 = (
-  out: Float32Array | Uint8Array,
-  o: number,
-  a: Float32Array,
-  ai: number,
-  as: number,
-  b: Float32Array,
-  bi: number,
-  bs: number,
-  n: number,
-) => void;
-
-/**
- * The same for `rows` rows of `n` elements, those of `a` and `b` so many elements apart as `al` and `bl` say, those of `out` one behind
- * the other. Returns false where row after row is to run.
- */
-export type RowsLoop2 = (
-  out: Float32Array | Uint8Array,
-  o: number,
-  a: Float32Array,
-  ai: number,
-  as: number,
-  al: number,
-  b: Float32Array,
-  bi: number,
-  bs: number,
-  bl: number,
-  n: number,
-  rows: number,
-) => boolean;
-
-/** A function of one element, for every kind of number that it is defined on. */
-export interface Kernel1 {
-  /** PyTorch's kernel name in "not implemented for" messages. */
-  readonly name: string;
-  readonly real?: (x: number) => number;
-  /** The same for results of at most float32, about 2^-36 exact, where that is faster. */
-  readonly single?: (x: number) => number;
-  readonly big?: (x: bigint) => bigint;
-  /** Leaves the result in `C`. */
-  readonly complex?: (re: number, im: number) => void;
-  readonly f32?: Loop1;
-}
-
-/** A function of two elements. */
-export interface Kernel2 {
-  readonly name: string;
-  readonly real?: (a: number, b: number) => number;
-  readonly single?: (a: number, b: number) => number;
-  readonly big?: (a: bigint, b: bigint) => bigint;
-  readonly complex?: (ar: number, ai: number, br: number, bi: number) => void;
-  readonly f32?: Loop2;
-  readonly rows?: RowsLoop2;
-  /** The same function of integers with vector instructions. */
-  readonly integers?: IntegerMap;
-}
-
-/** A function of three elements. */
-export interface Kernel3 {
-  readonly name: string;
-  readonly real?: (a: number, b: number, c: number) => number;
-  readonly single?: (a: number, b: number, c: number) => number;
-  readonly big?: (a: bigint, b: bigint, c: bigint) => bigint;
-  readonly complex?: (ar: number, ai: number, br: number, bi: number, cr: number, ci: number) => void;
-}
+export type { Kernel1, Kernel2, Kernel3, Loop1, Loop2, Loop3, RowsLoop2 } from "./element_kernel.ts";
 
 const NUMBERS = Array.from({ length: 5 }, () => new Float64Array(BLOCK));
 const IMAGINARY = Array.from({ length: 5 }, () => new Float64Array(BLOCK));
@@ -582,7 +514,23 @@ function sameSizes(a: readonly number[], b: readonly number[]): boolean {
 
 /** Maps three tensors with broadcasting. */
 export function map3(a: Tensor, b: Tensor, c: Tensor, kernel: Kernel3, compute: DType, out: DType = compute): Tensor {
-  return mapElements([a, b, c], kernel, { compute, out });
+  const inputs = [a, b, c];
+  const { f32 } = kernel;
+  const isPlain = (t: Tensor): boolean =>
+    t.dtype === DTYPES.float32 && !t.isNeg && t.device.type !== "meta" && t.isContiguous();
+  if (f32 && compute === DTYPES.float32 && out === compute && inputs.every(isPlain)) {
+    const sizes = broadcastAll(inputs);
+    if (inputs.every((t) => t.numel === 1 || sameSizes(t.sizes, sizes))) {
+      const isTarget = target === a && inputs.slice(1).every((t) => takeTarget(a, t, out));
+      const result = isTarget ? a : uninitializedTensor(sizes);
+      const arrays = inputs.map((t) => t.storage.segment.f32);
+      const steps = inputs.map((t) => (t.numel === 1 ? 0 : 1));
+      const at = inputs.map((t) => t.base0);
+      f32(result.storage.segment.f32, result.base0, arrays, at, steps, result.numel);
+      return result;
+    }
+  }
+  return mapElements(inputs, kernel, { compute, out });
 }
 
 /** An uninitialised result of broadcast shape, with TensorIterator's strides. */

@@ -6,6 +6,7 @@ import { floatExp } from "../math/float_exp.ts";
 import { floatLog, floatLog1p } from "../math/float_log.ts";
 import type { Kernel2, Loop2 } from "../pointwise.ts";
 import { binaryLoop, binaryRows } from "./wasm/elements.ts";
+import { widePairLoop } from "./wasm/wide.ts";
 
 const addLoop: Loop2 = binaryLoop("add", (out, o, a, ai, as, b, bi, bs, n) => {
   for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = a[j]! + b[k]!;
@@ -99,6 +100,9 @@ export function floorDivide(a: number, b: number): number {
   }
   return copySign(0, a / b);
 }
+
+const fmod = (a: number, b: number): number => a % b;
+const hypot = (a: number, b: number): number => Math.hypot(a, b);
 
 /** Python's modulo of floats. */
 export function remainder(a: number, b: number): number {
@@ -224,18 +228,18 @@ export const BINARY = {
       return r !== 0n && r < 0n !== b < 0n ? r + b : r;
     },
   },
-  remainder: { name: "remainder_cpu", real: remainder },
+  remainder: { name: "remainder_cpu", real: remainder, f32: widePairLoop("remainder", remainder) },
   fmodInt: {
     name: "fmod_cpu",
     integers: "fmod",
     real: (a, b) => (b === 0 ? zeroDivision() : a % b),
     big: (a, b) => (b === 0n ? zeroDivision() : a % b),
   },
-  fmod: { name: "fmod_cpu", real: (a, b) => a % b },
-  pow: { name: "pow", real: pow, single: powFloat, complex: cpow },
+  fmod: { name: "fmod_cpu", real: fmod, f32: widePairLoop("fmod", fmod) },
+  pow: { name: "pow", real: pow, single: powFloat, complex: cpow, f32: widePairLoop("pow", powFloat) },
   powInt: { name: "pow", real: powIntNumber, big: powInt },
-  atan2: { name: "atan2_cpu", real: Math.atan2 },
-  hypot: { name: "hypot_cpu", real: (a, b) => Math.hypot(a, b) },
+  atan2: { name: "atan2_cpu", real: Math.atan2, f32: widePairLoop("atan2", Math.atan2) },
+  hypot: { name: "hypot_cpu", real: hypot, f32: widePairLoop("hypot", hypot) },
   copysign: { name: "copysign_cpu", real: copySign },
   maximum: {
     name: "maximum_cpu",

@@ -30,6 +30,7 @@ import { digamma, lgamma } from "../math/gamma.ts";
 import type { Kernel1, Loop1 } from "../pointwise.ts";
 import type { SHORT_VECTORS } from "./wasm/vector_programs.ts";
 import { vectorLoop, wasmClamp } from "./wasm/vectors.ts";
+import { wideLoop } from "./wasm/wide.ts";
 
 /** The loop of a function. */
 const plainLoop =
@@ -75,6 +76,10 @@ export function roundHalfEven(x: number): number {
   const r = size + WHOLE - WHOLE;
   return x < 0 ? -r : r;
 }
+
+const floatExp2 = (x: number): number => floatExp(x * Math.LN2);
+const floatLog2 = (x: number): number => floatLog(x) * Math.LOG2E;
+const floatLog10 = (x: number): number => floatLog(x) * Math.LOG10E;
 
 const LOG2 = Math.LN2;
 const LOG10 = Math.LN10;
@@ -157,15 +162,23 @@ export const UNARY = {
   exp2: {
     name: "exp2",
     real: (x) => 2 ** x,
-    single: (x) => floatExp(x * LOG2),
+    single: floatExp2,
+    f32: wideLoop("exp2", floatExp2),
     complex: (r, i) => cexp(r * LOG2, i * LOG2),
   },
-  expm1: { name: "expm1_vml_cpu", real: Math.expm1, single: floatExpm1, complex: cexpm1 },
+  expm1: {
+    name: "expm1_vml_cpu",
+    real: Math.expm1,
+    single: floatExpm1,
+    complex: cexpm1,
+    f32: wideLoop("expm1", floatExpm1),
+  },
   log: { name: "log_vml_cpu", real: Math.log, complex: clog, f32: vectorLoop("log", plainLoop(Math.log)) },
   log2: {
     name: "log2_vml_cpu",
     real: Math.log2,
-    single: (x) => floatLog(x) * Math.LOG2E,
+    single: floatLog2,
+    f32: wideLoop("log2", floatLog2),
     complex: (r, i) => {
       clog(r, i);
       C.re /= LOG2;
@@ -175,26 +188,33 @@ export const UNARY = {
   log10: {
     name: "log10_vml_cpu",
     real: Math.log10,
-    single: (x) => floatLog(x) * Math.LOG10E,
+    single: floatLog10,
+    f32: wideLoop("log10", floatLog10),
     complex: (r, i) => {
       clog(r, i);
       C.re /= LOG10;
       C.im /= LOG10;
     },
   },
-  log1p: { name: "log1p_vml_cpu", real: Math.log1p, single: floatLog1p, complex: clog1p },
-  sin: { name: "sin_vml_cpu", real: Math.sin, single: floatSin, complex: csin },
-  cos: { name: "cos_vml_cpu", real: Math.cos, single: floatCos, complex: ccos },
-  tan: { name: "tan_vml_cpu", real: Math.tan, complex: ctan },
-  asin: { name: "asin_vml_cpu", real: Math.asin, complex: casin },
-  acos: { name: "acos_vml_cpu", real: Math.acos, complex: cacos },
-  atan: { name: "atan_vml_cpu", real: Math.atan, complex: catan },
-  sinh: { name: "sinh_cpu", real: Math.sinh, complex: csinh },
-  cosh: { name: "cosh_cpu", real: Math.cosh, complex: ccosh },
+  log1p: {
+    name: "log1p_vml_cpu",
+    real: Math.log1p,
+    single: floatLog1p,
+    complex: clog1p,
+    f32: wideLoop("log1p", floatLog1p),
+  },
+  sin: { name: "sin_vml_cpu", real: Math.sin, single: floatSin, complex: csin, f32: wideLoop("sin", floatSin) },
+  cos: { name: "cos_vml_cpu", real: Math.cos, single: floatCos, complex: ccos, f32: wideLoop("cos", floatCos) },
+  tan: { name: "tan_vml_cpu", real: Math.tan, complex: ctan, f32: wideLoop("tan", Math.tan) },
+  asin: { name: "asin_vml_cpu", real: Math.asin, complex: casin, f32: wideLoop("asin", Math.asin) },
+  acos: { name: "acos_vml_cpu", real: Math.acos, complex: cacos, f32: wideLoop("acos", Math.acos) },
+  atan: { name: "atan_vml_cpu", real: Math.atan, complex: catan, f32: wideLoop("atan", Math.atan) },
+  sinh: { name: "sinh_cpu", real: Math.sinh, complex: csinh, f32: wideLoop("sinh", Math.sinh) },
+  cosh: { name: "cosh_cpu", real: Math.cosh, complex: ccosh, f32: wideLoop("cosh", Math.cosh) },
   tanh: { name: "tanh_vml_cpu", real: Math.tanh, complex: ctanh, f32: vectorLoop("tanh", tanhLoop) },
-  asinh: { name: "asinh_cpu", real: Math.asinh, complex: casinh },
-  acosh: { name: "acosh_cpu", real: Math.acosh, complex: cacosh },
-  atanh: { name: "atanh_cpu", real: Math.atanh, complex: catanh },
+  asinh: { name: "asinh_cpu", real: Math.asinh, complex: casinh, f32: wideLoop("asinh", Math.asinh) },
+  acosh: { name: "acosh_cpu", real: Math.acosh, complex: cacosh, f32: wideLoop("acosh", Math.acosh) },
+  atanh: { name: "atanh_cpu", real: Math.atanh, complex: catanh, f32: wideLoop("atanh", Math.atanh) },
   sigmoid: {
     name: "sigmoid_cpu",
     real: (x) => 1 / (1 + Math.exp(-x)),

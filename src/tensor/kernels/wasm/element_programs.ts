@@ -97,6 +97,65 @@ export function selectProgram(): FunctionBuilder {
   return f;
 }
 
+/** Functions of three vectors. */
+export const TERNARY_VECTORS = ["lerp", "addcmul", "addcdiv"] as const;
+/** Name of such a function. */
+export type TernaryVector = (typeof TERNARY_VECTORS)[number];
+
+/** Leaves a * b + c on the stack, rounded once: without an instruction for it as sums of doubles, in which products are exact. */
+function roundedOnce(f: FunctionBuilder, a: number, b: number, c: number, fused: boolean): void {
+  if (fused) {
+    f.get(a).get(b).get(c).op("f32x4.relaxed_madd");
+    return;
+  }
+  const wide = (x: number, isHigh: boolean): FunctionBuilder => {
+    f.get(x);
+    if (isHigh) f.get(x).shuffle(2, 3, 2, 3);
+    return f.op("f64x2.promote_low_f32x4");
+  };
+  for (const isHigh of [false, true]) {
+    wide(a, isHigh);
+    wide(b, isHigh).op("f64x2.mul");
+    wide(c, isHigh).op("f64x2.add").op("f32x4.demote_f64x2_zero");
+  }
+  f.shuffle(0, 1, 4, 5);
+}
+
+/** name(to, a, aStep, b, bStep, c, cStep, steps, value), as binaryProgram: a + c (b - a), from the nearer end, a + value b c, or a + value b / c.
+ * Products are rounded with the sum where PyTorch's are. */
+export function ternaryProgram(name: TernaryVector, fused: boolean): FunctionBuilder {
+  const f = new FunctionBuilder(name, [...new Array<"i32">(8).fill("i32"), "f32"]);
+  const [to, a, aStep, b, bStep, c, cStep, steps, value] = f.parameters;
+  const [x, y, z, factor, half, one, isNear] = f.fresh("v128");
+  f.get(value).op("f32x4.splat").set(factor);
+  f.f32(0.5).op("f32x4.splat").set(half).f32(1).op("f32x4.splat").set(one);
+  f.loop(() => {
+    for (const [from, step, into] of [
+      [a, aStep, x],
+      [b, bStep, y],
+      [c, cStep, z],
+    ] as const)
+      f.get(from).memory("v128.load").set(into).increase(from, { byLocal: step });
+    f.get(to);
+    if (name === "lerp") {
+      f.get(y).get(x).op("f32x4.sub").set(factor);
+      f.get(z).op("f32x4.abs").get(half).op("f32x4.lt").set(isNear);
+      f.get(x).get(y).get(isNear).op("v128.bitselect").set(y);
+      f.get(z).get(z).get(one).op("f32x4.sub").get(isNear).op("v128.bitselect").set(z);
+      roundedOnce(f, z, factor, y, fused);
+    } else {
+      f.get(factor).get(y).op("f32x4.mul");
+      if (name === "addcmul") {
+        f.set(y);
+        roundedOnce(f, y, z, x, fused);
+      } else f.get(z).op("f32x4.div").get(x).op("f32x4.add");
+    }
+    f.memory("v128.store").increase(to, { by: 16 });
+    f.get(steps).i32(1).op("i32.sub").set(steps).get(steps);
+  });
+  return f;
+}
+
 /** `addRows`, and `addNumbers` where the second operand of a row is one element. */
 export type RowsProgram = `${BinaryVector}${"Rows" | "Numbers"}`;
 

@@ -1,15 +1,23 @@
 /** @file Arithmetic of float32 arrays and normalisation of rows on the WebAssembly kernels. Upstream: none. Spec: none. */
-import type { Loop2, RowsLoop2 } from "../../pointwise.ts";
+import { MIN_OWN, ownLoop } from "../../own_loops.ts";
+import type { Loop2, Loop3, RowsLoop2 } from "../../pointwise.ts";
 import {
   broadcastKernels,
   elementKernels,
+  family,
   shortKernels,
   wasmKernels,
   type BinaryKernel,
   type Kernels,
 } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
-import { BINARY_STEP, BINARY_VECTORS, type BinaryVector, type ShortBinary } from "./element_programs.ts";
+import {
+  BINARY_STEP,
+  BINARY_VECTORS,
+  type BinaryVector,
+  type ShortBinary,
+  type TernaryVector,
+} from "./element_programs.ts";
 import type { KernelMemory } from "./memory.ts";
 import { runTasks } from "./parallel.ts";
 
@@ -57,7 +65,7 @@ interface ArrayOperand {
  * Runs a kernel over `n` elements, a multiple of BINARY_STEP: where they lie if that is in the kernels' memory, else some at a time through
  * areas of it. An operand that stays the same is a vector of it. False where there is no room.
  */
-function mapArrays(
+export function mapArrays(
   out: Float32Array | Uint8Array,
   o: number,
   operands: readonly ArrayOperand[],
@@ -99,6 +107,57 @@ function mapArrays(
   }
   memory.free(blocks[0]!);
   return true;
+}
+
+/** See ternaryProgram. */
+type TernaryKernels = Readonly<
+  Record<
+    TernaryVector,
+    (
+      to: number,
+      a: number,
+      aStep: number,
+      b: number,
+      bStep: number,
+      c: number,
+      cStep: number,
+      steps: number,
+      value: number,
+    ) => void
+  >
+>;
+
+/** The loop of an operation on three operands, with its number: the kernel where it pays, else a loop of `f`'s own. */
+export function ternaryLoop(name: TernaryVector, f: (a: number, b: number, c: number) => number, value = 1): Loop3 {
+  return (out, o, x, at, steps, n) => {
+    const isPlain = n >= MIN_ELEMENTS && steps.every((step) => step <= 1) && wasmKernels();
+    const run = isPlain ? family("moduli", (exports) => exports as unknown as TernaryKernels)?.[name] : undefined;
+    const whole = n - (n % BINARY_STEP);
+    const operands = x.map((array, k) => ({ array, at: at[k]!, step: steps[k]! }));
+    const [as, bs, cs] = steps.map((step) => 16 * step) as [number, number, number];
+    const isDone =
+      run &&
+      mapArrays(out, o, operands, whole, (to, [a, b, c], count) => run(to, a!, as, b!, bs, c!, cs, count / 4, value));
+    const done = isDone ? whole : 0;
+    const rest = n - done;
+    const from = at.map((start, k) => start + done * steps[k]!);
+    const loop = rest < MIN_OWN ? undefined : ownLoop(name, f, "fff", "f", rest, steps);
+    if (loop) loop(f, 1, rest, out, o + done, 0, x, from, steps, [0, 0, 0]);
+    else {
+      const [a, b, c] = x as [Float32Array, Float32Array, Float32Array];
+      const [ai, bi, ci] = from as [number, number, number];
+      const [ka, kb, kc] = steps as [number, number, number];
+      for (let i = 0; i < rest; i++) out[o + done + i] = f(a[ai + i * ka]!, b[bi + i * kb]!, c[ci + i * kc]!);
+    }
+  };
+}
+
+/** The loop of a + factor b, rounded once. */
+export function scaledSum(factor: number): Loop2 {
+  const loop = ternaryLoop("addcmul", (a, b, c) => a + b * c);
+  const factors = Float32Array.of(factor);
+  return (out, o, a, ai, as, b, bi, bs, n) =>
+    loop(out as Float32Array, o, [a, b, factors], [ai, bi, 0], [as, bs, 0], n);
 }
 
 function copyElements(memory: KernelMemory, to: number, array: Float32Array | Uint8Array, at: number, n: number): void {

@@ -13,6 +13,8 @@ import {
   selectProgram,
   SHORT_BINARY,
   shortBinaryProgram,
+  TERNARY_VECTORS,
+  ternaryProgram,
 } from "./element_programs.ts";
 import { encodedModule } from "./encoded_modules.ts";
 import { finishProgram } from "./finish_programs.ts";
@@ -50,6 +52,19 @@ import {
   SHORT_VECTORS,
   unaryProgram,
 } from "./vector_programs.ts";
+import {
+  ANGLE_PAIRS,
+  ANGLE_VECTORS,
+  LOGARITHM_VECTORS,
+  MODULUS_PAIRS,
+  POWER_PAIRS,
+  POWER_VECTORS,
+  TRIGONOMETRIC_VECTORS,
+  widePairProgram,
+  wideProgram,
+  type WidePair,
+  type WideVector,
+} from "./wide_programs.ts";
 import { depthwise3Program, padPlanesProgram, windowMax3Program } from "./window_programs.ts";
 import {
   winogradFiltersProgram,
@@ -60,6 +75,11 @@ import {
 
 /** A build that is made of WebAssembly. */
 export type FastBuild = "simd" | "relaxed";
+
+const wide = (fused: boolean, vectors: readonly WideVector[], pairs: readonly WidePair[] = []): FunctionBuilder[] => [
+  ...vectors.map((name) => wideProgram(name, fused)),
+  ...pairs.map((name) => widePairProgram(name, fused)),
+];
 
 /** Modules by name. */
 const FAMILIES = {
@@ -113,6 +133,14 @@ const FAMILIES = {
     extremesProgram(),
     quantize16Program(fused),
     bytes16Program(),
+  ],
+  trigonometry: (fused: boolean) => wide(fused, TRIGONOMETRIC_VECTORS),
+  angles: (fused: boolean) => wide(fused, ANGLE_VECTORS, ANGLE_PAIRS),
+  logarithms: (fused: boolean) => wide(fused, LOGARITHM_VECTORS),
+  powers: (fused: boolean) => wide(fused, POWER_VECTORS, POWER_PAIRS),
+  moduli: (fused: boolean) => [
+    ...wide(fused, [], MODULUS_PAIRS),
+    ...TERNARY_VECTORS.map((name) => ternaryProgram(name, fused)),
   ],
   doubles: () => [product64Program()],
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],

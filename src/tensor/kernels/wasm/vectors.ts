@@ -62,7 +62,7 @@ export function vectorLoop(name: UnaryVector, plain: Loop1): Loop1 {
 }
 
 /** Runs a kernel over n elements of `a` into `out`: in place where both lie in the kernels' memory, else in blocks that are copied. */
-function mapBlocks(
+export function mapBlocks(
   out: Float32Array,
   o: number,
   a: Float32Array,
