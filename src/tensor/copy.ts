@@ -9,12 +9,15 @@ import { canCast } from "./promotion.ts";
 import { BLOCK } from "./runs.ts";
 import { allocateStorage, type Storage } from "./storage.ts";
 import { broadcastShapes, contiguousStrides } from "./strides.ts";
-import { emptyTensor, viewOf, type Tensor } from "./tensor.ts";
+import { emptyTensor, uninitializedTensor, viewOf, type Tensor } from "./tensor.ts";
 
 const OVERLAP_WITHIN =
   "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation.";
 const OVERLAP_PARTIAL =
   "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. Please clone() the tensor before performing the operation.";
+
+/** Elements from which those that do not lie in order are put so before they are converted. */
+const MIN_GATHERED = 256;
 
 const re = new Float64Array(BLOCK);
 const im = new Float64Array(BLOCK);
@@ -126,8 +129,16 @@ export function copyElements(dst: Tensor, srcIn: Tensor): void {
     copyRaw(dst, src);
     return;
   }
-  if (plain && !src.isNeg && !src.isConj && sameList(src.sizes, dst.sizes) && sameLayout(src, dst)) {
-    if (convertFloats(dst, src) || convertElements(dst, src)) return;
+  if (plain && !src.isNeg && !src.isConj) {
+    if (n >= MIN_GATHERED && dst.isContiguous() && !(sameList(src.sizes, dst.sizes) && src.isContiguous())) {
+      // moving elements first costs less than converting them one by one
+      const gathered = uninitializedTensor(dst.sizes, src.dtype);
+      copyRaw(gathered, src);
+      src = gathered;
+    }
+    if (sameList(src.sizes, dst.sizes) && sameLayout(src, dst)) {
+      if (wasmConvert(dst, src) || convertElements(dst, src)) return;
+    }
   }
   const srcStrides = broadcastStrides(src, dst.sizes);
   const order = iterationOrder(dst.sizes, [dst.strides, srcStrides]);
@@ -165,21 +176,6 @@ export function copyElements(dst: Tensor, srcIn: Tensor): void {
     from.load(re, count);
     to.store(re, count, isFloat);
   }
-}
-
-/** Between float32 and half or bfloat16, tensors of the same dense layout; false where another way is to be taken. */
-function convertFloats(dst: Tensor, src: Tensor): boolean {
-  const [a, b] = [src.storage.segment, dst.storage.segment];
-  const { float16, bfloat16, float32 } = DTYPES;
-  if (src.dtype === float32 && (dst.dtype === float16 || dst.dtype === bfloat16)) {
-    const name = dst.dtype === float16 ? "floatToHalf" : "floatToBfloat16";
-    return wasmConvert(name, b.u16, dst.base0, a.f32, src.base0, dst.numel);
-  }
-  if (dst.dtype === float32 && (src.dtype === float16 || src.dtype === bfloat16)) {
-    const name = src.dtype === float16 ? "halfToFloat" : "bfloat16ToFloat";
-    return wasmConvert(name, b.f32, dst.base0, a.u16, src.base0, dst.numel);
-  }
-  return false;
 }
 
 function isDisjoint(a: Tensor, b: Tensor): boolean {

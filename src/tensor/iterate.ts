@@ -88,6 +88,30 @@ export function orderOf(sizes: readonly number[], strides: readonly number[]): n
   return iterationOrder(sizes, [strides]);
 }
 
+/** One dimension of a coalesced iteration: its size and every operand's stride. */
+export interface Run {
+  size: number;
+  strides: number[];
+}
+
+/** Merges neighbouring dimensions (fastest first) that every operand walks as one. */
+export function coalesce(
+  sizes: readonly number[],
+  order: readonly number[],
+  operands: readonly (readonly number[])[],
+): Run[] {
+  const runs: Run[] = [];
+  for (const d of order) {
+    const size = sizes[d]!;
+    if (size === 1) continue;
+    const last = runs.at(-1);
+    if (last && operands.every((strides, k) => strides[d] === last.strides[k]! * last.size)) last.size *= size;
+    else runs.push({ size, strides: operands.map((strides) => strides[d]!) });
+  }
+  if (runs.length === 0) runs.push({ size: 1, strides: operands.map(() => 1) });
+  return runs;
+}
+
 /** Walks the elements of one tensor, block by block, in a given dimension order; loads to and stores from scratch. */
 export class Cursor {
   readonly dtype: DType;

@@ -1,12 +1,13 @@
 /** @file The pointwise engine: maps kernels over broadcast tensors of every dtype and stride, with fast loops for float32. Upstream: aten/src/ATen/native/cpu/Loops.h, TensorIterator.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { canGenerateCode } from "../base/evaluate.ts";
-import { emptyStrided } from "./clone.ts";
+import { convertTensor, emptyStrided } from "./clone.ts";
 import { DTYPES, type DType } from "./dtype.ts";
 import type { Kernel1, Kernel2, Kernel3, Loop2 } from "./element_kernel.ts";
+import { float32Operands } from "./float_operands.ts";
 import { roundToBfloat16, roundToHalf } from "./half.ts";
 import { mapIntegers } from "./integer_maps.ts";
-import { broadcastStrides, Cursor, iterationOrder, outputStrides } from "./iterate.ts";
+import { broadcastStrides, coalesce, Cursor, iterationOrder, outputStrides, type Run } from "./iterate.ts";
 import { C } from "./math/complex.ts";
 import { MIN_OWN, ownLoop, type Kind, type OwnLoop } from "./own_loops.ts";
 import { BLOCK } from "./runs.ts";
@@ -422,6 +423,11 @@ export function map2(
       map2Float32(a, b, kernel, out, into)
     );
   }
+  const floats = kernel.f32 && float32Operands([a, b], compute, exact);
+  if (floats) {
+    const result = map2(floats[0]!, floats[1]!, kernel, DTYPES.float32, out === compute ? DTYPES.float32 : out);
+    return convertTensor(result, out);
+  }
   if (target === a && kernel.integers && compute === a.dtype && compute.category === "int") {
     const into = takeTarget(a, b, out);
     if (into && mapIntegers(kernel.integers, into, [a, b], compute)) return into;
@@ -484,26 +490,6 @@ function loopOf(f: (a: number, b: number) => number): Loop2 {
   return (out, o, a, ai, as, b, bi, bs, n) => {
     for (let k = 0, i = ai, j = bi; k < n; k++, i += as, j += bs) out[o + k] = f(a[i]!, b[j]!);
   };
-}
-
-/** One dimension of a coalesced iteration: its size and every operand's stride. */
-interface Run {
-  size: number;
-  strides: number[];
-}
-
-/** Merges neighbouring dimensions (fastest first) that every operand walks as one. */
-function coalesce(sizes: readonly number[], order: readonly number[], operands: readonly (readonly number[])[]): Run[] {
-  const runs: Run[] = [];
-  for (const d of order) {
-    const size = sizes[d]!;
-    if (size === 1) continue;
-    const last = runs.at(-1);
-    if (last && operands.every((strides, k) => strides[d] === last.strides[k]! * last.size)) last.size *= size;
-    else runs.push({ size, strides: operands.map((strides) => strides[d]!) });
-  }
-  if (runs.length === 0) runs.push({ size: 1, strides: operands.map(() => 1) });
-  return runs;
 }
 
 function sameSizes(a: readonly number[], b: readonly number[]): boolean {

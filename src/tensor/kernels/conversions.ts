@@ -46,7 +46,15 @@ function floatsToInt32(to: Int32Array, at: number, from: Floats, start: number, 
 }
 
 function int64ToFloats(to: Floats, at: number, high: Int32Array, low: Uint32Array, start: number, n: number): void {
-  for (let i = 0, p = 2 * start; i < n; i++, p += 2) to[at + i] = high[p + 1]! * 4294967296 + low[p]!;
+  if (to instanceof Float64Array)
+    for (let i = 0, p = 2 * start; i < n; i++, p += 2) to[at + i] = high[p + 1]! * 4294967296 + low[p]!;
+  else for (let i = 0, p = 2 * start; i < n; i++, p += 2) to[at + i] = int64ToDouble(high[p + 1]!, low[p]!);
+}
+
+/** A double that rounds to the float32 that the int64 itself rounds to: bits that a double has no room for become one that says that there were any. */
+function int64ToDouble(high: number, low: number): number {
+  const isSafe = high < 1 << 21 && high >= -(1 << 21);
+  return high * 4294967296 + (isSafe || (low & 0xfff) === 0 ? low : ((low & ~0xfff) | 0x800) >>> 0);
 }
 
 function boolsToFloats(to: Floats, at: number, from: Uint8Array, start: number, n: number): void {

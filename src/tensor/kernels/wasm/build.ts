@@ -7,7 +7,6 @@
 import { OperatorError, UnsupportedError } from "../../../base/errors.ts";
 import { setTemporaryHeap } from "../../temporaries.ts";
 import { encodeModule, FunctionBuilder, MEMORY_MODULE, MEMORY_NAME } from "./assembler.ts";
-import type { Conversion } from "./conversion_programs.ts";
 import type { BinaryVector, RowsProgram, ShortBinary } from "./element_programs.ts";
 import {
   KERNEL_FAMILIES,
@@ -263,9 +262,6 @@ export interface WinogradOutKernels {
     high: number,
   ): void;
 }
-
-/** Conversions between dtypes: see conversion_programs.ts. */
-export type ConversionKernels = Readonly<Record<Conversion, (to: number, from: number, count: number) => void>>;
 
 /** Sums and extrema: see reduction_programs.ts. */
 export type ReductionKernels = Readonly<
@@ -548,11 +544,6 @@ export function activationKernels(): ActivationKernels | undefined {
 /** The products of integers, or undefined where the reference kernels are to run. */
 export function integerKernels(): IntegerKernels | undefined {
   return family("integers", (exports) => exports as unknown as IntegerKernels);
-}
-
-/** The conversions, or undefined where the reference loops are to run. */
-export function conversionKernels(): ConversionKernels | undefined {
-  return family("conversions", (exports) => exports as unknown as ConversionKernels);
 }
 
 /** The reductions, or undefined where the reference is to run. */

@@ -4,11 +4,11 @@
  * multiplication makes the value. Back: adding a number of the right size rounds to the ten bits of a half, ties to even. */
 import { FunctionBuilder } from "./assembler.ts";
 
-/** Elements of one step: the count is a positive multiple of it. */
+/** Elements of one step. */
 export const CONVERSION_STEP = 8;
 
 /** Kinds of conversion. */
-export const CONVERSIONS = ["halfToFloat", "floatToHalf", "bfloat16ToFloat", "floatToBfloat16"] as const;
+export const CONVERSIONS = ["float16:float32", "float32:float16", "bfloat16:float32", "float32:bfloat16"] as const;
 /** Name of such a conversion. */
 export type Conversion = (typeof CONVERSIONS)[number];
 
@@ -61,12 +61,12 @@ function floatToBfloat16(f: FunctionBuilder, x: number): void {
   f.get(x).get(x).op("f32x4.ne").op("v128.bitselect");
 }
 
-/** name(to, from, count): count elements, a positive multiple of CONVERSION_STEP. */
+/** name(to, from, steps): `steps` times CONVERSION_STEP elements. */
 export function conversionProgram(name: Conversion): FunctionBuilder {
   const f = new FunctionBuilder(name, ["i32", "i32", "i32"]);
-  const [to, from, count] = [0, 1, 2];
+  const [to, from, steps] = f.parameters;
   const [x, t, u, wide] = f.fresh("v128");
-  const narrows = name === "floatToHalf" || name === "floatToBfloat16";
+  const narrows = name === "float32:float16" || name === "float32:bfloat16";
   f.loop(() => {
     if (narrows) {
       f.get(to);
@@ -74,7 +74,7 @@ export function conversionProgram(name: Conversion): FunctionBuilder {
         f.get(from)
           .memory("v128.load", 16 * half)
           .set(x);
-        if (name === "floatToHalf") floatToHalf(f, x, t, u);
+        if (name === "float32:float16") floatToHalf(f, x, t, u);
         else floatToBfloat16(f, x);
       }
       f.op("i16x8.narrow_i32x4_u").memory("v128.store");
@@ -86,13 +86,13 @@ export function conversionProgram(name: Conversion): FunctionBuilder {
           .op(half === 0 ? "i32x4.extend_low_i16x8_u" : "i32x4.extend_high_i16x8_u")
           .set(x);
         f.get(to);
-        if (name === "halfToFloat") halfToFloat(f, x, t);
+        if (name === "float16:float32") halfToFloat(f, x, t);
         else f.get(x).i32(16).op("i32x4.shl");
         f.memory("v128.store", 16 * half);
       }
       f.increase(to, { by: 32 }).increase(from, { by: 16 });
     }
-    f.get(count).i32(CONVERSION_STEP).op("i32.sub").set(count).get(count);
+    f.get(steps).i32(1).op("i32.sub").set(steps).get(steps);
   });
   return f;
 }

@@ -1,5 +1,6 @@
 /** @file The modules of kernels: which programs are in each, and their bytes. Upstream: none. Spec: none. */
 import { encodeModule, type FunctionBuilder } from "./assembler.ts";
+import { castPrograms } from "./cast_programs.ts";
 import { conversionProgram, CONVERSIONS } from "./conversion_programs.ts";
 import { convolveProgram } from "./convolution_programs.ts";
 import { addRowsProgram, denseProgram } from "./dense_programs.ts";
@@ -144,6 +145,8 @@ const FAMILIES = {
   ],
   doubles: () => [product64Program()],
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
+  castWords: () => castPrograms("words"),
+  castBytes: () => castPrograms("bytes"),
   conversions: () => CONVERSIONS.map(conversionProgram),
   resample: (fused: boolean) => TAPS.flatMap((taps) => [sumRowsProgram(fused, taps), sumColumnsProgram(fused, taps)]),
   spread: () => [packTransposedProgram(), ...SPREADS.map(spreadProgram)],
