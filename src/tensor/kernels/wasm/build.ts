@@ -541,9 +541,10 @@ export function activationKernels(): ActivationKernels | undefined {
   return family("activations", (exports) => exports as unknown as ActivationKernels);
 }
 
-/** The products of integers, or undefined where the reference kernels are to run. */
+/** The products of integers, two modules, or undefined where the reference kernels are to run. */
 export function integerKernels(): IntegerKernels | undefined {
-  return family("integers", (exports) => exports as unknown as IntegerKernels);
+  const bytes = family("integerBytes", (exports) => exports);
+  return bytes && family("integers", (exports) => ({ ...exports, ...bytes }) as unknown as IntegerKernels);
 }
 
 /** The reductions, or undefined where the reference is to run. */
