@@ -236,6 +236,11 @@ function avgPoolNd(
   if (self.dtype.category !== "float" && !supported.includes(self.dtype)) {
     throw new OperatorError(`"avg_pool${dims === 1 ? 2 : dims}d" not implemented for '${self.dtype.cppName}'`);
   }
+  if (self.dtype === DTYPES.float32) {
+    const result = uninitializedTensor(sizes, self.dtype);
+    averagePool(floatsAs(self, self.dtype), floatsOf(result), g, includePad, divisor);
+    return result;
+  }
   const out = new Float64Array(numelOf(sizes));
   averagePool(readReal(self), out, g, includePad, divisor);
   return fromDoubles(self.dtype === DTYPES.int64 ? out.map(Math.trunc) : out, sizes, self.dtype);

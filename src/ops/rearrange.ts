@@ -4,8 +4,9 @@ import { op } from "../core/operator_registry.ts";
 import { cloneTensor, convertTensor } from "../tensor/clone.ts";
 import { copyElements } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
-import { doublesOf, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
-import { moveUnit } from "../tensor/kernels/gather.ts";
+import { doublesOf, floatsAs, floatsOf, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
+import { moveUnit, plainContiguous } from "../tensor/kernels/gather.ts";
+import { addPatches, gatherPatches, patchGeometry, type Patches } from "../tensor/kernels/patches.ts";
 import { Complex, type Scalar } from "../tensor/scalar.ts";
 import { numelOf, wrapDim } from "../tensor/strides.ts";
 import { emptyTensor, uninitializedTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
@@ -268,41 +269,6 @@ function channelShuffle(self: Tensor, groups: number): Tensor {
 op("aten::channel_shuffle(Tensor self, SymInt groups) -> Tensor", channelShuffle);
 op("aten::native_channel_shuffle(Tensor self, SymInt groups) -> Tensor", channelShuffle);
 
-interface Patches {
-  readonly kernel: readonly number[];
-  readonly dilation: readonly number[];
-  readonly padding: readonly number[];
-  readonly stride: readonly number[];
-}
-
-function patchCounts(spatial: readonly number[], p: Patches): [number, number] {
-  const count = (d: number): number =>
-    Math.floor((spatial[d]! + 2 * p.padding[d]! - (p.dilation[d]! * (p.kernel[d]! - 1) + 1)) / p.stride[d]!) + 1;
-  return [count(0), count(1)];
-}
-
-/** Visits (plane element, column element) of every patch position inside the image. */
-function eachPatchElement(
-  spatial: readonly number[],
-  counts: readonly [number, number],
-  p: Patches,
-  visit: (pixel: number, row: number, column: number) => void,
-): void {
-  const [kh, kw] = p.kernel as [number, number];
-  for (let a = 0; a < kh; a++) {
-    for (let b = 0; b < kw; b++) {
-      for (let i = 0; i < counts[0]; i++) {
-        const y = i * p.stride[0]! - p.padding[0]! + a * p.dilation[0]!;
-        if (y < 0 || y >= spatial[0]!) continue;
-        for (let j = 0; j < counts[1]; j++) {
-          const x = j * p.stride[1]! - p.padding[1]! + b * p.dilation[1]!;
-          if (x >= 0 && x < spatial[1]!) visit(y * spatial[1]! + x, a * kw + b, i * counts[1] + j);
-        }
-      }
-    }
-  }
-}
-
 function checkPatches(p: Patches): void {
   const check = (v: readonly number[], what: string, least: number): void => {
     if (v.some((x) => x < least))
@@ -333,26 +299,20 @@ op(
       );
     }
     const [batch, channels, h, w] = (isBatched ? self.sizes : [1, ...self.sizes]) as [number, number, number, number];
-    const counts = patchCounts([h, w], p);
+    const g = patchGeometry([h, w], p);
+    const { counts } = g;
     if (counts[0] < 1 || counts[1] < 1) {
       throw new OperatorError(
         `Given input with spatial size (${h}, ${w}), kernel_size=(${kernel.join(", ")}), dilation=(${dilation.join(", ")}), padding=(${padding.join(", ")}), stride=(${stride.join(", ")}), calculated shape of the array of sliding blocks as (${counts.join(", ")}), but its components must be at least one.`,
       );
     }
     const taps = kernel[0]! * kernel[1]!;
-    const columns = counts[0] * counts[1];
-    const source = cloneTensor(self, 0);
-    const out = emptyTensor([...(isBatched ? [batch] : []), channels * taps, columns], self.dtype);
+    const source = plainContiguous(self);
+    const out = emptyTensor([...(isBatched ? [batch] : []), channels * taps, g.positions], self.dtype);
     const { of, per } = moveUnit(self.dtype);
-    const from = of(source.storage.segment);
-    const to = of(out.storage.segment);
-    for (let n = 0; n < batch * channels; n++) {
-      const a = (source.base0 + n * h * w) * per;
-      const b = (out.base0 + n * taps * columns) * per;
-      eachPatchElement([h, w], counts, p, (pixel, row, column) => {
-        for (let k = 0; k < per; k++) to[b + (row * columns + column) * per + k] = from[a + pixel * per + k]!;
-      });
-    }
+    const wordsOf = (t: Tensor): ReturnType<typeof of> =>
+      of(t.storage.segment).subarray(t.base0 * per, (t.base0 + t.numel) * per);
+    gatherPatches(wordsOf(out), wordsOf(source), batch * channels, g, per);
     return out;
   },
 );
@@ -376,31 +336,20 @@ op(
         `Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got input.size(1)=${rows} and kernel_size=(${kernel.join(", ")}).`,
       );
     }
-    const counts = patchCounts(size, p);
+    const g = patchGeometry(size, p);
+    const { counts } = g;
     if (counts[0] * counts[1] !== columns) {
       throw new OperatorError(
         `Given output_size=(${size.join(", ")}), kernel_size=(${kernel.join(", ")}), dilation=(${dilation.join(", ")}), padding=(${padding.join(", ")}), stride=(${stride.join(", ")}), expected size of input's dimension 2 to match the calculated number of sliding blocks ${counts[0]} * ${counts[1]} = ${counts[0] * counts[1]}, but got input.size(2)=${columns}.`,
       );
     }
     const channels = rows / taps;
-    const plane = size[0]! * size[1]!;
     const sizes = [...(isBatched ? [batch] : []), channels, size[0]!, size[1]!];
     const isComplex = self.dtype.category === "complex";
-    const per = isComplex ? 2 : 1;
-    const wide = cloneTensor(convertTensor(self, isComplex ? DTYPES.complex128 : DTYPES.float64), 0);
-    const x = wide.storage.segment.f64;
-    const sum = emptyTensor(sizes, wide.dtype);
-    const y = sum.storage.segment.f64;
-    for (let n = 0; n < batch * channels; n++) {
-      const a = (wide.base0 + n * taps * columns) * per;
-      const b = (sum.base0 + n * plane) * per;
-      eachPatchElement(size, counts, p, (pixel, row, column) => {
-        for (let k = 0; k < per; k++) {
-          const at = b + pixel * per + k;
-          y[at] = y[at]! + x[a + (row * columns + column) * per + k]!;
-        }
-      });
-    }
+    // float32 is summed in its own precision, as PyTorch does it
+    const dtype = self.dtype === DTYPES.float32 ? self.dtype : isComplex ? DTYPES.complex128 : DTYPES.float64;
+    const sum = emptyTensor(sizes, dtype);
+    addPatches(floatsOf(sum), floatsAs(self, dtype), batch * channels, g, isComplex ? 2 : 1);
     return convertTensor(sum, self.dtype);
   },
 );

@@ -1,5 +1,6 @@
 /** @file Pooling over (planes, D, H, W) arrays; 1-d and 2-d come with sizes of 1. Upstream: aten/src/ATen/native/cpu/MaxPoolKernel.cpp, AvgPoolKernel.cpp. Spec: none. */
 import type { Triple } from "./convolution.ts";
+import { wasmAveragePool } from "./wasm/pooling.ts";
 import { wasmReduce } from "./wasm/reductions.ts";
 
 /** Everything about a pooling window except the data. */
@@ -76,7 +77,14 @@ function window(o: number, d: 0 | 1 | 2, g: PoolGeometry): [number, number] {
   return [start, end];
 }
 
-/** Average of each window. */
+/** Where window `o` of a dimension begins and ends, with and without the padding. */
+function averageWindow(o: number, d: 0 | 1 | 2, g: PoolGeometry): [start: number, end: number, padded: number] {
+  const start = o * g.stride[d] - g.padding[d];
+  const end = Math.min(start + g.kernel[d], g.input[d] + g.padding[d]);
+  return [Math.max(start, 0), Math.min(end, g.input[d]), end - start];
+}
+
+/** Average of each window; float32 is summed in its own precision, as PyTorch does it. */
 export function averagePool(
   x: ArrayLike<number>,
   out: Float64Array | Float32Array,
@@ -86,22 +94,24 @@ export function averagePool(
 ): void {
   const [id, ih, iw] = g.input;
   const [od, oh, ow] = g.output;
+  if (x instanceof Float32Array && out instanceof Float32Array) {
+    const divisorAt = (y: number, z: number): number => {
+      const [[ys, ye, high], [xs, xe, wide]] = [averageWindow(y, 1, g), averageWindow(z, 2, g)];
+      // the sum of nothing is zero
+      return ys >= ye || xs >= xe ? 1 : (divisor ?? (countIncludePad ? high * wide : (ye - ys) * (xe - xs)));
+    };
+    if (wasmAveragePool(x, out, g, divisorAt)) return;
+  }
+  const isSingle = out instanceof Float32Array;
   const plane = id * ih * iw;
   let at = 0;
   for (let n = 0; n < g.planes; n++) {
     for (let oz = 0; oz < od; oz++) {
-      const z0 = oz * g.stride[0] - g.padding[0];
-      const z1 = Math.min(z0 + g.kernel[0], id + g.padding[0]);
+      const [zs, ze, deep] = averageWindow(oz, 0, g);
       for (let oy = 0; oy < oh; oy++) {
-        const y0 = oy * g.stride[1] - g.padding[1];
-        const y1 = Math.min(y0 + g.kernel[1], ih + g.padding[1]);
+        const [ys, ye, high] = averageWindow(oy, 1, g);
         for (let ox = 0; ox < ow; ox++, at++) {
-          const x0 = ox * g.stride[2] - g.padding[2];
-          const x1 = Math.min(x0 + g.kernel[2], iw + g.padding[2]);
-          const padded = (z1 - z0) * (y1 - y0) * (x1 - x0);
-          const [zs, ze] = [Math.max(z0, 0), Math.min(z1, id)];
-          const [ys, ye] = [Math.max(y0, 0), Math.min(y1, ih)];
-          const [xs, xe] = [Math.max(x0, 0), Math.min(x1, iw)];
+          const [xs, xe, wide] = averageWindow(ox, 2, g);
           if (zs >= ze || ys >= ye || xs >= xe) {
             out[at] = 0;
             continue;
@@ -110,10 +120,11 @@ export function averagePool(
           for (let z = zs; z < ze; z++) {
             for (let y = ys; y < ye; y++) {
               const row = n * plane + (z * ih + y) * iw;
-              for (let px = xs; px < xe; px++) sum += x[row + px]!;
+              if (isSingle) for (let px = xs; px < xe; px++) sum = Math.fround(sum + x[row + px]!);
+              else for (let px = xs; px < xe; px++) sum += x[row + px]!;
             }
           }
-          out[at] = sum / (divisor ?? (countIncludePad ? padded : (ze - zs) * (ye - ys) * (xe - xs)));
+          out[at] = sum / (divisor ?? (countIncludePad ? deep * high * wide : (ze - zs) * (ye - ys) * (xe - xs)));
         }
       }
     }

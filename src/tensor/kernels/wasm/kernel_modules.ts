@@ -1,6 +1,7 @@
 /** @file The modules of kernels: which programs are in each, and their bytes. Upstream: none. Spec: none. */
 import { encodeModule, type FunctionBuilder } from "./assembler.ts";
 import { castPrograms } from "./cast_programs.ts";
+import { AVERAGE_STRIDES, averageProgram } from "./average_programs.ts";
 import { conversionProgram, CONVERSIONS } from "./conversion_programs.ts";
 import { convolveProgram } from "./convolution_programs.ts";
 import { addRowsProgram, denseProgram } from "./dense_programs.ts";
@@ -115,6 +116,7 @@ const FAMILIES = {
     windowMax3Program(1),
     windowMax3Program(2),
   ],
+  averages: () => AVERAGE_STRIDES.map(averageProgram),
   unpadded: (fused: boolean) => [unpaddedProgram(fused, 1), unpaddedProgram(fused, 2)],
   tall3: (fused: boolean) => [tallProgram(fused, 3, 1, true)],
   tall5: (fused: boolean) => [tallProgram(fused, 5, 1, false), tallProgram(fused, 5, 2, false)],

@@ -1,8 +1,18 @@
 /** @file float32 pooling on the WebAssembly kernels. Upstream: none. Spec: none. */
 import type { PoolGeometry } from "../pooling.ts";
-import { convolutionKernels, wasmKernels, windowKernels, type ConvolutionKernels, type Kernels } from "./build.ts";
+import type { AverageStride } from "./average_programs.ts";
+import {
+  convolutionKernels,
+  family,
+  wasmKernels,
+  windowKernels,
+  type ConvolutionKernels,
+  type Kernels,
+} from "./build.ts";
+import { copyElements32 } from "./copies.ts";
 import { addressIn, MAX_STAGED, PLAIN_FINISH, Results, stagedElements, Target } from "./finish.ts";
-import { fillPlanes, phasePlan } from "./planes.ts";
+import { fillPlanes, paddedPlane, phasePlan } from "./planes.ts";
+import { runTasks } from "./parallel.ts";
 import { DEPTHWISE_STEP } from "./programs.ts";
 import { eachPadded, windowStride } from "./windows.ts";
 
@@ -11,6 +21,8 @@ const MIN_WORK = 1 << 12;
 /** Elements of the planes that are in memory at a time. */
 const PLANE_ELEMENTS = 1 << 17;
 const MAX_AREA = 1 << 24;
+/** Additions of a task. */
+const TASK_ELEMENTS = 1 << 16;
 
 /** Maximum of each window, NaN where one is in it. Returns false where the reference kernel is to run. */
 export function wasmMaxPool(x: Float32Array, out: Float32Array, g: PoolGeometry): boolean {
@@ -81,4 +93,70 @@ function maxPool3(
   if (areas) memory.free(areas[0]!);
   results?.free();
   return isDone;
+}
+
+/** Averages of windows: see average_programs.ts. */
+type AverageKernels = Readonly<
+  Record<
+    `average${AverageStride}`,
+    (
+      to: number,
+      from: number,
+      ld: number,
+      down: number,
+      step: number,
+      high: number,
+      wide: number,
+      divisors: number,
+      rows: number,
+      columns: number,
+    ) => void
+  >
+>;
+
+/** What the sum of the window at a place of the result is divided by. */
+export type WindowDivisor = (y: number, x: number) => number;
+
+/** Average of each window of planes, row by row as PyTorch sums it. Returns false where the reference kernel is to run. */
+export function wasmAveragePool(x: Float32Array, out: Float32Array, g: PoolGeometry, divisor: WindowDivisor): boolean {
+  const [[kd, kh, kw], [sd, sy, sx], [pd, py, px]] = [g.kernel, g.stride, g.padding];
+  const [, oh, ow] = g.output;
+  const [, ih, iw] = g.input;
+  const planes = g.planes * g.input[0];
+  if (out.length * kh * kw < MIN_WORK || ow < 4 || kd !== 1 || sd !== 1 || pd !== 0) return false;
+  const kernels = wasmKernels();
+  const pad = convolutionKernels()?.padPlanes;
+  const averages = family("averages", (exports) => exports as unknown as AverageKernels);
+  if (!kernels || !pad || !averages) return false;
+  const [height, width] = [(oh - 1) * sy + kh, (ow - 1) * sx + kw];
+  const isPadded = py > 0 || px > 0 || height > ih || width > iw;
+  const plan = paddedPlane(g.padding, isPadded ? height : ih, isPadded ? width : iw);
+  const [inPlane, outPlane, channel] = [ih * iw, oh * ow, isPadded ? plan.channel : ih * iw];
+  if (Math.max(channel, inPlane, outPlane) > MAX_AREA) return false;
+  const { memory } = kernels;
+  const some = Math.max(1, Math.min(planes, Math.floor(PLANE_ELEMENTS / channel) * (kernels.pool?.threads ?? 1)));
+  const staged = [stagedElements(kernels, x, some * inPlane), stagedElements(kernels, out, some * outPlane)] as const;
+  const areas = memory.arena(outPlane, ...staged, isPadded ? some * channel : 0);
+  if (!areas) return false;
+  const [divisors, source, target, padded] = areas as [number, number, number, number];
+  for (let i = 0, at = divisors / 4; i < oh; i++) for (let j = 0; j < ow; j++) memory.f32[at++] = divisor(i, j);
+  const run = averages[`average${sx === 1 || sx === 2 ? sx : 0}`];
+  const ld = 4 * (isPadded ? width : iw);
+  const share = Math.max(1, Math.floor(TASK_ELEMENTS / (outPlane * kh * kw)));
+  for (let first = 0; first < planes; first += some) {
+    const count = Math.min(some, planes - first);
+    let from = addressIn(kernels, x, first * inPlane, count * inPlane, source);
+    const to = memory.addressAt(out, first * outPlane) || target;
+    if (isPadded) {
+      fillPlanes(kernels, pad, plan, padded, from, count, [1, ih, iw]);
+      from = padded;
+    }
+    runTasks(kernels, Math.ceil(count / share), (_, task) => {
+      for (let p = task * share; p < Math.min(count, (task + 1) * share); p++)
+        run(to + 4 * p * outPlane, from + 4 * p * channel, ld, sy * ld, 4 * sx, kh, kw, divisors, oh, ow);
+    });
+    if (to === target) copyElements32(out, first * outPlane, memory.f32, target / 4, count * outPlane);
+  }
+  memory.free(divisors);
+  return true;
 }
