@@ -24,10 +24,18 @@ import {
   sumFold,
   truthFold,
 } from "../tensor/kernels/folds.ts";
+import { wasmLogSumExp } from "../tensor/kernels/wasm/centered.ts";
 import { floatExp } from "../tensor/math/float_exp.ts";
 import { notImplemented } from "../tensor/pointwise.ts";
 import { floatResult } from "../tensor/promotion.ts";
-import { planReduction, reduceComplex, reduceReal, selectFromLines } from "../tensor/reduce.ts";
+import {
+  mapPlanes,
+  planReduction,
+  reduceComplex,
+  reduceReal,
+  selectExtrema,
+  selectFromLines,
+} from "../tensor/reduce.ts";
 import { wrapDim } from "../tensor/strides.ts";
 import { viewOf, type Tensor } from "../tensor/tensor.ts";
 import { div } from "./arithmetic.ts";
@@ -241,6 +249,13 @@ function firstExtremum(isMax: boolean): (x: Float64Array) => number {
   };
 }
 
+/** The first largest (or smallest) elements along a dimension, and where they are. */
+function extremes(self: Tensor, dim: number, keepdim: boolean, isMax: boolean): { values: Tensor; indices: Tensor } {
+  return (
+    selectExtrema(self, dim, keepdim, isMax) ?? selectFromLines(self, dim, keepdim, DTYPES.int64, firstExtremum(isMax))
+  );
+}
+
 const extremumAlong =
   (name: string, isMax: boolean) =>
   (self: Tensor, dim: number, keepdim: boolean): [Tensor, Tensor] => {
@@ -248,7 +263,7 @@ const extremumAlong =
     if (self.ndim > 0 && self.sizes[d] === 0)
       throw new OperatorError(`${name}(): Expected reduction dim ${d} to have non-zero size.`);
     if (self.dtype.category === "complex") throw new OperatorError(`${name}(): does not support complex input`);
-    const { values, indices } = selectFromLines(self, d, keepdim, DTYPES.int64, firstExtremum(isMax));
+    const { values, indices } = extremes(self, d, keepdim, isMax);
     return [values, indices];
   };
 export const maxDim = op(
@@ -269,7 +284,7 @@ const argExtremum =
       if (self.numel === 0)
         throw new OperatorError(`${name}(): Expected reduction dim to be specified for input.numel() == 0.`);
       const flat = flatView(self);
-      const { indices } = selectFromLines(flat, 0, false, DTYPES.int64, firstExtremum(isMax));
+      const { indices } = extremes(flat, 0, false, isMax);
       return keepdim
         ? viewOf(
             indices,
@@ -281,7 +296,7 @@ const argExtremum =
     const d = wrapDim(dim, self.ndim);
     if (self.ndim > 0 && self.sizes[d] === 0)
       throw new OperatorError(`${name}(): Expected reduction dim ${d} to have non-zero size.`);
-    return selectFromLines(self, d, keepdim, DTYPES.int64, firstExtremum(isMax)).indices;
+    return extremes(self, d, keepdim, isMax).indices;
   };
 export const argmax = op(
   "aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor",
@@ -343,7 +358,10 @@ op("aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", (se
   const input = self.dtype === dtype ? self : convertTensor(self, dtype);
   const plan = planReduction(input, dims, keepdim);
   if (dtype.category === "complex") return reduceComplex(input, plan, complexLogsumexp(), dtype);
-  return reduceReal(input, plan, logsumexpFold(dtype === DTYPES.float64 ? Math.exp : floatExp), dtype, true);
+  return (
+    mapPlanes(input, plan, wasmLogSumExp) ??
+    reduceReal(input, plan, logsumexpFold(dtype === DTYPES.float64 ? Math.exp : floatExp), dtype, true)
+  );
 });
 aliasOperator("aten::special_logsumexp", "aten::logsumexp");
 

@@ -5,10 +5,11 @@ import { convertTensor } from "../tensor/clone.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { fromFloat64Array, fromComplexArrays } from "../tensor/data.ts";
 import { complexVariance, normFold, ofMagnitudes, varianceFold } from "../tensor/kernels/folds.ts";
+import { wasmMoments } from "../tensor/kernels/wasm/centered.ts";
 import { canCast, toRealDtype } from "../tensor/promotion.ts";
-import { planReduction, reduceComplex, reduceReal } from "../tensor/reduce.ts";
+import { mapPlanes, planReduction, reduceComplex, reduceReal } from "../tensor/reduce.ts";
 import { scalarToNumber, type Scalar } from "../tensor/scalar.ts";
-import { wrapDim } from "../tensor/strides.ts";
+import { numelOf, wrapDim } from "../tensor/strides.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { sub } from "./arithmetic.ts";
 import { dtypeArgument } from "./views.ts";
@@ -35,6 +36,17 @@ function moments(
       fromComplexArrays(Float64Array.from(fold.meansRe), Float64Array.from(fold.meansIm), plan.sizes, dtype),
     ];
   }
+  const means = new Float64Array(numelOf(plan.sizes));
+  const vectors = mapPlanes(self, plan, (x, at, planes, squares) => {
+    if (!wasmMoments(x, at, planes, means, squares)) return false;
+    const degrees = Math.max(0, planes.count - correction);
+    for (let i = 0; i < squares.length; i++) {
+      const variance = squares[i]! / degrees;
+      squares[i] = root ? Math.sqrt(variance) : variance;
+    }
+    return true;
+  });
+  if (vectors) return [vectors, fromFloat64Array(means, plan.sizes, dtype)];
   const fold = varianceFold(correction, root);
   const value = reduceReal(self, plan, fold, dtype, true);
   return [value, fromFloat64Array(Float64Array.from(fold.means), plan.sizes, dtype)];

@@ -2,6 +2,7 @@
 import { OperatorError } from "../base/errors.ts";
 import { DTYPES, type DType } from "./dtype.ts";
 import { Cursor } from "./iterate.ts";
+import { wasmWhere, type Planes } from "./kernels/wasm/centered.ts";
 import type { VectorReduction } from "./kernels/wasm/reduction_programs.ts";
 import { wasmReduce } from "./kernels/wasm/reductions.ts";
 import { BLOCK } from "./runs.ts";
@@ -188,21 +189,16 @@ function foldRows(self: Tensor, { reduced, count }: Reduction, fold: RealFold, r
   return true;
 }
 
-/** Reduces neighbouring dimensions of a contiguous float32 tensor with vector instructions; false where it is another case. */
-function reduceVectors(
-  self: Tensor,
-  { reduced, count }: Reduction,
-  { kind, finish }: NonNullable<RealFold["vector"]>,
-  results: Float64Array,
-): boolean {
-  if (self.dtype !== DTYPES.float32 || count === 0 || self.isNeg || !self.isContiguous()) return false;
+/** A contiguous float32 tensor whose folded dimensions lie side by side as (outer, count, inner); undefined where it is another case. */
+export function planesOf(self: Tensor, { reduced, count }: Reduction): Planes | undefined {
+  if (self.dtype !== DTYPES.float32 || count === 0 || self.isNeg || !self.isContiguous()) return undefined;
   let [outer, inner] = [1, 1];
   let stage: "outer" | "reduced" | "inner" = "outer";
   for (let d = 0; d < self.ndim; d++) {
     const size = self.sizes[d]!;
     if (size === 1) continue;
     if (reduced[d]) {
-      if (stage === "inner") return false;
+      if (stage === "inner") return undefined;
       stage = "reduced";
     } else if (stage === "outer") outer *= size;
     else {
@@ -210,6 +206,34 @@ function reduceVectors(
       inner *= size;
     }
   }
+  return { outer, count, inner };
+}
+
+/** A reduction of a contiguous float32 tensor by `run`, which leaves its results; undefined where it is another case, or `run` declines. */
+export function mapPlanes(
+  self: Tensor,
+  plan: Reduction,
+  run: (x: Float32Array, at: number, planes: Planes, results: Float64Array) => boolean,
+): Tensor | undefined {
+  const planes = self.device === META ? undefined : planesOf(self, plan);
+  if (!planes) return undefined;
+  const results = new Float64Array(planes.outer * planes.inner);
+  if (!run(self.storage.segment.f32, self.base0, planes, results)) return undefined;
+  const out = emptyOut(self, plan, self.dtype);
+  outCursor(out).store(results, results.length, true);
+  return out;
+}
+
+/** Reduces with vector instructions; false where it is another case. */
+function reduceVectors(
+  self: Tensor,
+  plan: Reduction,
+  { kind, finish }: NonNullable<RealFold["vector"]>,
+  results: Float64Array,
+): boolean {
+  const planes = planesOf(self, plan);
+  if (!planes) return false;
+  const { outer, count, inner } = planes;
   if (!wasmReduce(kind, self.storage.segment.f32, self.base0, outer, count, inner, results)) return false;
   if (finish) for (let i = 0; i < results.length; i++) results[i] = finish(results[i]!);
   return true;
@@ -352,6 +376,31 @@ export function mapBigLines(self: Tensor, dim: number, outDtype: DType, map: (x:
     to.storeBig(x, lines.length);
   }
   return out;
+}
+
+/** The first largest (or smallest) element of every line of float32 with vector instructions, the first that is not a number before all; undefined where it is another case. */
+export function selectExtrema(
+  self: Tensor,
+  dim: number,
+  keepdim: boolean,
+  isMax: boolean,
+): { values: Tensor; indices: Tensor } | undefined {
+  const plan = planReduction(self, [dim], keepdim);
+  const planes = self.device === META ? undefined : planesOf(self, plan);
+  if (!planes) return undefined;
+  const { outer, count, inner } = planes;
+  const where = new Int32Array(outer * inner);
+  const x = self.storage.segment.f32;
+  if (!wasmWhere(isMax, x, self.base0, planes, where)) return undefined;
+  const values = emptyTensor(plan.sizes, self.dtype);
+  const indices = emptyTensor(plan.sizes, DTYPES.int64);
+  const y = values.storage.segment.f32;
+  for (let o = 0, k = 0; o < outer; o++) {
+    const from = self.base0 + o * count * inner;
+    for (let i = 0; i < inner; i++, k++) y[values.base0 + k] = x[from + where[k]! * inner + i]!;
+  }
+  outCursor(indices).store(Float64Array.from(where), where.length, false);
+  return { values, indices };
 }
 
 /** Picks one element of every line: gives its value and its index within the line. `pick` gets the line as float64. */

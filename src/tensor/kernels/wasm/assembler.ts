@@ -46,6 +46,8 @@ const PLAIN = {
   "f32.lt": [0x5d],
   "f32.ge": [0x60],
   "f32.convert_i64_s": [0xb4],
+  "f32.eq": [0x5b],
+  "f32.ne": [0x5c],
   "f32.add": [0x92],
   "f32.convert_i32_u": [0xb3],
   "f32.div": [0x95],

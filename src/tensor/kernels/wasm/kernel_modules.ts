@@ -2,6 +2,13 @@
 import { encodeModule, type FunctionBuilder } from "./assembler.ts";
 import { castPrograms } from "./cast_programs.ts";
 import { AVERAGE_STRIDES, averageProgram } from "./average_programs.ts";
+import {
+  CENTERED_SUMS,
+  centeredColumnsProgram,
+  centeredRowsProgram,
+  findRowsProgram,
+  whereColumnsProgram,
+} from "./centered_programs.ts";
 import { conversionProgram, CONVERSIONS } from "./conversion_programs.ts";
 import { convolveProgram } from "./convolution_programs.ts";
 import { addRowsProgram, denseProgram } from "./dense_programs.ts";
@@ -144,6 +151,12 @@ const FAMILIES = {
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
   castWords: () => castPrograms("words"),
   castBytes: () => castPrograms("bytes"),
+  centered: (fused: boolean) => [
+    ...CENTERED_SUMS.flatMap((kind) => [centeredRowsProgram(kind, fused), centeredColumnsProgram(kind, fused)]),
+    findRowsProgram(),
+    whereColumnsProgram("max"),
+    whereColumnsProgram("min"),
+  ],
   conversions: () => CONVERSIONS.map(conversionProgram),
   resample: (fused: boolean) => TAPS.flatMap((taps) => [sumRowsProgram(fused, taps), sumColumnsProgram(fused, taps)]),
   spread: () => [packTransposedProgram(), ...SPREADS.map(spreadProgram)],

@@ -52,7 +52,7 @@ function kernelOf<K>(name: WideVector | WidePair): K | undefined {
 const tables = new WeakMap<KernelMemory, number>();
 
 /** Address of the constants, 0 where there is no room. */
-function tableOf(memory: KernelMemory): number {
+export function wideConstants(memory: KernelMemory): number {
   let address = tables.get(memory) ?? 0;
   if (address === 0) {
     const table = wideTable();
@@ -69,7 +69,7 @@ export function wideLoop(name: WideVector, f: (x: number) => number): Loop1 {
   return (out, o, a, ai, n) => {
     const memory = n < MIN_ELEMENTS ? undefined : wasmKernels()?.memory;
     const run = memory && kernelOf<UnaryKernel>(name);
-    const table = run ? tableOf(memory) : 0;
+    const table = run ? wideConstants(memory) : 0;
     if (run && table !== 0 && mapBlocks(out, o, a, ai, n, (to, from, count) => run(to, from, count, table))) return;
     const loop = n < MIN_OWN ? undefined : ownLoop(name, f, "f", "f", n, [1]);
     if (loop) loop(f, 1, n, out, o, 0, [a], [ai], [1], [0]);
@@ -82,7 +82,7 @@ export function widePairLoop(name: WidePair, f: (a: number, b: number) => number
   return (out, o, a, ai, as, b, bi, bs, n) => {
     const memory = n < MIN_ELEMENTS || as > 1 || bs > 1 ? undefined : wasmKernels()?.memory;
     const run = memory && kernelOf<PairKernel>(name);
-    const table = run ? tableOf(memory) : 0;
+    const table = run ? wideConstants(memory) : 0;
     const whole = n - (n % BINARY_STEP);
     const operands = [
       { array: a, at: ai, step: as },
