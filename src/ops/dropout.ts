@@ -3,12 +3,13 @@ import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { convertTensor, emptyLike } from "../tensor/clone.ts";
 import { copyInto } from "../tensor/copy.ts";
+import { toFloat64Array } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { boxFloat } from "../tensor/scalar.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { add, addScalar, divScalar, mul, mulScalar } from "./arithmetic.ts";
-import { ones_like, zeros, zeros_like } from "./creation.ts";
-import { bernoulli_ } from "./random.ts";
+import { ones, ones_like, zeros, zeros_like } from "./creation.ts";
+import { bernoulli_, bernoulliInto } from "./random.ts";
 
 /** Noise that drops whole channels: one value for each of the first two dimensions. */
 function featureNoise(input: Tensor): Tensor {
@@ -22,8 +23,12 @@ function dropped(input: Tensor, p: number, train: boolean, feature: boolean, alp
   if (!(p >= 0 && p <= 1)) throw new OperatorError(`dropout probability has to be between 0 and 1, but got ${p}`);
   if (p === 0 || !train || input.numel === 0) return input;
   if (p === 1) return mul(input, zeros([], input.dtype.id));
-  const noise = bernoulli_(feature ? featureNoise(input) : emptyLike(input), 1 - p);
-  if (!alpha) return mul(input, divScalar(noise, 1 - p));
+  const noise = feature ? featureNoise(input) : emptyLike(input);
+  if (!alpha) {
+    const kept = divScalar(ones([], input.dtype.id), 1 - p);
+    return mul(input, bernoulliInto(noise, 1 - p, null, toFloat64Array(kept)[0]));
+  }
+  bernoulliInto(noise, 1 - p, null);
   // keeps mean and variance of SELU activations: dropped units sit at the negative saturation
   const a = 1 / Math.sqrt((ALPHA * ALPHA * p + 1) * (1 - p));
   const shift = addScalar(mulScalar(addScalar(noise, -1), ALPHA * a), ALPHA * a * p);

@@ -4,17 +4,21 @@ import { builtin, callOperator, op } from "../core/operator_registry.ts";
 import { emptyLike } from "../tensor/clone.ts";
 import { copyInto, writeOutResult } from "../tensor/copy.ts";
 import { fromData, toFloat64Array } from "../tensor/data.ts";
-import { fromDoubles } from "../tensor/kernels/data.ts";
+import { fromDoubles, fromIndices } from "../tensor/kernels/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { Generator, defaultGenerator } from "../tensor/generator.ts";
 import {
   digitsOf,
+  fillBernoulli,
+  fillFloats,
+  fillIntegers,
   fillNormal,
   fillSerially,
+  fillUniform,
+  permuted,
   sampleBinomial,
   sampleGamma,
   samplePoisson,
-  uniformDraw,
 } from "../tensor/kernels/random.ts";
 import { getDefaultDtype } from "../tensor/promotion.ts";
 import { normalizeInt, type Int } from "../tensor/scalar.ts";
@@ -57,12 +61,11 @@ function uniformInto(self: Tensor, from: number, to: number, generator: Generato
   checkFloating(self, "check_uniform_bounds");
   if (from > to)
     throw new OperatorError(`uniform_ expects to return a [from, to) range, but found from=${from} > to=${to}`);
-  const draw = uniformDraw(self.dtype, generatorOr(generator));
   const round = self.dtype === DTYPES.float64 ? (x: number) => x : Math.fround;
   // bounds and their distance are of the dtype; multiplying and adding is one rounding (fused), as in PyTorch's build
   const low = round(from);
   const width = round(round(to) - low);
-  fillSerially(self, () => round(draw() * width + low));
+  fillFloats(self, (values) => fillUniform(values, 0, low, width, generatorOr(generator)));
   return self;
 }
 
@@ -155,7 +158,7 @@ function integersInto(self: Tensor, low: number, high: number, generator: Genera
     const big = BigInt(range);
     const base = BigInt(low);
     fillSerially(self, () => normalizeInt((g.random64() % big) + base));
-  } else fillSerially(self, () => (g.random() % range) + low);
+  } else fillIntegers(self, low, range, g);
   return self;
 }
 
@@ -163,15 +166,17 @@ function integersInto(self: Tensor, low: number, high: number, generator: Genera
 function fullRangeInto(self: Tensor, generator: Generator | null): Tensor {
   const g = generatorOr(generator);
   const { dtype } = self;
-  if (dtype.category === "bool") fillSerially(self, () => g.random() & 1);
+  if (dtype.category === "bool") fillIntegers(self, 0, 2, g);
   else if (dtype === DTYPES.int64) fillSerially(self, () => normalizeInt(g.random64() & 0x7fffffffffffffffn));
   else if (dtype === DTYPES.float64) fillSerially(self, () => Number(g.random64() % 9007199254740993n));
   else if (dtype.category === "float") {
     const count = 2 ** digitsOf(dtype) + 1;
-    fillSerially(self, () => g.random() % count);
+    if (count < 2 ** 32) fillIntegers(self, 0, count, g);
+    else fillSerially(self, () => g.random() % count);
   } else if (dtype.category === "int") {
     const count = dtype.isSigned ? 2 ** (8 * dtype.itemsize - 1) : 2 ** (8 * dtype.itemsize);
-    fillSerially(self, () => g.random() % count);
+    if (count < 2 ** 32) fillIntegers(self, 0, count, g);
+    else fillSerially(self, () => g.random() % count);
   } else throw new OperatorError(`"random_" not implemented for '${dtype.cppName}'`);
   return self;
 }
@@ -229,14 +234,8 @@ op(
 function permutation(n: number, dtype: DType, generator: Generator | null): Tensor {
   if (n < 0) throw new OperatorError(`n must be non-negative, got${n}`);
   const g = generatorOr(generator);
-  const values = Array.from({ length: n }, (_, i) => i);
-  for (let i = 0; i < n - 1; i++) {
-    const j = i + (g.random() % (n - i));
-    const swapped = values[i]!;
-    values[i] = values[j]!;
-    values[j] = swapped;
-  }
-  return fromData(values, [n], dtype);
+  const values = permuted(n, g);
+  return dtype === DTYPES.int64 ? fromIndices(values, [n]) : fromData(values, [n], dtype);
 }
 
 op(
@@ -284,10 +283,10 @@ op(
   (mean, std, size, g, dtype, _l, device) => normalInto(newTensor(size, defaultDtype(dtype), device), mean, std, g),
 );
 
-function bernoulliInto(self: Tensor, p: number, generator: Generator | null): Tensor {
+/** Ones with a probability, or what `one` says. */
+export function bernoulliInto(self: Tensor, p: number, generator: Generator | null, one = 1): Tensor {
   if (!(p >= 0 && p <= 1)) throw new OperatorError(`bernoulli_ expects p to be in [0, 1], but got p=${p}`);
-  const g = generatorOr(generator);
-  fillSerially(self, () => (g.uniformDouble() < p ? 1 : 0));
+  fillFloats(self, (values) => fillBernoulli(values, p, one, generatorOr(generator)));
   return self;
 }
 
@@ -296,20 +295,19 @@ function bernoulliFrom(self: Tensor, p: Tensor, generator: Generator | null): Te
     throw new OperatorError(`expected probabilities tensor to have floating type, got ${p.dtype.cppName}`);
   const g = generatorOr(generator);
   const probabilities = toFloat64Array(expand(p, [...self.sizes], false));
-  const isDouble = p.dtype === DTYPES.float64;
-  const values = new Float64Array(probabilities.length);
-  for (let i = 0; i < values.length; i++) {
-    const q = probabilities[i]!;
+  for (const q of probabilities)
     if (!(q >= 0 && q <= 1)) throw new OperatorError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.");
-    values[i] = Number((isDouble ? g.uniformDouble() : g.uniformBits(24)) < q);
-  }
+  const length = probabilities.length;
+  const values = p.dtype === DTYPES.float64 ? new Float64Array(length) : new Float32Array(length);
+  fillUniform(values, 0, 0, 1, g);
+  for (let i = 0; i < length; i++) values[i] = values[i]! < probabilities[i]! ? 1 : 0;
   copyInto(self, fromDoubles(values, self.sizes, self.dtype));
   return self;
 }
 
 export const bernoulli_ = op(
   "aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)",
-  bernoulliInto,
+  (self, p, g) => bernoulliInto(self, p, g),
 );
 op("aten::bernoulli_.Tensor(Tensor(a!) self, Tensor p, *, Generator? generator=None) -> Tensor(a!)", bernoulliFrom);
 op("aten::bernoulli(Tensor self, *, Generator? generator=None) -> Tensor", (self, g) =>

@@ -4,9 +4,17 @@ const N = 624;
 const M = 397;
 const DEFAULT_SEED = 67280421310721n; // c10::detail::default_rng_seed_val
 
+/** A word of the next state, from the one that was there, its neighbour, and one far away. */
+function twisted(word: number, neighbour: number, far: number): number {
+  const y = (word & 0x80000000) | (neighbour & 0x7fffffff);
+  return far ^ (y >>> 1) ^ (-(y & 1) & 0x9908b0df);
+}
+
 /** A stream of random bits. Mirrors `torch.Generator` for the CPU. */
 export class Generator {
-  private readonly state = new Uint32Array(N);
+  private readonly state = new Int32Array(N);
+  /** The numbers that the state gives, made together; those from `next` on were not drawn yet. */
+  private readonly numbers = new Uint32Array(N);
   private next = N;
   private seed = DEFAULT_SEED;
   /** The second value of a Box-Muller pair, kept for the next call; cleared by a seed. */
@@ -20,7 +28,7 @@ export class Generator {
   manualSeed(seed: bigint): void {
     this.seed = BigInt.asUintN(64, seed);
     const { state } = this;
-    state[0] = Number(this.seed & 0xffffffffn);
+    state[0] = Number(BigInt.asIntN(32, this.seed));
     for (let i = 1; i < N; i++) {
       const previous = state[i - 1]! ^ (state[i - 1]! >>> 30);
       state[i] = Math.imul(1812433253, previous) + i;
@@ -38,8 +46,10 @@ export class Generator {
   bookmark(): () => void {
     const { next, seed, cachedNormal } = this;
     const state = this.state.slice();
+    const numbers = this.numbers.slice();
     return () => {
       this.state.set(state);
+      this.numbers.set(numbers);
       this.next = next;
       this.seed = seed;
       this.cachedNormal = cachedNormal;
@@ -47,12 +57,16 @@ export class Generator {
   }
 
   private twist(): void {
-    const { state } = this;
-    for (let k = 0, next = 1, far = M; k < N; k++, next++, far++) {
-      if (next === N) next = 0;
-      if (far === N) far = 0;
-      const y = (state[k]! & 0x80000000) | (state[next]! & 0x7fffffff);
-      state[k] = state[far]! ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
+    const { state, numbers } = this;
+    for (let k = 0; k < N - M; k++) state[k] = twisted(state[k]!, state[k + 1]!, state[k + M]!);
+    for (let k = N - M; k < N - 1; k++) state[k] = twisted(state[k]!, state[k + 1]!, state[k + M - N]!);
+    state[N - 1] = twisted(state[N - 1]!, state[0]!, state[M - 1]!);
+    for (let k = 0; k < N; k++) {
+      let y = state[k]!;
+      y ^= y >>> 11;
+      y ^= (y << 7) & 0x9d2c5680;
+      y ^= (y << 15) & 0xefc60000;
+      numbers[k] = y ^ (y >>> 18);
     }
     this.next = 0;
   }
@@ -60,11 +74,18 @@ export class Generator {
   /** 32 random bits, 0 to 2^32 - 1. */
   random(): number {
     if (this.next >= N) this.twist();
-    let y = this.state[this.next++]!;
-    y ^= y >>> 11;
-    y ^= (y << 7) & 0x9d2c5680;
-    y ^= (y << 15) & 0xefc60000;
-    return (y ^ (y >>> 18)) >>> 0;
+    return this.numbers[this.next++]!;
+  }
+
+  /** Fills the first `count` elements with what `random` would give one after the other. */
+  fill(bits: Uint32Array, count: number): void {
+    for (let done = 0; done < count;) {
+      if (this.next >= N) this.twist();
+      const some = Math.min(count - done, N - this.next);
+      bits.set(this.numbers.subarray(this.next, this.next + some), done);
+      this.next += some;
+      done += some;
+    }
   }
 
   /** 64 random bits; the first 32 drawn are the high ones. */

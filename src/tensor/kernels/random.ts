@@ -1,6 +1,8 @@
 /** @file Filling tensors with random values in PyTorch's order, and the rejection samplers. Upstream: aten/src/ATen/native/cpu/DistributionTemplates.h, aten/src/ATen/native/Distributions.cpp. Spec: none. */
 import { copyInto } from "../copy.ts";
 import { fromData } from "../data.ts";
+import { wasmBoxMuller } from "./wasm/random.ts";
+import { floatsOf, fromDoubles, isOnCpu, type Floats } from "./data.ts";
 import { logFloat, sinCosFloat } from "../math/cephes_float.ts";
 import { DTYPES, type DType } from "../dtype.ts";
 import type { Generator } from "../generator.ts";
@@ -23,19 +25,144 @@ export function inMemoryOrder(t: Tensor): Tensor {
   );
 }
 
+/** Whether values can be written where they belong, one after the other. */
+function isInPlace(t: Tensor): boolean {
+  return (t.dtype === DTYPES.float32 || t.dtype === DTYPES.float64) && t.isContiguous() && !t.isNeg && isOnCpu(t);
+}
+
+/** Writes what `fill` makes, in memory order: values of the dtype, or of float32 for narrower ones. */
+export function fillFloats(t: Tensor, fill: (values: Floats) => void): void {
+  const target = inMemoryOrder(t);
+  if (isInPlace(target)) {
+    t.storage.version++;
+    fill(floatsOf(target));
+    return;
+  }
+  const values = t.dtype === DTYPES.float64 ? new Float64Array(t.numel) : new Float32Array(t.numel);
+  fill(values);
+  copyInto(target, fromDoubles(values, target.sizes, t.dtype));
+}
+
 /** Writes one drawn value after the other in memory order. */
 export function fillSerially(t: Tensor, draw: () => number | bigint): void {
   const target = inMemoryOrder(t);
+  if (isInPlace(target)) {
+    fillFloats(target, (to) => {
+      for (let i = 0; i < to.length; i++) to[i] = Number(draw());
+    });
+    return;
+  }
   const values = new Array<number | bigint>(t.numel);
   for (let i = 0; i < values.length; i++) values[i] = draw();
   copyInto(target, fromData(values, target.sizes, t.dtype));
 }
 
-const FLOAT_DIGITS = 24;
+/** Numbers that are drawn together. */
+const BATCH = 2048;
+const batch = new Uint32Array(BATCH);
 
-/** Uniform values for a dtype in [0, 1): narrow floats are rounded from float32. */
-export function uniformDraw(dtype: DType, generator: Generator): () => number {
-  return dtype === DTYPES.float64 ? () => generator.uniformDouble() : () => generator.uniformBits(FLOAT_DIGITS);
+/** Draws `words` numbers for each of `count` elements and gives them to `use`, some elements at a time. */
+export function drawBatches(
+  count: number,
+  words: 1 | 2,
+  generator: Generator,
+  use: (bits: Uint32Array, at: number, some: number) => void,
+): void {
+  for (let at = 0; at < count; at += BATCH / words) {
+    const some = Math.min(BATCH / words, count - at);
+    generator.fill(batch, words * some);
+    use(batch, at, some);
+  }
+}
+
+/** Uniform values in [0, 1) times `width` plus `low`: with 53 digits for doubles, else with 24; each rounded once. */
+export function fillUniform(values: Floats, start: number, low: number, width: number, generator: Generator): void {
+  const isDouble = values instanceof Float64Array;
+  drawBatches(values.length - start, isDouble ? 2 : 1, generator, (bits, at, some) => {
+    if (isDouble) fillDoubles(values, start + at, bits, some, low, width);
+    else fillSingles(values, start + at, bits, some, low, width);
+  });
+}
+
+function fillDoubles(
+  values: Float64Array,
+  at: number,
+  bits: Uint32Array,
+  count: number,
+  low: number,
+  width: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    const u = ((bits[2 * i]! & 0x1fffff) * 4294967296 + bits[2 * i + 1]!) / 9007199254740992;
+    values[at + i] = u * width + low;
+  }
+}
+
+function fillSingles(
+  values: Float32Array,
+  at: number,
+  bits: Uint32Array,
+  count: number,
+  low: number,
+  width: number,
+): void {
+  for (let i = 0; i < count; i++) values[at + i] = ((bits[i]! & 0xffffff) / 16777216) * width + low;
+}
+
+/** `one` with a probability, else zeros: the chance of an element is a double of 53 digits. */
+export function fillBernoulli(values: Floats, p: number, one: number, generator: Generator): void {
+  const limit = p * 9007199254740992;
+  const high = Math.floor(limit / 4294967296);
+  const low = limit - high * 4294967296;
+  const choices = Float64Array.of(0, one);
+  drawBatches(values.length, 2, generator, (bits, at, some) => {
+    for (let i = 0; i < some; i++) {
+      // without a branch that nobody can foresee: the low words hardly ever decide
+      const difference = (bits[2 * i]! & 0x1fffff) - high;
+      values[at + i] = difference === 0 ? choices[bits[2 * i + 1]! < low ? 1 : 0]! : choices[difference >>> 31]!;
+    }
+  });
+}
+
+/** Integers from `low` on, `range` of them, below 2^32. */
+export function fillIntegers(t: Tensor, low: number, range: number, generator: Generator): void {
+  const target = inMemoryOrder(t);
+  const divisor = range >>> 0;
+  if (t.dtype === DTYPES.int64 && target.isContiguous() && isOnCpu(t) && low === (low | 0) && low + range < 2 ** 31) {
+    t.storage.version++;
+    const words = target.storage.segment.i32;
+    const start = 2 * target.base0;
+    drawBatches(t.numel, 1, generator, (bits, at, some) => {
+      for (let i = 0, to = start + 2 * at; i < some; i++, to += 2) {
+        const value = (bits[i]! % divisor) + low;
+        words[to] = value;
+        words[to + 1] = value >> 31;
+      }
+    });
+    return;
+  }
+  const values = new Float64Array(t.numel);
+  drawBatches(values.length, 1, generator, (bits, at, some) => {
+    for (let i = 0; i < some; i++) values[at + i] = (bits[i]! % divisor) + low;
+  });
+  const isDirect = t.dtype === DTYPES.int64 || t.dtype === DTYPES.float32 || t.dtype === DTYPES.float64;
+  copyInto(target, isDirect ? fromDoubles(values, target.sizes, t.dtype) : fromData(values, target.sizes, t.dtype));
+}
+
+/** The numbers below `count`, fewer than 2^31, in random order. */
+export function permuted(count: number, generator: Generator): Int32Array {
+  const values = new Int32Array(count);
+  for (let i = 0; i < count; i++) values[i] = i;
+  drawBatches(Math.max(0, count - 1), 1, generator, (bits, at, some) => {
+    for (let i = 0; i < some; i++) {
+      const from = at + i;
+      const other = from + (bits[i]! % ((count - from) >>> 0));
+      const swapped = values[from]!;
+      values[from] = values[other]!;
+      values[other] = swapped;
+    }
+  });
+  return values;
 }
 
 const BLOCK = 16;
@@ -47,49 +174,52 @@ export function fillNormal(t: Tensor, mean: number, std: number, generator: Gene
     fillSerially(t, () => generator.normal() * std + mean);
     return;
   }
-  const draw = uniformDraw(dtype, generator);
-  const values = new Float64Array(numel);
-  for (let i = 0; i < numel; i++) values[i] = draw();
-  const pair = dtype === DTYPES.float32 ? boxMullerFloat : boxMuller;
-  const round = dtype === DTYPES.float64 ? (x: number) => x : Math.fround;
-  const block = (at: number): void => {
-    for (let j = at; j < at + BLOCK / 2; j++) pair(values, j, j + BLOCK / 2, std, mean, round);
-  };
-  for (let i = 0; i + BLOCK <= numel; i += BLOCK) block(i);
-  if (numel % BLOCK !== 0) {
+  const transform = dtype === DTYPES.float32 ? normalFloats : dtype === DTYPES.float64 ? normalDoubles : normalHalves;
+  fillFloats(t, (values) => {
+    fillUniform(values, 0, 0, 1, generator);
+    const blocks = Math.floor(numel / BLOCK);
+    transform(values, 0, blocks, mean, std);
+    if (numel % BLOCK === 0) return;
     // the last block overlaps the one before: its uniform values are drawn anew
-    for (let i = numel - BLOCK; i < numel; i++) values[i] = draw();
-    block(numel - BLOCK);
-  }
-  copyInto(t, fromData(values, t.sizes, dtype));
+    fillUniform(values, numel - BLOCK, 0, 1, generator);
+    transform(values, numel - BLOCK, 1, mean, std);
+  });
 }
 
-/** Two uniform values to two normal ones, in place. */
-type NormalPair = (
-  values: Float64Array,
-  first: number,
-  second: number,
-  std: number,
-  mean: number,
-  round: (x: number) => number,
-) => void;
+/** Blocks of uniform values to blocks of normal ones, in place: those of a block's first half with those of its second. */
+type NormalBlocks = (values: Floats, at: number, blocks: number, mean: number, std: number) => void;
 
-const boxMuller: NormalPair = (values, first, second, std, mean, round) => {
-  const u1 = round(1 - values[first]!); // [0, 1) to (0, 1] for the logarithm
-  const radius = round(Math.sqrt(round(-2 * round(Math.log(u1)))));
-  const theta = round(2 * Math.PI * values[second]!);
-  values[first] = round(round(radius * round(Math.cos(theta))) * std + mean);
-  values[second] = round(round(radius * round(Math.sin(theta))) * std + mean);
-};
+/** Box-Muller with every operation rounded by `round`. */
+const normalBlocks =
+  (round: (x: number) => number): NormalBlocks =>
+  (values, at, blocks, mean, std) => {
+    for (let block = 0; block < blocks; block++, at += BLOCK) {
+      for (let i = at; i < at + BLOCK / 2; i++) {
+        const u1 = round(1 - values[i]!); // [0, 1) to (0, 1] for the logarithm
+        const radius = round(Math.sqrt(round(-2 * round(Math.log(u1)))));
+        const theta = round(2 * Math.PI * values[i + BLOCK / 2]!);
+        values[i] = round(round(radius * round(Math.cos(theta))) * std + mean);
+        values[i + BLOCK / 2] = round(round(radius * round(Math.sin(theta))) * std + mean);
+      }
+    }
+  };
 
-const TWO_PI = Math.fround(2 * Math.PI);
+const normalDoubles = normalBlocks((x) => x);
+const normalHalves = normalBlocks(Math.fround);
 
 /** As PyTorch's vector code does it, whose logarithm, sine and cosine are single-precision polynomials. */
-const boxMullerFloat: NormalPair = (values, first, second, std, mean, round) => {
-  const radius = round(Math.sqrt(round(-2 * logFloat(round(1 - values[first]!)))));
-  const { sin, cos } = sinCosFloat(round(TWO_PI * values[second]!));
-  values[first] = round(round(radius * cos) * round(std) + round(mean));
-  values[second] = round(round(radius * sin) * round(std) + round(mean));
+const normalFloats: NormalBlocks = (values, start, blocks, mean, std) => {
+  if (wasmBoxMuller(values as Float32Array, start, blocks, mean, std)) return;
+  const f = Math.fround;
+  const [twoPi, scale, shift] = [f(2 * Math.PI), f(std), f(mean)];
+  for (let block = 0, at = start; block < blocks; block++, at += BLOCK) {
+    for (let i = at; i < at + BLOCK / 2; i++) {
+      const radius = f(Math.sqrt(f(-2 * logFloat(f(1 - values[i]!)))));
+      const { sin, cos } = sinCosFloat(f(twoPi * values[i + BLOCK / 2]!));
+      values[i] = f(f(radius * cos) * scale + shift);
+      values[i + BLOCK / 2] = f(f(radius * sin) * scale + shift);
+    }
+  }
 };
 
 /** Poisson variate: multiplication below 10, else Hörmann's transformed rejection (PTRS). */

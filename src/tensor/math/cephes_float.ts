@@ -14,7 +14,7 @@ function polynomial(x: number, coefficients: Float32Array): number {
   return y;
 }
 
-const LOG = Float32Array.of(
+export const LOG = Float32Array.of(
   7.0376836292e-2,
   -1.151461031e-1,
   1.167699874e-1,
@@ -25,10 +25,10 @@ const LOG = Float32Array.of(
   -2.4999993993e-1,
   3.3333331174e-1,
 );
-const SQRT_HALF = f(Math.SQRT1_2);
+export const SQRT_HALF = f(Math.SQRT1_2);
 // ln 2 in two parts: the high one has few digits, so that its products with exponents are exact
-const LN2_LOW = f(-2.1219444e-4);
-const LN2_HIGH = f(0.693359375);
+export const LN2_LOW = f(-2.1219444e-4);
+export const LN2_HIGH = f(0.693359375);
 
 const bits = new DataView(new ArrayBuffer(4));
 
@@ -49,11 +49,11 @@ export function logFloat(value: number): number {
   return fma(exponent, LN2_HIGH, f(x + fma(-0.5, z, low)));
 }
 
-const COS = Float32Array.of(2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2);
-const SIN = Float32Array.of(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1);
-const FOUR_OVER_PI = f(1.27323954473516);
+export const COS = Float32Array.of(2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2);
+export const SIN = Float32Array.of(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1);
+export const FOUR_OVER_PI = f(1.27323954473516);
 // pi / 4 in three parts
-const PI4 = Float32Array.of(-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8);
+export const PI4 = Float32Array.of(-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8);
 
 /** Sine and cosine of a float of moderate size. */
 export function sinCosFloat(value: number): { readonly sin: number; readonly cos: number } {

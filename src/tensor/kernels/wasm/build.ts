@@ -19,6 +19,7 @@ import {
 import type { IntegerKernels } from "./integer_programs.ts";
 import { KernelMemory } from "./memory.ts";
 import type { PanelRows } from "./programs.ts";
+import type { RandomKernels } from "./random_programs.ts";
 import type { VectorReduction } from "./reduction_programs.ts";
 import type { TapCount } from "./resample_programs.ts";
 import type { Spread } from "./spread_programs.ts";
@@ -539,6 +540,11 @@ export function shortKernels(): ShortKernels | undefined {
 /** The activation functions, or undefined where the reference kernels are to run. */
 export function activationKernels(): ActivationKernels | undefined {
   return family("activations", (exports) => exports as unknown as ActivationKernels);
+}
+
+/** Normal random numbers, or undefined where the reference kernels are to run. */
+export function randomKernels(): RandomKernels | undefined {
+  return family("random", (exports) => exports as unknown as RandomKernels);
 }
 
 /** The products of integers, two modules, or undefined where the reference kernels are to run. */

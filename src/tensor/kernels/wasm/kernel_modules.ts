@@ -47,6 +47,7 @@ import {
   type PanelRows,
   type ProductStyle,
 } from "./programs.ts";
+import { boxMullerProgram } from "./random_programs.ts";
 import { REDUCTIONS, reduceColumnsProgram, reduceRowsProgram } from "./reduction_programs.ts";
 import { packTransposedProgram, SPREADS, spreadProgram } from "./spread_programs.ts";
 import { sumColumnsProgram, sumRowsProgram, TAPS } from "./resample_programs.ts";
@@ -148,6 +149,7 @@ const FAMILIES = {
     ...TERNARY_VECTORS.map((name) => ternaryProgram(name, fused)),
   ],
   doubles: () => [product64Program()],
+  random: (fused: boolean) => [boxMullerProgram(fused)],
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
   castWords: () => castPrograms("words"),
   castBytes: () => castPrograms("bytes"),
