@@ -3,6 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import { DTYPES } from "./dtype.ts";
 import { broadcastStrides, Cursor, iterationOrder } from "./iterate.ts";
 import { convertElements } from "./kernels/conversions.ts";
+import { wasmTranspose } from "./kernels/wasm/transposes.ts";
 import { wasmConvert } from "./kernels/wasm/conversions.ts";
 import { isNonOverlappingAndDense } from "./memory_format.ts";
 import { canCast } from "./promotion.ts";
@@ -227,6 +228,20 @@ function copyPlane(
   }
 }
 
+/** a[at + i + j * aj] = b[bt + i * bi + j] of words on the kernels. Returns false where the loop is to run. */
+function turnWords(
+  a: Words,
+  at: number,
+  aj: number,
+  b: Words,
+  bt: number,
+  bi: number,
+  ni: number,
+  nj: number,
+): boolean {
+  return a instanceof Uint32Array && b instanceof Uint32Array && wasmTranspose(a, at, aj, b, bt, bi, ni, nj);
+}
+
 /** Moves elements of one dtype without looking at them. */
 function copyRaw(dst: Tensor, src: Tensor): void {
   const srcStrides = broadcastStrides(src, dst.sizes);
@@ -278,8 +293,10 @@ function copyRaw(dst: Tensor, src: Tensor): void {
   let at = dst.base0 * step;
   let bt = src.base0 * step;
   for (;;) {
-    if (isPlane) copyPlane(a, at, d0, d1, b, bt, s0, s1, n0, n1, TILE);
-    else if (d0 === step && s0 === step && n0 * step > 32) {
+    if (isPlane) {
+      const isTurned = size === 4 && d0 === 1 && turnWords(a, at, d1, b, bt, s0, n0, n1);
+      if (!isTurned) copyPlane(a, at, d0, d1, b, bt, s0, s1, n0, n1, TILE);
+    } else if (d0 === step && s0 === step && n0 * step > 32) {
       for (let r = 0, j = at, k = bt; r < n1; r++, j += d1, k += s1) a.set(b.subarray(k, k + n0 * step), j);
     } else if (step === 1) copyPlane(a, at, d0, d1, b, bt, s0, s1, n0, n1, whole);
     else {

@@ -1,10 +1,15 @@
 /** @file Copies between layouts move every element to its place, over random permutations, slices and dtypes. */
-import { expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { copyInto } from "../../src/tensor/copy.ts";
 import { fromData } from "../../src/tensor/data.ts";
 import { DTYPES } from "../../src/tensor/dtype.ts";
+import { kernelBuild, setKernelBuild, supportedKernelBuilds } from "../../src/tensor/kernels/wasm/build.ts";
+import { releaseTemporary, runForTemporary } from "../../src/tensor/temporaries.ts";
 import { contiguousStrides, numelOf } from "../../src/tensor/strides.ts";
 import { emptyTensor, viewOf, type Tensor } from "../../src/tensor/tensor.ts";
+
+const initial = kernelBuild();
+afterAll(() => setKernelBuild(initial));
 
 let state = 4;
 function integer(low: number, high: number): number {
@@ -119,3 +124,50 @@ test.each(NAMES.flatMap((from) => NAMES.map((to) => [from, to] as const)))(
     }
   },
 );
+
+describe.each(supportedKernelBuilds())("%s kernels", (build) => {
+  test("transposed planes of any size and gap, bit for bit, wherever they lie", () => {
+    setKernelBuild(build);
+    const words = (t: Tensor): Uint32Array => t.storage.segment.u32;
+    for (const [rows, columns, rowGap, columnGap] of [
+      [32, 32, 0, 0],
+      [33, 70, 1, 0],
+      [64, 784, 0, 0],
+      [785, 61, 0, 3],
+      [600, 700, 0, 0],
+      [1100, 530, 2, 5],
+      [40, 9000, 0, 1],
+      [9000, 40, 0, 0],
+    ] as const) {
+      const fill = (t: Tensor): Tensor => {
+        for (let i = 0; i < t.numel; i++) words(t)[t.base0 + i] = Math.imul(i + 1, 2654435761) ^ 0x7f812345;
+        return t;
+      };
+      const make = (height: number, width: number): Tensor => fill(emptyTensor([3, height, width], DTYPES.float32));
+      const check = (to: Tensor, from: Tensor): void => {
+        const [target, source] = [
+          viewOf(to, [2, columns, rows], [columns * (rows + rowGap), rows + rowGap, 1]),
+          viewOf(from, [2, columns, rows], [rows * (columns + columnGap), 1, columns + columnGap]),
+        ];
+        copyInto(target, source);
+        for (let n = 0; n < 2; n++)
+          for (let j = 0; j < columns; j++)
+            for (let i = 0; i < rows; i++) {
+              const a = words(to)[to.base0 + (n * columns + j) * (rows + rowGap) + i];
+              const b = words(from)[from.base0 + (n * rows + i) * (columns + columnGap) + j];
+              if (a !== b) throw new Error(`${rows} x ${columns}: ${n}, ${i}, ${j}`);
+            }
+        // nothing else is written
+        const end = to.base0 + to.numel - 1;
+        expect(words(to)[end]).toBe((Math.imul(to.numel, 2654435761) ^ 0x7f812345) >>> 0);
+      };
+      check(make(columns, rows + rowGap), make(rows, columns + columnGap));
+      const [here, there] = [0, 1].map((k) =>
+        runForTemporary(() => (k === 0 ? make(rows, columns + columnGap) : make(columns, rows + rowGap)))(),
+      ) as [Tensor, Tensor];
+      check(there, here);
+      releaseTemporary(here);
+      releaseTemporary(there);
+    }
+  });
+});

@@ -5,6 +5,7 @@
  * which leaves the results in order). Parts are `delta` bytes apart: whoever starts at the imaginary parts with a negative `delta`
  * swaps the parts of inputs and results, which transforms backward. */
 import { FunctionBuilder } from "./assembler.ts";
+import { fourVectors, transposeFour } from "./transpose_programs.ts";
 
 /** Factors of lengths that there are passes for, the order in which a length is taken apart. */
 export const RADICES = [5, 3, 4, 2] as const;
@@ -229,25 +230,6 @@ export function passPrograms(radices: readonly Radix[], fused: boolean): Functio
   return radices.flatMap((radix) => [passProgram(radix, false, fused), passProgram(radix, true, fused)]);
 }
 
-/** Four rows of four become their columns. */
-function transpose(f: FunctionBuilder, rows: readonly number[], pairs: readonly number[]): void {
-  for (const half of [0, 1])
-    for (const pair of [0, 1])
-      f.get(rows[2 * pair]!)
-        .get(rows[2 * pair + 1]!)
-        .shuffle(2 * half, 4 + 2 * half, 2 * half + 1, 5 + 2 * half)
-        .set(pairs[2 * half + pair]!);
-  rows.forEach((row, r) => {
-    const lane = 2 * (r & 1);
-    f.get(pairs[r & 2]!)
-      .get(pairs[(r & 2) + 1]!)
-      .shuffle(lane, lane + 1, 4 + lane, 5 + lane)
-      .set(row);
-  });
-}
-
-const vectors = (f: FunctionBuilder): number[] => Array.from({ length: 4 }, () => f.local("v128"));
-
 /** enterRows(to, row0, row1, row2, row3, count): `count` numbers of four rows, which are parts in turn; reads and writes up to three more of
  * each. enterWindow(..., window) multiplies them by those of a window. */
 export function enterRowsProgram(isWindowed: boolean): FunctionBuilder {
@@ -256,12 +238,12 @@ export function enterRowsProgram(isWindowed: boolean): FunctionBuilder {
     new Array<"i32">(isWindowed ? 7 : 6).fill("i32"),
   );
   const [to, row0, row1, row2, row3, count, window] = f.parameters;
-  const [rows, pairs] = [vectors(f), vectors(f)];
+  const [rows, pairs] = [fourVectors(f), fourVectors(f)];
   f.loop(() => {
     [row0, row1, row2, row3].forEach((row, r) =>
       f.get(row).memory("v128.load").set(rows[r]!).increase(row, { by: 16 }),
     );
-    transpose(f, rows, pairs);
+    transposeFour(f, rows, pairs);
     rows.forEach((row, r) => {
       f.get(to).get(row);
       if (isWindowed)
@@ -289,7 +271,7 @@ export function leaveRowsProgram(): FunctionBuilder {
   const f = new FunctionBuilder("leaveRows", [...new Array<"i32">(6).fill("i32"), "f32", "f32"]);
   const [from, count, row0, row1, row2, row3, re, im] = f.parameters;
   const to = [row0, row1, row2, row3];
-  const [rows, pairs] = [vectors(f), vectors(f)];
+  const [rows, pairs] = [fourVectors(f), fourVectors(f)];
   const scale = scaleLocal(f, re, im);
   const some = (store: (r: number) => void): void => {
     rows.forEach((row, r) =>
@@ -298,7 +280,7 @@ export function leaveRowsProgram(): FunctionBuilder {
         .memory("v128.load", 16 * r)
         .set(row),
     );
-    transpose(f, rows, pairs);
+    transposeFour(f, rows, pairs);
     to.forEach((address, r) => {
       f.get(address).get(rows[r]!).get(scale).op("f32x4.mul");
       store(r);

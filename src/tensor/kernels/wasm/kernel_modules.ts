@@ -53,6 +53,7 @@ import { packTransposedProgram, SPREADS, spreadProgram } from "./spread_programs
 import { sumColumnsProgram, sumRowsProgram, TAPS } from "./resample_programs.ts";
 import { sequencePrograms } from "./sequence_programs.ts";
 import { softmaxColumnsProgram, softmaxProgram } from "./softmax_programs.ts";
+import { transposeProgram } from "./transpose_programs.ts";
 import {
   ACTIVATION_VECTORS,
   clampProgram,
@@ -124,6 +125,7 @@ const FAMILIES = {
     windowMax3Program(1),
     windowMax3Program(2),
   ],
+  transposes: () => [transposeProgram()],
   averages: () => AVERAGE_STRIDES.map(averageProgram),
   unpadded: (fused: boolean) => [unpaddedProgram(fused, 1), unpaddedProgram(fused, 2)],
   tall3: (fused: boolean) => [tallProgram(fused, 3, 1, true)],
