@@ -1,18 +1,29 @@
 /** @file Pointwise operators of three operands: where, clamp, lerp, addcmul, addcdiv, masked_fill. Upstream: aten/src/ATen/native/TensorCompare.cpp, PointwiseOps.cpp, Lerp.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { aliasOperator, op } from "../core/operator_registry.ts";
-import { cloneTensor } from "../tensor/clone.ts";
+import { cloneTensor, convertTensor } from "../tensor/clone.ts";
 import { assertNoInternalOverlap } from "../tensor/copy.ts";
-import { contiguousData, onlyElement } from "../tensor/data.ts";
+import { contiguousData, onlyElement, scalarTensor } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { writeElement } from "../tensor/elements.ts";
 import { forEachStrided } from "../tensor/iterate.ts";
+import { BINARY } from "../tensor/kernels/binary.ts";
 import { moveUnit, type MoveUnit } from "../tensor/kernels/gather.ts";
-import { ternaryLoop, wasmSelect } from "../tensor/kernels/wasm/elements.ts";
+import { ternaryLoop } from "../tensor/kernels/wasm/elements.ts";
+import { wasmSelectBits } from "../tensor/kernels/wasm/integer_maps.ts";
 import { wasmClamp } from "../tensor/kernels/wasm/vectors.ts";
-import { MEMORY_FORMAT } from "../tensor/memory_format.ts";
+import { isNonOverlappingAndDense, MEMORY_FORMAT } from "../tensor/memory_format.ts";
 import { C, cdiv, cmul } from "../tensor/math/complex.ts";
-import { asMap, broadcastAll, map1, map2, map3, notImplemented, type Kernel3 } from "../tensor/pointwise.ts";
+import {
+  asMap,
+  broadcastAll,
+  emptyResult,
+  map1,
+  map2,
+  map3,
+  notImplemented,
+  type Kernel3,
+} from "../tensor/pointwise.ts";
 import { resultType } from "../tensor/promotion.ts";
 import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { emptyTensor, Tensor, uninitializedTensor } from "../tensor/tensor.ts";
@@ -44,8 +55,24 @@ function whereOf(condition: Tensor, self: Tensor | Scalar, other: Tensor | Scala
   const checked = (v: Tensor | Scalar): Tensor =>
     operand(v instanceof Tensor || dtype.category !== "int" ? v : checkedScalar(v, dtype), dtype);
   const [a, b] = [checked(self), checked(other)];
-  return selectContiguous(condition, a, b, dtype) ?? map3(condition, a, b, WHERE, dtype);
+  return (
+    selectBits(condition, a, b, dtype) ??
+    selectContiguous(condition, a, b, dtype) ??
+    map3(condition, a, b, WHERE, dtype)
+  );
 }
+
+/** `where` with vector instructions: elements of 1, 4 or 8 bytes are moved as they are. */
+function selectBits(condition: Tensor, a: Tensor, b: Tensor, dtype: DType): Tensor | undefined {
+  const inputs = [condition, a, b];
+  const isPlain = (t: Tensor): boolean => t.device.type === "cpu" && !t.isNeg && t.dtype.category !== "complex";
+  if (!inputs.every(isPlain) || inputs.every((t) => t.numel < MIN_SELECTED)) return undefined;
+  const out = emptyResult(inputs, dtype);
+  return wasmSelectBits(out, condition, convertTensor(a, dtype), convertTensor(b, dtype)) ? out : undefined;
+}
+
+/** Elements of one input from which vector instructions pay. */
+const MIN_SELECTED = 256;
 
 /** `where` of contiguous tensors of one dtype and shape, or of single elements: their bits are moved as they are. */
 function selectContiguous(condition: Tensor, a: Tensor, b: Tensor, dtype: DType): Tensor | undefined {
@@ -62,18 +89,9 @@ function selectContiguous(condition: Tensor, a: Tensor, b: Tensor, dtype: DType)
   const flags = condition.storage.segment.u8;
   const [step0, step1] = [a.ndim === 0 ? 0 : 1, b.ndim === 0 ? 0 : 1];
   const { numel } = out;
-  const part = (t: Tensor, step: number): { array: Float32Array; at: number; step: number } => ({
-    array: t.storage.segment.f32,
-    at: t.base0,
-    step,
-  });
-  const start =
-    dtype === DTYPES.float32
-      ? wasmSelect(out.storage.segment.f32, out.base0, flags, condition.base0, part(a, step0), part(b, step1), numel)
-      : 0;
   const [y, x0, x1] = [out, a, b].map((t) => of(t.storage.segment)) as [Words, Words, Words];
   for (
-    let i = start, to = out.base0, c = condition.base0, p = a.base0 + start * step0, q = b.base0 + start * step1;
+    let i = 0, to = out.base0, c = condition.base0, p = a.base0, q = b.base0;
     i < numel;
     i++, p += step0, q += step1
   ) {
@@ -118,6 +136,11 @@ function clampRange(name: string, self: Tensor, min: Scalar | null, max: Scalar 
   const bigLow = min === null ? -(2n ** 64n) : bigBound(checkedScalar(min, dtype));
   const bigHigh = max === null ? 2n ** 64n : bigBound(checkedScalar(max, dtype));
   const poisoned = low !== low || high !== high;
+  if (dtype.category === "int" && self.isContiguous() && self.numel > 0) {
+    const above =
+      min === null ? self : map2(self, scalarTensor(checkedScalar(min, dtype), dtype), BINARY.maximum, dtype);
+    return max === null ? above : map2(above, scalarTensor(checkedScalar(max, dtype), dtype), BINARY.minimum, dtype);
+  }
   return map1(
     self,
     {
@@ -357,17 +380,14 @@ function masked(self: Tensor, mask: Tensor, value: Scalar): void {
   const { dtype } = self;
   const seg = self.storage.segment;
   const bits = mask.storage.segment.u8;
+  // a tensor whose mask is itself is its own element's place
+  const isFree = mask.storage !== self.storage && self.device.type === "cpu" && !self.isConj && !self.isNeg;
+  if (isFree && isNonOverlappingAndDense(self.sizes, self.strides)) {
+    if (wasmSelectBits(self, mask, scalarTensor(element, dtype), self)) return;
+  }
   if (dtype === DTYPES.float32) {
     const x = scalarToNumber(element);
-    const f32 = seg.f32;
-    const same = mask.ndim === self.ndim && mask.sizes.every((size, d) => size === self.sizes[d]);
-    if (same && self.isContiguous() && mask.isContiguous()) {
-      const [at, m] = [self.base0, mask.base0];
-      const fill = { array: Float32Array.of(x), at: 0, step: 0 };
-      const done = wasmSelect(f32, at, bits, m, fill, { array: f32, at, step: 1 }, self.numel);
-      for (let i = done; i < self.numel; i++) if (bits[m + i] !== 0) f32[at + i] = x;
-      return;
-    }
+    const { f32 } = seg;
     forEachStrided([self, mask], (i, m) => {
       if (bits[m] !== 0) f32[i] = x;
     });
@@ -385,7 +405,7 @@ function maskedFill(self: Tensor, mask: Tensor, value: Scalar): Tensor {
       ? self
       : expandView(self, sizes, self.dtype.cppName);
   const isRepeated = mask.dtype === DTYPES.bool && mask.numel < wide.numel;
-  if (isRepeated && self.dtype.category === "float" && wide.isContiguous()) {
+  if (isRepeated && (self.dtype === DTYPES.float32 || self.dtype === DTYPES.float64) && wide.isContiguous()) {
     const x = scalarToNumber(checkedScalar(value, self.dtype));
     return map2(wide, mask, { name: "masked_fill", real: (y, m) => (m !== 0 ? x : y) }, self.dtype);
   }

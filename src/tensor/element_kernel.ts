@@ -1,4 +1,5 @@
 /** @file What pointwise kernels are: functions of one to three elements, and their loops over float32. Upstream: aten/src/ATen/native/cpu/Loops.h. Spec: none. */
+import type { IntegerUnary } from "./integer_maps.ts";
 import type { IntegerMap } from "./kernels/wasm/integer_maps.ts";
 
 /** float32 loop over one input: `out[o + i] = f(a[ai + i])`. */
@@ -56,6 +57,8 @@ export interface Kernel1 {
   /** Leaves the result in `C`. */
   readonly complex?: (re: number, im: number) => void;
   readonly f32?: Loop1;
+  /** The same function of integers with vector instructions. */
+  readonly integers?: IntegerUnary;
 }
 
 /** A function of two elements. */

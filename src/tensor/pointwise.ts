@@ -523,5 +523,5 @@ export function map3(a: Tensor, b: Tensor, c: Tensor, kernel: Kernel3, compute: 
 export function emptyResult(inputs: readonly Tensor[], dtype: DType): Tensor {
   const sizes = broadcastAll(inputs);
   const strides = outputStrides(inputs, sizes);
-  return strides.length === 0 ? emptyTensor(sizes, dtype) : emptyStrided(sizes, strides, dtype);
+  return strides.length === 0 ? emptyTensor(sizes, dtype) : emptyStrided(sizes, strides, dtype, false);
 }

@@ -2,6 +2,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { convertTensor } from "../../src/tensor/clone.ts";
 import { fromData } from "../../src/tensor/data.ts";
+import type { Kernel2 } from "../../src/tensor/element_kernel.ts";
 import { DTYPES, type DType } from "../../src/tensor/dtype.ts";
 import { BINARY } from "../../src/tensor/kernels/binary.ts";
 import {
@@ -10,11 +11,13 @@ import {
   supportedKernelBuilds,
   wasmKernels,
 } from "../../src/tensor/kernels/wasm/build.ts";
-import { wasmIntegerMap } from "../../src/tensor/kernels/wasm/integer_maps.ts";
-import { asMap, map2, mapInPlace, type Kernel2 } from "../../src/tensor/pointwise.ts";
+import { UNARY } from "../../src/tensor/kernels/unary.ts";
+import { wasmIntegerMap, wasmSelectBits } from "../../src/tensor/kernels/wasm/integer_maps.ts";
+import { asMap, broadcastAll, emptyResult, map1, map2, mapInPlace } from "../../src/tensor/pointwise.ts";
 import { contiguousStrides, numelOf } from "../../src/tensor/strides.ts";
 import { releaseTemporary, runForTemporary } from "../../src/tensor/temporaries.ts";
 import { viewOf, type Tensor } from "../../src/tensor/tensor.ts";
+import { expandView } from "../../src/tensor/view_geometry.ts";
 
 const initial = kernelBuild();
 afterAll(() => setKernelBuild(initial));
@@ -207,6 +210,38 @@ describe.each(fast)("%s integers", (build) => {
     }
     const [a, b] = [view([500], [1], 0, int64), fromData(new Float32Array(500), [500])];
     both(build, () => map2(a, b, BINARY.add, float32));
+  });
+
+  test.each(["neg", "abs", "bitwiseNot", "logicalNot", "square", "relu"] as const)("%s", (name) => {
+    for (const dtype of [int64, int32, uint8, bool]) {
+      if (dtype === bool && name !== "logicalNot") continue;
+      const out = name === "logicalNot" ? bool : dtype;
+      for (const [sizes, [strides, offset]] of LAYOUTS) {
+        const x = view(sizes, strides, offset, dtype);
+        both(build, () => map1(x, UNARY[name], dtype, out));
+      }
+    }
+  });
+
+  test("selections of elements of 1, 4 and 8 bytes, of every layout and place", () => {
+    for (const dtype of [int64, int32, uint8, bool, float32]) {
+      for (const [sizesA, [stridesA, atA], sizesB, [stridesB, atB]] of LAYOUTS) {
+        const condition = view(sizesB, stridesB, atB, uint8);
+        const a = view(sizesA, stridesA, atA, dtype);
+        for (const b of [view(sizesB, stridesB, atB, dtype), view([], [], 3, dtype), a]) {
+          if (broadcastAll([condition, a, b]).reduce((x, y) => x * y, 1) < 256) continue;
+          setKernelBuild(build);
+          const found = emptyResult([condition, a, b], dtype);
+          expect(wasmSelectBits(found, condition, a, b)).toBe(true);
+          const flags = expandView(condition, found.sizes, "");
+          const [x, y] = [expandView(a, found.sizes, ""), expandView(b, found.sizes, "")];
+          const size = dtype.itemsize;
+          const mask = bitsOf(flags);
+          const [p, q] = [bitsOf(x), bitsOf(y)];
+          expect(bitsOf(found)).toEqual(p.map((v, i) => (mask[Math.floor(i / size)] !== 0 ? v : q[i]!)));
+        }
+      }
+    }
   });
 
   test("in the kernels' memory and in place", () => {

@@ -16,7 +16,6 @@ import { map2 } from "../../src/tensor/pointwise.ts";
 import { contiguousStrides, numelOf } from "../../src/tensor/strides.ts";
 import { releaseTemporary, runForTemporary } from "../../src/tensor/temporaries.ts";
 import { viewOf, type Tensor } from "../../src/tensor/tensor.ts";
-import { wasmSelect } from "../../src/tensor/kernels/wasm/elements.ts";
 
 const initial = kernelBuild();
 afterAll(() => setKernelBuild(initial));
@@ -172,36 +171,6 @@ describe.each(fast)("%s arrays", (build) => {
         memory.free(start);
       }
     }
-  });
-
-  test("select: elements or a number by any bytes, in the kernels' memory and outside, in place", () => {
-    setKernelBuild(build);
-    const { memory } = wasmKernels()!;
-    const n = 5003;
-    const start = memory.allocate(4 * (2 * n + 20));
-    const { f32: here, u8: bytes } = memory.segment;
-    for (const [as, bs] of [
-      [1, 1],
-      [1, 0],
-      [0, 1],
-    ] as const) {
-      const [x, y] = [values(n, 3), values(n, 11)];
-      const mask = Uint8Array.from({ length: n }, (_, i) => ((i * i) % 7 < 3 ? 0 : (i % 255) + 1));
-      const wanted = x.map((_, i) => (mask[i] !== 0 ? x[i * as]! : y[i * bs]!));
-      here.set(y, start / 4);
-      const m = start + 4 * n + 5;
-      bytes.set(mask, m);
-      const second = bs === 1 ? { array: here, at: start / 4, step: 1 } : { array: y, at: 0, step: 0 };
-      for (const [out, o, flags, from] of [
-        [new Float32Array(n), 0, mask, 0],
-        [here, start / 4, bytes, m],
-      ] as const) {
-        const done = wasmSelect(out, o, flags, from, { array: x, at: 0, step: as }, second, n);
-        expect(done).toBe(n - (n % 16));
-        expect(out.slice(o, o + done)).toEqual(wanted.slice(0, done));
-      }
-    }
-    memory.free(start);
   });
 
   test("layer norm of rows of any length, in the kernels' memory and outside", () => {

@@ -103,6 +103,7 @@ function bigAbs(x: bigint): bigint {
 export const UNARY = {
   abs: {
     name: "abs_cpu",
+    integers: "abs",
     real: Math.abs,
     big: bigAbs,
     complex: (r, i) => {
@@ -113,6 +114,7 @@ export const UNARY = {
   },
   neg: {
     name: "neg",
+    integers: "neg",
     real: (x) => -x,
     big: (x) => -x,
     complex: (r, i) => {
@@ -141,6 +143,7 @@ export const UNARY = {
   },
   square: {
     name: "pow",
+    integers: "square",
     real: square,
     big: (x) => x * x,
     complex: (r, i) => cmul(r, i, r, i),
@@ -265,10 +268,11 @@ export const UNARY = {
   },
   deg2rad: { name: "deg2rad", real: (x) => x * (Math.PI / 180) },
   rad2deg: { name: "rad2deg", real: (x) => x * (180 / Math.PI) },
-  relu: { name: "clamp_min_scalar_cpu", real: relu, big: (x) => (x < 0n ? 0n : x), f32: reluLoop },
-  bitwiseNot: { name: "bitwise_not_cpu", real: (x) => -x - 1, big: (x) => ~x },
+  relu: { name: "clamp_min_scalar_cpu", integers: "relu", real: relu, big: (x) => (x < 0n ? 0n : x), f32: reluLoop },
+  bitwiseNot: { name: "bitwise_not_cpu", integers: "not", real: (x) => -x - 1, big: (x) => ~x },
   logicalNot: {
     name: "logical_not_cpu",
+    integers: "logicalNot",
     real: (x) => Number(x === 0),
     complex: (r, i) => {
       C.re = r === 0 && i === 0 ? 1 : 0;

@@ -128,9 +128,7 @@ export type BinaryKernel = (to: number, a: number, aStep: number, b: number, bSt
 
 /** Functions of an instruction or two: see vector_programs.ts and element_programs.ts. */
 export type ShortKernels = Readonly<Record<(typeof SHORT_VECTORS)[number], UnaryKernel>> &
-  Readonly<Record<ShortBinary, BinaryKernel>> & {
-    select(to: number, mask: number, a: number, aStep: number, b: number, bStep: number, steps: number): void;
-  };
+  Readonly<Record<ShortBinary, BinaryKernel>>;
 
 /** Arithmetic of arrays, normalisation of rows: see element_programs.ts; softmax: see vector_programs.ts. */
 export type ElementKernels = Readonly<Record<BinaryVector, BinaryKernel>> & {

@@ -79,24 +79,6 @@ export function shortBinaryProgram(name: ShortBinary): FunctionBuilder {
   return f;
 }
 
-/** select(to, mask, a, aStep, b, bStep, steps): the elements of `a` where the bytes of `mask` are not 0, else those of `b`. */
-export function selectProgram(): FunctionBuilder {
-  const f = new FunctionBuilder("select", new Array<"i32">(7).fill("i32"));
-  const [to, mask, a, aStep, b, bStep, steps] = f.parameters;
-  f.loop(() => {
-    for (let i = 0; i < UNROLLED; i++) {
-      f.get(to).get(a).memory("v128.load").get(b).memory("v128.load");
-      f.get(mask).memory("v128.load32_zero", 4 * i);
-      f.op("i16x8.extend_low_i8x16_u").op("i32x4.extend_low_i16x8_u").zeros().op("i32x4.gt_s");
-      f.op("v128.bitselect").memory("v128.store", 16 * i);
-      f.increase(a, { byLocal: aStep }).increase(b, { byLocal: bStep });
-    }
-    f.increase(to, { by: 16 * UNROLLED }).increase(mask, { by: 4 * UNROLLED });
-    f.get(steps).i32(1).op("i32.sub").set(steps).get(steps);
-  });
-  return f;
-}
-
 /** Functions of three vectors. */
 export const TERNARY_VECTORS = ["lerp", "addcmul", "addcdiv"] as const;
 /** Name of such a function. */

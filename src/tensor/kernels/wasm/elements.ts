@@ -18,7 +18,6 @@ import {
   type ShortBinary,
   type TernaryVector,
 } from "./element_programs.ts";
-import type { KernelMemory } from "./memory.ts";
 import { runTasks } from "./parallel.ts";
 
 /** Elements from which a call pays. */
@@ -56,7 +55,7 @@ export function binaryLoop(name: BinaryVector | ShortBinary, plain: Loop2): Loop
 
 /** An array that a kernel reads: 4 bytes or 1 an element, or the same one all the time with a step of 0. */
 interface ArrayOperand {
-  readonly array: Float32Array | Uint8Array;
+  readonly array: Float32Array;
   readonly at: number;
   readonly step: number;
 }
@@ -96,7 +95,7 @@ export function mapArrays(
       const count = Math.min(BLOCK, n - first);
       const from = places.map(({ array, at, here, block, bytes }) => {
         if (here !== 0) return here + first * bytes;
-        copyElements(memory, block, array, at + first, count);
+        copyElements32(memory.f32, block / 4, array, at + first, count);
         return block;
       });
       run(to === 0 ? blocks.at(-1)! : to + size * first, from, count);
@@ -158,32 +157,6 @@ export function scaledSum(factor: number): Loop2 {
   const factors = Float32Array.of(factor);
   return (out, o, a, ai, as, b, bi, bs, n) =>
     loop(out as Float32Array, o, [a, b, factors], [ai, bi, 0], [as, bs, 0], n);
-}
-
-function copyElements(memory: KernelMemory, to: number, array: Float32Array | Uint8Array, at: number, n: number): void {
-  if (array instanceof Float32Array) copyElements32(memory.f32, to / 4, array, at, n);
-  else memory.segment.u8.set(array.subarray(at, at + n), to);
-}
-
-/** out[o + i] = a's element where a byte of the mask is not 0, else b's; steps are 0 or 1. Returns how many are done: the rest is left. */
-export function wasmSelect(
-  out: Float32Array,
-  o: number,
-  mask: Uint8Array,
-  m: number,
-  a: ArrayOperand,
-  b: ArrayOperand,
-  n: number,
-): number {
-  const whole = n - (n % BINARY_STEP);
-  const run = n < MIN_ELEMENTS || !wasmKernels() ? undefined : shortKernels()?.select;
-  const operands = [{ array: mask, at: m, step: 1 }, a, b];
-  const isDone =
-    run &&
-    mapArrays(out, o, operands, whole, (to, [c, x, y], count) =>
-      run(to, c!, x!, 16 * a.step, y!, 16 * b.step, count / BINARY_STEP),
-    );
-  return isDone ? whole : 0;
 }
 
 /** The loop of an operation over rows. It declines where the result is not in the kernels' memory. */

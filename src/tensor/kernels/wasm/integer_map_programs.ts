@@ -53,6 +53,45 @@ const TESTS = {
   i64: { eq: "i64x2.eq", ne: "i64x2.ne", lt: "i64x2.lt_s", le: "i64x2.le_s" },
 } as const;
 
+/** Bytes of elements that can be selected. */
+export type SelectBytes = 1 | 4 | 8;
+/** Elements of one step of a selection. */
+export const SELECT_STEP = 16;
+
+/** selectSIZE(to, mask, maskStep, a, aStep, b, bStep, steps): the elements of `a` where the bytes of `mask` are not 0, else those of `b`. */
+export function selectBitsProgram(size: SelectBytes): FunctionBuilder {
+  const f = new FunctionBuilder(`select${size}`, new Array<"i32">(8).fill("i32"));
+  const [to, mask, maskStep, a, aStep, b, bStep, steps] = f.parameters;
+  const lanes = f.local("v128");
+  let offset = 0;
+  /** Selects the next vector by the lanes on the stack. */
+  const choose = (): void => {
+    f.set(lanes).get(to).get(a).memory("v128.load").get(b).memory("v128.load").get(lanes);
+    f.op("v128.bitselect").memory("v128.store", offset);
+    f.increase(a, { byLocal: aStep }).increase(b, { byLocal: bStep });
+    offset += 16;
+  };
+  f.loop(() => {
+    if (size === 1) {
+      f.get(mask).memory("v128.load").zeros().op("i8x16.ne");
+      choose();
+    } else {
+      for (let quad = 0; quad < 4; quad++) {
+        f.get(mask).memory("v128.load32_zero", 4 * quad);
+        f.op("i16x8.extend_low_i8x16_u").op("i32x4.extend_low_i16x8_u").zeros().op("i32x4.ne");
+        if (size === 8) {
+          f.set(lanes).get(lanes).get(lanes).shuffle(2, 2, 3, 3).get(lanes).get(lanes).shuffle(0, 0, 1, 1);
+          choose();
+        }
+        choose();
+      }
+    }
+    f.increase(to, { by: SELECT_STEP * size }).increase(mask, { byLocal: maskStep });
+    f.get(steps).i32(1).op("i32.sub").set(steps).get(steps);
+  });
+  return f;
+}
+
 /** Every program of a kind: name(to, a, aStep, b, bStep, steps), a step of 0 bytes reads the same vector (or divisor) again. */
 export function integerMapPrograms(kind: IntegerKind): FunctionBuilder[] {
   if (kind === "bool") return LOGIC.map(logicProgram);

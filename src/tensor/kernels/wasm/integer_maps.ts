@@ -1,4 +1,4 @@
-/** @file Functions of two integer tensors on the WebAssembly kernels. Upstream: none. Spec: none. */
+/** @file Functions of two integer tensors, and selections of elements of any kind, on the WebAssembly kernels. Upstream: none. Spec: none. */
 import { DTYPES, type DType } from "../../dtype.ts";
 import { broadcastStrides, Cursor, iterationOrder } from "../../iterate.ts";
 import type { Tensor } from "../../tensor.ts";
@@ -6,7 +6,7 @@ import { family, wasmKernels } from "./build.ts";
 import {
   INTEGER_BYTES,
   integerStep,
-  isIntegerComparison,
+  SELECT_STEP,
   isIntegerDivision,
   type IntegerFunction,
   type IntegerKind,
@@ -71,36 +71,83 @@ interface Place {
  */
 export function wasmIntegerMap(map: IntegerMap, out: Tensor, first: Tensor, second: Tensor): boolean {
   const kind = KINDS.get(first.dtype);
-  const kernels = wasmKernels();
-  if (!kind || !kernels) return false;
   const isSwapped = map === "gt" || map === "ge";
-  const [a, b] = isSwapped ? [second, first] : [first, second];
   const name = kind === "bool" ? LOGIC[map] : map === "gt" ? "lt" : map === "ge" ? "le" : map;
-  const run = name && family(FAMILIES[kind], (exports) => exports as Record<string, Kernel>)?.[name];
+  const run = kind && name && family(FAMILIES[kind], (exports) => exports as Record<string, Kernel>)?.[name];
   if (!run) return false;
+  const isDivision = isIntegerDivision(name);
+  return runBlocks(
+    out,
+    isSwapped ? [second, first] : [first, second],
+    { step: integerStep(kind, name), isTask: !isDivision, vector: isDivision ? INTEGER_BYTES[kind] : SPLAT_BYTES },
+    (to, [x, y], [xStep, yStep], steps) => run(to, x!, xStep!, y!, yStep!, steps),
+  );
+}
+
+type SelectKernel = (
+  to: number,
+  c: number,
+  cs: number,
+  a: number,
+  as: number,
+  b: number,
+  bs: number,
+  n: number,
+) => void;
+
+/**
+ * out = a where the byte of the condition is not 0, else b: three broadcast tensors, the last two and `out` of one dtype. `out` is dense, and
+ * lies across no input unless it is the same view. Returns false where another loop is to run.
+ */
+export function wasmSelectBits(out: Tensor, condition: Tensor, a: Tensor, b: Tensor): boolean {
+  const run =
+    out.numel < MIN_ELEMENTS || !wasmKernels()
+      ? undefined
+      : family("selections", (exports) => exports as Record<string, SelectKernel>)?.[`select${out.dtype.itemsize}`];
+  if (!run) return false;
+  return runBlocks(
+    out,
+    [condition, a, b],
+    { step: SELECT_STEP, isTask: true, vector: SPLAT_BYTES },
+    (to, [c, x, y], [cStep, xStep, yStep], steps) => run(to, c!, cStep!, x!, xStep!, y!, yStep!, steps),
+  );
+}
+/** How a kernel walks: elements of a step, bytes from one vector (or element) of an operand to the next, whether threads may share it. */
+interface Walk {
+  readonly step: number;
+  readonly vector: number;
+  readonly isTask: boolean;
+}
+
+/**
+ * Runs a kernel over the elements of `out` and of the operands that are broadcast to it: where they lie, or some at a time through areas of the
+ * kernels' memory. `run` gets addresses, the bytes between vectors (0 for a single element), and the count of steps.
+ */
+function runBlocks(
+  out: Tensor,
+  operands: readonly Tensor[],
+  { step, vector, isTask }: Walk,
+  run: (to: number, from: readonly number[], between: readonly number[], steps: number) => void,
+): boolean {
+  const kernels = wasmKernels();
+  const areas = kernels?.memory.arena(...[...operands, out].map((t) => (BLOCK * t.dtype.itemsize) / 4));
+  if (!kernels || !areas) return false;
   const { memory } = kernels;
-  const bytes = INTEGER_BYTES[kind];
-  const outBytes = isIntegerComparison(name) ? 1 : bytes;
-  const words = (BLOCK * bytes) / 4;
-  const areas = memory.arena(words, words, words);
-  if (!areas) return false;
   try {
     const n = out.numel;
-    const step = integerStep(kind, name);
-    const vector = isIntegerDivision(name) ? bytes : SPLAT_BYTES;
     const order = iterationOrder(out.sizes, [out.strides]);
-    const [x, y] = [placeOf(memory, a, out, order, areas[0]!), placeOf(memory, b, out, order, areas[1]!)];
-    const target = areas[2]!;
+    const places = operands.map((t, k) => placeOf(memory, t, out, order, areas[k]!));
+    const between = places.map((place) => (place.step === 0 ? 0 : vector));
+    const target = areas.at(-1)!;
+    const bytes = out.dtype.itemsize;
     const to = addressOf(memory, out);
-    const runAt = (address: number, p: number, q: number, count: number): void =>
-      run(address, p, x.step && vector, q, y.step && vector, Math.ceil(count / step));
     let done = 0;
-    if (to !== 0 && x.here !== 0 && y.here !== 0 && !isIntegerDivision(name)) {
+    if (isTask && to !== 0 && places.every(({ here }) => here !== 0)) {
       done = n - (n % step);
       runTasks(kernels, Math.ceil(done / TASK_ELEMENTS), (_, task) => {
         const first = task * TASK_ELEMENTS;
-        const count = Math.min(TASK_ELEMENTS, done - first);
-        runAt(to + first * outBytes, x.here + first * x.step, y.here + first * y.step, count);
+        const from = places.map((place) => place.here + first * place.step);
+        run(to + first * bytes, from, between, Math.min(TASK_ELEMENTS, done - first) / step);
       });
     }
     const { u8 } = memory.segment;
@@ -108,15 +155,14 @@ export function wasmIntegerMap(map: IntegerMap, out: Tensor, first: Tensor, seco
       const count = Math.min(BLOCK, n - first);
       // the last step may write beyond the end
       const isWhole = to !== 0 && count % step === 0;
-      const at = isWhole ? to + first * outBytes : target;
-      runAt(at, load(memory, x, first, count), load(memory, y, first, count), count);
-      if (!isWhole) {
-        const start = out.base0 * outBytes + first * outBytes;
-        out.storage.segment.u8.set(u8.subarray(target, target + count * outBytes), start);
-      }
+      const from = places.map((place) => load(memory, place, first, count));
+      run(isWhole ? to + first * bytes : target, from, between, Math.ceil(count / step));
+      if (!isWhole)
+        out.storage.segment.u8.set(u8.subarray(target, target + count * bytes), (out.base0 + first) * bytes);
     }
     return true;
   } catch (cause) {
+    // a division by zero
     if (cause instanceof WebAssembly.RuntimeError) return false;
     throw cause;
   } finally {

@@ -19,7 +19,6 @@ import {
   binaryProgram,
   binaryRowsProgram,
   layerNormProgram,
-  selectProgram,
   SHORT_BINARY,
   shortBinaryProgram,
   TERNARY_VECTORS,
@@ -27,7 +26,7 @@ import {
 } from "./element_programs.ts";
 import { encodedModule } from "./encoded_modules.ts";
 import { finishProgram } from "./finish_programs.ts";
-import { integerMapPrograms } from "./integer_map_programs.ts";
+import { integerMapPrograms, selectBitsProgram } from "./integer_map_programs.ts";
 import {
   enterLinesProgram,
   enterRowsProgram,
@@ -110,7 +109,6 @@ const FAMILIES = {
   short: (fused: boolean) => [
     ...SHORT_VECTORS.map((name) => unaryProgram(name, fused)),
     ...SHORT_BINARY.map(shortBinaryProgram),
-    selectProgram(),
   ],
   broadcasts: () =>
     BINARY_NAMES.flatMap((name) => [binaryRowsProgram(name, "Rows"), binaryRowsProgram(name, "Numbers")]),
@@ -140,6 +138,7 @@ const FAMILIES = {
   integers8: () => [...integerMapPrograms("u8"), ...integerMapPrograms("bool")],
   integers32: () => integerMapPrograms("i32"),
   integers64: () => integerMapPrograms("i64"),
+  selections: () => [selectBitsProgram(1), selectBitsProgram(4), selectBitsProgram(8)],
   integers: (fused: boolean) => [integersProgram("Floats", fused), extremesProgram()],
   integerBytes: (fused: boolean) => [integersProgram("Bytes", fused), quantize16Program(fused), bytes16Program()],
   trigonometry: (fused: boolean) => wide(fused, TRIGONOMETRIC_VECTORS),

@@ -1,0 +1,147 @@
+/** @file Operators on integers and masks give the same with the WebAssembly kernels as without: whole operators, with their checks and dtypes. */
+import { afterAll, describe, expect, test } from "vitest";
+import { callOperator } from "../../src/core/operator_registry.ts";
+import "../../src/ops/index.ts";
+import { cloneTensor } from "../../src/tensor/clone.ts";
+import { fromData } from "../../src/tensor/data.ts";
+import { DTYPES, type DType } from "../../src/tensor/dtype.ts";
+import { kernelBuild, setKernelBuild, supportedKernelBuilds } from "../../src/tensor/kernels/wasm/build.ts";
+import { Float } from "../../src/tensor/scalar.ts";
+import { contiguousStrides, numelOf } from "../../src/tensor/strides.ts";
+import { viewOf, Tensor } from "../../src/tensor/tensor.ts";
+
+const initial = kernelBuild();
+afterAll(() => setKernelBuild(initial));
+const fast = supportedKernelBuilds().filter((b) => b !== "reference");
+
+const { int64, int32, uint8, bool, float32, float16, float64, int16 } = DTYPES;
+
+let state = 11;
+const next = (): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0);
+
+/** Whole numbers of many sizes; `limit` bounds them from 0 on. */
+function whole(sizes: readonly number[], dtype: DType, limit?: number): Tensor {
+  const values = Array.from({ length: numelOf(sizes) }, () => {
+    if (limit !== undefined) return BigInt(next() % limit);
+    const wide = (BigInt(next()) << 32n) | BigInt(next());
+    // what is no float32 must not be rounded twice on one side
+    return BigInt.asIntN(dtype === int64 ? 1 + (next() % 64) : 23, wide);
+  });
+  return fromData(values, sizes, dtype);
+}
+const turned = (t: Tensor): Tensor =>
+  viewOf(t, [t.sizes[1]!, t.sizes[0]!], [t.strides[1]!, t.strides[0]!], t.storageOffset);
+
+/** What can be compared: sizes, strides, dtype and bits of every tensor of a result, or the message of an error. */
+function described(run: () => unknown): unknown {
+  try {
+    const result = run();
+    return (Array.isArray(result) ? result : [result]).map((t: unknown) => {
+      if (!(t instanceof Tensor)) return t;
+      const plain = cloneTensor(t, 0);
+      const size = t.dtype.itemsize;
+      const start = plain.base0 * size;
+      return [t.dtype.name, t.sizes, t.strides, plain.storage.segment.u8.slice(start, start + size * t.numel)];
+    });
+  } catch (cause) {
+    return (cause as Error).message;
+  }
+}
+
+function both(build: (typeof fast)[number], run: () => unknown): void {
+  setKernelBuild("reference");
+  const wanted = described(run);
+  setKernelBuild(build);
+  expect(described(run)).toEqual(wanted);
+}
+
+describe.each(fast)("%s", (build) => {
+  const same = (name: string, ...args: readonly unknown[]): void => both(build, () => callOperator(name, [...args]));
+  /** The same for an operator that writes to its first argument. */
+  const sameInPlace = (name: string, self: Tensor, ...args: readonly unknown[]): void =>
+    both(build, () => callOperator(name, [cloneTensor(self), ...args]));
+
+  test("arithmetic and comparisons with numbers", () => {
+    for (const dtype of [int64, int32, uint8]) {
+      for (const a of [whole([700], dtype), turned(whole([20, 33], dtype))]) {
+        for (const number of [0, 1, 7, -3, 300]) {
+          for (const name of ["add.Scalar", "sub.Scalar"]) same(`aten::${name}`, a, number, 1);
+          for (const name of ["mul", "remainder", "fmod", "floor_divide", "eq", "ne", "lt", "le", "gt", "ge"])
+            same(`aten::${name}.Scalar`, a, number);
+          for (const name of ["bitwise_and", "bitwise_or", "bitwise_xor"]) same(`aten::${name}.Scalar`, a, number);
+          same("aten::rsub.Scalar", a, number, 1);
+        }
+        same("aten::div.Scalar", a, 3);
+        same("aten::mul.Scalar", a, new Float(0.5));
+        same("aten::gt.Scalar", a, new Float(0.5));
+        sameInPlace("aten::add_.Scalar", a, 5, 1);
+        sameInPlace("aten::mul_.Scalar", a, -2);
+        sameInPlace("aten::remainder_.Scalar", a, 5);
+        sameInPlace("aten::eq_.Scalar", a, 5);
+        same("aten::add.Scalar", a, new Float(1.5), 1);
+      }
+    }
+    same("aten::add.Scalar", whole([500], int64), 2n ** 63n - 1n, 1);
+    same("aten::add.Tensor", whole([500], int64), whole([500], int64), 3);
+  });
+
+  test("functions of one tensor, clamp", () => {
+    for (const dtype of [int64, int32, uint8, int16]) {
+      for (const a of [whole([700], dtype), turned(whole([20, 33], dtype)), whole([0], dtype)]) {
+        for (const name of ["neg", "abs", "bitwise_not", "logical_not", "square", "relu", "sign"])
+          same(`aten::${name}`, a);
+        for (const [low, high] of [
+          [3, 100],
+          [-5, null],
+          [null, 17],
+          [9, 2],
+          [null, null],
+          [new Float(0.5), null],
+          [2 ** 40, null],
+        ]) {
+          same("aten::clamp", a, low, high);
+          sameInPlace("aten::clamp_", a, low, high);
+        }
+        same("aten::clamp_min", a, 4);
+        sameInPlace("aten::clamp_max_", a, 4);
+        sameInPlace("aten::neg_", a);
+        sameInPlace("aten::abs_", a);
+      }
+    }
+    for (const a of [whole([700], bool, 2), turned(whole([20, 33], bool, 2))])
+      for (const name of ["bitwise_not", "logical_not", "abs", "neg"]) same(`aten::${name}`, a);
+  });
+
+  test("where and masked_fill", () => {
+    const mask = whole([20, 33], bool, 2);
+    for (const dtype of [int64, int32, uint8, bool, float32, float16, float64]) {
+      const [a, b] = [whole([20, 33], dtype, 200), turned(whole([33, 20], dtype, 200))];
+      for (const condition of [mask, whole([33], uint8, 2), whole([20, 1], bool, 2), whole([], bool, 2)]) {
+        same("aten::where.self", condition, a, b);
+        same("aten::where.self", condition, a, whole([], dtype, 9));
+        same("aten::where.self", condition, a, whole([33], int32));
+        same("aten::where.ScalarOther", condition, b, 3);
+        same("aten::where.ScalarSelf", condition, new Float(3.5), b);
+        if (condition.dtype !== bool) continue;
+        same("aten::masked_fill.Scalar", a, condition, 7);
+        same("aten::masked_fill.Scalar", b, condition, -1);
+        same("aten::masked_fill.Tensor", b, condition, whole([], int64, 9));
+        sameInPlace("aten::masked_fill_.Scalar", a, condition, 7);
+        sameInPlace("aten::masked_fill_.Scalar", b, condition, 1);
+      }
+    }
+    const alike = whole([20, 33], bool, 2);
+    both(build, () => {
+      const own = cloneTensor(alike);
+      return callOperator("aten::masked_fill_.Scalar", [own, own, false]);
+    });
+    // a part of a larger tensor
+    const base = whole([40, 40], int64);
+    both(build, () => {
+      const own = cloneTensor(base);
+      callOperator("aten::masked_fill_.Scalar", [viewOf(own, [20, 33], [40, 1], 44), mask, 5]);
+      return own;
+    });
+    expect(contiguousStrides([20, 33])).toEqual([33, 1]);
+  });
+});
