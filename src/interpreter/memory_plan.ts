@@ -17,7 +17,10 @@ const FRESH: ReadonlySet<string> = new Set(
   log_softmax max_pool2d avg_pool2d adaptive_avg_pool2d scaled_dot_product_attention embedding cat stack relu6 hardtanh
   mean sum abs pow rsub clamp log sin cos where masked_fill clone repeat zeros ones index_select gather instance_norm
   upsample_nearest1d upsample_nearest2d upsample_linear1d upsample_bilinear2d upsample_bicubic2d _upsample_nearest_exact1d
-  _upsample_nearest_exact2d conv_transpose1d conv_transpose2d conv_transpose3d constant_pad_nd mish glu prelu`
+  _upsample_nearest_exact2d conv_transpose1d conv_transpose2d conv_transpose3d constant_pad_nd mish glu prelu
+  lerp addcmul addcdiv atan2 hypot fmod remainder maximum minimum tan asin acos atan sinh cosh asinh acosh atanh exp2
+  expm1 log1p log2 log10 erf square reciprocal floor ceil round trunc eq ne lt le gt ge amax amin var std logsumexp
+  argmax argmin outer`
     .split(/\s+/)
     .map((name) => `aten::${name}`)
     .concat("tsarchive::deferred_conv2d", "tsarchive::deferred_convolution"),

@@ -33,6 +33,21 @@ describe("planMemory()", () => {
 `),
     ).toEqual({ temporaries: ["a", "c"], ends: ["a behind d", "b behind d", "c behind d"] });
   });
+  test("plans functions of one, two and three tensors, and truth values", () => {
+    expect(
+      planOf(`graph(%x : Tensor, %y : Tensor, %w : float, %one : int):
+  %a : Tensor = aten::atan2(%x, %y)
+  %b : Tensor = aten::lerp(%a, %y, %w)
+  %c : Tensor = aten::gt(%a, %b)
+  %d : Tensor = aten::where(%c, %a, %b)
+  %e : Tensor = aten::addcmul(%d, %a, %b, %one)
+  return (%e)
+`),
+    ).toEqual({
+      temporaries: ["a", "b", "c", "d"],
+      ends: ["a behind e", "b behind e", "c behind d", "d behind e"],
+    });
+  });
   test("leaves alone what is returned, kept, or may be an argument", () => {
     expect(
       planOf(`graph(%x : Tensor, %p : float, %t : bool, %l : Tensor[]):
