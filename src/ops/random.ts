@@ -6,9 +6,11 @@ import { copyInto, writeOutResult } from "../tensor/copy.ts";
 import { fromData, toFloat64Array } from "../tensor/data.ts";
 import { fromDoubles, fromIndices } from "../tensor/kernels/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
+import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { Generator, defaultGenerator } from "../tensor/generator.ts";
 import {
   digitsOf,
+  excludeEnd,
   fillBernoulli,
   fillFloats,
   fillIntegers,
@@ -65,7 +67,13 @@ function uniformInto(self: Tensor, from: number, to: number, generator: Generato
   // bounds and their distance are of the dtype; multiplying and adding is one rounding (fused), as in PyTorch's build
   const low = round(from);
   const width = round(round(to) - low);
-  fillFloats(self, (values) => fillUniform(values, 0, low, width, generatorOr(generator)));
+  const narrow =
+    self.dtype === DTYPES.float16 ? roundToHalf : self.dtype === DTYPES.bfloat16 ? roundToBfloat16 : undefined;
+  fillFloats(self, (values) => {
+    fillUniform(values, 0, low, width, generatorOr(generator));
+    // float32 and float64 have no value between the last of [0, 1) and 1
+    if (narrow || low !== 0 || width !== 1) excludeEnd(values, low, to, narrow ?? round);
+  });
   return self;
 }
 

@@ -12,10 +12,12 @@ import recorded from "./random.json" with { type: "json" };
 const initial = kernelBuild();
 afterAll(() => setKernelBuild(initial));
 
-type DTypeName = "float32" | "float64" | "int64" | "uint8" | "bool";
+type DTypeName = "float32" | "float64" | "float16" | "bfloat16" | "int64" | "uint8" | "bool";
 const MAKERS: Readonly<Record<string, (n: number, dtype: DTypeName) => Tensor>> = {
   rand: (n, d) => torch.rand([n], { dtype: torch[d] }),
   uniform: (n, d) => torch.empty([n], { dtype: torch[d] }).uniform_(-3.5, 7.5),
+  "uniform.near": (n, d) => torch.empty([n], { dtype: torch[d] }).uniform_(1e6, 1e6 + 0.125),
+  "uniform.odd": (n, d) => torch.empty([n], { dtype: torch[d] }).uniform_(-3.3, 7.7),
   "uniform.T": (n, d) => torch.empty([n, 3], { dtype: torch[d] }).t().uniform_(),
   randn: (n, d) => torch.randn([n], { dtype: torch[d] }),
   normal: (n, d) => torch.empty([n], { dtype: torch[d] }).normal_(1.5, 0.3),

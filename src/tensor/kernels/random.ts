@@ -94,8 +94,33 @@ function fillDoubles(
 ): void {
   for (let i = 0; i < count; i++) {
     const u = ((bits[2 * i]! & 0x1fffff) * 4294967296 + bits[2 * i + 1]!) / 9007199254740992;
-    values[at + i] = u * width + low;
+    values[at + i] = low === 0 ? u * width : fusedMultiplyAdd(u, width, low);
   }
+}
+
+/** Splits a double into two of 26 digits. */
+const SPLITTER = 134217729;
+
+/** a * b + c, rounded as if once, but for a few cases in 2^53: by the errors of product and sum. */
+function fusedMultiplyAdd(a: number, b: number, c: number): number {
+  const product = a * b;
+  const [scaledA, scaledB] = [SPLITTER * a, SPLITTER * b];
+  const highA = scaledA - (scaledA - a);
+  const highB = scaledB - (scaledB - b);
+  const [lowA, lowB] = [a - highA, b - highB];
+  const productError = lowA * lowB - (product - highA * highB - lowA * highB - highA * lowB);
+  const sum = product + c;
+  const part = sum - product;
+  const sumError = product - (sum - part) + (c - part);
+  const exact = sum + (sumError + productError);
+  // splitting overflows where numbers are huge
+  return Number.isFinite(exact) ? exact : sum;
+}
+
+/** Makes `low` of values that rounding took to the end of the range, which is not in it. */
+export function excludeEnd(values: Floats, low: number, end: number, narrow: (value: number) => number): void {
+  const limit = narrow(end);
+  for (let i = 0; i < values.length; i++) if (narrow(values[i]!) === limit) values[i] = low;
 }
 
 function fillSingles(
@@ -174,10 +199,12 @@ export function fillNormal(t: Tensor, mean: number, std: number, generator: Gene
     fillSerially(t, () => generator.normal() * std + mean);
     return;
   }
-  const transform = dtype === DTYPES.float32 ? normalFloats : dtype === DTYPES.float64 ? normalDoubles : normalHalves;
+  const transform = dtype === DTYPES.float64 ? normalDoubles : normalFloats;
   fillFloats(t, (values) => {
-    fillUniform(values, 0, 0, 1, generator);
     const blocks = Math.floor(numel / BLOCK);
+    // PyTorch draws narrower values block by block, and so draws none that it does not use
+    const isNarrow = dtype !== DTYPES.float64 && dtype !== DTYPES.float32;
+    fillUniform(isNarrow ? values.subarray(0, BLOCK * blocks) : values, 0, 0, 1, generator);
     transform(values, 0, blocks, mean, std);
     if (numel % BLOCK === 0) return;
     // the last block overlaps the one before: its uniform values are drawn anew
@@ -189,23 +216,17 @@ export function fillNormal(t: Tensor, mean: number, std: number, generator: Gene
 /** Blocks of uniform values to blocks of normal ones, in place: those of a block's first half with those of its second. */
 type NormalBlocks = (values: Floats, at: number, blocks: number, mean: number, std: number) => void;
 
-/** Box-Muller with every operation rounded by `round`. */
-const normalBlocks =
-  (round: (x: number) => number): NormalBlocks =>
-  (values, at, blocks, mean, std) => {
-    for (let block = 0; block < blocks; block++, at += BLOCK) {
-      for (let i = at; i < at + BLOCK / 2; i++) {
-        const u1 = round(1 - values[i]!); // [0, 1) to (0, 1] for the logarithm
-        const radius = round(Math.sqrt(round(-2 * round(Math.log(u1)))));
-        const theta = round(2 * Math.PI * values[i + BLOCK / 2]!);
-        values[i] = round(round(radius * round(Math.cos(theta))) * std + mean);
-        values[i + BLOCK / 2] = round(round(radius * round(Math.sin(theta))) * std + mean);
-      }
+const normalDoubles: NormalBlocks = (values, start, blocks, mean, std) => {
+  for (let block = 0, at = start; block < blocks; block++, at += BLOCK) {
+    for (let i = at; i < at + BLOCK / 2; i++) {
+      // [0, 1) to (0, 1] for the logarithm
+      const radius = Math.sqrt(-2 * Math.log(1 - values[i]!));
+      const theta = 2 * Math.PI * values[i + BLOCK / 2]!;
+      values[i] = radius * Math.cos(theta) * std + mean;
+      values[i + BLOCK / 2] = radius * Math.sin(theta) * std + mean;
     }
-  };
-
-const normalDoubles = normalBlocks((x) => x);
-const normalHalves = normalBlocks(Math.fround);
+  }
+};
 
 /** As PyTorch's vector code does it, whose logarithm, sine and cosine are single-precision polynomials. */
 const normalFloats: NormalBlocks = (values, start, blocks, mean, std) => {
