@@ -1,13 +1,38 @@
 /** @file Padding: constant, reflect, replicate, circular. Upstream: aten/src/ATen/native/PadNd.cpp, ReflectionPad.cpp, ReplicationPadding.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
+import { cloneTensor } from "../tensor/clone.ts";
 import { copyElements } from "../tensor/copy.ts";
-import { gatherDim } from "../tensor/kernels/gather.ts";
+import { DTYPES } from "../tensor/dtype.ts";
+import { floatsOf } from "../tensor/kernels/data.ts";
+import { wasmPadPlanes, type PaddedPart } from "../tensor/kernels/wasm/gathers.ts";
+import { gatherPlanes } from "../tensor/kernels/gather.ts";
 import type { Scalar } from "../tensor/scalar.ts";
 import { allocateStorage } from "../tensor/storage.ts";
-import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
+import { emptyTensor, uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatList, narrowView } from "../tensor/view_geometry.ts";
 import { fillScalar } from "./creation.ts";
+
+/** `constantPad` of the last two dimensions of float32 on the kernels. Undefined where the reference is to run. */
+function padPlanes(self: Tensor, pad: readonly number[], sizes: readonly number[], value: Scalar): Tensor | undefined {
+  const isPlane = self.dtype === DTYPES.float32 && self.isContiguous() && !self.isNeg && self.numel > 0;
+  if (!isPlane || typeof value !== "number" || pad.some((p, i) => i >= 4 && p !== 0)) return undefined;
+  const [left = 0, right = 0, top = 0, bottom = 0] = pad;
+  const [height, width] = [self.sizes.at(-2) ?? 1, self.sizes.at(-1) ?? 1];
+  const [outHeight, outWidth] = [sizes.at(-2) ?? 1, sizes.at(-1) ?? 1];
+  const part: PaddedPart = {
+    plane: height * width,
+    width,
+    start: Math.max(-top, 0) * width + Math.max(-left, 0),
+    rows: height + Math.min(top, 0) + Math.min(bottom, 0),
+    columns: width + Math.min(left, 0) + Math.min(right, 0),
+    outPlane: outHeight * outWidth,
+    outWidth,
+    outStart: Math.max(top, 0) * outWidth + Math.max(left, 0),
+  };
+  const out = uninitializedTensor(sizes, self.dtype);
+  return wasmPadPlanes(floatsOf(out) as Float32Array, floatsOf(self) as Float32Array, part, value) ? out : undefined;
+}
 
 /** Pads with a value; `pad` lists (before, after) from the last dimension backwards, negative to crop. */
 export function constantPad(self: Tensor, pad: readonly number[], value: Scalar): Tensor {
@@ -30,6 +55,8 @@ export function constantPad(self: Tensor, pad: readonly number[], value: Scalar)
     }
     sizes[d] = size;
   }
+  const fast = padPlanes(self, pad, sizes, value);
+  if (fast) return fast;
   const out = emptyTensor(sizes, self.dtype);
   out.quantizer = self.quantizer;
   if (pad.some((p) => p > 0)) fillScalar(out, value);
@@ -76,30 +103,31 @@ function sourceIndex(mode: Mode, i: number, size: number): number {
 const MAX_UNCHECKED_INDEX = 1 << 24;
 
 function padBy(self: Tensor, pad: readonly number[], mode: Mode): Tensor {
-  let out = self;
-  for (let i = 0; i < pad.length / 2; i++) {
+  const sizes = [...self.sizes];
+  const dims = pad.length / 2;
+  const indices: Int32Array[] = [];
+  for (let i = 0; i < dims; i++) {
     const d = self.ndim - 1 - i;
-    const before = pad[2 * i]!;
-    const after = pad[2 * i + 1]!;
-    const size = out.sizes[d]!;
-    if (mode === "circular") {
-      out = gatherDim(out, d, circularIndices(size, before, after));
-      continue;
-    }
+    const [before, after, size] = [pad[2 * i]!, pad[2 * i + 1]!, self.sizes[d]!];
     const count = size + before + after;
+    sizes[d] = Math.max(count, 0);
     // the index of a huge dimension takes long to make: the platform refuses the result first
-    if (count > MAX_UNCHECKED_INDEX) allocateStorage((out.numel / Math.max(size, 1)) * count * out.dtype.itemsize);
-    const index = new Int32Array(Math.max(count, 0));
-    for (let j = 0; j < index.length; j++) index[j] = sourceIndex(mode, j - before, size);
-    out = gatherDim(out, d, index);
+    if (count > MAX_UNCHECKED_INDEX) allocateStorage((self.numel / Math.max(size, 1)) * count * self.dtype.itemsize);
+    if (mode === "circular") indices.push(circularIndices(size, before, after));
+    else indices.push(Int32Array.from({ length: sizes[d]! }, (_, j) => sourceIndex(mode, j - before, size)));
   }
-  return out === self
-    ? gatherDim(
-        self,
-        self.ndim - 1,
-        Int32Array.from({ length: self.sizes[self.ndim - 1]! }, (_, i) => i),
-      )
-    : out;
+  const [columns, ...others] = indices;
+  // the rows of a plane: those of all padded dimensions but the last
+  let rows = Int32Array.of(0);
+  let height = 1;
+  others.forEach((index, i) => {
+    const inner = height;
+    height *= self.sizes[self.ndim - 2 - i]!;
+    const known = rows;
+    rows = new Int32Array(index.length * known.length);
+    index.forEach((at, j) => known.forEach((row, k) => (rows[j * known.length + k] = at * inner + row)));
+  });
+  return columns ? gatherPlanes(self, rows, columns, height, sizes) : cloneTensor(self, 0);
 }
 
 function requireNumeric(self: Tensor, kernel: string): void {

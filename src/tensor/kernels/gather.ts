@@ -1,9 +1,10 @@
 /** @file Moving elements of any dtype by index, without looking at them. Upstream: none. Spec: none. */
 import { cloneTensor } from "../clone.ts";
-import type { DType } from "../dtype.ts";
+import { DTYPES, type DType } from "../dtype.ts";
 import { uninitializedTensor, type Tensor } from "../tensor.ts";
 import type { Segment } from "../storage.ts";
 import { floatsAs, floatsOf } from "./data.ts";
+import { wasmGatherPlanes } from "./wasm/gathers.ts";
 
 type Words = Uint8Array | Uint16Array | Uint32Array;
 
@@ -148,12 +149,26 @@ export function gatherDim(self: Tensor, dim: number, index: ArrayLike<number>): 
   return out;
 }
 
-/** out[..., i, j] = self[..., rows[i], columns[j]]. Rows that follow themselves are copied as a whole. */
-export function gatherPlanes(self: Tensor, rows: ArrayLike<number>, columns: ArrayLike<number>): Tensor {
+/**
+ * out[..., i, j] = self[..., rows[i], columns[j]]. Rows that follow themselves are copied as a whole. Several dimensions may be the rows of a
+ * plane: then its `height` and the sizes of the result are given.
+ */
+export function gatherPlanes(
+  self: Tensor,
+  rows: ArrayLike<number>,
+  columns: ArrayLike<number>,
+  height: number = self.sizes.at(-2)!,
+  sizes: readonly number[] = [...self.sizes.slice(0, -2), rows.length, columns.length],
+): Tensor {
   const source = plainContiguous(self);
-  const out = uninitializedTensor([...self.sizes.slice(0, -2), rows.length, columns.length], self.dtype);
+  const out = uninitializedTensor(sizes, self.dtype);
   out.quantizer = self.quantizer;
-  const [height, width] = self.sizes.slice(-2) as [number, number];
+  if (out.numel === 0) return out;
+  const width = self.sizes.at(-1)!;
+  if (self.dtype === DTYPES.float32) {
+    const [to, from] = [floatsOf(out), floatsOf(source)] as [Float32Array, Float32Array];
+    if (wasmGatherPlanes(to, from, height * width, width, rows, columns)) return out;
+  }
   const { of, per } = moveUnit(self.dtype);
   const a = of(source.storage.segment);
   const b = of(out.storage.segment);

@@ -26,6 +26,7 @@ import {
 } from "./element_programs.ts";
 import { encodedModule } from "./encoded_modules.ts";
 import { finishProgram } from "./finish_programs.ts";
+import { gatherRowsProgram } from "./gather_programs.ts";
 import { integerMapPrograms, selectBitsProgram } from "./integer_map_programs.ts";
 import {
   enterLinesProgram,
@@ -124,6 +125,7 @@ const FAMILIES = {
     windowMax3Program(2),
   ],
   transposes: () => [transposeProgram()],
+  gathers: () => [gatherRowsProgram()],
   averages: () => AVERAGE_STRIDES.map(averageProgram),
   unpadded: (fused: boolean) => [unpaddedProgram(fused, 1), unpaddedProgram(fused, 2)],
   tall3: (fused: boolean) => [tallProgram(fused, 3, 1, true)],
