@@ -7,7 +7,7 @@ import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { computeDtype, doublesOf, floatsAs, floatsOf, fromDoubles, type Floats } from "../tensor/kernels/data.ts";
-import { channelMoments, momentsOfRows, normalizedRows, scalePlanes } from "../tensor/kernels/normalization.ts";
+import { channelMoments, normalizedGroups, normalizedRows, scalePlanes } from "../tensor/kernels/normalization.ts";
 import { scalarToNumber } from "../tensor/scalar.ts";
 import { numelOf } from "../tensor/strides.ts";
 import { emptyTensor, uninitializedTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
@@ -308,22 +308,11 @@ function groupNorm(
 ): [Tensor, Tensor, Tensor] {
   const dtype: DType = computeDtype(input.dtype);
   requireFloat(input, "GroupNormKernelImpl");
-  const per = channels / groups;
   const rows = batch * groups;
-  const size = per * plane;
-  const x = floatsAs(input, dtype);
   const out = uninitializedTensor(input.sizes, dtype);
-  const y = floatsOf(out);
-  const { mean, rstd } = momentsOfRows(x, y, rows, size, eps);
-  const gamma = weight ? doublesOf(weight) : undefined;
-  const beta = bias ? doublesOf(bias) : undefined;
-  const [scale, shift] = [new Float64Array(batch * channels), new Float64Array(batch * channels)];
-  for (let i = 0; i < scale.length; i++) {
-    const row = Math.floor(i / per);
-    scale[i] = rstd[row]! * (gamma ? gamma[i % channels]! : 1);
-    shift[i] = (beta ? beta[i % channels]! : 0) - mean[row]! * scale[i]!;
-  }
-  scalePlanes(x, y, batch * channels, plane, scale, shift);
+  const [gamma, beta] = [weight, bias].map((t) => (t ? numbersOf(t) : undefined));
+  const [x, y] = [floatsAs(input, dtype), floatsOf(out)];
+  const { mean, rstd } = normalizedGroups(x, y, rows, channels / groups, plane, gamma, beta, eps);
   const statDtype = weight && weight.dtype !== input.dtype ? weight.dtype : input.dtype;
   return [
     convertTensor(out, input.dtype),
@@ -369,6 +358,12 @@ op(
       throw new OperatorError("Expected running_mean and running_var to be defined when use_input_stats is false");
     }
     const [batch, channels] = input.sizes as [number, number];
+    const keepsNothing = useInputStats && !runningMean && !runningVar;
+    if (keepsNothing && input.dtype === DTYPES.float32 && input.numel > 0) {
+      checkedChannels(input, weight, bias, null, null, true);
+      const plane = numelOf(input.sizes.slice(2));
+      return groupNorm(input, weight, bias, batch, channels, plane, channels, eps)[0];
+    }
     // every channel of every sample is a channel of one sample of batch normalisation
     const repeated = (t: Tensor | null): Tensor | null =>
       t && reshapeTensor(viewOf(t, [batch, channels], [0, t.strides[0]!]), [batch * channels]);

@@ -119,4 +119,43 @@ describe.each(supportedKernelBuilds())("%s kernels", (build) => {
       }
     }
   });
+
+  test("many groups and planes, those of an instance, and what is not finite in its own group", () => {
+    setKernelBuild(build);
+    for (const [sizes, groups] of [
+      [[40, 16, 15, 31], 4],
+      [[3, 10, 90, 85], 5],
+      [[50, 6, 3], 2],
+      [[700, 12], 3],
+      [[2, 4, 200, 201], 1],
+    ] as const) {
+      const channels = sizes[1]!;
+      const [w, b] = [values([channels], 2), values([channels], 3)];
+      const x = values(sizes, 4);
+      floatsOf(x).forEach((v, i, all) => (all[i] = v + 5));
+      const group = (t: Tensor, k: number): Tensor => {
+        const same = (p: Tensor): Tensor => convertTensor(p, t.dtype);
+        const plane = numelOf(sizes.slice(2));
+        const outputs = callOperator("aten::native_group_norm", [
+          ...[t, same(w), same(b), sizes[0], channels, plane, groups, 1e-5],
+        ]) as Tensor[];
+        return outputs[k]!;
+      };
+      for (const k of [0, 1, 2]) expect(worstOf((t) => group(t, k), x)).toBeLessThan(k === 0 ? 2e-5 : 5e-6);
+      if (sizes.length > 2) {
+        const instance = (t: Tensor): Tensor =>
+          callOperator("aten::instance_norm", [
+            ...[t, convertTensor(w, t.dtype), convertTensor(b, t.dtype), null, null, true, 0.1, 1e-5, true],
+          ]) as Tensor;
+        expect(worstOf(instance, x)).toBeLessThan(2e-5);
+      }
+      const per = floatsOf(x).length / sizes[0]! / groups;
+      const clean = floatsOf(group(x, 0)).slice();
+      floatsOf(x)[per * (groups + 1) - 1] = NaN;
+      const wrong = floatsOf(group(x, 0)).findIndex((v, i) =>
+        Math.floor(i / per) === groups ? v === v : v !== clean[i],
+      );
+      expect(wrong).toBe(-1);
+    }
+  });
 });

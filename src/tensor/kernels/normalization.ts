@@ -1,6 +1,7 @@
 /** @file Normalisation over rows and channels. Upstream: aten/src/ATen/native/cpu/layer_norm_kernel.cpp, batch_norm_kernel.cpp. Spec: none. */
 import type { Floats } from "./data.ts";
-import { wasmLayerNorm, wasmScalePlanes } from "./wasm/elements.ts";
+import { wasmLayerNorm } from "./wasm/elements.ts";
+import { wasmNormGroups, wasmScalePlanes } from "./wasm/norms.ts";
 
 /** Mean and 1 / sqrt(variance + eps) of each of `rows` rows of `size` elements. */
 function rowMoments(x: Floats, rows: number, size: number, eps: number): Moments {
@@ -44,9 +45,41 @@ export function normalizedRows(
   return known;
 }
 
-/** The moments of rows; what `scratch`, as large as x, holds afterwards has no meaning. */
-export function momentsOfRows(x: Floats, scratch: Floats, rows: number, size: number, eps: number): Moments {
-  return normalizedFast(x, scratch, rows, size, undefined, undefined, eps) ?? rowMoments(x, rows, size, eps);
+/**
+ * Normalises each of `rows` groups of `per` channels of `plane` elements by its own moments, which are returned; gamma and beta are of the
+ * channels of all groups in turn.
+ */
+export function normalizedGroups(
+  x: Floats,
+  out: Floats,
+  rows: number,
+  per: number,
+  plane: number,
+  gamma: Floats | undefined,
+  beta: Floats | undefined,
+  eps: number,
+): Moments {
+  const moments = new Float32Array(2 * rows);
+  const isDone =
+    x instanceof Float32Array && wasmNormGroups(x, out as Float32Array, rows, per, plane, gamma, beta, eps, moments);
+  if (isDone) return momentsFrom(moments);
+  const known = rowMoments(x, rows, per * plane, eps);
+  const [scale, shift] = [new Float64Array(rows * per), new Float64Array(rows * per)];
+  const channels = gamma?.length ?? beta?.length ?? per;
+  for (let i = 0; i < scale.length; i++) {
+    const row = Math.floor(i / per);
+    scale[i] = known.rstd[row]! * (gamma ? gamma[i % channels]! : 1);
+    shift[i] = (beta ? beta[i % channels]! : 0) - known.mean[row]! * scale[i]!;
+  }
+  scalePlanes(x, out, rows * per, plane, scale, shift);
+  return known;
+}
+
+/** Pairs of mean and rstd taken apart. */
+function momentsFrom(pairs: Float32Array): Moments {
+  const every = (first: number): Float64Array =>
+    Float64Array.from({ length: pairs.length / 2 }, (_, r) => pairs[2 * r + first]!);
+  return { mean: every(0), rstd: every(1) };
 }
 
 function normalizedFast(
@@ -62,8 +95,7 @@ function normalizedFast(
   const moments = new Float32Array(2 * rows);
   const [w, b] = [weight, bias] as (Float32Array | undefined)[];
   if (!wasmLayerNorm(x, out as Float32Array, rows, size, w, b, eps, moments)) return undefined;
-  const every = (first: number): Float64Array => Float64Array.from({ length: rows }, (_, r) => moments[2 * r + first]!);
-  return { mean: every(0), rstd: every(1) };
+  return momentsFrom(moments);
 }
 
 function normalizeRows(

@@ -1,15 +1,7 @@
 /** @file Arithmetic of float32 arrays and normalisation of rows on the WebAssembly kernels. Upstream: none. Spec: none. */
 import { MIN_OWN, ownLoop } from "../../own_loops.ts";
 import type { Loop2, Loop3, RowsLoop2 } from "../../pointwise.ts";
-import {
-  broadcastKernels,
-  elementKernels,
-  family,
-  shortKernels,
-  wasmKernels,
-  type BinaryKernel,
-  type Kernels,
-} from "./build.ts";
+import { broadcastKernels, elementKernels, family, shortKernels, wasmKernels, type BinaryKernel } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
 import {
   BINARY_STEP,
@@ -244,51 +236,5 @@ export function wasmLayerNorm(
   }
   copyElements32(moments, 0, f32, stats / 4, 2 * rows);
   memory.free(w);
-  return true;
-}
-
-/**
- * out = x * scale + shift for `planes` planes of `size` elements, each with its own two numbers: plane i has those at i modulo their count.
- * `out` is not `x`. Returns false where the reference is to run.
- */
-export function wasmScalePlanes(
-  x: Float32Array,
-  out: Float32Array,
-  planes: number,
-  size: number,
-  scale: ArrayLike<number>,
-  shift: ArrayLike<number>,
-): boolean {
-  if (planes * size < MIN_ELEMENTS || size < MIN_COLUMNS) return false;
-  const kernels = wasmKernels();
-  if (!kernels) return false;
-  const { memory } = kernels;
-  const run = (using: Kernels, to: number, from: number, count: number, plane: number): void => {
-    const at = plane % scale.length;
-    using.finish(to, 4 * count, from, 4 * count, 1, count, 0, scale[at]!, shift[at]!, -Infinity, Infinity);
-  };
-  const [from, to] = [memory.addressOf(x), memory.addressOf(out)];
-  if (from !== 0 && to !== 0) {
-    const share = Math.max(1, Math.floor(TASK_ELEMENTS / size));
-    runTasks(kernels, Math.ceil(planes / share), (using, task) => {
-      const end = Math.min(planes, (task + 1) * share);
-      for (let plane = task * share; plane < end; plane++)
-        run(using, to + 4 * plane * size, from + 4 * plane * size, size, plane);
-    });
-    return true;
-  }
-  const areas = memory.arena(BLOCK, BLOCK);
-  if (!areas) return false;
-  const [source, target] = areas as [number, number];
-  const { f32 } = memory;
-  for (let plane = 0; plane < planes; plane++) {
-    for (let done = 0; done < size; done += BLOCK) {
-      const count = Math.min(BLOCK, size - done);
-      copyElements32(f32, source / 4, x, plane * size + done, count);
-      run(kernels, target, source, count, plane);
-      copyElements32(out, plane * size + done, f32, target / 4, count);
-    }
-  }
-  memory.free(source);
   return true;
 }

@@ -8,7 +8,7 @@ import { runTasks } from "./parallel.ts";
 const ROUND_ELEMENTS = 1 << 15;
 
 /**
- * Calls `some` for shares of the images, each of `from` elements of x and `to` elements of the result, with their addresses: what lies
+ * Calls `some` for shares of the images, each of `from` elements of x and `to` elements of the result, with their addresses and the number of the first: what lies
  * elsewhere passes through areas, those of results filled with zeros if they shall be. Returns false where there is no room.
  */
 export function eachImage(
@@ -19,7 +19,7 @@ export function eachImage(
   from: number,
   to: number,
   isZeroed: boolean,
-  some: (source: number, target: number, count: number) => void,
+  some: (source: number, target: number, count: number, first: number) => void,
 ): boolean {
   const { memory } = kernels;
   const share = Math.max(1, Math.floor(ROUND_ELEMENTS / Math.max(from, to)));
@@ -37,7 +37,7 @@ export function eachImage(
     if (isZeroed && write === target) memory.f32.fill(0, target / 4, target / 4 + count * to);
     runTasks(kernels, Math.ceil(count / share), (_, task) => {
       const at = task * share;
-      some(read + 4 * at * from, write + 4 * at * to, Math.min(share, count - at));
+      some(read + 4 * at * from, write + 4 * at * to, Math.min(share, count - at), first + at);
     });
     if (write === target) copyElements32(out, first * to, memory.f32, target / 4, count * to);
   }

@@ -48,6 +48,7 @@ import {
   type ProductStyle,
 } from "./programs.ts";
 import { boxMullerProgram } from "./random_programs.ts";
+import { affinePlanesProgram, normGroupProgram } from "./norm_programs.ts";
 import { REDUCTIONS, reduceColumnsProgram, reduceRowsProgram } from "./reduction_programs.ts";
 import { packTransposedProgram, SPREADS, spreadProgram } from "./spread_programs.ts";
 import { sumColumnsProgram, sumRowsProgram, TAPS } from "./resample_programs.ts";
@@ -125,6 +126,7 @@ const FAMILIES = {
     windowMax3Program(2),
   ],
   transposes: () => [transposeProgram()],
+  norms: () => [affinePlanesProgram(), normGroupProgram()],
   gathers: () => [gatherRowsProgram()],
   averages: () => AVERAGE_STRIDES.map(averageProgram),
   unpadded: (fused: boolean) => [unpaddedProgram(fused, 1), unpaddedProgram(fused, 2)],
