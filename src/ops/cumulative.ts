@@ -2,6 +2,7 @@
 import { op } from "../core/operator_registry.ts";
 import { convertTensor } from "../tensor/clone.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
+import { wasmScanIntegers } from "../tensor/kernels/wasm/integer_folds.ts";
 import { C, clogaddexp } from "../tensor/math/complex.ts";
 import { notImplemented } from "../tensor/pointwise.ts";
 import { lineCursor, mapBigLines, mapComplexLines, mapLines, planLines } from "../tensor/reduce.ts";
@@ -44,6 +45,17 @@ function accumulateFloats(self: Tensor, dim: number, product: boolean): Tensor {
   return out;
 }
 
+/** Running sums of int64 that lie side by side; undefined where another loop is to run. */
+function scanInteger(self: Tensor, dim: number): Tensor | undefined {
+  const d = wrapDim(dim, self.ndim);
+  const isLast = self.sizes.slice(d + 1).every((size) => size === 1);
+  if (self.ndim === 0 || self.numel === 0 || !isLast || !self.isContiguous() || self.device.type === "meta")
+    return undefined;
+  const out = uninitializedTensor(self.sizes, DTYPES.int64);
+  const columns = self.sizes[d]!;
+  return wasmScanIntegers(self, self.numel / columns, columns, out) ? out : undefined;
+}
+
 function accumulate(self: Tensor, dim: number, id: number | null, product: boolean): Tensor {
   const dtype = resultDtype(self, id);
   const input = convertTensor(self, dtype);
@@ -60,6 +72,10 @@ function accumulate(self: Tensor, dim: number, id: number | null, product: boole
   }
   if (dtype === DTYPES.float32 && input.isPlainFloat32)
     return accumulateFloats(input, wrapDim(dim, input.ndim), product);
+  if (dtype === DTYPES.int64 && !product) {
+    const sums = scanInteger(input, dim);
+    if (sums) return sums;
+  }
   let lost = false;
   const { out, safe } = mapLines(input, dim, dtype, dtype.category === "float", (x, y) => {
     let total = product ? 1 : 0;

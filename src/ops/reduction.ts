@@ -25,6 +25,7 @@ import {
   truthFold,
 } from "../tensor/kernels/folds.ts";
 import { wasmLogSumExp } from "../tensor/kernels/wasm/centered.ts";
+import { selectIntegers } from "../tensor/integer_extrema.ts";
 import { floatExp } from "../tensor/math/float_exp.ts";
 import { notImplemented } from "../tensor/pointwise.ts";
 import { floatResult } from "../tensor/promotion.ts";
@@ -252,7 +253,9 @@ function firstExtremum(isMax: boolean): (x: Float64Array) => number {
 /** The first largest (or smallest) elements along a dimension, and where they are. */
 function extremes(self: Tensor, dim: number, keepdim: boolean, isMax: boolean): { values: Tensor; indices: Tensor } {
   return (
-    selectExtrema(self, dim, keepdim, isMax) ?? selectFromLines(self, dim, keepdim, DTYPES.int64, firstExtremum(isMax))
+    selectExtrema(self, dim, keepdim, isMax) ??
+    selectIntegers(self, dim, keepdim, isMax ? "max" : "min") ??
+    selectFromLines(self, dim, keepdim, DTYPES.int64, firstExtremum(isMax))
   );
 }
 
@@ -317,6 +320,9 @@ function truth(self: Tensor, dims: readonly number[] | null, keepdim: boolean, a
   const plan = planReduction(self, dims, keepdim);
   const dtype = self.dtype === DTYPES.uint8 ? DTYPES.uint8 : DTYPES.bool;
   const fold = truthFold(all);
+  // bytes are looked through where they lie
+  if (self.dtype.category === "int" && dtype === DTYPES.bool)
+    return reduceReal(convertTensor(self, dtype), plan, fold, dtype, false);
   if (self.dtype.category === "complex") return reduceComplex(self, plan, ofMagnitudes(fold), dtype);
   return reduceReal(self, plan, fold, dtype, false);
 }

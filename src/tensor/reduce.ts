@@ -1,7 +1,10 @@
 /** @file The reduction engine: folds of dimensions, and functions of whole lines along one dimension. Upstream: aten/src/ATen/native/ReduceOpsUtils.h, cpu/Reduce.h. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
+import { convertTensor } from "./clone.ts";
 import { DTYPES, type DType } from "./dtype.ts";
 import { Cursor } from "./iterate.ts";
+import type { IntegerFold } from "./kernels/wasm/integer_fold_programs.ts";
+import { wasmFoldIntegers } from "./kernels/wasm/integer_folds.ts";
 import { wasmWhere, type Planes } from "./kernels/wasm/centered.ts";
 import type { VectorReduction } from "./kernels/wasm/reduction_programs.ts";
 import { wasmReduce } from "./kernels/wasm/reductions.ts";
@@ -58,6 +61,8 @@ export interface RealFold {
   bytes?(x: Uint8Array, from: number, to: number): void;
   /** The same as a reduction of vectors, and what is done to its result. */
   readonly vector?: { readonly kind: VectorReduction; readonly finish?: (result: number) => number };
+  /** The same of integers with vector instructions, exactly. */
+  readonly integers?: IntegerFold;
 }
 
 /** A fold over exact integers. */
@@ -136,6 +141,7 @@ export function reduceReal(
 ): Tensor {
   const out = emptyOut(self, plan, outDtype);
   if (out.numel === 0 || out.device === META) return out;
+  if (fold.integers && big && !prepare && foldIntegers(self, plan, fold.integers, out)) return out;
   const results = new Float64Array(out.numel);
   if (fold.vector && !prepare && !big && reduceVectors(self, plan, fold.vector, results)) {
     outCursor(out).store(results, out.numel, fromFloat);
@@ -189,9 +195,22 @@ function foldRows(self: Tensor, { reduced, count }: Reduction, fold: RealFold, r
   return true;
 }
 
-/** A contiguous float32 tensor whose folded dimensions lie side by side as (outer, count, inner); undefined where it is another case. */
-export function planesOf(self: Tensor, { reduced, count }: Reduction): Planes | undefined {
-  if (self.dtype !== DTYPES.float32 || count === 0 || self.isNeg || !self.isContiguous()) return undefined;
+/** Folds integers with vector instructions; false where it is another case. */
+function foldIntegers(self: Tensor, plan: Reduction, fold: IntegerFold, out: Tensor): boolean {
+  const planes = planesOf(self, plan, self.dtype);
+  if (!planes) return false;
+  // sums of columns are int64 from the start
+  const x = fold === "sum" && planes.inner > 1 ? convertTensor(self, DTYPES.int64) : self;
+  return wasmFoldIntegers(fold, x, planes.outer, planes.count, planes.inner, out);
+}
+
+/** A contiguous tensor of a dtype whose folded dimensions lie side by side as (outer, count, inner); undefined where it is another case. */
+export function planesOf(
+  self: Tensor,
+  { reduced, count }: Reduction,
+  dtype: DType = DTYPES.float32,
+): Planes | undefined {
+  if (self.dtype !== dtype || count === 0 || self.isNeg || !self.isContiguous()) return undefined;
   let [outer, inner] = [1, 1];
   let stage: "outer" | "reduced" | "inner" = "outer";
   for (let d = 0; d < self.ndim; d++) {

@@ -41,7 +41,7 @@ function described(run: () => unknown): unknown {
       const plain = cloneTensor(t, 0);
       const size = t.dtype.itemsize;
       const start = plain.base0 * size;
-      return [t.dtype.name, t.sizes, t.strides, plain.storage.segment.u8.slice(start, start + size * t.numel)];
+      return [t.dtype.name, t.sizes, t.strides, plain.storage.segment.u8.slice(start, start + size * t.numel).join()];
     });
   } catch (cause) {
     return (cause as Error).message;
@@ -143,5 +143,46 @@ describe.each(fast)("%s", (build) => {
       return own;
     });
     expect(contiguousStrides([20, 33])).toEqual([33, 1]);
+  });
+});
+
+describe.each(fast)("%s reductions", (build) => {
+  const same = (name: string, ...args: readonly unknown[]): void => both(build, () => callOperator(name, [...args]));
+
+  test("sums and extrema over any dimensions", () => {
+    for (const dtype of [int64, int32, uint8, bool, int16]) {
+      const limit = dtype === bool ? 2 : undefined;
+      const tensors = [
+        whole([1000], dtype, limit),
+        whole([2, 8500], dtype, limit),
+        whole([60, 7], dtype, limit),
+        whole([7, 60], dtype, limit),
+        whole([5, 9, 31], dtype, limit),
+        whole([2, 950, 9], dtype, limit),
+        turned(whole([20, 33], dtype, limit)),
+        viewOf(whole([701], dtype, limit), [700], [1], 1),
+      ];
+      for (const a of tensors) {
+        same("aten::sum", a, null);
+        same("aten::sum", a, 3);
+        same("aten::sum", a, 6);
+        for (const name of ["max", "min", "any"]) same(`aten::${name}`, a);
+        const lists =
+          a.ndim === 1 ? [[0]] : a.ndim === 2 ? [[0], [1], [0, 1]] : [[0], [1], [2], [0, 1], [1, 2], [0, 2]];
+        for (const dims of lists) {
+          same("aten::sum.dim_IntList", a, dims, false, null);
+          same("aten::sum.dim_IntList", a, dims, true, null);
+          for (const name of ["amax", "amin"]) same(`aten::${name}`, a, dims, false);
+        }
+        for (let d = 0; d < a.ndim; d++) {
+          same("aten::cumsum", a, d, null);
+          if (dtype !== int64) same("aten::max.dim", a, d, true);
+          if (dtype !== bool) same("aten::argmin", a, d, false);
+          same("aten::any.dim", a, d, false);
+          same("aten::all.dim", a, d, false);
+        }
+        if (dtype !== bool) same("aten::argmax", a, null, false);
+      }
+    }
   });
 });

@@ -1,6 +1,6 @@
 /** @file Functions of integers on the WebAssembly kernels give what the reference gives: all kinds, shapes, strides and places. */
 import { afterAll, describe, expect, test } from "vitest";
-import { convertTensor } from "../../src/tensor/clone.ts";
+import { cloneTensor, convertTensor } from "../../src/tensor/clone.ts";
 import { fromData } from "../../src/tensor/data.ts";
 import type { Kernel2 } from "../../src/tensor/element_kernel.ts";
 import { DTYPES, type DType } from "../../src/tensor/dtype.ts";
@@ -12,11 +12,12 @@ import {
   wasmKernels,
 } from "../../src/tensor/kernels/wasm/build.ts";
 import { UNARY } from "../../src/tensor/kernels/unary.ts";
+import { wasmFoldIntegers, wasmScanIntegers } from "../../src/tensor/kernels/wasm/integer_folds.ts";
 import { wasmIntegerMap, wasmSelectBits } from "../../src/tensor/kernels/wasm/integer_maps.ts";
 import { asMap, broadcastAll, emptyResult, map1, map2, mapInPlace } from "../../src/tensor/pointwise.ts";
 import { contiguousStrides, numelOf } from "../../src/tensor/strides.ts";
 import { releaseTemporary, runForTemporary } from "../../src/tensor/temporaries.ts";
-import { viewOf, type Tensor } from "../../src/tensor/tensor.ts";
+import { emptyTensor, viewOf, type Tensor } from "../../src/tensor/tensor.ts";
 import { expandView } from "../../src/tensor/view_geometry.ts";
 
 const initial = kernelBuild();
@@ -240,6 +241,56 @@ describe.each(fast)("%s integers", (build) => {
           const [p, q] = [bitsOf(x), bitsOf(y)];
           expect(bitsOf(found)).toEqual(p.map((v, i) => (mask[Math.floor(i / size)] !== 0 ? v : q[i]!)));
         }
+      }
+    }
+  });
+
+  test("folds and running sums in the kernels' memory and outside", () => {
+    const big = (t: Tensor, i: number): bigint =>
+      t.dtype === int64
+        ? t.storage.segment.i64[t.base0 + i]!
+        : BigInt(t.dtype === int32 ? t.storage.segment.i32[t.base0 + i]! : t.storage.segment.u8[t.base0 + i]!);
+    const merges = {
+      sum: (a: bigint, b: bigint) => BigInt.asIntN(64, a + b),
+      max: (a: bigint, b: bigint) => (a > b ? a : b),
+      min: (a: bigint, b: bigint) => (a < b ? a : b),
+    };
+    for (const dtype of [int64, int32, uint8, bool]) {
+      for (const [outer, count, inner] of [
+        [1, 20_001, 1],
+        [300, 77, 1],
+        [3, 50, 33],
+        [1, 40, 8],
+      ] as const) {
+        const outside = view([outer, count, inner], [count * inner, inner, 1], 3, dtype);
+        setKernelBuild(build);
+        const inside = runForTemporary((t: Tensor) => cloneTensor(t))(outside as never) as Tensor;
+        for (const x of [outside, inside]) {
+          for (const fold of ["sum", "max", "min"] as const) {
+            if ((fold !== "sum" && dtype.itemsize === 1) || (fold === "sum" && inner > 1 && dtype !== int64)) continue;
+            const out = emptyTensor([outer, inner], fold === "sum" ? int64 : dtype);
+            expect(wasmFoldIntegers(fold, x, outer, count, inner, out)).toBe(true);
+            for (let o = 0; o < outer; o++) {
+              for (let i = 0; i < inner; i++) {
+                let wanted = big(x, o * count * inner + i);
+                for (let c = 1; c < count; c++) wanted = merges[fold](wanted, big(x, (o * count + c) * inner + i));
+                if (big(out, o * inner + i) !== wanted) throw new Error(`${fold} ${dtype.name} ${o} ${i}`);
+              }
+            }
+          }
+          if (dtype !== int64) continue;
+          const [rows, columns] = [outer, count * inner];
+          for (const out of [emptyTensor([rows, columns], int64), cloneTensor(inside)]) {
+            expect(wasmScanIntegers(x, rows, columns, out)).toBe(true);
+            for (let r = 0, sum = 0n; r < rows; r++, sum = 0n) {
+              for (let c = 0; c < columns; c++) {
+                sum = merges.sum(sum, big(x, r * columns + c));
+                if (big(out, r * columns + c) !== sum) throw new Error(`row ${r}, column ${c}`);
+              }
+            }
+          }
+        }
+        releaseTemporary(inside);
       }
     }
   });

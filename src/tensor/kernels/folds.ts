@@ -116,6 +116,7 @@ export function intSumFold(): RealFold {
       }
       total = sum;
     },
+    integers: "sum",
     finish: () => (lost ? Infinity : total),
   };
 }
@@ -150,6 +151,7 @@ export function maxFold(): RealFold {
     },
     finish: () => best,
     vector: { kind: "max" },
+    integers: "max",
   };
 }
 
@@ -169,6 +171,7 @@ export function minFold(): RealFold {
     },
     finish: () => best,
     vector: { kind: "min" },
+    integers: "min",
   };
 }
 

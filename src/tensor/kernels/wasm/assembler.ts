@@ -34,6 +34,7 @@ const PLAIN = {
   "i64.eqz": [0x50],
   "i64.eq": [0x51],
   "i64.lt_s": [0x53],
+  "i64.gt_s": [0x55],
   "i64.add": [0x7c],
   "i64.sub": [0x7d],
   "i64.mul": [0x7e],
@@ -111,6 +112,8 @@ const PLAIN = {
   "i16x8.extmul_low_i8x16_u": [0xfd, 0x9e, 0x01],
   "i16x8.extmul_high_i8x16_u": [0xfd, 0x9f, 0x01],
   "i32x4.all_true": [0xfd, 0xa3, 0x01],
+  "i16x8.extadd_pairwise_i8x16_u": [0xfd, 0x7d],
+  "i32x4.extadd_pairwise_i16x8_u": [0xfd, 0x7f],
   "i32x4.eq": [0xfd, 0x37],
   "i32x4.ne": [0xfd, 0x38],
   "i32x4.lt_s": [0xfd, 0x39],
@@ -164,6 +167,8 @@ const PLAIN = {
 const MEMORY = {
   "i32.load": [0x28],
   "i64.load": [0x29],
+  "i64.load8_u": [0x31],
+  "i64.load32_s": [0x34],
   "f32.load": [0x2a],
   "i32.store": [0x36],
   "i64.store": [0x37],
@@ -266,7 +271,7 @@ export class FunctionBuilder {
 
   /** A load or store at the address on the stack plus `offset` bytes. */
   memory(name: keyof typeof MEMORY, offset = 0): this {
-    this.code.push(...MEMORY[name], ALIGN_4_BYTES, ...unsigned(offset));
+    this.code.push(...MEMORY[name], name === "i64.load8_u" ? 0 : ALIGN_4_BYTES, ...unsigned(offset));
     return this;
   }
 
@@ -317,6 +322,18 @@ export class FunctionBuilder {
   /** Takes the bytes with even numbers out of the two vectors on the stack. */
   evenBytes(): this {
     this.code.push(0xfd, 0x0d, ...Array.from({ length: 16 }, (_, i) => 2 * i));
+    return this;
+  }
+
+  /** Leaves a lane of 32 bits as an i32. */
+  extractWord(lane: number): this {
+    this.code.push(0xfd, 0x1b, lane);
+    return this;
+  }
+
+  /** Leaves a lane of 64 bits as an i64. */
+  extractLane64(lane: number): this {
+    this.code.push(0xfd, 0x1d, lane);
     return this;
   }
 

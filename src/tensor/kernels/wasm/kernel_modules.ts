@@ -27,6 +27,7 @@ import {
 import { encodedModule } from "./encoded_modules.ts";
 import { finishProgram } from "./finish_programs.ts";
 import { gatherRowsProgram } from "./gather_programs.ts";
+import { integerFoldPrograms } from "./integer_fold_programs.ts";
 import { integerMapPrograms, selectBitsProgram } from "./integer_map_programs.ts";
 import {
   enterLinesProgram,
@@ -142,6 +143,7 @@ const FAMILIES = {
   integers8: () => [...integerMapPrograms("u8"), ...integerMapPrograms("bool")],
   integers32: () => integerMapPrograms("i32"),
   integers64: () => integerMapPrograms("i64"),
+  integerFolds: () => integerFoldPrograms(),
   selections: () => [selectBitsProgram(1), selectBitsProgram(4), selectBitsProgram(8)],
   integers: (fused: boolean) => [integersProgram("Floats", fused), extremesProgram()],
   integerBytes: (fused: boolean) => [integersProgram("Bytes", fused), quantize16Program(fused), bytes16Program()],
