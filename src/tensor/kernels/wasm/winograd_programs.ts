@@ -8,7 +8,7 @@
  * outputs there, and in the transform back (`winogradOutput`); in that of the input (`winogradInput`) they are four tiles. */
 import { FunctionBuilder } from "./assembler.ts";
 import { addAndClamp, localsOf, parametersOf, storeFirst } from "./convolution_programs.ts";
-import { COLUMNS, productLoop, type ProductStyle } from "./programs.ts";
+import { COLUMNS, productLoop, touch, type ProductStyle } from "./programs.ts";
 
 /** Outputs of a tile in one dimension. */
 export const TILE = 4;
@@ -551,7 +551,17 @@ export function winogradFiltersProgram(fused: boolean): FunctionBuilder {
   const triple = (): Triple => [v.fresh(), v.fresh(), v.fresh()];
   const [g, plus, minus] = [triple(), triple(), triple()];
   const [even, first, second] = [v.fresh(), v.fresh(), v.fresh()];
+  const [at, end] = f.fresh("i32");
   v.prepare(FILTER_CONSTANTS);
+  // read once without the 36 streams of stores between, which keep the processor from reading ahead
+  f.get(from).set(at);
+  f.get(from)
+    .get(count)
+    .i32(4 * 9 * COLUMNS)
+    .op("i32.mul")
+    .op("i32.add")
+    .set(end);
+  touch(f, at, end);
   const tap = (to: number, row: number, column: number): void => {
     f.get(from)
       .memory("v128.load", 4 * COLUMNS * (3 * row + column))
