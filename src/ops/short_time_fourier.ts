@@ -185,6 +185,11 @@ function addFrame(sum: Float64Array, at: number, values: Float32Array, from: num
   for (let i = 0; i < window.length; i++) sum[at + i] = sum[at + i]! + values[from + i]! * window[i]!;
 }
 
+/** sum[at + i] += values[i]. */
+function addNumbers(sum: Float64Array, at: number, values: Float64Array): void {
+  for (let i = 0; i < values.length; i++) sum[at + i] = sum[at + i]! + values[i]!;
+}
+
 interface FrameGeometry {
   readonly nFft: number;
   readonly hop: number;
@@ -277,12 +282,11 @@ op(
     const isReal = onesided && isFast(nFft, realDtype(self.dtype), window);
     const rows = isReal ? fastBackward(self, nFft, scale) : undefined;
     const sumRe = new Float64Array(batch * total);
-    const sumIm = new Float64Array(batch * total);
+    const sumIm = new Float64Array(rows ? 0 : batch * total);
     const envelope = new Float64Array(total);
     const half = Math.floor(nFft / 2);
-    for (let f = 0; f < frames; f++) {
-      for (let i = 0; i < nFft; i++) envelope[f * hop + i] = envelope[f * hop + i]! + w.re[i]! ** 2 + w.im[i]! ** 2;
-    }
+    const squares = w.re.map((v, i) => v * v + w.im[i]! * w.im[i]!);
+    for (let f = 0; f < frames; f++) addNumbers(envelope, f * hop, squares);
     if (rows) {
       for (let r = 0; r < batch * frames; r++)
         addFrame(sumRe, Math.floor(r / frames) * total + (r % frames) * hop, rows, r * nFft, w.re);
@@ -295,17 +299,17 @@ op(
     for (let i = start; i < stop; i++) lowest = Math.min(lowest, Math.abs(envelope[i]!));
     if (!(lowest > 1e-11)) fail(`window overlap add min: 1`);
     const outLength = Math.max(end - start, 0);
-    const outRe = new Float64Array(batch * outLength);
-    const outIm = new Float64Array(batch * outLength);
-    for (let b = 0; b < batch; b++) {
-      for (let i = 0; i < count; i++) {
-        outRe[b * outLength + i] = sumRe[b * total + start + i]! / envelope[start + i]!;
-        outIm[b * outLength + i] = sumIm[b * total + start + i]! / envelope[start + i]!;
-      }
-    }
+    /** The samples that are asked for, of what frames added up to. */
+    const divided = (sum: Float64Array): Float64Array => {
+      const out = new Float64Array(batch * outLength);
+      for (let b = 0; b < batch; b++)
+        for (let i = 0, at = b * outLength, from = b * total + start; i < count; i++)
+          out[at + i] = sum[from + i]! / envelope[start + i]!;
+      return out;
+    };
     const sizes = self.ndim === 3 ? [batch, outLength] : [outLength];
     return returnComplex
-      ? fromComplexArrays(outRe, outIm, sizes, self.dtype)
-      : fromDoubles(outRe, sizes, realDtype(self.dtype));
+      ? fromComplexArrays(divided(sumRe), divided(sumIm), sizes, self.dtype)
+      : fromDoubles(divided(sumRe), sizes, realDtype(self.dtype));
   },
 );

@@ -63,8 +63,8 @@ function fourierKernels(): FourierKernels | undefined {
   return odd && family("fourier", (exports) => ({ ...exports, ...even, ...odd }) as unknown as FourierKernels);
 }
 
-/** Longest transform. */
-const MAX_LENGTH = 1 << 20;
+/** Longest transform: the work areas of four lines take 64 bytes an element. */
+const MAX_LENGTH = 1 << 18;
 /** Elements of lines from which a call pays. */
 const MIN_ELEMENTS = 128;
 /** Numbers that pass through areas at a time, for each thread. */

@@ -7,7 +7,7 @@ import { FunctionBuilder } from "./assembler.ts";
 export function gatherRowsProgram(): FunctionBuilder {
   const f = new FunctionBuilder("gatherRows", new Array<"i32">(8).fill("i32"));
   const [to, from, rowTable, rows, columnTable, left, run, right] = f.parameters;
-  const [base, table, count, source, last, move] = f.fresh("i32");
+  const [base, table, count, source, last, behind] = f.fresh("i32");
   const take = (): FunctionBuilder => {
     f.get(base).get(table).memory("i32.load").op("i32.add").set(source);
     return f.increase(table, { by: 4 });
@@ -28,14 +28,20 @@ export function gatherRowsProgram(): FunctionBuilder {
     single(left);
     // last = where the last vector of the run goes
     take().get(to).get(run).i32(2).op("i32.shl").op("i32.add").i32(16).op("i32.sub").set(last);
-    f.loop(() => {
-      f.get(to).get(source).memory("v128.load").memory("v128.store");
-      // move = the bytes to the last vector, at most sixteen
-      f.get(last).get(to).op("i32.sub").set(move);
-      f.i32(16).get(move).get(move).i32(16).op("i32.gt_s").op("select").set(move);
-      f.increase(to, { byLocal: move }).increase(source, { byLocal: move }).get(move);
-    });
-    f.increase(to, { by: 16 });
+    f.get(source).get(to).op("i32.sub").set(behind);
+    const vector = (at: number): void => {
+      f.get(at).get(at).get(behind).op("i32.add").memory("v128.load").memory("v128.store");
+    };
+    const isBefore = (): FunctionBuilder => f.get(to).get(last).op("i32.lt_u");
+    isBefore().when(() =>
+      f.loop(() => {
+        vector(to);
+        f.increase(to, { by: 16 });
+        isBefore();
+      }),
+    );
+    vector(last);
+    f.get(last).i32(16).op("i32.add").set(to);
     single(right);
     f.increase(rowTable, { by: 4 });
     f.get(rows).i32(1).op("i32.sub").set(rows).get(rows);
