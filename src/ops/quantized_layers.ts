@@ -6,7 +6,7 @@ import { DTYPES } from "../tensor/dtype.ts";
 import { roundToHalf } from "../tensor/half.ts";
 import { doublesOf, floatsAs, floatsOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { rowProductFor } from "../tensor/kernels/gemm.ts";
-import { dynamicParameters, extremes, quantizeActivations } from "../tensor/kernels/quantized.ts";
+import { dynamicParameters, extremes, parametersOf, quantizeActivations } from "../tensor/kernels/quantized.ts";
 import {
   scaleTable,
   wasmByteLayer,
@@ -81,6 +81,7 @@ function weightsFor(params: LinearParams, input?: number, output?: number): Inte
     owner: weight.storage,
     key: `integers:${weight.storageOffset}:${weight.strides.join()}:${quantizerNumber(weight.quantizer!)}:${n}:${k}`,
     values: () => centered(weight),
+    areBytes: parametersOf(weight.quantizer!, weight.sizes).zeroPoints.every((zeroPoint) => zeroPoint === 0),
     n,
     k,
     table: scaleTable(

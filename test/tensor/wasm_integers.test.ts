@@ -43,7 +43,20 @@ function layer(n: number, k: number, make: () => number, factor: () => number, s
     (i) => factors[i]!,
     (i) => shifts[i]!,
   );
-  return { w, factors, shifts, weights: { owner: allocateStorage(n * k), key: "w", values: () => w, n, k, table } };
+  return {
+    w,
+    factors,
+    shifts,
+    weights: {
+      owner: allocateStorage(n * k),
+      key: "w",
+      values: () => w,
+      areBytes: w.every((v) => v >= -128 && v < 128),
+      n,
+      k,
+      table,
+    },
+  };
 }
 
 /** The sum of row r of integers by row j of the weights. */
@@ -147,6 +160,39 @@ describe.each(supportedKernelBuilds().filter((b): b is Exclude<KernelBuild, "ref
         const zeroPoint = integer(0, 255);
         checkBytes(rows, l, x, integer(0, 255), zeroPoint, round % 2 ? zeroPoint : 0);
       }
+    });
+    test("bytes by activations of seven bits, of eight, and of both", () => {
+      setKernelBuild(build);
+      for (let round = 0; round < 90; round++) {
+        const [rows, n, k] = randomSizes();
+        const l = layer(
+          n,
+          k,
+          () => integer(-128, 127),
+          () => uniform() / 100,
+          () => integer(-99, 99),
+        );
+        const zeroPoint = integer(0, 127);
+        const most = round % 3 === 0 ? 128 : 127;
+        const numbers = Array.from({ length: rows * k }, () => (round % 2 ? 127 : integer(0, most)));
+        checkBytes(rows, l, Uint8Array.from(numbers), zeroPoint, integer(0, 255), 0);
+        checkFloats(
+          rows,
+          l,
+          Float32Array.from(numbers, (q) => (q - zeroPoint) / 8),
+          1 / 8,
+          zeroPoint,
+          -Infinity,
+        );
+      }
+      const l = layer(
+        16,
+        32768,
+        () => -128,
+        () => 1,
+        () => 0,
+      );
+      checkBytes(2, l, new Uint8Array(65536).fill(127), 3, 0, 0);
     });
     test("special values of inputs, factors and shifts", () => {
       setKernelBuild(build);

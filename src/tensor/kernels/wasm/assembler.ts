@@ -160,6 +160,7 @@ const PLAIN = {
   "f32x4.demote_f64x2_zero": [0xfd, 0x5e],
   "f32x4.relaxed_madd": [0xfd, 0x85, 0x02],
   "f32x4.relaxed_nmadd": [0xfd, 0x86, 0x02],
+  "i32x4.relaxed_dot_i8x16_i7x16_add_s": [0xfd, 0x93, 0x02],
   "f64x2.relaxed_madd": [0xfd, 0x87, 0x02],
 } as const;
 

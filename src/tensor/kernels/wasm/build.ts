@@ -16,7 +16,7 @@ import {
   type FastBuild,
   type KernelFamily,
 } from "./kernel_modules.ts";
-import type { IntegerKernels } from "./integer_programs.ts";
+import type { IntegerKernels, SevenBitKernels } from "./integer_programs.ts";
 import { KernelMemory } from "./memory.ts";
 import type { PanelRows } from "./programs.ts";
 import type { RandomKernels } from "./random_programs.ts";
@@ -543,6 +543,13 @@ export function activationKernels(): ActivationKernels | undefined {
 /** Normal random numbers, or undefined where the reference kernels are to run. */
 export function randomKernels(): RandomKernels | undefined {
   return family("random", (exports) => exports as unknown as RandomKernels);
+}
+
+/** Products of bytes with activations of seven bits, two modules, or undefined where the platform has no instruction for them. */
+export function sevenBitKernels(): SevenBitKernels | undefined {
+  const bytes = family("sevenBitBytes", (exports) => exports);
+  const all = bytes && family("sevenBits", (exports) => ({ ...exports, ...bytes }) as Partial<SevenBitKernels>);
+  return all?.quantize8 && (all as SevenBitKernels);
 }
 
 /** The products of integers, two modules, or undefined where the reference kernels are to run. */

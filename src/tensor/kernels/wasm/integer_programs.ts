@@ -7,35 +7,46 @@ export const INTEGER_STEP = 8;
 export const INTEGER_COLUMNS = 16;
 /** Vectors of a panel's columns. */
 const VECTORS = INTEGER_COLUMNS / 4;
-/** Bytes of a panel that two elements of every row take. */
+/** Bytes of a panel that four bytes of every row take. */
 const PAIR_BYTES = 4 * INTEGER_COLUMNS;
+/** Bytes of rows of x that a step takes. */
+const STEP_BYTES = 2 * INTEGER_STEP;
+/** Elements of 8 bits in a vector: rows are padded to a multiple of it where they have such. */
+export const BYTE_STEP = STEP_BYTES;
+/** Bytes in front of a panel of bytes: the sums of its rows. */
+export const SUM_BYTES = 4 * INTEGER_COLUMNS;
 
 /** What becomes of sums: float32, or bytes. */
 export type IntegerFinish = "Floats" | "Bytes";
 
+/** A product: see integersProgram. */
+type Product = (
+  x: number,
+  ldx: number,
+  rows: number,
+  w: number,
+  panel: number,
+  panels: number,
+  y: number,
+  ldy: number,
+  table: number,
+  scale: number,
+  zero: number,
+  low: number,
+) => void;
+
 /** The kernels of this file: all arguments are addresses, byte strides, counts or numbers. */
-export type IntegerKernels = Readonly<
-  Record<
-    `integers${IntegerFinish}`,
-    (
-      x: number,
-      ldx: number,
-      rows: number,
-      w: number,
-      panel: number,
-      panels: number,
-      y: number,
-      ldy: number,
-      table: number,
-      scale: number,
-      zero: number,
-      low: number,
-    ) => void
-  >
-> & {
+export type IntegerKernels = Readonly<Record<`integers${IntegerFinish}`, Product>> & {
   extremes(x: number, vectors: number, y: number): void;
   quantize16(x: number, ldx: number, y: number, steps: number, rows: number, inverse: number, zero: number): void;
   bytes16(x: number, ldx: number, y: number, steps: number, rows: number, zero: number): void;
+};
+
+/** The kernels of activations with seven bits: see the same program. */
+export type SevenBitKernels = Readonly<
+  Record<`bytes${IntegerFinish}`, (...args: [...Parameters<Product>, inputZero: number]) => void>
+> & {
+  quantize8(x: number, ldx: number, y: number, steps: number, rows: number, inverse: number, zero: number): void;
 };
 
 /** Leaves a * b + c, rounded once: without fused multiply-add by way of doubles, which hold products of floats exactly. */
@@ -66,13 +77,20 @@ function fusedAdd(f: FunctionBuilder, fused: boolean, a: number, b: number, c: n
  * for `rows` rows of x and the rows of w in `panels` panels. x has elements of 16 bits; a panel of `panel` bytes has elements 0 and 1 of each of its
  * rows, then 2 and 3, up to a multiple of INTEGER_STEP. Sums have 32 bits and wrap around. Strides in bytes, counts at least 1.
  *
+ * bytesX(..., inputZero): the same for rows of bytes from 0 to 127, less inputZero, and panels of bytes: four elements of each row, then the
+ * next four, up to a multiple of BYTE_STEP; in front the sum of each row with 32 bits.
+ *
  * A sum becomes a float32; `table` has a factor and a shift for each row of w, panel by panel. Floats: sum * (factor * scale) + shift with
  * one rounding, or `low` if that is less. Bytes: (sum + shift) * (factor * scale), rounded, plus `zero`, from `low` to 255; `low` where it is no number.
  */
-export function integersProgram(finish: IntegerFinish, fused: boolean): FunctionBuilder {
-  const f = new FunctionBuilder(`integers${finish}`, [...new Array<"i32">(9).fill("i32"), "f32", "f32", "f32"]);
-  const [x, ldx, rows, w, panel, panels, y, ldy, table, scale, zero, low] = f.parameters;
-  const [row, second, to, left, wp, end] = f.fresh("i32");
+export function integersProgram(finish: IntegerFinish, fused: boolean, hasBytes = false): FunctionBuilder {
+  const f = new FunctionBuilder(`${hasBytes ? "bytes" : "integers"}${finish}`, [
+    ...new Array<"i32">(9).fill("i32"),
+    ...new Array<"f32">(3).fill("f32"),
+    ...(hasBytes ? ["i32" as const] : []),
+  ]);
+  const [x, ldx, rows, w, panel, panels, y, ldy, table, scale, zero, low, inputZero] = f.parameters;
+  const [row, second, next, to, left, wp, end] = f.fresh("i32");
   const acc = [0, 1].map(() => Array.from({ length: VECTORS }, () => f.local("v128")));
   const xs = [0, 1].map(() => f.local("v128"));
   const [b, factor, shift, most] = f.fresh("v128");
@@ -93,8 +111,22 @@ export function integersProgram(finish: IntegerFinish, fused: boolean): Function
   /** So many rows of x by a panel. */
   const tile = (count: number): void => {
     const some = acc.slice(0, count);
-    for (const sums of some) for (const sum of sums) f.zeros().set(sum);
     f.get(w).set(wp);
+    if (hasBytes) f.increase(wp, { by: SUM_BYTES });
+    for (const sums of some)
+      sums.forEach((sum, c) => {
+        // what the zero point adds to every product is taken off their sum
+        if (hasBytes)
+          f.i32(0)
+            .get(inputZero)
+            .op("i32.sub")
+            .op("i32x4.splat")
+            .get(w)
+            .memory("v128.load", 16 * c)
+            .op("i32x4.mul");
+        else f.zeros();
+        f.set(sum);
+      });
     f.loop(() => {
       for (let pair = 0; pair < INTEGER_STEP / 2; pair++) {
         some.forEach((_, r) =>
@@ -107,13 +139,15 @@ export function integersProgram(finish: IntegerFinish, fused: boolean): Function
           f.get(wp)
             .memory("v128.load", PAIR_BYTES * pair + 16 * c)
             .set(b);
-          some.forEach((sums, r) =>
-            f.get(xs[r]!).get(b).op("i32x4.dot_i16x8_s").get(sums[c]!).op("i32x4.add").set(sums[c]!),
-          );
+          some.forEach((sums, r) => {
+            const sum = sums[c]!;
+            if (hasBytes) f.get(b).get(xs[r]!).get(sum).op("i32x4.relaxed_dot_i8x16_i7x16_add_s").set(sum);
+            else f.get(xs[r]!).get(b).op("i32x4.dot_i16x8_s").get(sum).op("i32x4.add").set(sum);
+          });
         }
       }
-      f.increase(row, { by: 2 * INTEGER_STEP });
-      if (count > 1) f.increase(second, { by: 2 * INTEGER_STEP });
+      f.increase(row, { by: STEP_BYTES });
+      if (count > 1) f.increase(second, { by: STEP_BYTES });
       f.increase(wp, { by: (PAIR_BYTES * INTEGER_STEP) / 2 })
         .get(wp)
         .get(end)
@@ -140,8 +174,8 @@ export function integersProgram(finish: IntegerFinish, fused: boolean): Function
             .memory("v128.store", 16 * c),
         );
       else {
-        const [first, next, third, last] = sums as [number, number, number, number];
-        f.get(to).get(first).get(next).op("i16x8.narrow_i32x4_s").get(third).get(last).op("i16x8.narrow_i32x4_s");
+        const [first, after, third, last] = sums as [number, number, number, number];
+        f.get(to).get(first).get(after).op("i16x8.narrow_i32x4_s").get(third).get(last).op("i16x8.narrow_i32x4_s");
         f.op("i8x16.narrow_i16x8_u").memory("v128.store");
       }
       f.increase(to, { byLocal: ldy });
@@ -157,8 +191,9 @@ export function integersProgram(finish: IntegerFinish, fused: boolean): Function
     are(2).when(() => {
       f.loop(() => {
         f.get(row).get(ldx).op("i32.add").set(second);
+        f.get(second).get(ldx).op("i32.add").set(next);
         tile(2);
-        f.get(second).set(row);
+        f.get(next).set(row);
         f.get(left).i32(2).op("i32.sub").set(left);
         are(2);
       });
@@ -213,6 +248,37 @@ export function quantize16Program(fused: boolean): FunctionBuilder {
       f.get(y).get(first);
       vector(16).op("i16x8.narrow_i32x4_s").memory("v128.store");
       f.increase(at, { by: 4 * INTEGER_STEP }).increase(y, { by: 2 * INTEGER_STEP });
+      f.get(left).i32(1).op("i32.sub").set(left).get(left);
+    });
+    f.increase(x, { byLocal: ldx });
+    f.get(rows).i32(1).op("i32.sub").set(rows).get(rows);
+  });
+  return f;
+}
+
+/** quantize8(x, ldx, y, steps, rows, inverse, zero): the same without taking zero away, as rows of `steps` times BYTE_STEP bytes. */
+export function quantize8Program(fused: boolean): FunctionBuilder {
+  const f = new FunctionBuilder("quantize8", [...new Array<"i32">(5).fill("i32"), "f32", "f32"]);
+  const [x, ldx, y, steps, rows, inverse, zero] = f.parameters;
+  const [at, left] = f.fresh("i32");
+  const [v, factor, shift] = f.fresh("v128");
+  f.get(inverse).op("f32x4.splat").set(factor).get(zero).op("f32x4.splat").set(shift);
+  const most = f.local("v128");
+  f.f32(255).op("f32x4.splat").set(most);
+  const vector = (offset: number): FunctionBuilder => {
+    f.get(at).memory("v128.load", offset).set(v).get(most);
+    fusedAdd(f, fused, v, factor, shift);
+    return f.op("f32x4.nearest").op("f32x4.pmin").op("i32x4.trunc_sat_f32x4_s");
+  };
+  f.loop(() => {
+    f.get(x).set(at).get(steps).set(left);
+    f.loop(() => {
+      f.get(y);
+      vector(0);
+      vector(16).op("i16x8.narrow_i32x4_s");
+      vector(32);
+      vector(48).op("i16x8.narrow_i32x4_s").op("i8x16.narrow_i16x8_u").memory("v128.store");
+      f.increase(at, { by: 4 * BYTE_STEP }).increase(y, { by: BYTE_STEP });
       f.get(left).i32(1).op("i32.sub").set(left).get(left);
     });
     f.increase(x, { byLocal: ldx });

@@ -1,8 +1,20 @@
-/** @file Products of quantized values with the weights of linear layers on the WebAssembly kernels. Upstream: none. Spec: none. */
-import type { Storage } from "../../storage.ts";
-import { integerKernels, wasmKernels, type Kernels } from "./build.ts";
+/** @file Products of quantized values with the weights of linear layers on the WebAssembly kernels. Upstream: none. Spec: none.
+ *
+ * Note [Seven bits]: where the platform has an instruction for products of bytes, it wants one operand without a sign and with seven bits at most.
+ * PyTorch's observers choose such ranges by default (`reduce_range`). Whether activations keep to it is seen when they are there; those that
+ * do not are multiplied with 16 bits, as are weights whose zero point is not 0. */
+import type { Segment, Storage } from "../../storage.ts";
+import { integerKernels, sevenBitKernels, wasmKernels, type Kernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
-import { INTEGER_COLUMNS, INTEGER_STEP, type IntegerFinish, type IntegerKernels } from "./integer_programs.ts";
+import {
+  BYTE_STEP,
+  INTEGER_COLUMNS,
+  INTEGER_STEP,
+  SUM_BYTES,
+  type IntegerFinish,
+  type IntegerKernels,
+  type SevenBitKernels,
+} from "./integer_programs.ts";
 import { packedWeights } from "./packed_weights.ts";
 import { runTasks } from "./parallel.ts";
 
@@ -25,6 +37,8 @@ export interface IntegerWeights {
   readonly key: string;
   /** Integers from -255 to 255, (n, k) by rows: less their zero points. */
   readonly values: () => Float64Array;
+  /** Whether they are from -128 to 127. */
+  readonly areBytes: boolean;
   readonly n: number;
   readonly k: number;
   /** Factors and shifts of the rows: see `scaleTable`. */
@@ -52,32 +66,38 @@ export function scaleTable(n: number, factor: (row: number) => number, shift: (r
 interface Layer {
   readonly kernels: Kernels;
   readonly integers: IntegerKernels;
-  /** Where its panels begin, and how many rows they have together. */
+  /** The kernels of bytes, where the panels have such: see Note [Seven bits]. */
+  readonly bytes: SevenBitKernels | undefined;
+  /** Where its panels begin, the bytes of one, and how many rows they have together. */
   readonly address: number;
+  readonly panelBytes: number;
   readonly width: number;
   /** Elements of a row, with those that pad it. */
   readonly padded: number;
 }
 
 /** The layer, or undefined where another kernel is to run for so many rows. */
-function layerFor(weights: IntegerWeights, rows: number): Layer | undefined {
-  const { owner, key, n, k } = weights;
-  if (rows * n * k < MIN_WORK || k > MAX_TERMS) return undefined;
+function layerFor(weights: IntegerWeights, rows: number, hasBytes: boolean): Layer | undefined {
+  const { owner, key, n, k, areBytes } = weights;
+  if (rows * n * k < MIN_WORK || k > MAX_TERMS || (hasBytes && !areBytes)) return undefined;
   const kernels = wasmKernels();
   const integers = integerKernels();
-  if (!kernels || !integers) return undefined;
-  const padded = Math.ceil(k / INTEGER_STEP) * INTEGER_STEP;
+  const bytes = hasBytes ? sevenBitKernels() : undefined;
+  if (!kernels || !integers || (hasBytes && !bytes)) return undefined;
+  const step = hasBytes ? BYTE_STEP : INTEGER_STEP;
+  const padded = Math.ceil(k / step) * step;
   const width = Math.ceil(n / INTEGER_COLUMNS) * INTEGER_COLUMNS;
-  const elements = width * padded;
-  if (Math.max(elements, rows * k) > MAX_ELEMENTS) return undefined;
+  if (Math.max(width * padded, rows * k) > MAX_ELEMENTS) return undefined;
+  const panelBytes = hasBytes ? SUM_BYTES + INTEGER_COLUMNS * padded : 2 * INTEGER_COLUMNS * padded;
+  const total = (width / INTEGER_COLUMNS) * panelBytes;
   const { memory } = kernels;
-  const address = packedWeights(memory, owner, key, elements / 2, (to) => {
-    const { i16 } = memory.segment;
-    i16.fill(0, to / 2, to / 2 + elements);
-    putPanels(i16, to / 2, weights.values(), n, k, padded);
+  const address = packedWeights(memory, owner, hasBytes ? `${key}:bytes` : key, total / 4, (to) => {
+    memory.segment.u8.fill(0, to, to + total);
+    if (hasBytes) putBytePanels(memory.segment, to, panelBytes, weights.values(), n, k);
+    else putPanels(memory.segment.i16, to / 2, weights.values(), n, k, padded);
     return true;
   });
-  return address === 0 ? undefined : { kernels, integers, address, width, padded };
+  return address === 0 ? undefined : { kernels, integers, bytes, address, panelBytes, width, padded };
 }
 
 /** Rows of weights as panels, in zeros. */
@@ -87,6 +107,36 @@ function putPanels(to: Int16Array, at: number, from: Float64Array, n: number, k:
     const start = at + (row - column) * padded + 2 * column;
     for (let p = 0; p < k; p++) to[start + (p >> 1) * 2 * INTEGER_COLUMNS + (p & 1)] = from[source++]!;
   }
+}
+
+/** The same for panels of bytes, with the sums of rows in front. */
+function putBytePanels(
+  { i8, i32 }: Segment,
+  at: number,
+  panelBytes: number,
+  from: Float64Array,
+  n: number,
+  k: number,
+): void {
+  for (let row = 0, source = 0; row < n; row++) {
+    const column = row % INTEGER_COLUMNS;
+    const panel = at + ((row - column) / INTEGER_COLUMNS) * panelBytes;
+    const start = panel + SUM_BYTES + 4 * column;
+    let sum = 0;
+    for (let p = 0; p < k; p++) {
+      const value = from[source++]!;
+      i8[start + (p >> 2) * 4 * INTEGER_COLUMNS + (p & 3)] = value;
+      sum += value;
+    }
+    i32[panel / 4 + column] = sum;
+  }
+}
+
+/** Whether bytes have seven bits: `count` of them and what is behind, up to a multiple of 4. */
+function haveSevenBits(i32: Int32Array, address: number, count: number): boolean {
+  let all = 0;
+  for (let at = address / 4, end = at + Math.ceil(count / 4); at < end; at++) all |= i32[at]!;
+  return (all & 0x80808080) === 0;
 }
 
 /** Scales, zero point and least value of results. */
@@ -102,30 +152,58 @@ function blockRows({ padded, width }: Layer, rows: number): number {
   return Math.min(rows, Math.max(2, Math.floor(BLOCK_ELEMENTS / Math.max(padded, width)) & -2));
 }
 
-/** Results of `rows` rows of integers at `from`, to `to`. */
-function multiply(layer: Layer, finish: Finish, rows: number, from: number, table: number, to: number): void {
-  const { kernels, integers, address, width, padded } = layer;
+/** Rows of integers: their address and how many bytes they are apart; bytes still have their zero point. */
+interface Rows {
+  readonly at: number;
+  readonly stride: number;
+  readonly zeroPoint: number;
+}
+
+/** Results of `count` rows, to `to`. */
+function multiply(layer: Layer, finish: Finish, count: number, rows: Rows, table: number, to: number): void {
+  const { kernels, integers, bytes, address, panelBytes, width } = layer;
   const { kind, scale, zeroPoint, low } = finish;
   const panels = width / INTEGER_COLUMNS;
-  const panelBytes = 2 * INTEGER_COLUMNS * padded;
   const size = kind === "Floats" ? 4 : 1;
-  const perTask = Math.max(1, Math.ceil(TASK_WORK / (INTEGER_COLUMNS * padded * rows)));
+  const perTask = Math.max(1, Math.ceil(TASK_WORK / (INTEGER_COLUMNS * layer.padded * count)));
   runTasks(kernels, Math.ceil(panels / perTask), (_, task) => {
     const first = task * perTask;
-    integers[`integers${kind}`](
-      from,
-      2 * padded,
-      rows,
-      address + panelBytes * first,
-      panelBytes,
-      Math.min(perTask, panels - first),
-      to + size * INTEGER_COLUMNS * first,
-      size * width,
-      table + 8 * INTEGER_COLUMNS * first,
-      scale,
-      zeroPoint,
-      low,
-    );
+    const w = address + panelBytes * first;
+    const some = Math.min(perTask, panels - first);
+    const y = to + size * INTEGER_COLUMNS * first;
+    const scales = table + 8 * INTEGER_COLUMNS * first;
+    const { at, stride } = rows;
+    if (bytes)
+      bytes[`bytes${kind}`](
+        at,
+        stride,
+        count,
+        w,
+        panelBytes,
+        some,
+        y,
+        size * width,
+        scales,
+        scale,
+        zeroPoint,
+        low,
+        rows.zeroPoint,
+      );
+    else
+      integers[`integers${kind}`](
+        at,
+        stride,
+        count,
+        w,
+        panelBytes,
+        some,
+        y,
+        size * width,
+        scales,
+        scale,
+        zeroPoint,
+        low,
+      );
   });
 }
 
@@ -161,40 +239,70 @@ export function wasmFloatLayer(
   out: Float32Array,
   rows: number,
 ): boolean {
-  const layer = layerFor(weights, rows);
-  if (!layer) return false;
-  const { kernels, integers, padded, width } = layer;
+  return [true, false].some((hasBytes) => {
+    const layer = layerFor(weights, rows, hasBytes);
+    return layer !== undefined && floatLayer(layer, x, parameters, weights, low, out, rows);
+  });
+}
+
+/** The same by one kind of panels; false where activations do not fit them. */
+function floatLayer(
+  layer: Layer,
+  x: Float32Array,
+  parameters: (extremes: () => number[]) => InputParameters,
+  { n, k, table }: IntegerWeights,
+  low: number,
+  out: Float32Array,
+  rows: number,
+): boolean {
+  const { kernels, integers, bytes, padded, width } = layer;
   const { memory } = kernels;
-  const { n, k, table } = weights;
   const block = blockRows(layer, rows);
-  const given = memory.addressOf(x);
+  // what is behind the last row of bytes must not have eight bits, either
+  const given = bytes && padded !== k ? 0 : memory.addressOf(x);
   const result = width === n ? memory.addressOf(out) : 0;
+  const stride = bytes ? padded : 2 * padded;
   const areas = memory.arena(
-    given === 0 ? rows * k : 0,
-    (block * padded) / 2,
+    given === 0 ? rows * k + BYTE_STEP : 0,
+    (block * stride) / 4,
     table.length,
     result === 0 ? block * width : 0,
     8,
   );
   if (!areas) return false;
   const [copy, quantized, scales, to, scratch] = areas as [number, number, number, number, number];
-  const { f32 } = memory;
+  const { f32, i32 } = memory;
   const from = given || copy;
-  if (given === 0) copyElements32(f32, copy / 4, x, 0, rows * k);
+  if (given === 0) {
+    copyElements32(f32, copy / 4, x, 0, rows * k);
+    f32.fill(0, copy / 4 + rows * k, copy / 4 + rows * k + BYTE_STEP);
+  }
   copyElements32(f32, scales / 4, table, 0, table.length);
-  const { scale, zeroPoint } = parameters(() => extremesAt(integers, f32, from, rows * k, scratch));
+  let most = 0;
+  const { scale, zeroPoint } = parameters(() => {
+    const range = extremesAt(integers, f32, from, rows * k, scratch);
+    most = range[1]!;
+    return range;
+  });
   const inverse = 1 / Math.fround(scale);
-  for (let row = 0; row < rows; row += block) {
+  let isDone = !bytes || most * Math.fround(inverse) + zeroPoint < 128;
+  for (let row = 0; row < rows && isDone; row += block) {
     const count = Math.min(block, rows - row);
-    integers.quantize16(from + 4 * row * k, 4 * k, quantized, padded / INTEGER_STEP, count, inverse, zeroPoint);
+    const start = from + 4 * row * k;
+    if (bytes) {
+      bytes.quantize8(start, 4 * k, quantized, padded / BYTE_STEP, count, inverse, zeroPoint);
+      isDone = haveSevenBits(i32, quantized, count * padded);
+      if (!isDone) break;
+    } else integers.quantize16(start, 4 * k, quantized, padded / INTEGER_STEP, count, inverse, zeroPoint);
     const y = result === 0 ? to : result + 4 * row * n;
-    multiply(layer, { kind: "Floats", scale, zeroPoint: 0, low }, count, quantized, scales, y);
+    const integerRows = { at: quantized, stride, zeroPoint };
+    multiply(layer, { kind: "Floats", scale, zeroPoint: 0, low }, count, integerRows, scales, y);
     if (result !== 0) continue;
     if (width === n) copyElements32(out, row * n, f32, to / 4, count * n);
     else for (let r = 0; r < count; r++) copyElements32(out, (row + r) * n, f32, to / 4 + r * width, n);
   }
   memory.free(copy);
-  return true;
+  return isDone;
 }
 
 /**
@@ -210,27 +318,55 @@ export function wasmByteLayer(
   out: Uint8Array,
   rows: number,
 ): boolean {
-  const layer = layerFor(weights, rows);
-  if (!layer) return false;
-  const { kernels, integers, padded, width } = layer;
+  const finish: Finish = { kind: "Bytes", scale: 1, zeroPoint, low };
+  return [true, false].some((hasBytes) => {
+    const layer = layerFor(weights, rows, hasBytes);
+    return layer !== undefined && byteLayer(layer, x, inputZero, weights, finish, out, rows);
+  });
+}
+
+/** The same by one kind of panels; false where activations do not fit them. */
+function byteLayer(
+  layer: Layer,
+  x: Uint8Array,
+  inputZero: number,
+  { n, k, table }: IntegerWeights,
+  finish: Finish,
+  out: Uint8Array,
+  rows: number,
+): boolean {
+  const { kernels, integers, bytes, padded, width } = layer;
   const { memory } = kernels;
-  const { n, k, table } = weights;
   const block = blockRows(layer, rows);
-  const areas = memory.arena(Math.ceil((block * k) / 4), (block * padded) / 2, table.length, (block * width) / 4);
+  const areas = memory.arena(
+    Math.ceil((block * k + BYTE_STEP) / 4),
+    bytes ? 0 : (block * padded) / 2,
+    table.length,
+    (block * width) / 4,
+  );
   if (!areas) return false;
   const [copy, centered, scales, to] = areas as [number, number, number, number];
   const { u8 } = memory.segment;
   copyElements32(memory.f32, scales / 4, table, 0, table.length);
-  for (let row = 0; row < rows; row += block) {
+  let isDone = true;
+  for (let row = 0; row < rows && isDone; row += block) {
     const count = Math.min(block, rows - row);
     u8.set(x.subarray(row * k, (row + count) * k), copy);
-    integers.bytes16(copy, k, centered, padded / INTEGER_STEP, count, inputZero);
-    multiply(layer, { kind: "Bytes", scale: 1, zeroPoint, low }, count, centered, scales, to);
+    u8.fill(0, copy + count * k, copy + count * k + BYTE_STEP);
+    let integerRows: Rows = { at: copy, stride: k, zeroPoint: inputZero };
+    if (bytes) {
+      isDone = haveSevenBits(memory.i32, copy, count * k);
+      if (!isDone) break;
+    } else {
+      integers.bytes16(copy, k, centered, padded / INTEGER_STEP, count, inputZero);
+      integerRows = { at: centered, stride: 2 * padded, zeroPoint: 0 };
+    }
+    multiply(layer, finish, count, integerRows, scales, to);
     if (width === n) out.set(u8.subarray(to, to + count * n), row * n);
     else for (let r = 0; r < count; r++) copyBytes(out, (row + r) * n, u8, to + r * width, n);
   }
   memory.free(copy);
-  return true;
+  return isDone;
 }
 
 function copyBytes(to: Uint8Array, toAt: number, from: Uint8Array, fromAt: number, count: number): void {

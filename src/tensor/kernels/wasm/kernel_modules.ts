@@ -37,7 +37,13 @@ import {
   passPrograms,
   realProgram,
 } from "./fourier_programs.ts";
-import { bytes16Program, extremesProgram, integersProgram, quantize16Program } from "./integer_programs.ts";
+import {
+  bytes16Program,
+  extremesProgram,
+  integersProgram,
+  quantize16Program,
+  quantize8Program,
+} from "./integer_programs.ts";
 import {
   depthwiseProgram,
   dotsInTurnProgram,
@@ -147,6 +153,8 @@ const FAMILIES = {
   selections: () => [selectBitsProgram(1), selectBitsProgram(4), selectBitsProgram(8)],
   integers: (fused: boolean) => [integersProgram("Floats", fused), extremesProgram()],
   integerBytes: (fused: boolean) => [integersProgram("Bytes", fused), quantize16Program(fused), bytes16Program()],
+  sevenBits: (fused: boolean) => (fused ? [integersProgram("Floats", fused, true), quantize8Program(fused)] : []),
+  sevenBitBytes: (fused: boolean) => (fused ? [integersProgram("Bytes", fused, true)] : []),
   trigonometry: (fused: boolean) => wide(fused, TRIGONOMETRIC_VECTORS),
   angles: (fused: boolean) => wide(fused, ANGLE_VECTORS, ANGLE_PAIRS),
   logarithms: (fused: boolean) => wide(fused, LOGARITHM_VECTORS),
