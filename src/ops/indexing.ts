@@ -278,7 +278,8 @@ export const index_select = op(
     }
     const values = indicesOf(indexArg);
     const size = self.ndim === 0 ? 1 : self.sizes[dim]!;
-    for (const v of values) if (v < 0 || v >= size) throw new OperatorError("index out of range in self");
+    for (let i = 0; i < values.length; i++)
+      if (values[i]! < 0 || values[i]! >= size) throw new OperatorError("index out of range in self");
     return self.ndim === 0 ? cloneTensor(self) : gatherDim(self, dim, values);
   },
 );
@@ -410,6 +411,14 @@ op("aten::nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tens
   return out;
 });
 
+/** Makes the error of an index along a dimension that is none. */
+export const outOfBounds =
+  (self: Tensor, dim: number) =>
+  (value: number): OperatorError => {
+    const size = self.ndim === 0 ? 1 : self.sizes[dim]!;
+    return new OperatorError(`index ${value} is out of bounds for dimension ${dim} with size ${size}`);
+  };
+
 /** Positions in `self` (logical) of each element of an index tensor that replaces dimension `dim`. */
 export function dimOffsets(self: Tensor, dim: number, indexArg: Tensor): Float64Array {
   const strides = contiguousStrides(self.sizes);
@@ -424,8 +433,7 @@ export function dimOffsets(self: Tensor, dim: number, indexArg: Tensor): Float64
     for (let j = 0; j < length; j++) {
       for (let i = 0; i < after.length; i++, at++) {
         const v = values[at]!;
-        if (v < 0 || v >= size)
-          throw new OperatorError(`index ${v} is out of bounds for dimension ${dim} with size ${size}`);
+        if (v < 0 || v >= size) throw outOfBounds(self, dim)(v);
         values[at] = outer + after[i]! + v * stride;
       }
     }

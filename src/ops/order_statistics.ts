@@ -257,6 +257,7 @@ op("aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Ten
   const out = emptyTensor([size], outDtype);
   const counts = new Float64Array(size);
   const w = weights === null ? undefined : toFloat64Array(weights);
-  for (let i = 0; i < x.length; i++) counts[x[i]!] = counts[x[i]!]! + (w ? w[i]! : 1);
+  if (w) for (let i = 0; i < x.length; i++) counts[x[i]!]! += w[i]!;
+  else for (let i = 0; i < x.length; i++) counts[x[i]!]!++;
   return out.numel === 0 ? out : fromFloat64Array(counts, [size], outDtype);
 });

@@ -4,7 +4,7 @@ import { op } from "../core/operator_registry.ts";
 import { cloneTensor, convertTensor } from "../tensor/clone.ts";
 import { copyElements } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
-import { doublesOf, floatsAs, floatsOf, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
+import { doublesOf, floatsAs, floatsOf, fromDoubles, indicesOf } from "../tensor/kernels/data.ts";
 import { moveUnit, plainContiguous } from "../tensor/kernels/gather.ts";
 import { addPatches, gatherPatches, patchGeometry, type Patches } from "../tensor/kernels/patches.ts";
 import { Complex, type Scalar } from "../tensor/scalar.ts";
@@ -206,9 +206,10 @@ export const one_hot = op("aten::one_hot(Tensor self, int num_classes=-1) -> Ten
     if (most >= classesIn) throw new OperatorError("Class values must be smaller than num_classes.");
   }
   const classes = classesIn === -1 ? most + 1 : classesIn;
-  const out = new Float64Array(self.numel * classes);
-  values.forEach((v, i) => (out[i * classes + v] = 1));
-  return fromIndices(out, [...self.sizes, classes]);
+  const out = emptyTensor([...self.sizes, classes], DTYPES.int64);
+  const words = out.storage.segment.i32;
+  for (let i = 0; i < values.length; i++) words[2 * (out.base0 + i * classes + values[i]!)] = 1;
+  return out;
 });
 
 op("aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor", (self, r) => {

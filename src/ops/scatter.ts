@@ -7,6 +7,7 @@ import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
 import { elementsOf, type Selection } from "../tensor/kernels/advanced_index.ts";
+import { gatherAlong, scatterAlong } from "../tensor/kernels/along.ts";
 import { doublesOf, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
 import { addElements, gatherElements, scatterElements } from "../tensor/kernels/gather.ts";
 import { cppScalarName } from "../tensor/kernels/matmul.ts";
@@ -14,7 +15,15 @@ import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/s
 import { broadcastShapes, numelOf, wrapDim } from "../tensor/strides.ts";
 import { viewOf, type Tensor } from "../tensor/tensor.ts";
 import { formatList, narrowView } from "../tensor/view_geometry.ts";
-import { addsPlainly, combineElements, dimOffsets, expandedScalar, plainSum, stepwiseSum } from "./indexing.ts";
+import {
+  addsPlainly,
+  combineElements,
+  dimOffsets,
+  outOfBounds,
+  expandedScalar,
+  plainSum,
+  stepwiseSum,
+} from "./indexing.ts";
 import { reshapeTensor } from "./views.ts";
 
 function indexDtype(index: Tensor, name: string): void {
@@ -43,7 +52,10 @@ export const gather = op(
         );
       }
     }
-    return gatherElements(self, dimOffsets(self, dim, index), index.sizes);
+    return (
+      gatherAlong(self, dim, index, outOfBounds(self, dim)) ??
+      gatherElements(self, dimOffsets(self, dim, index), index.sizes)
+    );
   },
 );
 
@@ -134,7 +146,10 @@ function scatterSource(self: Tensor, dimIn: number, index: Tensor, src: Tensor, 
   const dim = wrapDim(dimIn, self.ndim);
   checkScatter(self, dim, index, src, name);
   const out = cloneTensor(self, 0);
-  if (index.numel > 0) scatterElements(out, dimOffsets(self, dim, index), coveredPart(src, index));
+  if (index.numel === 0) return out;
+  const part = coveredPart(src, index);
+  if (!scatterAlong(out, dim, index, part, outOfBounds(self, dim)))
+    scatterElements(out, dimOffsets(self, dim, index), part);
   return out;
 }
 

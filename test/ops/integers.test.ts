@@ -186,3 +186,66 @@ describe.each(fast)("%s reductions", (build) => {
     }
   });
 });
+
+test("gather and scatter of elements of every size, index and layout", () => {
+  const at = (t: Tensor, place: readonly number[]): string => {
+    const size = t.dtype.itemsize;
+    const start = (t.base0 + place.reduce((sum, p, d) => sum + p * t.strides[d]!, 0)) * size;
+    return t.storage.segment.u8.slice(start, start + size).join();
+  };
+  const places = (sizes: readonly number[]): number[][] =>
+    sizes.reduce<number[][]>((all, n) => all.flatMap((p) => Array.from({ length: n }, (_, i) => [...p, i])), [[]]);
+  for (const dtype of [int64, int32, float16, uint8]) {
+    for (const [self, sizes] of [
+      [whole([9, 11], dtype), [9, 11]],
+      [turned(whole([11, 9], dtype)), [7, 11]],
+      [whole([4, 5, 6], dtype), [3, 5, 2]],
+      [whole([13], dtype), [29]],
+      [whole([2, 3], dtype), [0, 3]],
+    ] as const) {
+      for (let dim = 0; dim < self.ndim; dim++) {
+        const limit = self.sizes[dim]!;
+        if (sizes.some((n, d) => d !== dim && n > self.sizes[d]!)) continue;
+        for (const indexDtype of [int64, int32]) {
+          const index = whole(sizes, indexDtype, limit);
+          const target = (place: readonly number[]): number[] =>
+            place.map((p, d) => (d === dim ? Number(at(index, place).split(",")[0]) : p));
+          const gathered = callOperator("aten::gather", [self, dim, index, false]) as Tensor;
+          expect([gathered.dtype, gathered.sizes]).toEqual([dtype, sizes]);
+          for (const place of places(sizes)) expect(at(gathered, place)).toBe(at(self, target(place)));
+          const source = turned(whole([40, 40], dtype));
+          const part = self.ndim === 2 ? source : whole(sizes, dtype);
+          const scattered = callOperator("aten::scatter.src", [self, dim, index, part]) as Tensor;
+          const wanted = new Map(places(self.sizes).map((place) => [place.join(), at(self, place)]));
+          for (const place of places(sizes)) wanted.set(target(place).join(), at(part, place));
+          for (const place of places(self.sizes)) expect(at(scattered, place)).toBe(wanted.get(place.join()));
+          if (numelOf(sizes) === 0) continue;
+          for (const wrong of [limit, -1, 2 ** 40]) {
+            if (wrong === 2 ** 40 && indexDtype === int32) continue;
+            const bad = cloneTensor(index, 0);
+            callOperator("aten::fill_.Scalar", [bad, wrong]);
+            const message = `index ${wrong} is out of bounds for dimension ${dim} with size ${limit}`;
+            expect(() => callOperator("aten::gather", [self, dim, bad, false])).toThrow(message);
+            expect(() => callOperator("aten::scatter.src", [self, dim, bad, part])).toThrow(message);
+          }
+        }
+      }
+    }
+  }
+});
+
+test("one_hot, bincount and index_select", () => {
+  const classes = whole([5, 7], int64, 9);
+  const hot = callOperator("aten::one_hot", [classes, 9]) as Tensor;
+  expect([hot.dtype, hot.sizes]).toEqual([int64, [5, 7, 9]]);
+  const words = classes.storage.segment.i64.slice(classes.base0, classes.base0 + 35);
+  const ones = hot.storage.segment.i64.slice(hot.base0, hot.base0 + 35 * 9);
+  ones.forEach((v, i) => expect(v).toBe(BigInt(Number(words[Math.floor(i / 9)]) === i % 9)));
+  const counts = callOperator("aten::bincount", [viewOf(classes, [35], [1]), null, 0]) as Tensor;
+  const found = counts.storage.segment.i64.slice(counts.base0, counts.base0 + counts.numel);
+  found.forEach((v, c) => expect(v).toBe(BigInt(words.filter((w) => Number(w) === c).length)));
+  const table = whole([30, 40], int32);
+  const columns = callOperator("aten::index_select", [table, 1, viewOf(classes, [35], [1])]) as Tensor;
+  const [x, y] = [table, columns].map((t) => t.storage.segment.i32.subarray(t.base0));
+  for (let i = 0; i < 30 * 35; i++) expect(y![i]).toBe(x![40 * Math.floor(i / 35) + Number(words[i % 35])]);
+});

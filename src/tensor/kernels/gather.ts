@@ -105,6 +105,20 @@ const MIN_PART = 256;
 /** Words from which a view and one copy cost less than a loop. */
 const LONG_RUN = 48;
 
+/** out[at + o * columns + j] = from[base + o * size + index[j]]: a loop of one kind of array. */
+function gatherColumns(
+  out: Uint32Array,
+  at: number,
+  from: Uint32Array,
+  base: number,
+  size: number,
+  index: Int32Array,
+  rows: number,
+): void {
+  for (let o = 0, q = base; o < rows; o++, q += size)
+    for (let j = 0; j < index.length; j++) out[at++] = from[q + index[j]!]!;
+}
+
 /** Whole slices along one dimension: out[..., j, ...] = self[..., index[j], ...]. */
 export function gatherDim(self: Tensor, dim: number, index: ArrayLike<number>): Tensor {
   const source = plainContiguous(self);
@@ -134,6 +148,10 @@ export function gatherDim(self: Tensor, dim: number, index: ArrayLike<number>): 
   const run = inner * per;
   let at = out.base0 * per;
   const base = source.base0 * per;
+  if (run === 1 && per === 1 && b instanceof Uint32Array && a instanceof Uint32Array) {
+    gatherColumns(b, at, a, base, size, Int32Array.from(index), outer);
+    return out;
+  }
   if (run === 1) {
     for (let o = 0, q = base; o < outer; o++, q += size)
       for (let j = 0; j < index.length; j++) b[at++] = a[q + index[j]!]!;
