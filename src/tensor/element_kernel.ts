@@ -27,6 +27,16 @@ export type Loop3 = (
   n: number,
 ) => void;
 
+/** The same of float64, of any number of inputs. Returns false where another loop is to run. */
+export type Loop64 = (
+  out: Float64Array,
+  o: number,
+  x: readonly Float64Array[],
+  at: readonly number[],
+  steps: readonly number[],
+  n: number,
+) => boolean;
+
 /**
  * The same for `rows` rows of `n` elements, those of `a` and `b` so many elements apart as `al` and `bl` say, those of `out` one behind
  * the other. Returns false where row after row is to run.
@@ -57,6 +67,7 @@ export interface Kernel1 {
   /** Leaves the result in `C`. */
   readonly complex?: (re: number, im: number) => void;
   readonly f32?: Loop1;
+  readonly f64?: Loop64;
   /** The same function of integers with vector instructions. */
   readonly integers?: IntegerUnary;
 }
@@ -69,6 +80,7 @@ export interface Kernel2 {
   readonly big?: (a: bigint, b: bigint) => bigint;
   readonly complex?: (ar: number, ai: number, br: number, bi: number) => void;
   readonly f32?: Loop2;
+  readonly f64?: Loop64;
   readonly rows?: RowsLoop2;
   /** The same function of integers with vector instructions. */
   readonly integers?: IntegerMap;
@@ -82,4 +94,5 @@ export interface Kernel3 {
   readonly big?: (a: bigint, b: bigint, c: bigint) => bigint;
   readonly complex?: (ar: number, ai: number, br: number, bi: number, cr: number, ci: number) => void;
   readonly f32?: Loop3;
+  readonly f64?: Loop64;
 }

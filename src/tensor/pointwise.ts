@@ -3,7 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import { canGenerateCode } from "../base/evaluate.ts";
 import { convertTensor, emptyStrided } from "./clone.ts";
 import { DTYPES, type DType } from "./dtype.ts";
-import type { Kernel1, Kernel2, Kernel3, Loop2 } from "./element_kernel.ts";
+import type { Kernel1, Kernel2, Kernel3, Loop2, Loop64 } from "./element_kernel.ts";
 import { float32Operands } from "./float_operands.ts";
 import { roundToBfloat16, roundToHalf } from "./half.ts";
 import { mapIntegers } from "./integer_maps.ts";
@@ -146,6 +146,7 @@ export function mapElements(
   const fromFloat = compute.category === "float";
   const y = NUMBERS[4]!;
   const real = realOf(kernel, compute);
+  const f64 = compute === DTYPES.float64 && outDtype === compute ? kernel.f64 : undefined;
   const loop = n < MIN_OWN ? undefined : ownLoop(kernel.name, real, "d".repeat(inputs.length), "d", BLOCK, UNIT_STEPS);
   for (let left = n; left > 0; left -= BLOCK) {
     const count = left < BLOCK ? left : BLOCK;
@@ -155,8 +156,9 @@ export function mapElements(
       if (!exact?.[k]) roundScratch(inputs[k]!.dtype, compute, NUMBERS[k]!, count);
     }
     if (safe || !big) {
-      if (loop) loop(real, 1, count, y, 0, 0, NUMBERS, FIRSTS, UNIT_STEPS, FIRSTS);
-      else runReal(real, cursors.length, count, y);
+      const isDone = f64?.(y, 0, NUMBERS.slice(0, inputs.length), FIRSTS, UNIT_STEPS, count);
+      if (!isDone && loop) loop(real, 1, count, y, 0, 0, NUMBERS, FIRSTS, UNIT_STEPS, FIRSTS);
+      else if (!isDone) runReal(real, cursors.length, count, y);
       if (checkResult) {
         for (let i = 0; i < count; i++) {
           const r = y[i]!;
@@ -224,11 +226,21 @@ function mapDirect(
 }
 
 /** What runs rows of a kernel in its own loops. */
-function runOwn(inputs: readonly Tensor[], kernel: { readonly name: string }, f: Real, out: DType): RowsRunner {
+function runOwn(
+  inputs: readonly Tensor[],
+  kernel: { readonly name: string; readonly f64?: Loop64 },
+  f: Real,
+  out: DType,
+): RowsRunner {
   const kinds = inputs.map((t) => KINDS.get(t.dtype)!).join("");
   const kind = KINDS.get(out)!;
+  const f64 = /^d+$/.test(kinds + kind) ? kernel.f64 : undefined;
   let loop: OwnLoop | undefined;
   return (count, n, y, o, row, x, at, steps, rows) => {
+    const doubles = x as readonly Float64Array[];
+    for (; f64 && count > 0; count--, o += row, at = at.map((start, k) => start + rows[k]!))
+      if (!f64(y as Float64Array, o, doubles, at, steps, n)) break;
+    if (count === 0) return;
     loop ??= ownLoop(kernel.name, f, kinds, kind, n, steps)!; // every call walks alike
     loop(f, count, n, y, o, row, x, at, steps, rows);
   };

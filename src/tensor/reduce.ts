@@ -147,7 +147,7 @@ export function reduceReal(
     outCursor(out).store(results, out.numel, fromFloat);
     return out;
   }
-  if (fold.bytes && self.dtype === DTYPES.bool && foldRows(self, plan, fold, results)) {
+  if (!prepare && !big && foldRows(self, plan, fold, results)) {
     outCursor(out).store(results, out.numel, fromFloat);
     return out;
   }
@@ -182,14 +182,17 @@ export function reduceReal(
   return out;
 }
 
-/** Folds bytes of the last dimensions of a contiguous tensor; false where it is another case. */
+/** Folds float64 or truth values of the last dimensions of a contiguous tensor where they lie; false where it is another case. */
 function foldRows(self: Tensor, { reduced, count }: Reduction, fold: RealFold, results: Float64Array): boolean {
+  const isDouble = self.dtype === DTYPES.float64 && !self.isNeg;
+  if (!isDouble && !(fold.bytes && self.dtype === DTYPES.bool)) return false;
   if (!self.isContiguous() || reduced.indexOf(true) < reduced.lastIndexOf(false)) return false;
-  const bytes = self.storage.segment.u8;
+  const { f64, u8 } = self.storage.segment;
   for (let i = 0; i < results.length; i++) {
     fold.start();
     const at = self.base0 + i * count;
-    fold.bytes!(bytes, at, at + count);
+    if (isDouble) fold.fold(f64, at, at + count);
+    else fold.bytes!(u8, at, at + count);
     results[i] = fold.finish();
   }
   return true;

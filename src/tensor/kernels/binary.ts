@@ -4,9 +4,11 @@ import { C, cdiv, clog, clogaddexp, cmul, copySign, cpow } from "../math/complex
 import { igamma, igammac, zeta } from "../math/gamma.ts";
 import { floatExp } from "../math/float_exp.ts";
 import { floatLog, floatLog1p } from "../math/float_log.ts";
-import type { Kernel2, Loop2 } from "../pointwise.ts";
+import type { Kernel2, Loop2, RowsLoop2 } from "../pointwise.ts";
+import { doubleLoop } from "./wasm/doubles.ts";
 import { binaryLoop, binaryRows } from "./wasm/elements.ts";
-import { widePairLoop } from "./wasm/wide.ts";
+import { widePairLoop, widePairRows } from "./wasm/wide.ts";
+import type { WidePair } from "./wasm/wide_programs.ts";
 
 const addLoop: Loop2 = binaryLoop("add", (out, o, a, ai, as, b, bi, bs, n) => {
   for (let i = 0, j = ai, k = bi; i < n; i++, j += as, k += bs) out[o + i] = a[j]! + b[k]!;
@@ -165,6 +167,12 @@ function logaddexp2(a: number, b: number): number {
   return m + Math.log1p(2 ** -Math.abs(a - b)) * Math.LOG2E;
 }
 
+/** The loops of a function that has a kernel in double precision. */
+function wide(name: WidePair, f: (a: number, b: number) => number): { readonly f32: Loop2; readonly rows: RowsLoop2 } {
+  const f32 = widePairLoop(name, f);
+  return { f32, rows: widePairRows(f32) };
+}
+
 /** Every kernel of two elements, by name. */
 export const BINARY = {
   add: {
@@ -177,6 +185,7 @@ export const BINARY = {
       C.im = ai + bi;
     },
     f32: addLoop,
+    f64: doubleLoop("add"),
     rows: binaryRows("add"),
   },
   sub: {
@@ -189,6 +198,7 @@ export const BINARY = {
       C.im = ai - bi;
     },
     f32: subLoop,
+    f64: doubleLoop("sub"),
     rows: binaryRows("sub"),
   },
   mul: {
@@ -198,9 +208,17 @@ export const BINARY = {
     big: (a, b) => a * b,
     complex: cmul,
     f32: mulLoop,
+    f64: doubleLoop("mul"),
     rows: binaryRows("mul"),
   },
-  div: { name: "div_cpu", real: (a, b) => a / b, complex: cdiv, f32: divLoop, rows: binaryRows("div") },
+  div: {
+    name: "div_cpu",
+    real: (a, b) => a / b,
+    complex: cdiv,
+    f32: divLoop,
+    f64: doubleLoop("div"),
+    rows: binaryRows("div"),
+  },
   divTruncInt: {
     name: "div_trunc_cpu",
     integers: "divTrunc",
@@ -228,18 +246,18 @@ export const BINARY = {
       return r !== 0n && r < 0n !== b < 0n ? r + b : r;
     },
   },
-  remainder: { name: "remainder_cpu", real: remainder, f32: widePairLoop("remainder", remainder) },
+  remainder: { name: "remainder_cpu", real: remainder, ...wide("remainder", remainder) },
   fmodInt: {
     name: "fmod_cpu",
     integers: "fmod",
     real: (a, b) => (b === 0 ? zeroDivision() : a % b),
     big: (a, b) => (b === 0n ? zeroDivision() : a % b),
   },
-  fmod: { name: "fmod_cpu", real: fmod, f32: widePairLoop("fmod", fmod) },
-  pow: { name: "pow", real: pow, single: powFloat, complex: cpow, f32: widePairLoop("pow", powFloat) },
+  fmod: { name: "fmod_cpu", real: fmod, ...wide("fmod", fmod) },
+  pow: { name: "pow", real: pow, single: powFloat, complex: cpow, ...wide("pow", powFloat) },
   powInt: { name: "pow", real: powIntNumber, big: powInt },
-  atan2: { name: "atan2_cpu", real: Math.atan2, f32: widePairLoop("atan2", Math.atan2) },
-  hypot: { name: "hypot_cpu", real: hypot, f32: widePairLoop("hypot", hypot) },
+  atan2: { name: "atan2_cpu", real: Math.atan2, ...wide("atan2", Math.atan2) },
+  hypot: { name: "hypot_cpu", real: hypot, ...wide("hypot", hypot) },
   copysign: { name: "copysign_cpu", real: copySign },
   maximum: {
     name: "maximum_cpu",

@@ -29,6 +29,7 @@ import { floatCos, floatExpm1, floatLog, floatLog1p, floatSin } from "../math/fl
 import { digamma, lgamma } from "../math/gamma.ts";
 import type { Kernel1, Loop1 } from "../pointwise.ts";
 import type { SHORT_VECTORS } from "./wasm/vector_programs.ts";
+import { doubleLoop } from "./wasm/doubles.ts";
 import { vectorLoop, wasmClamp } from "./wasm/vectors.ts";
 import { wideLoop } from "./wasm/wide.ts";
 
@@ -161,7 +162,7 @@ export const UNARY = {
     },
     f32: short("rsqrt", rsqrt),
   },
-  exp: { name: "exp_vml_cpu", real: Math.exp, complex: cexp, f32: vectorLoop("exp", expLoop) },
+  exp: { name: "exp_vml_cpu", real: Math.exp, complex: cexp, f32: vectorLoop("exp", expLoop), f64: doubleLoop("exp") },
   exp2: {
     name: "exp2",
     real: (x) => 2 ** x,

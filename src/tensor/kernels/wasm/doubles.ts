@@ -1,6 +1,9 @@
-/** @file float64 matrix products on the WebAssembly kernels. Upstream: none. Spec: none. */
+/** @file float64 matrix products and functions of float64 arrays on the WebAssembly kernels. Upstream: none. Spec: none. */
+import type { Loop64 } from "../../element_kernel.ts";
 import { family, wasmKernels } from "./build.ts";
-import { DOUBLE_TILE } from "./double_programs.ts";
+import { DOUBLE_STEP, DOUBLE_TILE, type DoubleMap } from "./double_programs.ts";
+import { runTasks } from "./parallel.ts";
+import { wideConstants } from "./wide.ts";
 
 /** Multiplications from which the copies into the kernels' memory pay. */
 const MIN_WORK = 1 << 13;
@@ -71,4 +74,66 @@ function packPanel(
   for (let r = 0; r < rows; r++) {
     for (let p = 0, o = at + r, i = start + r * ld; p < k; p++, o += DOUBLE_TILE) to[o] = from[i + p]!;
   }
+}
+
+/** Elements from which a call of a function pays. */
+const MIN_ELEMENTS = 64;
+/** Elements that are copied into the kernels' memory at a time. */
+const BLOCK = 1 << 11;
+/** Elements of a task. */
+const TASK_ELEMENTS = 1 << 15;
+
+type DoubleKernel = (
+  to: number,
+  a: number,
+  aStep: number,
+  b: number,
+  bStep: number,
+  steps: number,
+  table: number,
+) => void;
+
+/** The loop of a function of float64. Arithmetic declines where not all lies in the kernels' memory: it costs less than copies. */
+export function doubleLoop(name: DoubleMap): Loop64 {
+  return (out, o, x, at, steps, n) => {
+    const kernels = n < MIN_ELEMENTS || steps.some((step) => step > 1) ? undefined : wasmKernels();
+    if (!kernels) return false;
+    const { memory } = kernels;
+    const to = memory.addressAt(out, o);
+    const addresses = x.map((array, k) => memory.addressAt(array, at[k]!));
+    const isHere = to !== 0 && addresses.every((address, k) => address !== 0 || steps[k] === 0);
+    if (!isHere && name !== "exp") return false;
+    const run = family("doubleMaps", (exports) => exports as Readonly<Record<string, DoubleKernel>>)?.[name];
+    const table = run ? wideConstants(memory) : 0;
+    const blocks = table === 0 ? undefined : memory.arena(...x.map(() => 2 * BLOCK), 2 * BLOCK);
+    if (!run || !blocks) return false;
+    const { f64 } = memory.segment;
+    const bytes = steps.map((step) => 16 * step);
+    x.forEach((array, k) => {
+      if (steps[k] === 0) f64.fill(array[at[k]!]!, blocks[k]! / 8, blocks[k]! / 8 + 2);
+    });
+    /** Runs the kernel for some elements from `first` on, which operands have at `from`. */
+    const apply = (target: number, from: readonly number[], count: number): void =>
+      run(target, from[0]!, bytes[0]!, from[1] ?? 0, bytes[1] ?? 0, Math.ceil(count / DOUBLE_STEP), table);
+    let done = 0;
+    if (isHere) {
+      done = n - (n % DOUBLE_STEP);
+      runTasks(kernels, Math.ceil(done / TASK_ELEMENTS), (_, task) => {
+        const first = task * TASK_ELEMENTS;
+        const from = addresses.map((address, k) => (steps[k] === 0 ? blocks[k]! : address + 8 * first));
+        apply(to + 8 * first, from, Math.min(TASK_ELEMENTS, done - first));
+      });
+    }
+    for (; done < n; done += BLOCK) {
+      const count = Math.min(BLOCK, n - done);
+      x.forEach((array, k) => {
+        if (steps[k] === 1) f64.set(array.subarray(at[k]! + done, at[k]! + done + count), blocks[k]! / 8);
+      });
+      const result = blocks.at(-1)!;
+      apply(result, blocks, count);
+      out.set(f64.subarray(result / 8, result / 8 + count), o + done);
+    }
+    memory.free(blocks[0]!);
+    return true;
+  };
 }

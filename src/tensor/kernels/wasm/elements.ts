@@ -45,7 +45,7 @@ export function binaryLoop(name: BinaryVector | ShortBinary, plain: Loop2): Loop
   };
 }
 
-/** An array that a kernel reads: 4 bytes or 1 an element, or the same one all the time with a step of 0. */
+/** An array that a kernel reads, element by element, every `step` elements one, or the same one all the time with a step of 0. */
 interface ArrayOperand {
   readonly array: Float32Array;
   readonly at: number;
@@ -73,8 +73,8 @@ export function mapArrays(
   const places = operands.map(({ array, at, step }, k) => {
     const block = blocks[k]!;
     if (step === 0) f32.fill(array[at]!, block / 4, block / 4 + 4);
-    const here = step === 0 ? block : memory.addressAt(array, at);
-    return { array, at, here, block, bytes: step * array.BYTES_PER_ELEMENT };
+    const here = step === 0 ? block : step === 1 ? memory.addressAt(array, at) : 0;
+    return { array, at, step, here, block, bytes: step * array.BYTES_PER_ELEMENT };
   });
   if (to !== 0 && places.every(({ here }) => here !== 0)) {
     runTasks(kernels, Math.ceil(n / TASK_ELEMENTS), (_, task) => {
@@ -85,9 +85,10 @@ export function mapArrays(
   } else {
     for (let first = 0; first < n; first += BLOCK) {
       const count = Math.min(BLOCK, n - first);
-      const from = places.map(({ array, at, here, block, bytes }) => {
+      const from = places.map(({ array, at, step, here, block, bytes }) => {
         if (here !== 0) return here + first * bytes;
-        copyElements32(memory.f32, block / 4, array, at + first, count);
+        if (step === 1) copyElements32(f32, block / 4, array, at + first, count);
+        else for (let i = 0, j = at + first * step; i < count; i++, j += step) f32[block / 4 + i] = array[j]!;
         return block;
       });
       run(to === 0 ? blocks.at(-1)! : to + size * first, from, count);

@@ -13,7 +13,7 @@ import { conversionProgram, CONVERSIONS } from "./conversion_programs.ts";
 import { convolveProgram } from "./convolution_programs.ts";
 import { addRowsProgram, denseProgram } from "./dense_programs.ts";
 import { tallProgram, unpaddedProgram } from "./depthwise_programs.ts";
-import { product64Program } from "./double_programs.ts";
+import { DOUBLE_MAPS, doubleMapProgram, product64Program } from "./double_programs.ts";
 import {
   BINARY_NAMES,
   binaryProgram,
@@ -164,6 +164,7 @@ const FAMILIES = {
     ...TERNARY_VECTORS.map((name) => ternaryProgram(name, fused)),
   ],
   doubles: () => [product64Program()],
+  doubleMaps: (fused: boolean) => DOUBLE_MAPS.map((name) => doubleMapProgram(name, fused)),
   random: (fused: boolean) => [boxMullerProgram(fused)],
   reductions: () => [...REDUCTIONS.map(reduceRowsProgram), ...REDUCTIONS.map(reduceColumnsProgram)],
   castWords: () => castPrograms("words"),

@@ -214,7 +214,7 @@ export class KernelMemory implements TemporaryHeap {
   }
 
   /** Address of an element of an array that views this memory, 0 where it lies elsewhere. */
-  addressAt(array: Float32Array | Uint32Array | Uint8Array, index: number): number {
+  addressAt(array: Float32Array | Float64Array | Uint32Array | Uint8Array, index: number): number {
     return array.buffer === this.segment.f32.buffer ? array.byteOffset + array.BYTES_PER_ELEMENT * index : 0;
   }
 

@@ -1,6 +1,6 @@
 /** @file Functions of float32 elements that are computed in double precision, on the WebAssembly kernels. Upstream: none. Spec: none. See Note [Wide functions]. */
 import { MIN_OWN, ownLoop } from "../../own_loops.ts";
-import type { Loop1, Loop2 } from "../../pointwise.ts";
+import type { Loop1, Loop2, RowsLoop2 } from "../../pointwise.ts";
 import { family, wasmKernels } from "./build.ts";
 import { BINARY_STEP } from "./element_programs.ts";
 import { mapArrays } from "./elements.ts";
@@ -80,7 +80,7 @@ export function wideLoop(name: WideVector, f: (x: number) => number): Loop1 {
 /** The same for a function of two elements. */
 export function widePairLoop(name: WidePair, f: (a: number, b: number) => number): Loop2 {
   return (out, o, a, ai, as, b, bi, bs, n) => {
-    const memory = n < MIN_ELEMENTS || as > 1 || bs > 1 ? undefined : wasmKernels()?.memory;
+    const memory = n < MIN_ELEMENTS ? undefined : wasmKernels()?.memory;
     const run = memory && kernelOf<PairKernel>(name);
     const table = run ? wideConstants(memory) : 0;
     const whole = n - (n % BINARY_STEP);
@@ -91,7 +91,9 @@ export function widePairLoop(name: WidePair, f: (a: number, b: number) => number
     const isDone =
       run &&
       table !== 0 &&
-      mapArrays(out, o, operands, whole, (to, [x, y], count) => run(to, x!, 8 * as, y!, 8 * bs, count / 2, table));
+      mapArrays(out, o, operands, whole, (to, [x, y], count) =>
+        run(to, x!, as === 0 ? 0 : 8, y!, bs === 0 ? 0 : 8, count / 2, table),
+      );
     const done = isDone ? whole : 0;
     const rest = n - done;
     const steps = [as, bs];
@@ -99,5 +101,14 @@ export function widePairLoop(name: WidePair, f: (a: number, b: number) => number
     const loop = rest < MIN_OWN ? undefined : ownLoop(name, f, "ff", "f", rest, steps);
     if (loop) loop(f, 1, rest, out, o + done, 0, [a, b], at, steps, [0, 0]);
     else for (let k = 0, [i, j] = at; k < rest; k++, i += as, j += bs) out[o + done + k] = f(a[i]!, b[j]!);
+  };
+}
+
+/** Rows of such a loop: it pays even for short ones. */
+export function widePairRows(loop: Loop2): RowsLoop2 {
+  return (out, o, a, ai, as, lda, b, bi, bs, ldb, columns, rows) => {
+    if (columns < MIN_ELEMENTS || !wasmKernels()) return false;
+    for (let r = 0; r < rows; r++) loop(out, o + r * columns, a, ai + r * lda, as, b, bi + r * ldb, bs, columns);
+    return true;
   };
 }

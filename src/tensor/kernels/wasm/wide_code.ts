@@ -99,6 +99,57 @@ export class Doubles {
       this.constant("one").op("f64x2.add").get(n).i32(52).op("i64x2.shl").op("i64x2.add");
     });
   }
+  /** Keeps exp(x) to less than a unit in the last place of a double. */
+  expDouble(x: number): number {
+    const { f } = this;
+    const inside = this.keep(() => {
+      f.get(x);
+      this.constant("lowestDouble").op("f64x2.pmax");
+      this.constant("highestDouble").op("f64x2.pmin");
+    });
+    const n = this.keep(() => {
+      f.get(inside);
+      this.constant("log2e").op("f64x2.mul");
+      this.constant("magic").op("f64x2.add");
+    });
+    const k = this.keep(() => {
+      f.get(n);
+      this.constant("magic").op("f64x2.sub");
+    });
+    const [high, low] = (["highLn2", "lowLn2"] as const).map((part) =>
+      this.keep(() => {
+        if (part === "highLn2") f.get(inside);
+        f.get(k);
+        this.constant(part).op("f64x2.mul");
+        if (part === "highLn2") f.op("f64x2.sub");
+      }),
+    ) as [number, number];
+    const r = this.keep(() => f.get(high).get(low).op("f64x2.sub"));
+    const square = this.keep(() => f.get(r).get(r).op("f64x2.mul"));
+    // 1 + r + r^2 P(r), with what r and the first sum lost to rounding
+    const near = this.keep(() => {
+      this.constant("one").get(r).op("f64x2.add");
+    });
+    const power = this.keep(() => {
+      f.get(near);
+      this.constant("one").get(near).op("f64x2.sub").get(r).op("f64x2.add");
+      this.polynomial("expLong", r).get(square);
+      this.multiplyAdd(() => f.get(high).get(r).op("f64x2.sub").get(low).op("f64x2.sub"));
+      f.op("f64x2.add").op("f64x2.add");
+    });
+    // 2^n as two factors, so that results that are not normal numbers are rounded once
+    const half = this.keep(() => {
+      f.get(k);
+      this.constant("oneHalf").op("f64x2.mul");
+      this.constant("magic").op("f64x2.add");
+    });
+    return this.keep(() => {
+      f.get(power).get(half).i32(52).op("i64x2.shl");
+      this.constant("one").op("i64x2.add").op("f64x2.mul");
+      f.get(n).get(half).op("i64x2.sub").i32(52).op("i64x2.shl");
+      this.constant("one").op("i64x2.add").op("f64x2.mul");
+    });
+  }
   /** Keeps exp(x) - 1. */
   expm1(x: number): number {
     const { f } = this;

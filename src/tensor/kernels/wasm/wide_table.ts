@@ -6,6 +6,8 @@ const bits = (high: number, low: number): number => new Float64Array(Uint32Array
 /** pi in two parts: products of the high one, of 33 bits, with whole numbers up to 2^20 are exact. */
 const HIGH_PI = 3.1415926534682512;
 const LOW_PI = 1.2154201013012384e-10;
+const HIGH_LN2 = bits(0x3fe62e42, 0xfee00000);
+const LOW_LN2 = 1.9082149292705877e-10;
 /** Bits of the root of 1/2 are D less than those of one. */
 const D_HIGH = 0x00095f61;
 const D_LOW = 0x9980c433;
@@ -44,6 +46,12 @@ const CONSTANTS = {
   highQuarter: HIGH_PI / 2,
   lowQuarter: LOW_PI / 2,
   mostDirect: 2 ** 17,
+  /** Beyond these doubles have no exponentials but nothing and infinity. */
+  lowestDouble: -746,
+  highestDouble: 710,
+  /** ln 2 in two parts: products of the high one, of 33 bits, with whole numbers up to 2^20 are exact. */
+  highLn2: HIGH_LN2,
+  lowLn2: LOW_LN2,
 } as const;
 /** Name of a constant. */
 export type WideConstant = keyof typeof CONSTANTS;
@@ -55,6 +63,12 @@ export const POLYNOMIALS = {
   exp: [
     0.5, 0.166666667193124809, 0.041666666719295685, 0.00833329834402309204, 0.0013888853909945039,
     0.000198993901836792308, 0.0000248596943947520718,
+  ],
+  /** The same to 2^-59, for results that stay doubles. */
+  expLong: [
+    0.5, 0.16666666666666671, 0.0416666666666666698, 0.00833333333332613513, 0.00138888888888837483,
+    0.000198412698748206253, 0.0000248015873255477412, 2.75572554002064244e-6, 2.75572736431102953e-7,
+    2.51052170047207452e-8, 2.09146869680868772e-9,
   ],
   /** (log((1 + s) / (1 - s)) - 2 s) / s^3 of s^2, for what lies between the root of 1/2 and that of 2. */
   log: [0.666666666673786857, 0.399999987924416886, 0.285717555350329424, 0.221913374280657837, 0.193638849866331992],
