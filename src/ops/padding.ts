@@ -114,7 +114,11 @@ function padBy(self: Tensor, pad: readonly number[], mode: Mode): Tensor {
     // the index of a huge dimension takes long to make: the platform refuses the result first
     if (count > MAX_UNCHECKED_INDEX) allocateStorage((self.numel / Math.max(size, 1)) * count * self.dtype.itemsize);
     if (mode === "circular") indices.push(circularIndices(size, before, after));
-    else indices.push(Int32Array.from({ length: sizes[d]! }, (_, j) => sourceIndex(mode, j - before, size)));
+    else {
+      const index = new Int32Array(sizes[d]!);
+      for (let j = 0; j < index.length; j++) index[j] = sourceIndex(mode, j - before, size);
+      indices.push(index);
+    }
   }
   const [columns, ...others] = indices;
   // the rows of a plane: those of all padded dimensions but the last
@@ -125,7 +129,8 @@ function padBy(self: Tensor, pad: readonly number[], mode: Mode): Tensor {
     height *= self.sizes[self.ndim - 2 - i]!;
     const known = rows;
     rows = new Int32Array(index.length * known.length);
-    index.forEach((at, j) => known.forEach((row, k) => (rows[j * known.length + k] = at * inner + row)));
+    for (let j = 0, at = 0; j < index.length; j++)
+      for (let k = 0; k < known.length; k++) rows[at++] = index[j]! * inner + known[k]!;
   });
   return columns ? gatherPlanes(self, rows, columns, height, sizes) : cloneTensor(self, 0);
 }
