@@ -20,7 +20,8 @@ const FRESH: ReadonlySet<string> = new Set(
   _upsample_nearest_exact2d conv_transpose1d conv_transpose2d conv_transpose3d constant_pad_nd mish glu prelu
   lerp addcmul addcdiv atan2 hypot fmod remainder maximum minimum tan asin acos atan sinh cosh asinh acosh atanh exp2
   expm1 log1p log2 log10 erf square reciprocal floor ceil round trunc eq ne lt le gt ge amax amin var std logsumexp
-  argmax argmin outer`
+  argmax argmin outer cumsum scatter floor_divide logical_and logical_or logical_xor logical_not bitwise_and bitwise_or
+  bitwise_xor bitwise_not __and__ __or__ __xor__`
     .split(/\s+/)
     .map((name) => `aten::${name}`)
     .concat("tsarchive::deferred_conv2d", "tsarchive::deferred_convolution"),
@@ -31,7 +32,7 @@ const SEPARATE: ReadonlySet<string> = new Set(["aten::_native_multi_head_attenti
 
 /** Operators that give their argument, a view of it, or a copy where they have to: results share the argument's end. */
 export const MAY_COPY: ReadonlySet<string> = new Set(
-  ["contiguous", "reshape", "flatten", "dropout"].map((name) => `aten::${name}`),
+  ["contiguous", "reshape", "flatten", "dropout", "to"].map((name) => `aten::${name}`),
 );
 
 /** Offset of the argument that a step of a deferred convolution gives back. */

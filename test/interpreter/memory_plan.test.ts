@@ -230,3 +230,33 @@ def f(x, w):
   f(x, w);
   expect(allocationFigures().allocatedStorages - before).toBeLessThan(60);
 });
+
+test("masks, integers and conversions between them are planned, and give what they give eagerly", () => {
+  expect(
+    planOf(`graph(%x : Tensor, %dtype : int, %off : bool, %none : NoneType):
+  %a : Tensor = aten::logical_not(%x)
+  %b : Tensor = aten::bitwise_and(%a, %x)
+  %c : Tensor = aten::to(%b, %dtype, %off, %off, %none)
+  %d : Tensor = aten::sum(%c, %none)
+  return (%d)
+`).temporaries,
+  ).toEqual(["a", "b", "c"]);
+  const unit = jit.CompilationUnit(`
+def f(a: Tensor, b: Tensor) -> Tensor:
+    m = torch.logical_and(a < b, ~(a == 7)) | (b > 900)
+    x = a.to(torch.float32) * 0.5
+    same = x.to(torch.float32)
+    y = (same + 1.0).to(torch.int64) % 7
+    z = torch.cumsum(m.to(torch.int64), 0) + y // 3
+    return torch.where(m, z, y).to(torch.int32)
+`);
+  const a = torch.arange(0, 5000);
+  const b = a.mul(3).remainder(1000);
+  const m = torch.logical_and(a.lt(b), a.eq(7).logical_not()).logical_or(b.gt(900));
+  const y = a.to(torch.float32).mul(torch.asFloat(0.5)).add(torch.asFloat(1)).to(torch.int64).remainder(7);
+  const z = torch.cumsum(m.to(torch.int64), 0).add(torch.floor_divide(y, 3));
+  const wanted = torch.where(m, z, y).to(torch.int32).tolist();
+  const f = unit.get("f");
+  for (let i = 0; i < 3; i++) expect((f(a, b) as Tensor).tolist()).toEqual(wanted);
+  expect(liveTemporaries()).toBe(0);
+});
