@@ -44,6 +44,8 @@ export type ActivationKernels = Readonly<Record<(typeof ACTIVATION_VECTORS)[numb
 };
 
 const LN2_HIGH = 0.693359375;
+/** Bits of the largest number less those of the smallest normal one. */
+const LAST_NORMAL = 0x7effffff;
 
 /** Constants by name; the table holds them in this order. */
 const CONSTANTS = {
@@ -224,18 +226,29 @@ export class Vectors {
   /** y = log(x), with three temporaries. */
   log(x: number, y: number, [e, z, m]: readonly number[]): void {
     const { f } = this;
-    // m: x, or 2^23 times it where it is no normal number
+    // whether there is something else than normal numbers above zero
+    const isRare = f.local("i32");
     f.get(x);
-    this.constant("beyondFraction").op("f32x4.mul").get(x).get(x);
-    this.constant("smallestNormal").op("f32x4.lt").op("v128.bitselect").set(m!);
+    this.constant("smallestNormal").op("i32x4.sub").i32(LAST_NORMAL).op("i32x4.splat");
+    f.op("i32x4.gt_u").op("v128.any_true").set(isRare);
+    // m: x, or 2^23 times it where it is no normal number
+    f.get(x).set(m!).get(isRare);
+    f.when(() => {
+      f.get(x);
+      this.constant("beyondFraction").op("f32x4.mul").get(x).get(x);
+      this.constant("smallestNormal").op("f32x4.lt").op("v128.bitselect").set(m!);
+    });
     // e: the exponent, so that m = the value / 2^e lies around one, from the root of 1/2 to that of 2
     f.get(m!);
     this.constant("rootHalf").op("i32x4.sub").set(e!);
     f.get(e!).i32(0x7fffff).op("i32x4.splat").op("v128.and");
     this.constant("rootHalf").op("i32x4.add").set(m!);
     f.get(e!).i32(23).op("i32x4.shr_s").op("f32x4.convert_i32x4_s").set(e!);
-    this.constant("minus23").get(x);
-    this.constant("smallestNormal").op("f32x4.lt").op("v128.and").get(e!).op("f32x4.add").set(e!);
+    f.get(isRare);
+    f.when(() => {
+      this.constant("minus23").get(x);
+      this.constant("smallestNormal").op("f32x4.lt").op("v128.and").get(e!).op("f32x4.add").set(e!);
+    });
     f.get(m!);
     this.constant("minusOne").op("f32x4.add").set(m!);
     f.get(m!).get(m!).op("f32x4.mul").set(z!);
@@ -244,12 +257,15 @@ export class Vectors {
     this.constant("ln2Low").op("f32x4.mul").op("f32x4.add").get(z!);
     this.constant("half").op("f32x4.mul").op("f32x4.sub").get(m!).op("f32x4.add").get(e!);
     this.constant("ln2High").op("f32x4.mul").op("f32x4.add").set(y);
-    // infinity and what is not a number stay; nothing has no logarithm but -infinity, and less than nothing has none
-    f.get(y).get(x).get(x);
-    this.constant("positiveInfinity").op("f32x4.lt").op("v128.bitselect").set(y);
-    this.constant("none").get(y).get(x).zeros().op("f32x4.lt").op("v128.bitselect").set(y);
-    f.get(y);
-    this.constant("infinity").get(x).zeros().op("f32x4.ne").op("v128.bitselect").set(y);
+    f.get(isRare);
+    f.when(() => {
+      // infinity and what is not a number stay; nothing has no logarithm but -infinity, and less than nothing has none
+      f.get(y).get(x).get(x);
+      this.constant("positiveInfinity").op("f32x4.lt").op("v128.bitselect").set(y);
+      this.constant("none").get(y).get(x).zeros().op("f32x4.lt").op("v128.bitselect").set(y);
+      f.get(y);
+      this.constant("infinity").get(x).zeros().op("f32x4.ne").op("v128.bitselect").set(y);
+    });
   }
 }
 
