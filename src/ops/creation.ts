@@ -5,7 +5,9 @@ import { op } from "../core/operator_registry.ts";
 import { convertTensor, emptyLike, emptyStrided } from "../tensor/clone.ts";
 import { copyInto, resizeTensorTo, writeOutResult } from "../tensor/copy.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
+import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { fromDoubles, fromIndices, wideScalar } from "../tensor/kernels/data.ts";
+import { fusedMultiplyAdd } from "../tensor/math/fused.ts";
 import { stridesIn } from "../tensor/memory_format.ts";
 import { Complex, isFloatScalar, isIntScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { contiguousStrides, numelOf } from "../tensor/strides.ts";
@@ -260,23 +262,44 @@ op(
   (start, end, dtype, _l, device) => rangeTensor(start, end, 1, dtype, device),
 );
 
-/** Evenly spaced numbers, from both ends towards the middle as PyTorch does. */
+/** Evenly spaced numbers, from both ends towards the middle as PyTorch does, whose compiler fuses multiplication and addition. */
 function spaced(start: Scalar, end: Scalar, steps: number, dtype: DType): Float64Array {
   if (steps < 0) throw new OperatorError("number of steps must be non-negative");
   checkSizes([steps]);
-  const isInt = dtype.category === "int" || dtype.category === "bool";
-  const narrow = dtype === DTYPES.float32 ? Math.fround : (x: number): number => x;
-  const a = isInt ? Math.trunc(scalarToNumber(start)) : narrow(scalarToNumber(start));
-  const b = isInt ? Math.trunc(scalarToNumber(end)) : narrow(scalarToNumber(end));
-  const step = narrow(narrow(b - a) / (steps - 1));
-  const out = new Float64Array(steps);
+  if (dtype.category === "int" || dtype.category === "bool") return spacedWhole(start, end, steps);
+  const narrow = NARROW.get(dtype) ?? ((x: number): number => x);
+  const a = narrow(scalarToNumber(start));
+  const b = narrow(scalarToNumber(end));
+  const isHalf = dtype.itemsize === 2;
+  // halves are rounded at every step, and so are counts
+  const step = narrow(narrow(b - a) / (isHalf ? narrow(steps - 1) : steps - 1));
+  const along = (from: number, by: number, i: number): number =>
+    isHalf
+      ? narrow(from + narrow(by * narrow(i)))
+      : dtype === DTYPES.float32
+        ? narrow(by * i + from)
+        : fusedMultiplyAdd(by, i, from);
+  return fromBothEnds(steps, a, b, step, along);
+}
+
+const NARROW = new Map<DType, (x: number) => number>([
+  [DTYPES.float32, Math.fround],
+  [DTYPES.float16, roundToHalf],
+  [DTYPES.bfloat16, roundToBfloat16],
+]);
+
+/** Numbers `step` apart: the first half counted from `a` on, the second back from `b`. One is `a`. */
+function fromBothEnds(
+  steps: number,
+  a: number,
+  b: number,
+  step: number,
+  along: (from: number, by: number, i: number) => number,
+): Float64Array {
   const half = Math.floor(steps / 2);
-  for (let i = 0; i < steps; i++) {
-    out[i] = i < half ? narrow(a + narrow(step * i)) : narrow(b - narrow(step * (steps - i - 1)));
-    if (isInt) out[i] = Math.trunc(out[i]!);
-  }
-  if (steps === 1) out[0] = a;
-  return out;
+  return Float64Array.from({ length: steps }, (_, i) =>
+    steps === 1 ? a : i < half ? along(a, step, i) : along(b, -step, steps - i - 1),
+  );
 }
 
 function isComplexRange(start: Scalar, end: Scalar): boolean {
@@ -334,7 +357,8 @@ function logspaceTensor(start: Scalar, end: Scalar, steps: number, base: number,
     });
   }
   const isInt = dtype.category === "int";
-  const exponents = isInt ? spacedExact(start, end, steps) : spaced(start, end, steps, dtype);
+  checkSizes([steps]);
+  const exponents = exponentsOf(start, end, steps, dtype);
   return fromDoubles(
     exponents.map((x) => (isInt ? Math.trunc(Math.pow(base, x)) : Math.pow(base, x))),
     [steps],
@@ -342,14 +366,20 @@ function logspaceTensor(start: Scalar, end: Scalar, steps: number, base: number,
   );
 }
 
-function spacedExact(start: Scalar, end: Scalar, steps: number): Float64Array {
+/** The exponents of `logspace`, which multiplies and adds one after the other. */
+function exponentsOf(start: Scalar, end: Scalar, steps: number, dtype: DType): Float64Array {
+  const narrow = dtype === DTYPES.float32 ? Math.fround : (x: number): number => x;
+  const whole = dtype.category === "int" ? Math.trunc : narrow;
+  const a = whole(scalarToNumber(start));
+  const b = whole(scalarToNumber(end));
+  const step = narrow(narrow(b - a) / (steps - 1));
+  return fromBothEnds(steps, a, b, step, (from, by, i) => narrow(from + narrow(by * i)));
+}
+
+function spacedWhole(start: Scalar, end: Scalar, steps: number): Float64Array {
   const a = Math.trunc(scalarToNumber(start));
   const b = Math.trunc(scalarToNumber(end));
-  const step = (b - a) / (steps - 1);
-  const half = Math.floor(steps / 2);
-  return Float64Array.from({ length: steps }, (_, i) =>
-    steps === 1 ? a : i < half ? a + step * i : b - step * (steps - i - 1),
-  );
+  return fromBothEnds(steps, a, b, (b - a) / (steps - 1), (from, by, i) => Math.trunc(fusedMultiplyAdd(by, i, from)));
 }
 
 function zeroDim(t: Tensor, name: string, which: "start" | "end"): Scalar {

@@ -1,4 +1,5 @@
 /** @file Filling tensors with random values in PyTorch's order, and the rejection samplers. Upstream: aten/src/ATen/native/cpu/DistributionTemplates.h, aten/src/ATen/native/Distributions.cpp. Spec: none. */
+import { fusedMultiplyAdd } from "../math/fused.ts";
 import { copyInto } from "../copy.ts";
 import { fromData } from "../data.ts";
 import { wasmBoxMuller } from "./wasm/random.ts";
@@ -96,25 +97,6 @@ function fillDoubles(
     const u = ((bits[2 * i]! & 0x1fffff) * 4294967296 + bits[2 * i + 1]!) / 9007199254740992;
     values[at + i] = low === 0 ? u * width : fusedMultiplyAdd(u, width, low);
   }
-}
-
-/** Splits a double into two of 26 digits. */
-const SPLITTER = 134217729;
-
-/** a * b + c, rounded as if once, but for a few cases in 2^53: by the errors of product and sum. */
-function fusedMultiplyAdd(a: number, b: number, c: number): number {
-  const product = a * b;
-  const [scaledA, scaledB] = [SPLITTER * a, SPLITTER * b];
-  const highA = scaledA - (scaledA - a);
-  const highB = scaledB - (scaledB - b);
-  const [lowA, lowB] = [a - highA, b - highB];
-  const productError = lowA * lowB - (product - highA * highB - lowA * highB - highA * lowB);
-  const sum = product + c;
-  const part = sum - product;
-  const sumError = product - (sum - part) + (c - part);
-  const exact = sum + (sumError + productError);
-  // splitting overflows where numbers are huge
-  return Number.isFinite(exact) ? exact : sum;
 }
 
 /** Makes `low` of values that rounding took to the end of the range, which is not in it. */
