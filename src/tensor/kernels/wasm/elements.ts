@@ -121,26 +121,33 @@ type TernaryKernels = Readonly<
 
 /** The loop of an operation on three operands, with its number: the kernel where it pays, else a loop of `f`'s own. */
 export function ternaryLoop(name: TernaryVector, f: (a: number, b: number, c: number) => number, value = 1): Loop3 {
-  return (out, o, x, at, steps, n) => {
-    const isPlain = n >= MIN_ELEMENTS && steps.every((step) => step <= 1) && wasmKernels();
+  /** How many elements the kernel computes: the rest is left. */
+  const byKernel: (...of: Parameters<Loop3>) => number = (out, o, x, at, steps, n) => {
+    const isPlain = steps.every((step) => step <= 1) && wasmKernels();
     const run = isPlain ? family("moduli", (exports) => exports as unknown as TernaryKernels)?.[name] : undefined;
+    if (!run) return 0;
     const whole = n - (n % BINARY_STEP);
     const operands = x.map((array, k) => ({ array, at: at[k]!, step: steps[k]! }));
     const [as, bs, cs] = steps.map((step) => 16 * step) as [number, number, number];
-    const isDone =
-      run &&
-      mapArrays(out, o, operands, whole, (to, [a, b, c], count) => run(to, a!, as, b!, bs, c!, cs, count / 4, value));
-    const done = isDone ? whole : 0;
+    const isDone = mapArrays(out, o, operands, whole, (to, [a, b, c], count) =>
+      run(to, a!, as, b!, bs, c!, cs, count / 4, value),
+    );
+    return isDone ? whole : 0;
+  };
+  return (out, o, x, at, steps, n) => {
+    const done = n < MIN_ELEMENTS ? 0 : byKernel(out, o, x, at, steps, n);
     const rest = n - done;
-    const from = at.map((start, k) => start + done * steps[k]!);
+    const from = done === 0 ? at : at.map((start, k) => start + done * steps[k]!);
     const loop = rest < MIN_OWN ? undefined : ownLoop(name, f, "fff", "f", rest, steps);
-    if (loop) loop(f, 1, rest, out, o + done, 0, x, from, steps, [0, 0, 0]);
-    else {
-      const [a, b, c] = x as [Float32Array, Float32Array, Float32Array];
-      const [ai, bi, ci] = from as [number, number, number];
-      const [ka, kb, kc] = steps as [number, number, number];
-      for (let i = 0; i < rest; i++) out[o + done + i] = f(a[ai + i * ka]!, b[bi + i * kb]!, c[ci + i * kc]!);
+    if (loop) {
+      loop(f, 1, rest, out, o + done, 0, x, from, steps, [0, 0, 0]);
+      return;
     }
+    const a = x[0]!;
+    const b = x[1]!;
+    const c = x[2]!;
+    for (let i = 0; i < rest; i++)
+      out[o + done + i] = f(a[from[0]! + i * steps[0]!]!, b[from[1]! + i * steps[1]!]!, c[from[2]! + i * steps[2]!]!);
   };
 }
 
