@@ -99,7 +99,10 @@ describe.each(supportedKernelBuilds().filter((b): b is Exclude<KernelBuild, "ref
             const all = viewOf(emptyTensor([n + lead + 1], to), [n + lead + 1], [1], 0);
             all.storage.bytes().fill(0x55);
             const out = viewOf(all, [n], [1], lead);
-            expect(wasmConvert(out, viewOf(source, [n], [1], source.storageOffset))).toBe(true);
+            const some = viewOf(source, [n], [1], source.storageOffset);
+            const isNative = to === float32 && (from === int32 || from === uint8);
+            expect(wasmConvert(out, some)).toBe(!isNative);
+            if (isNative) copyInto(out, some);
             check(out, n, (i) => i);
             for (const at of lead === 0 ? [n] : [0, n + lead]) expect(all.storage.bytes()[at * to.itemsize]).toBe(0x55);
           }

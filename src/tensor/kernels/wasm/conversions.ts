@@ -22,6 +22,9 @@ const FAMILIES = {
   bool: "castBytes",
 } as const;
 
+/** What typed arrays convert themselves in less time than two copies take. */
+const NATIVE: ReadonlySet<string> = new Set<Cast>(["int32:float32", "uint8:float32"]);
+
 type Kernel = (to: number, from: number, steps: number) => void;
 
 /** Converts elements in the order in which both tensors have them in memory. Returns false where another loop is to run. */
@@ -36,12 +39,13 @@ export function wasmConvert(dst: Tensor, src: Tensor): boolean {
   const { memory } = kernels;
   const [size, from] = [src.dtype.itemsize, src.base0 * src.dtype.itemsize];
   const [outSize, to] = [dst.dtype.itemsize, dst.base0 * dst.dtype.itemsize];
+  const isThere = dst.storage.segment === memory.segment;
+  const isHere = src.storage.segment === memory.segment;
+  if (NATIVE.has(name) && !(isHere && isThere)) return false;
   const areas = run && memory.arena((BLOCK * size) / 4, (BLOCK * outSize) / 4);
   if (!areas) return false;
   const [block, target] = areas as [number, number];
   const step = isHalf ? CONVERSION_STEP : CAST_STEP;
-  const isThere = dst.storage.segment === memory.segment;
-  const isHere = src.storage.segment === memory.segment;
   let first = 0;
   if (isHere && isThere) {
     first = n - (n % step);
