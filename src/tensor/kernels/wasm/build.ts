@@ -547,7 +547,8 @@ export function randomKernels(): RandomKernels | undefined {
 
 /** Products of bytes with activations of seven bits, two modules, or undefined where the platform has no instruction for them. */
 export function sevenBitKernels(): SevenBitKernels | undefined {
-  const bytes = family("sevenBitBytes", (exports) => exports);
+  // V8 11.3 (Node 20 behind its flag) forgets what the products are added to in some registers; what has Array.fromAsync is younger
+  const bytes = "fromAsync" in Array ? family("sevenBitBytes", (exports) => exports) : undefined;
   const all = bytes && family("sevenBits", (exports) => ({ ...exports, ...bytes }) as Partial<SevenBitKernels>);
   return all?.quantize8 && (all as SevenBitKernels);
 }
