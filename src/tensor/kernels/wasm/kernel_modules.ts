@@ -209,7 +209,12 @@ const wantsPins = (): boolean => !("Float16Array" in globalThis);
 /** The programs of a module, for an engine that wants rows pinned or not. */
 export function programsOf(build: FastBuild, family: KernelFamily, pinned = wantsPins()): FunctionBuilder[] {
   const fused = build === "relaxed";
-  return FAMILIES[family](fused, { fused, rows: rowsOf(build), pinned });
+  // without fused multiply-add only the loop of convolutions, which has much else in registers, gains
+  return FAMILIES[family](fused, {
+    fused,
+    rows: rowsOf(build),
+    pinned: pinned && (fused || family === "convolution"),
+  });
 }
 
 /** What a module is called for `encodedModule`: engines differ in what they want, and the one that built the package is not the one that runs it. */
