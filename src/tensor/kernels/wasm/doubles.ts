@@ -93,15 +93,19 @@ type DoubleKernel = (
   table: number,
 ) => void;
 
-/** The loop of a function of float64. Arithmetic declines where not all lies in the kernels' memory: it costs less than copies. */
+/**
+ * The loop of a function of float64. Arithmetic declines where not all lies in the kernels' memory, evenly and in some number: it costs less than
+ * copies, and has the same results elsewhere. An exponential has not: it is the kernel's, however its arguments lie.
+ */
 export function doubleLoop(name: DoubleMap): Loop64 {
   return (out, o, x, at, steps, n) => {
-    const kernels = n < MIN_ELEMENTS || steps.some((step) => step > 1) ? undefined : wasmKernels();
+    const isEven = steps.every((step) => step <= 1);
+    const kernels = name !== "exp" && (n < MIN_ELEMENTS || !isEven) ? undefined : wasmKernels();
     if (!kernels) return false;
     const { memory } = kernels;
     const to = memory.addressAt(out, o);
     const addresses = x.map((array, k) => memory.addressAt(array, at[k]!));
-    const isHere = to !== 0 && addresses.every((address, k) => address !== 0 || steps[k] === 0);
+    const isHere = isEven && to !== 0 && addresses.every((address, k) => address !== 0 || steps[k] === 0);
     if (!isHere && name !== "exp") return false;
     const run = family("doubleMaps", (exports) => exports as Readonly<Record<string, DoubleKernel>>)?.[name];
     const table = run ? wideConstants(memory) : 0;
@@ -127,7 +131,10 @@ export function doubleLoop(name: DoubleMap): Loop64 {
     for (; done < n; done += BLOCK) {
       const count = Math.min(BLOCK, n - done);
       x.forEach((array, k) => {
-        if (steps[k] === 1) f64.set(array.subarray(at[k]! + done, at[k]! + done + count), blocks[k]! / 8);
+        const step = steps[k]!;
+        const [start, block] = [at[k]! + done * step, blocks[k]! / 8];
+        if (step === 1) f64.set(array.subarray(start, start + count), block);
+        else if (step > 1) for (let i = 0; i < count; i++) f64[block + i] = array[start + i * step]!;
       });
       const result = blocks.at(-1)!;
       apply(result, blocks, count);

@@ -173,37 +173,9 @@ function multiply(layer: Layer, finish: Finish, count: number, rows: Rows, table
     const y = to + size * INTEGER_COLUMNS * first;
     const scales = table + 8 * INTEGER_COLUMNS * first;
     const { at, stride } = rows;
-    if (bytes)
-      bytes[`bytes${kind}`](
-        at,
-        stride,
-        count,
-        w,
-        panelBytes,
-        some,
-        y,
-        size * width,
-        scales,
-        scale,
-        zeroPoint,
-        low,
-        rows.zeroPoint,
-      );
-    else
-      integers[`integers${kind}`](
-        at,
-        stride,
-        count,
-        w,
-        panelBytes,
-        some,
-        y,
-        size * width,
-        scales,
-        scale,
-        zeroPoint,
-        low,
-      );
+    const args = [at, stride, count, w, panelBytes, some, y, size * width, scales, scale, zeroPoint, low] as const;
+    if (bytes) bytes[`bytes${kind}`](...args, rows.zeroPoint);
+    else integers[`integers${kind}`](...args);
   });
 }
 
