@@ -196,11 +196,11 @@ function callDirect(direct: DirectCode, args: readonly unknown[]): unknown {
   }
 }
 
-let observer: { enter(self: unknown): void; leave(): void } | undefined;
+let observer: ((self: unknown) => void) | undefined;
 
-/** Tells of every frame that `body` enters, with its first argument, and leaves: for profiles. */
-export function withFrameObserver<R>(enter: (self: unknown) => void, leave: () => void, body: () => R): R {
-  observer = { enter, leave };
+/** Tells of every frame that `body` enters, with its first argument: for profiles. */
+export function withFrameObserver<R>(enter: (self: unknown) => void, body: () => R): R {
+  observer = enter;
   try {
     return body();
   } finally {
@@ -211,7 +211,7 @@ export function withFrameObserver<R>(enter: (self: unknown) => void, leave: () =
 /** Runs closures on a prepared frame and gives the result. */
 function runFrame(code: Code, frame: Frame, kind: CallKind): unknown {
   if (++depth[0]! > LIMITS.maxCallDepth) tooDeep(code.name);
-  if (observer) observer.enter(frame[0]);
+  if (observer) observer(frame[0]);
   try {
     code.run(frame);
   } catch (error) {
@@ -219,7 +219,6 @@ function runFrame(code: Code, frame: Frame, kind: CallKind): unknown {
     throw error;
   } finally {
     depth[0]!--;
-    if (observer) observer.leave();
   }
   const { outputs } = code;
   return outputs.length === 1 ? frame[outputs[0]!] : outputs.length === 0 ? null : outputs.map((r) => frame[r]);

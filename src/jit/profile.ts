@@ -150,11 +150,7 @@ class Profiler {
       if (module) module.calls += runs;
     };
     // frames are those of closures, which run while somebody watches operators
-    withFrameObserver(
-      enter,
-      () => undefined,
-      () => withInterceptor((_, args, next) => next(args), body),
-    );
+    withFrameObserver(enter, () => withInterceptor((_, args, next) => next(args), body));
   }
 
   /** A kernel with a clock around it. */
