@@ -31,8 +31,12 @@ function sameList(a: readonly number[], b: readonly number[]): boolean {
 
 /** Whether an expanded dimension makes elements share memory (the only overlap that PyTorch detects within a tensor). */
 export function hasInternalOverlap(t: Tensor): boolean {
-  for (let d = 0; d < t.sizes.length; d++) if (t.strides[d] === 0 && t.sizes[d]! > 1) return true;
-  return false;
+  let hasRepeats = false;
+  for (let d = 0; d < t.sizes.length; d++) {
+    if (t.sizes[d] === 0) return false;
+    if (t.strides[d] === 0 && t.sizes[d]! > 1) hasRepeats = true;
+  }
+  return hasRepeats;
 }
 
 /** Throws PyTorch's message when a tensor that is written to overlaps itself. */

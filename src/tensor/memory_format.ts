@@ -70,6 +70,8 @@ export function isContiguousIn(t: Tensor, memoryFormat: number): boolean {
 /** Whether some permutation of the dimensions is contiguous. */
 export function isNonOverlappingAndDense(sizes: readonly number[], strides: readonly number[]): boolean {
   const ndim = sizes.length;
+  // what has no elements is contiguous, whatever its strides
+  if (sizes.includes(0)) return true;
   if (ndim === 1) return sizes[0]! < 2 || strides[0] === 1;
   const order = Array.from({ length: ndim }, (_, d) => d).sort((a, b) => {
     if (sizes[a]! < 2) return sizes[b]! < 2 ? 0 : 1;
