@@ -53,17 +53,21 @@ const lazyLibraries = {
   },
 };
 
-/** The modules of kernels without threads, encoded by what was just compiled: with and without pinned rows where that makes a difference. */
+/** The modules of checksums and of kernels without threads, encoded by what was just compiled: with and without pinned rows where that makes a difference. */
 const { encodedName, KERNEL_FAMILIES, kernelModuleBytes } =
   await import("../dist/tensor/kernels/wasm/kernel_modules.js");
-const encodedModules = ["simd", "relaxed"].flatMap((build) =>
-  [true, false].flatMap((pinned) =>
-    KERNEL_FAMILIES.map((family) => [
-      encodedName(build, family, pinned),
-      kernelModuleBytes(build, family, false, pinned),
-    ]),
+const { CRC_MODULE, crcModuleBytes } = await import("../dist/archive/crc32_folding.js");
+const encodedModules = [
+  [CRC_MODULE, crcModuleBytes()],
+  ...["simd", "relaxed"].flatMap((build) =>
+    [true, false].flatMap((pinned) =>
+      KERNEL_FAMILIES.map((family) => [
+        encodedName(build, family, pinned),
+        kernelModuleBytes(build, family, false, pinned),
+      ]),
+    ),
   ),
-);
+];
 
 /** Puts other modules in the place of some of `src`. */
 const instead = (texts) => {
@@ -71,7 +75,7 @@ const instead = (texts) => {
   return { name: "instead", load: (id) => byPath.get(id) };
 };
 
-/** See src/tensor/kernels/wasm/encoded_modules.ts. What is the same for several names stands there once, in base 64. */
+/** See src/base/encoded_modules.ts. What is the same for several names stands there once, in base 64. */
 function encodedModulesText() {
   const encoded = encodedModules.map(([name, bytes]) => [name, Buffer.from(bytes).toString("base64")]);
   const texts = [...new Set(encoded.map(([, text]) => text))];
@@ -84,7 +88,7 @@ function encodedModulesText() {
       return text && Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
     }`;
 }
-const forBrowsers = instead({ "tensor/kernels/wasm/encoded_modules": encodedModulesText() });
+const forBrowsers = instead({ "base/encoded_modules": encodedModulesText() });
 
 /** In Node data are files beside the bundle: as texts in it they would be read, deserialised and kept in memory at every start. */
 const DATA = join(root, "dist/bundle/data");
@@ -108,7 +112,7 @@ function dataModules(at) {
       import { readFileSync } from "node:fs";
       let text;
       export const schemaTable = () => (text ??= readFileSync(${at('"schemas.txt"')}, "latin1"));`,
-    "tensor/kernels/wasm/encoded_modules": `
+    "base/encoded_modules": `
       import { readFileSync } from "node:fs";
       const files = ${JSON.stringify(files)};
       export const encodedModule = (name) => files[name] && new Uint8Array(readFileSync(${at("files[name]")}));`,

@@ -1,6 +1,7 @@
 /** @file CRC-32: known values, running state, every alignment. Upstream: none. Spec: none. */
 import { afterEach, describe, expect, test } from "vitest";
 import { crc32, crc32Portable, installCrc32 } from "../../src/archive/crc32.ts";
+import { makeFoldingCrc } from "../../src/archive/crc32_folding.ts";
 import { encodeUtf8 } from "../../src/base/bytes.ts";
 import { installNodePlatform } from "../../src/node/platform.ts";
 import { seededRandom } from "../support/archive.ts";
@@ -44,5 +45,45 @@ describe("crc32", () => {
     installNodePlatform();
     expect(crc32(data)).toBe(before);
     expect(crc32(data.subarray(100), crc32(data.subarray(0, 100)))).toBe(before);
+  });
+});
+
+describe("makeFoldingCrc", () => {
+  const folding = makeFoldingCrc(crc32Portable)!;
+  const long = Uint8Array.from({ length: 400_000 }, () => random(256));
+
+  test("agrees with the definition at lengths around those of its window and its memory", () => {
+    expect(folding(long)).toBe(slowCrc(long));
+    const room = 65536 * 2 - 4800 - 16;
+    for (const middle of [4816, 4800 + 16 * 145, 2 * 4800, room - 4800, room, room + 4800, 2 * room, 2 * room + 4800]) {
+      for (const more of [-17, -16, -1, 0, 1, 15, 16, 17, 31]) {
+        const start = random(64);
+        const part = long.subarray(start, start + Math.max(middle + more, 4801));
+        expect(folding(part), `length ${part.length}`).toBe(crc32Portable(part));
+      }
+    }
+  });
+
+  test("continues from any seed, and nothing is left of the call before", () => {
+    for (let i = 0; i < 50; i++) {
+      const cut = 4801 + random(390_000);
+      const seed = crc32Portable(long.subarray(0, cut));
+      expect(folding(long.subarray(0, cut))).toBe(seed);
+      if (long.length - cut > 4800) expect(folding(long.subarray(cut), seed)).toBe(crc32Portable(long));
+    }
+  });
+
+  test("crc32() folds long data when it has seen some, with the same results", () => {
+    const whole = new Uint8Array(5 << 20);
+    for (let at = 0; at < whole.length; at += 399_999)
+      whole.set(long.subarray(0, Math.min(399_999, whole.length - at)), at);
+    const expected = crc32Portable(whole);
+    let pieces = 0;
+    for (let at = 0; at < whole.length; at += 1 << 17) pieces = crc32(whole.subarray(at, at + (1 << 17)), pieces);
+    expect(pieces).toBe(expected);
+    expect(crc32(whole)).toBe(expected);
+    const changed = whole.slice();
+    changed[3_000_001]! ^= 4;
+    expect(crc32(changed)).not.toBe(expected);
   });
 });

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { UnsupportedError } from "../../src/base/errors.ts";
 import { convolve, type ConvGeometry, type Triple } from "../../src/tensor/kernels/convolution.ts";
 import { denseProduct, rowProductFor } from "../../src/tensor/kernels/gemm.ts";
-import { encodeModule, FunctionBuilder } from "../../src/tensor/kernels/wasm/assembler.ts";
+import { encodeModule, FunctionBuilder } from "../../src/base/wasm_assembler.ts";
 import {
   kernelBuild,
   setKernelBuild,

@@ -1,5 +1,5 @@
 /** @file Averages of windows, as programs for the assembler. Upstream: aten/src/ATen/native/cpu/AvgPoolKernel.cpp (the order of sums). Spec: none. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 
 /** How far apart windows are that there is a program for, elements; 0 stands for any distance. */
 export const AVERAGE_STRIDES = [1, 2, 0] as const;

@@ -6,7 +6,7 @@
  * reference kernels run. */
 import { OperatorError, UnsupportedError } from "../../../base/errors.ts";
 import { setTemporaryHeap } from "../../temporaries.ts";
-import { encodeModule, FunctionBuilder, MEMORY_MODULE, MEMORY_NAME } from "./assembler.ts";
+import { encodeModule, FunctionBuilder, MEMORY_MODULE, MEMORY_NAME } from "../../../base/wasm_assembler.ts";
 import type { BinaryVector, RowsProgram, ShortBinary } from "./element_programs.ts";
 import {
   KERNEL_FAMILIES,

@@ -1,5 +1,5 @@
 /** @file Conversions between float32, integers and truth values, as programs for the assembler. Upstream: c10/util/TypeCast.h. Spec: none. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 
 /** Elements of one step. */
 export const CAST_STEP = 16;

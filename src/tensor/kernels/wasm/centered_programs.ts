@@ -2,7 +2,7 @@
  *
  * Note [Centred sums]: variances and log-sum-exps take a first pass for the mean or the maximum, and a second one here for the
  * sum of squares of differences from it, or of their exponentials. Both are double precision, as in the reference. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 import { Doubles } from "./wide_code.ts";
 
 /** What is summed of the differences. */

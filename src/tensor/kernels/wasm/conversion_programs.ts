@@ -2,7 +2,7 @@
  *
  * Note [Half by multiplication]: the bits of a half, moved to where float32 has them, are its value times 2^-112, subnormal ones too: one
  * multiplication makes the value. Back: adding a number of the right size rounds to the ten bits of a half, ties to even. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 
 /** Elements of one step. */
 export const CONVERSION_STEP = 8;

@@ -7,7 +7,7 @@
  * Note [Wider vectors]: V8 13 and later can make two vectors side by side one of 256 bits (`--experimental-wasm-revectorize`): products then run
  * at 100 GFLOP/s instead of 68. It starts where both are stored, and needs both to come from the same operations everywhere: loads of
  * neighbours with no store between them, and no path on which only one of the two was computed. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 import { accumulate, COLUMNS, productLoop, type ProductStyle } from "./programs.ts";
 
 /** Takes names for the parameters of a program. */

@@ -1,5 +1,5 @@
 /** @file Linear layers as a program for the assembler: products that start from the bias and are stored where they belong. Upstream: none. Spec: none. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 import { storeFirst } from "./convolution_programs.ts";
 import { accumulate, COLUMNS, productLoop, touch, type ProductStyle } from "./programs.ts";
 

@@ -10,7 +10,7 @@
  * additions, and planes of 7, 14, 28 and 56 rows are whole blocks; the last block of others overlaps the one before. Rows of the input
  * that are not there are skipped, columns masked. Two rows of two or four vectors at a time, one row of the filter after the other, are as
  * fast in whole blocks without edges, but the planes are no multiples of them. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 import { addAndClamp, localsOf, parametersOf } from "./convolution_programs.ts";
 import { accumulate } from "./programs.ts";
 import { eightLocals, loadEight, pushEverySecond, takeFilter, type WindowStride } from "./window_programs.ts";

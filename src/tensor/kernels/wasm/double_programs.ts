@@ -1,5 +1,5 @@
 /** @file Products of float64 matrices and functions of float64 arrays, as programs for the assembler. Upstream: none. Spec: none. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 import { Doubles } from "./wide_code.ts";
 
 /** Rows and columns of a tile of the result; a panel of an operand has an element of each, one after the other. */

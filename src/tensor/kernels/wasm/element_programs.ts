@@ -1,5 +1,5 @@
 /** @file Arithmetic of two float32 arrays and normalisation of rows, as programs for the assembler. Upstream: none. Spec: none. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 
 /** Functions of two vectors, by the instruction that does it. */
 export const BINARY_VECTORS = { add: "f32x4.add", sub: "f32x4.sub", mul: "f32x4.mul", div: "f32x4.div" } as const;

@@ -1,5 +1,5 @@
 /** @file What follows a product or convolution, in one pass: scale, shift, residual, clamp. Upstream: none. Spec: none. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 
 /** finish(to, ldto, from, ldfrom, rows, columns, residual, scale, shift, low, high): to = clamp(from * scale + shift + residual) for
  * `rows` rows of `columns` elements; residual lies as `to` does, or is 0. Strides in bytes; rows and columns at least 1.

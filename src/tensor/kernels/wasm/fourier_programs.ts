@@ -4,7 +4,7 @@
  * is shuffled between entering and leaving it. A transform is a pass for each factor of its length from one area to another (Stockham's,
  * which leaves the results in order). Parts are `delta` bytes apart: whoever starts at the imaginary parts with a negative `delta`
  * swaps the parts of inputs and results, which transforms backward. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 import { fourVectors, transposeFour } from "./transpose_programs.ts";
 
 /** Factors of lengths that there are passes for, the order in which a length is taken apart. */

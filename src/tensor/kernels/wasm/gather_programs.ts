@@ -1,5 +1,5 @@
 /** @file Planes whose rows and columns are those of other planes, as programs for the assembler. Upstream: none. Spec: none. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 
 /** gatherRows(to, from, rowTable, rows, columnTable, left, run, right): `rows` dense rows, of those that begin as many bytes behind `from` as the
  * row table says. A row is `left` elements that lie as far behind its beginning as the column table says, then `run` elements side by side,

@@ -1,5 +1,5 @@
 /** @file Sums, extrema and running sums of integers, as programs for the assembler. Upstream: aten/src/ATen/native/cpu/SumKernel.cpp, ReduceOpsKernel.cpp (the aim). Spec: none. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 
 /** How integers are folded. */
 export type IntegerFold = "sum" | "max" | "min";

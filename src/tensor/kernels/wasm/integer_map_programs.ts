@@ -1,5 +1,5 @@
 /** @file Functions of two arrays of integers, as programs for the assembler. Upstream: aten/src/ATen/native/cpu/BinaryOpsKernel.cpp. Spec: none. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 
 /** Kinds of integers that have programs: 8 bits without a sign, 32 and 64 with one; bytes that are true where they are not 0. */
 export type IntegerKind = "u8" | "i32" | "i64" | "bool";

@@ -1,5 +1,5 @@
 /** @file Products of small integers and what is around them in quantized layers, as programs for the assembler. Upstream: aten/src/ATen/native/quantized/cpu/qlinear.cpp, qlinear_dynamic.cpp (the aim). Spec: none. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 
 /** Elements of 16 bits in a vector: rows are padded to a multiple of it. */
 export const INTEGER_STEP = 8;

@@ -1,5 +1,5 @@
 /** @file The modules of kernels: which programs are in each, and their bytes. Upstream: none. Spec: none. */
-import { encodeModule, type FunctionBuilder } from "./assembler.ts";
+import { encodeModule, type FunctionBuilder } from "../../../base/wasm_assembler.ts";
 import { castPrograms } from "./cast_programs.ts";
 import { AVERAGE_STRIDES, averageProgram } from "./average_programs.ts";
 import {
@@ -24,7 +24,7 @@ import {
   TERNARY_VECTORS,
   ternaryProgram,
 } from "./element_programs.ts";
-import { encodedModule } from "./encoded_modules.ts";
+import { encodedModule } from "../../../base/encoded_modules.ts";
 import { finishProgram } from "./finish_programs.ts";
 import { gatherRowsProgram } from "./gather_programs.ts";
 import { integerFoldPrograms } from "./integer_fold_programs.ts";

@@ -1,5 +1,5 @@
 /** @file Normalisation of groups of channels, and maps of channels, as programs for the assembler. Upstream: aten/src/ATen/native/cpu/group_norm_kernel.cpp (the order of roundings). Spec: none. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 
 /** Vectors of one step of a loop. */
 const UNROLLED = 4;

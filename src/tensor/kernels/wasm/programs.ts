@@ -10,7 +10,7 @@
  * registers. A conditional way out after every row, which is never taken, needs the sums of that row: they cannot be put off. Six
  * rows then run at 65 of 68 GFLOP/s, unpinned at 45 (Node 22), convolutions with four without fused multiply-add 7 % faster (Node 20; other products 4 to 8 % slower). Younger
  * engines, which have Float16Array, do it right by themselves and would be half a percent slower. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 
 /** Rows of a panel of the left operand. */
 export type PanelRows = 4 | 6;

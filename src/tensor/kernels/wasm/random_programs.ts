@@ -3,7 +3,7 @@
  * The polynomials are those of math/cephes_float.ts, and so are the bits: every fused multiply-add rounds once. Without that instruction
  * numbers are doubles that are rounded to float32 after every operation. */
 import { COS, FOUR_OVER_PI, LN2_HIGH, LN2_LOW, LOG, PI4, SIN, SQRT_HALF } from "../../math/cephes_float.ts";
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 
 /** The kernels of this file. */
 export interface RandomKernels {

@@ -1,7 +1,7 @@
 /** @file Sums, products and extrema of rows and of columns, as programs for the assembler. Upstream: aten/src/ATen/native/cpu/SumKernel.cpp (the aim). Spec: none.
  *
  * Note [Reductions]: sums and products are double precision, as in the reference. Extrema are NaN where an element is. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 
 /** What is reduced. */
 export const REDUCTIONS = ["sum", "squares", "prod", "max", "min"] as const;

@@ -2,7 +2,7 @@
  *
  * Both read a table of taps: for every output position, `taps` pairs of a byte offset and a weight. Columns are made of four rows at a
  * time whose elements lie interleaved, four of a column side by side: then they are sums of vectors, too. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 import { accumulate } from "./programs.ts";
 
 /** Taps of a position that there are programs for: nearest, which moves elements and looks at no weight, linear and cubic. */

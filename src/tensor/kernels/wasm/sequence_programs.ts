@@ -4,7 +4,7 @@
  * of records in the memory, each the number of a function of the module and its arguments; `runSequence` goes through it, and what one
  * leaves the next finds in its place. sequences.ts writes the records. */
 import { internalAssert } from "../../../base/errors.ts";
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 import { accumulate } from "./programs.ts";
 import {
   BINARY,

@@ -1,5 +1,5 @@
 /** @file Softmax and log-softmax of rows and of columns, as programs for the assembler. Upstream: none. Spec: none. See Note [Vector functions]. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 import { COUNTED_BYTES, Vectors } from "./vector_programs.ts";
 
 /**

@@ -1,5 +1,5 @@
 /** @file What transposed convolutions need around their product, as programs for the assembler. Upstream: none. Spec: none. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 import { localsOf, parametersOf } from "./convolution_programs.ts";
 
 /** packTransposed(to, from, ld, k, panels, width): packs a left operand that lies transposed, k rows `ld` bytes apart, as `panels` panels

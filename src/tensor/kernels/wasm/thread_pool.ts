@@ -5,7 +5,7 @@
  * The main thread notes tasks ahead for the workers and runs others itself, so a worker that the system has put aside costs at
  * most the task that it holds. Workers look for work for a while and then sleep; so does the main thread where the platform lets it. */
 import { OperatorError, UnsupportedError } from "../../../base/errors.ts";
-import { MEMORY_MODULE, MEMORY_NAME, type FunctionBuilder } from "./assembler.ts";
+import { MEMORY_MODULE, MEMORY_NAME, type FunctionBuilder } from "../../../base/wasm_assembler.ts";
 import type { KernelMemory } from "./memory.ts";
 import {
   COMMAND_WORDS,

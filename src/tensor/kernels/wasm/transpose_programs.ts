@@ -1,5 +1,5 @@
 /** @file Transposed copies, as programs for the assembler. Upstream: none. Spec: none. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 
 /** Four vectors become the columns of what they were; both in locals. */
 export function transposeFour(f: FunctionBuilder, rows: readonly number[], pairs: readonly number[]): void {

@@ -1,5 +1,5 @@
 /** @file Vectors of float32 in locals, combined by small expressions. Upstream: none. Spec: none. */
-import type { FunctionBuilder } from "./assembler.ts";
+import type { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 
 /** Vectors in the locals of a function. */
 export class Vectors {

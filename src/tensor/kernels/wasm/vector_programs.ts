@@ -6,7 +6,7 @@
  * fitted to 3e-8: it keeps its relative precision where 1 + erf(x) has none. tanh: a polynomial below 0.55, exp(-2x) above. log: a polynomial
  * around one and the exponent, in the coefficients of the Cephes library; erf: its polynomial below one, the tail above. NaN
  * and infinities come out as from the functions of Math. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 
 /** Functions of one vector, by the module that they are in. */
 export const FUNCTION_VECTORS = ["exp", "sigmoid", "silu", "tanh", "gelu", "log", "erf"] as const;

@@ -1,5 +1,5 @@
 /** @file Code on vectors of two doubles: exponentials, logarithms, angles. Upstream: none. Spec: none. See Note [Wide functions]. */
-import type { FunctionBuilder } from "./assembler.ts";
+import type { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 import {
   coefficientOffset,
   constantOffset,

@@ -5,7 +5,7 @@
  * what the functions of Math gave, rounded. In doubles no float32 is a denormal, none of the steps overflows, and two parts of pi are enough
  * for angles up to `mostDirect`; beyond, the digits of 1 / pi that matter are looked up by the angle's exponent. Polynomials are summed in pairs of pairs
  * (Estrin), as otherwise every step would wait for the one before it. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 import { Doubles } from "./wide_code.ts";
 
 /** Functions of one element, by the module that they are in. */

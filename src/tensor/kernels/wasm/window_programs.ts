@@ -1,5 +1,5 @@
 /** @file Padded planes, and windows of 3 by 3 over them, as programs for the assembler. Upstream: none. Spec: none. See Note [Finished stores]. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 import { addAndClamp, localsOf, parametersOf } from "./convolution_programs.ts";
 import { accumulate, takeLarger } from "./programs.ts";
 

@@ -6,7 +6,7 @@
  * Transformed filters are four times as large as the filters, so they are never kept: those of eight outputs and some channels are
  * made (`winogradFilters`), multiplied by all tiles from the cache (`winogradMultiply`) and forgotten. The lanes of a vector are
  * outputs there, and in the transform back (`winogradOutput`); in that of the input (`winogradInput`) they are four tiles. */
-import { FunctionBuilder } from "./assembler.ts";
+import { FunctionBuilder } from "../../../base/wasm_assembler.ts";
 import { addAndClamp, localsOf, parametersOf, storeFirst } from "./convolution_programs.ts";
 import { COLUMNS, productLoop, touch, type ProductStyle } from "./programs.ts";
 import { Vectors } from "./vector_expressions.ts";

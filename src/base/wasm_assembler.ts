@@ -1,7 +1,7 @@
 /** @file A small WebAssembly assembler: functions are written as calls, modules come out as bytes. Upstream: none. Spec: WebAssembly core 2.0 §5 (binary format), relaxed SIMD.
  *
  * Instructions have the names of the WebAssembly text format. See docs/adr/0006-wasm-assembler.md. */
-import { internalAssert } from "../../../base/errors.ts";
+import { internalAssert } from "./errors.ts";
 
 /** Value types: i32, i64, f32 or a vector of 16 bytes. */
 export type ValueType = "i32" | "i64" | "f32" | "v128";
