@@ -5,6 +5,7 @@ import "./view_copies.ts";
 import "./tensor_properties.ts";
 import "./conversion.ts";
 import "./creation.ts";
+import "./ranges.ts";
 import "./matrix.ts";
 import "./convolution.ts";
 import "./padding.ts";

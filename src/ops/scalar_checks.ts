@@ -2,7 +2,7 @@
 import { OperatorError } from "../base/errors.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { toRealDtype } from "../tensor/promotion.ts";
-import { Complex, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
+import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { largestOf } from "./unary.ts";
 
 /** dtype names in some messages are those of C++. */
@@ -62,6 +62,9 @@ export function checkedScalar(value: Scalar, dtype: DType): Scalar {
   if (range) {
     const x = typeof value === "bigint" ? value : scalarToNumber(value);
     if (typeof x === "number" && !Number.isFinite(x)) fail();
+    // only integers may be negative, and wrap around, where the dtype has no sign
+    const isFloat = isFloatScalar(value);
+    if (isFloat && (Number(x) < (dtype.isSigned ? Number(range[0]) : 0) || Number(x) > Number(range[1]))) fail();
     const whole = typeof x === "bigint" ? x : BigInt(Math.trunc(x));
     if (whole < range[0] || whole > range[1]) fail();
     return whole;

@@ -81,7 +81,7 @@ op("aten::log2(Tensor self) -> Tensor", floatUnary(UNARY.log2));
 op("aten::log10(Tensor self) -> Tensor", floatUnary(UNARY.log10));
 op("aten::log1p(Tensor self) -> Tensor", floatUnary(UNARY.log1p));
 op("aten::sin(Tensor self) -> Tensor", floatUnary(UNARY.sin));
-op("aten::cos(Tensor self) -> Tensor", floatUnary(UNARY.cos));
+export const cos = op("aten::cos(Tensor self) -> Tensor", floatUnary(UNARY.cos));
 op("aten::tan(Tensor self) -> Tensor", floatUnary(UNARY.tan));
 op("aten::asin(Tensor self) -> Tensor", floatUnary(UNARY.asin));
 op("aten::acos(Tensor self) -> Tensor", floatUnary(UNARY.acos));

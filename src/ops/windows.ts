@@ -1,19 +1,30 @@
 /** @file Window functions of signal processing. Upstream: aten/src/ATen/native/TensorFactories.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
+import { copyInto } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { fromDoubles } from "../tensor/kernels/data.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { i0Double, i0Float } from "../tensor/math/bessel.ts";
+import { fusedMultiplyAdd } from "../tensor/math/fused.ts";
+import { map1 } from "../tensor/pointwise.ts";
+import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
+import { narrowView } from "../tensor/view_geometry.ts";
+import { addScalar, mulScalar, sub } from "./arithmetic.ts";
 import { dtypeOr } from "./creation.ts";
+import { arangeTensor } from "./ranges.ts";
+import { cos, roundingOf } from "./unary.ts";
 
-/** Samples of a window: `value` of the position and the last position. A periodic one is a longer one without its end. */
+/** Makes a window of the whole numbers below its length, in the dtype. */
+type Shape = (positions: Tensor) => Tensor;
+
+/** Samples of a window. A periodic one is a longer one without its end. */
 function windowTensor(
   name: string,
   length: number,
   isPeriodic: boolean,
   dtypeId: number | null,
   layout: number | null,
-  value: (n: number, last: number) => number,
+  shape: Shape,
 ): Tensor {
   const dtype = dtypeOr(dtypeId, DTYPES.float32);
   if (layout === 1) throw new OperatorError(`${name} is not implemented for sparse types`);
@@ -23,43 +34,50 @@ function windowTensor(
     );
   }
   if (length < 0) throw new OperatorError(`${name} requires non-negative window_length, got window_length=${length}`);
+  if (length === 0) return emptyTensor([0], dtype);
   if (length === 1) return fromDoubles([1], [1], dtype);
-  const last = isPeriodic ? length : length - 1;
-  return fromDoubles(
-    Float64Array.from({ length }, (_, n) => value(n, last)),
-    [length],
-    dtype,
-  );
+  const window = shape(arangeTensor(0, isPeriodic ? length + 1 : length, 1, dtype.id, null));
+  return isPeriodic ? narrowView(window, 0, 0, length) : window;
 }
 
-function hamming(alpha: number, beta: number): (n: number, last: number) => number {
-  return (n, last) => alpha - beta * Math.cos((2 * Math.PI * n) / last);
+/** Products with a number that is rounded to the dtype first, as `mul_` does. */
+function scaled(t: Tensor, factor: number): Tensor {
+  return mulScalar(t, roundingOf(t.dtype)(factor));
 }
 
-function bartlett(n: number, last: number): number {
-  return n <= Math.floor(last / 2) ? (2 * n) / last : 2 - (2 * n) / last;
+// the shapes take PyTorch's steps, each of which rounds to the dtype
+
+function hamming(alpha: number, beta: number): Shape {
+  return (n) => addScalar(scaled(cos(scaled(n, (Math.PI * 2) / (n.numel - 1))), -beta), roundingOf(n.dtype)(alpha), 1);
 }
 
-function blackman(n: number, last: number): number {
-  return 0.42 - 0.5 * Math.cos((2 * Math.PI * n) / last) + 0.08 * Math.cos((4 * Math.PI * n) / last);
+function bartlett(n: Tensor): Tensor {
+  const window = scaled(n, 2 / (n.numel - 1));
+  const first = Math.floor((n.numel - 1) / 2) + 1;
+  const falling = narrowView(window, 0, first, n.numel - first);
+  copyInto(falling, addScalar(scaled(falling, -1), 2, 1));
+  return window;
 }
 
-/** Modified Bessel function of the first kind, order 0, by its power series (all terms positive). */
-function besselI0(x: number): number {
-  const q = (x * x) / 4;
-  let term = 1;
-  let sum = 1;
-  for (let k = 1; term > sum * 1e-17; k++) {
-    term *= q / (k * k);
-    sum += term;
-  }
-  return sum;
+function blackman(n: Tensor): Tensor {
+  const angle = scaled(n, Math.PI / (n.numel - 1));
+  const fine = scaled(cos(scaled(angle, 4)), 0.08);
+  return addScalar(sub(fine, scaled(cos(scaled(angle, 2)), 0.5), 1), roundingOf(n.dtype)(0.42), 1);
 }
 
-function kaiser(beta: number): (n: number, last: number) => number {
-  return (n, last) => {
-    const x = (2 * n) / last - 1;
-    return besselI0(beta * Math.sqrt(Math.max(1 - x * x, 0))) / besselI0(beta);
+/** In float64, or in float32 for the others, with a subtraction that is fused with a product; rounded positions may lie beyond the end. */
+function kaiser(beta: number): Shape {
+  return (n) => {
+    const isDouble = n.dtype === DTYPES.float64;
+    const round = isDouble ? (x: number): number => x : Math.fround;
+    const i0 = isDouble ? i0Double : i0Float;
+    const [half, sharpness] = [round((n.numel - 1) / 2), round(beta)];
+    const scale = i0(sharpness);
+    const real = (a: number): number => {
+      const x = round(round(a - half) / half);
+      return round(i0(round(sharpness * round(Math.sqrt(Math.abs(round(fusedMultiplyAdd(-x, x, 1))))))) / scale);
+    };
+    return map1(n, { name: "kaiser_window_cpu", real });
   };
 }
 

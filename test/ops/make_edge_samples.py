@@ -55,6 +55,34 @@ def padding():
                   call("pad", x, [1, 1], "reflect", 1.0), call("constant_pad_nd", x, [0] * 8, 0)]
 
 
+@section
+def ranges():
+    """Numbers in a row and windows, of a vector's length, some more and some less: with the bits of a processor with AVX2."""
+    torch.set_num_threads(1)
+    assert torch.backends.cpu.get_cpu_capability() == "AVX2"
+    out = []
+    tail = (None, None, False)  # layout, device, pin_memory
+    for d in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
+        for n in (0, 1, 3, 8, 15, 16, 17, 33, 64, 100, 200):
+            start, step = random.choice([0.0, random.uniform(-50, 50)]), random.choice([0.1, -0.3, random.uniform(0.01, 2)])
+            out.append(call("arange.start_step", start, start + step * n, step, d, *tail))
+            out.append(call("range.step", start, start + step * n, step, d, *tail))
+            out.append(call("linspace", start, start + step * n, n, d, *tail))
+            if d != torch.float64:
+                out.append(call("logspace", random.uniform(-3, 0), random.uniform(0, 3), n, random.choice([10.0, 2.0]), d, *tail))
+            out.append(call("bartlett_window.periodic", n, n % 2 == 0, d, *tail))
+            if d.itemsize == 2:
+                for name in ("hann", "hamming", "blackman", "kaiser"):
+                    out.append(call(f"{name}_window.periodic", n, n % 2 == 0, d, *tail))
+    for d in (torch.uint8, torch.int8, torch.int64):
+        for start, end, step in ((-7, 8, 1), (0, 7.5, 2.5), (3, -9, -2), (-2.5, 3.5, 1), (250, 5, -1)):
+            out.append(call("arange.start_step", start, end, step, d, *tail))
+            out.append(call("range.step", start, end, step, d, *tail))
+            out.append(call("linspace", start, end, 6, d, *tail))
+            out.append(call("logspace", 0, abs(end) / 5, 9, 7.0, d, *tail))
+    return out
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:] or SECTIONS:
         torch.manual_seed(0)

@@ -1,5 +1,6 @@
 /** @file Bessel functions and Airy's Ai. Upstream: aten/src/ATen/native/Math.h (Cephes). Spec: none. */
 import * as T from "./bessel_tables.ts";
+import { fusedMultiplyAdd } from "./fused.ts";
 
 function horner(x: number, c: readonly number[]): number {
   let y = 0;
@@ -97,6 +98,34 @@ export function besselI0e(value: number): number {
 /** I0. */
 export function besselI0(x: number): number {
   return Math.exp(Math.abs(x)) * besselI0e(x);
+}
+
+/** Chebyshev series at x/2 whose products are rounded together with the differences, in float32 or float64. */
+function chebyshevFused(x: number, c: readonly number[], round: (y: number) => number): number {
+  let [b0, b1, b2] = [round(c[0]!), 0, 0];
+  for (let i = 1; i < c.length; i++) {
+    b2 = b1;
+    b1 = b0;
+    b0 = round(round(fusedMultiplyAdd(x, b1, -b2)) + round(c[i]!));
+  }
+  return round(0.5 * round(b0 - b2));
+}
+
+/** I0 of float32, with the steps of PyTorch's kernel on a processor that fuses multiplication and addition. */
+export function i0Float(value: number): number {
+  return i0In(Math.fround, value);
+}
+
+/** I0 of float64, so. */
+export function i0Double(value: number): number {
+  return i0In((x) => x, value);
+}
+
+function i0In(round: (x: number) => number, value: number): number {
+  const x = Math.abs(value);
+  const scale = round(Math.exp(x));
+  if (x <= 8) return round(scale * chebyshevFused(round(x / 2) - 2, T.I0_A, round));
+  return round(round(scale * chebyshevFused(round(round(32 / x) - 2), T.I0_B, round)) / round(Math.sqrt(x)));
 }
 
 /** exp(-|x|) I1(x). */
