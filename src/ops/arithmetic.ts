@@ -12,42 +12,38 @@ import {
   emptyResult,
   map1,
   map2,
+  mapInPlace,
   notImplemented,
   type Kernel1,
   type Kernel2,
   type Loop1,
 } from "../tensor/pointwise.ts";
-import { scaledSum } from "../tensor/kernels/wasm/elements.ts";
 import { floatResult, resultType, toComplexDtype } from "../tensor/promotion.ts";
 import { Complex, isIntScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { writeElement } from "../tensor/elements.ts";
-import { arithmetic, checkAlpha, computeIn, floatArithmetic, isOne } from "./operands.ts";
+import { arithmetic, checkAlpha, computeIn, floatArithmetic, isOne, isReducedFloat } from "./operands.ts";
+import { scaledSumOf } from "./scaled_sum.ts";
 import { checkedScalar } from "./scalar_checks.ts";
 import { kernelParameter, roundingOf } from "./unary.ts";
 
 /** `a + alpha * b` or `a - alpha * b` for alpha other than 1. */
-function scaled(alpha: Scalar, dtype: DType, sign: 1 | -1): Kernel2 {
+function scaled(a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar, sign: 1 | -1, dtype: DType): Tensor {
+  if (dtype.category === "float") return scaledSumOf(a, b, alpha, sign, dtype);
   const name = sign === 1 ? "add_stub" : "sub_stub";
   if (dtype.category === "complex") {
     const re = sign * kernelParameter(dtype, scalarToNumber(alpha));
     const im = sign * kernelParameter(dtype, alpha instanceof Complex ? alpha.im : 0);
-    return {
-      name,
-      complex: (ar, ai, br, bi) => {
-        cmul(re, im, br, bi);
-        C.re += ar;
-        C.im += ai;
-      },
+    const complex: Kernel2["complex"] = (ar, ai, br, bi) => {
+      cmul(re, im, br, bi);
+      C.re += ar;
+      C.im += ai;
     };
+    return computeIn({ name, complex }, a, b, dtype);
   }
-  if (dtype.category === "int") {
-    const big = BigInt(typeof alpha === "bigint" ? alpha : Math.trunc(scalarToNumber(alpha))) * BigInt(sign);
-    const factor = Number(big);
-    return { name, real: (a, b) => a + factor * b, big: (a, b) => a + big * b };
-  }
-  const factor = sign * kernelParameter(dtype, scalarToNumber(alpha));
-  return { name, real: (a, b) => a + factor * b, f32: scaledSum(factor) };
+  const big = BigInt(typeof alpha === "bigint" ? alpha : Math.trunc(scalarToNumber(alpha))) * BigInt(sign);
+  const factor = Number(big);
+  return computeIn({ name, real: (x, y) => x + factor * y, big: (x, y) => x + big * y }, a, b, dtype);
 }
 
 const addWith = asMap((a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar): Tensor => {
@@ -56,7 +52,7 @@ const addWith = asMap((a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar): T
   if (isOne(alpha) && typeof alpha !== "boolean" && dtype.category !== "complex")
     return computeIn(BINARY.add, a, b, dtype);
   checkAlpha(dtype, alpha);
-  return computeIn(scaled(alpha, dtype, 1), a, b, dtype);
+  return scaled(a, b, alpha, 1, dtype);
 });
 
 function isBool(value: Tensor | Scalar): boolean {
@@ -78,7 +74,7 @@ const subWith = asMap((a: Tensor | Scalar, b: Tensor | Scalar, alpha: Scalar): T
   if (isOne(alpha) && typeof alpha !== "boolean" && dtype.category !== "complex")
     return computeIn(BINARY.sub, a, b, dtype);
   checkAlpha(dtype, alpha);
-  return computeIn(scaled(alpha, dtype, -1), a, b, dtype);
+  return scaled(a, b, alpha, -1, dtype);
 });
 
 export const add = op("aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", addWith);
@@ -102,6 +98,13 @@ op("aten::_add_relu.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tens
 const multiply = asMap((self: Tensor, other: Tensor | Scalar): Tensor => arithmetic(BINARY.mul, self, other));
 export const mul = op("aten::mul.Tensor(Tensor self, Tensor other) -> Tensor", multiply);
 export const mulScalar = op("aten::mul.Scalar(Tensor self, Scalar other) -> Tensor", multiply);
+op("aten::mul_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)", (self, other) => {
+  // in place, PyTorch makes the number the first factor, which halves do not read in its own precision
+  const factor =
+    isReducedFloat(self.dtype) && !(other instanceof Complex) ? roundingOf(self.dtype)(scalarToNumber(other)) : other;
+  writeInplaceResult(self, mapInPlace(self, multiply, [self, factor]) as Tensor);
+  return self;
+});
 
 const divide = asMap((a: Tensor | Scalar, b: Tensor | Scalar): Tensor => floatArithmetic(BINARY.div, a, b));
 

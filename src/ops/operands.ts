@@ -37,7 +37,7 @@ export function floatArithmetic(kernel: Kernel2, a: Tensor | Scalar, b: Tensor |
 }
 
 /** Kernels whose half forms read a one-element second operand without rounding it to half. */
-const READS_EXACT_SCALARS = new Set(["add_stub", "sub_stub", "mul_cpu", "div_cpu", "div_trunc_cpu", "div_floor_cpu"]);
+const READS_EXACT_SCALARS = new Set(["mul_cpu", "div_cpu", "div_trunc_cpu", "div_floor_cpu"]);
 
 /** Computes in a given dtype. */
 export function computeIn(

@@ -14,6 +14,7 @@ import { wasmSelectBits } from "../tensor/kernels/wasm/integer_maps.ts";
 import { wasmClamp } from "../tensor/kernels/wasm/vectors.ts";
 import { isNonOverlappingAndDense, MEMORY_FORMAT } from "../tensor/memory_format.ts";
 import { C, cdiv, cmul } from "../tensor/math/complex.ts";
+import { fusedMultiplyAdd } from "../tensor/math/fused.ts";
 import {
   asMap,
   broadcastAll,
@@ -231,11 +232,16 @@ function floatLerp(a: number, b: number, w: number): number {
   return Math.abs(w) < 0.5 ? a + w * d : b + Math.fround(w - 1) * d;
 }
 
+/** lerp of float64, so. */
+function doubleLerp(a: number, b: number, w: number): number {
+  return Math.abs(w) < 0.5 ? fusedMultiplyAdd(w, b - a, a) : fusedMultiplyAdd(w - 1, b - a, b);
+}
+
 const LERP: Kernel3 = {
   name: "lerp_kernel_tensor",
   single: floatLerp,
   f32: ternaryLoop("lerp", floatLerp),
-  real: (a, b, w) => (Math.abs(w) < 0.5 ? a + w * (b - a) : b - (b - a) * (1 - w)),
+  real: doubleLerp,
   complex: (ar, ai, br, bi, wr, wi) => {
     const [dr, di] = [br - ar, bi - ai];
     if (wr * wr + wi * wi < 0.25) {
@@ -278,11 +284,10 @@ op(
     const w = kernelParameter(self.dtype, scalarToNumber(weight));
     if (self.dtype.category === "complex") return map3(self, end, wrapped(weight), LERP, self.dtype);
     if (self.dtype === DTYPES.float32) return map3(self, end, operand(w, self.dtype), LERP, self.dtype);
-    const real = LERP.real!;
     return map2(
       self,
       end,
-      { name: "lerp_kernel_scalar", real: (a, b) => real(a, b, w), single: (a, b) => floatLerp(a, b, w) },
+      { name: "lerp_kernel_scalar", real: (a, b) => doubleLerp(a, b, w), single: (a, b) => floatLerp(a, b, w) },
       self.dtype,
     );
   }),
@@ -315,7 +320,7 @@ op(
       b,
       {
         name: "addcmul_cpu_out",
-        real: (x, y, z) => x + re * y * z,
+        real: dtype === DTYPES.float64 ? (x, y, z) => fusedMultiplyAdd(re * y, z, x) : (x, y, z) => x + re * y * z,
         single,
         f32: ternaryLoop("addcmul", single, re),
         big: (x, y, z) => x + big * y * z,

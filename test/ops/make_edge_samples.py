@@ -83,6 +83,29 @@ def ranges():
     return out
 
 
+@section
+def scaled_sums():
+    """Sums with a factor and their kin: which elements of a row are rounded once and which twice."""
+    out = []
+    for d in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        for n in (1, 5, 16, 31, 45):
+            def vector(*sizes):
+                return torch.randn(*sizes, dtype=d)
+
+            number = torch.tensor(random.uniform(-1, 1), dtype=d)
+            for name in ("add", "sub", "rsub"):
+                alpha = random.choice([2, 0.3, -1.7])
+                out.append(call(f"{name}.Scalar", vector(n), random.uniform(-1, 1), alpha))
+                for other in (vector(n), number, vector(2, n), vector(2, 1).expand(2, n)):
+                    out.append(call(f"{name}.Tensor", vector(n), other, alpha))
+                out.append(call(f"{name}.Tensor", number, vector(n), alpha))
+                out.append(call(f"{name}.Tensor", vector(2, n).t(), vector(n, 2), alpha))
+            out += [call("add.Scalar", vector(n), 0.7), call("mul.Scalar", vector(n), 0.7), call("mul_.Scalar", vector(n), 0.7)]
+            out += [call("lerp.Scalar", vector(n), vector(n), 0.3), call("lerp.Tensor", vector(n), vector(n), vector(n))]
+            out += [call("addcmul", vector(n), vector(n), vector(n), 0.3), call("addcdiv", vector(n), vector(n), vector(n), 0.3)]
+    return out
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:] or SECTIONS:
         torch.manual_seed(0)
