@@ -27,6 +27,7 @@ import { normalizeInt, type Int } from "../tensor/scalar.ts";
 import { broadcastShapes } from "../tensor/strides.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { add, div, mul } from "./arithmetic.ts";
+import { fusedMultiplyAdd } from "../tensor/math/fused.ts";
 import { dtypeOr, newTensor } from "./creation.ts";
 import { topk } from "./ordering.ts";
 import { argmax } from "./reduction.ts";
@@ -353,14 +354,16 @@ function cauchyInto(self: Tensor, median: number, sigma: number, generator: Gene
     throw new OperatorError(
       `Cauchy distribution is a continuous probability distribution. dtype must be a floating point but you specified ${self.dtype.cppName.toLowerCase()}`,
     );
-  return drawn("cauchy_", self, generator, (g) => median + sigma * Math.tan(Math.PI * (g.uniformDouble() - 0.5)));
+  return drawn("cauchy_", self, generator, (g) =>
+    fusedMultiplyAdd(sigma, Math.tan(Math.PI * (g.uniformDouble() - 0.5)), median),
+  );
 }
 
 function logNormalInto(self: Tensor, mean: number, std: number, generator: Generator | null): Tensor {
   if (!(std > 0)) throw new OperatorError(`log_normal_ expects std > 0.0, but found std=${std}`);
   if (self.dtype.category !== "float")
     throw new OperatorError(`"log_normal_cpu" not implemented for '${self.dtype.cppName}'`);
-  return drawn("log_normal_cpu", self, generator, (g) => Math.exp(g.normal() * std + mean));
+  return drawn("log_normal_cpu", self, generator, (g) => Math.exp(fusedMultiplyAdd(g.normal(), std, mean)));
 }
 
 function geometricInto(self: Tensor, p: number, generator: Generator | null): Tensor {

@@ -1,4 +1,5 @@
 /** @file Generator: PyTorch's CPU random numbers, mt19937 with PyTorch's ways to make values of its bits. Upstream: aten/src/ATen/core/MT19937RNGEngine.h, DistributionsHelper.h, CPUGeneratorImpl.cpp. Spec: none. */
+import { nearestCos, nearestLog, nearestSin } from "./math/nearest.ts";
 
 const N = 624;
 const M = 397;
@@ -115,10 +116,11 @@ export class Generator {
     }
     const u1 = this.uniformDouble();
     const u2 = this.uniformDouble();
-    const radius = Math.sqrt(-2 * Math.log1p(-u2));
+    // a uniform double is a multiple of 2^-53: its distance to 1 is exact
+    const radius = Math.sqrt(-2 * nearestLog(1 - u2));
     const theta = 2 * Math.PI * u1;
-    this.cachedNormal = radius * Math.sin(theta);
-    return radius * Math.cos(theta);
+    this.cachedNormal = radius * nearestSin(theta);
+    return radius * nearestCos(theta);
   }
 }
 

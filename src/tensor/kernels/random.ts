@@ -8,6 +8,7 @@ import { logFloat, sinCosFloat } from "../math/cephes_float.ts";
 import { DTYPES, type DType } from "../dtype.ts";
 import type { Generator } from "../generator.ts";
 import { lgamma } from "../math/gamma.ts";
+import { nearestCos, nearestLog, nearestSin } from "../math/nearest.ts";
 import { viewOf, type Tensor } from "../tensor.ts";
 
 /** Binary digits of a floating dtype's significand. */
@@ -178,7 +179,7 @@ const BLOCK = 16;
 export function fillNormal(t: Tensor, mean: number, std: number, generator: Generator): void {
   const { numel, dtype } = t;
   if (numel < BLOCK || !t.isContiguous()) {
-    fillSerially(t, () => generator.normal() * std + mean);
+    fillSerially(t, () => fusedMultiplyAdd(generator.normal(), std, mean));
     return;
   }
   const transform = dtype === DTYPES.float64 ? normalDoubles : normalFloats;
@@ -198,14 +199,15 @@ export function fillNormal(t: Tensor, mean: number, std: number, generator: Gene
 /** Blocks of uniform values to blocks of normal ones, in place: those of a block's first half with those of its second. */
 type NormalBlocks = (values: Floats, at: number, blocks: number, mean: number, std: number) => void;
 
+/** As PyTorch's scalar code does it, with functions as close as those of the C library. */
 const normalDoubles: NormalBlocks = (values, start, blocks, mean, std) => {
   for (let block = 0, at = start; block < blocks; block++, at += BLOCK) {
     for (let i = at; i < at + BLOCK / 2; i++) {
       // [0, 1) to (0, 1] for the logarithm
-      const radius = Math.sqrt(-2 * Math.log(1 - values[i]!));
+      const radius = Math.sqrt(-2 * nearestLog(1 - values[i]!));
       const theta = 2 * Math.PI * values[i + BLOCK / 2]!;
-      values[i] = radius * Math.cos(theta) * std + mean;
-      values[i + BLOCK / 2] = radius * Math.sin(theta) * std + mean;
+      values[i] = fusedMultiplyAdd(radius * nearestCos(theta), std, mean);
+      values[i + BLOCK / 2] = fusedMultiplyAdd(radius * nearestSin(theta), std, mean);
     }
   }
 };

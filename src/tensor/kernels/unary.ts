@@ -1,4 +1,5 @@
 /** @file Kernels of one element: arithmetic, exponentials, trigonometry, rounding, predicates. Upstream: aten/src/ATen/native/cpu/UnaryOpsKernel.cpp. Spec: none. */
+import { nearestCos, nearestLog, nearestSin } from "../math/nearest.ts";
 import {
   C,
   cacos,
@@ -177,7 +178,13 @@ export const UNARY = {
     complex: cexpm1,
     f32: wideLoop("expm1", floatExpm1),
   },
-  log: { name: "log_vml_cpu", real: Math.log, complex: clog, f32: vectorLoop("log", plainLoop(Math.log)) },
+  log: {
+    name: "log_vml_cpu",
+    real: nearestLog,
+    single: Math.log,
+    complex: clog,
+    f32: vectorLoop("log", plainLoop(Math.log)),
+  },
   log2: {
     name: "log2_vml_cpu",
     real: Math.log2,
@@ -207,8 +214,8 @@ export const UNARY = {
     complex: clog1p,
     f32: wideLoop("log1p", floatLog1p),
   },
-  sin: { name: "sin_vml_cpu", real: Math.sin, single: floatSin, complex: csin, f32: wideLoop("sin", floatSin) },
-  cos: { name: "cos_vml_cpu", real: Math.cos, single: floatCos, complex: ccos, f32: wideLoop("cos", floatCos) },
+  sin: { name: "sin_vml_cpu", real: nearestSin, single: floatSin, complex: csin, f32: wideLoop("sin", floatSin) },
+  cos: { name: "cos_vml_cpu", real: nearestCos, single: floatCos, complex: ccos, f32: wideLoop("cos", floatCos) },
   tan: { name: "tan_vml_cpu", real: Math.tan, complex: ctan, f32: wideLoop("tan", Math.tan) },
   asin: { name: "asin_vml_cpu", real: Math.asin, complex: casin, f32: wideLoop("asin", Math.asin) },
   acos: { name: "acos_vml_cpu", real: Math.acos, complex: cacos, f32: wideLoop("acos", Math.acos) },
