@@ -4,6 +4,7 @@ import { contiguousAs, convertTensor } from "../clone.ts";
 import { DTYPES, type DType } from "../dtype.ts";
 import { emptyTensor, uninitializedTensor, viewOf, type Tensor } from "../tensor.ts";
 import { bigintsOf, computeDtype, doublesOf, floatsAs, floatsOf, fromIndices, type Floats } from "./data.ts";
+import { wasmBatchedProduct } from "./wasm/batched_product.ts";
 import { wasmLinear } from "./wasm/linear.ts";
 import { Weights } from "./wasm/packed_weights.ts";
 import { bigintProduct, complexRowProduct, denseProduct, rowProductFor, transposedPairs } from "./gemm.ts";
@@ -24,7 +25,8 @@ export function wideProduct(a: Tensor, b: Tensor): Tensor {
     return out;
   }
   const dtype = computeDtype(a.dtype);
-  const out = emptyTensor([batch, m, n], dtype);
+  if (k === 0) return emptyTensor([batch, m, n], dtype);
+  const out = uninitializedTensor([batch, m, n], dtype);
   if (out.numel === 0) return out;
   const x = floatsAs(a, dtype);
   if (category === "complex") {
@@ -37,12 +39,16 @@ export function wideProduct(a: Tensor, b: Tensor): Tensor {
   }
   const c = floatsOf(out);
   const bt = transposedRows(b, dtype);
+  const y = bt ?? floatsAs(b, dtype);
+  if (x instanceof Float32Array) {
+    const [b32, c32] = [y, c] as [Float32Array, Float32Array];
+    if (wasmBatchedProduct(x, 0, b32, 0, bt !== undefined, c32, 0, batch, m, n, k)) return out;
+  }
   if (bt) {
     const product = rowProductFor(c);
     for (let i = 0; i < batch; i++) product(x, i * m * k, k, bt, i * k * n, k, c, i * m * n, n, m, n, k);
     return out;
   }
-  const y = floatsAs(b, dtype);
   for (let i = 0; i < batch; i++) denseProduct(x, i * m * k, y, i * k * n, c, i * m * n, m, n, k);
   return out;
 }
