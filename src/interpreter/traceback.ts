@@ -23,6 +23,7 @@ export function stackTrace(entries: readonly StackEntry[]): string {
   return out;
 }
 
+/** Nothing where there is no source, not even the function's name: torch's SourceRange::print_with_context. */
 function excerpt(range: SourceRange | undefined, functionName: string): string {
-  return range === undefined ? "<no source>\n" : range.printWithContext(CONTEXT_LINES, true, functionName);
+  return range === undefined ? "" : range.printWithContext(CONTEXT_LINES, true, functionName);
 }

@@ -7,6 +7,7 @@ import type { ScriptObject } from "../core/ivalue.ts";
 import type { ScriptFunction } from "../ir/function.ts";
 import { allNodes, type Graph } from "../ir/graph.ts";
 import { DEFERRED_KERNELS, DEFERRED_NUMBERS, forgetDeferred } from "../ops/deferred_convolution.ts";
+import { withoutDeadCode } from "../passes/dead_code_elimination.ts";
 import { deferConvolutions } from "../passes/defer_convolutions.ts";
 import { executableGraph, type ExecutableGraph } from "../passes/executable_graph.ts";
 import { optimizedGraph } from "../passes/inliner.ts";
@@ -63,11 +64,11 @@ function inlined(fn: ScriptFunction, self: ScriptObject | undefined, notes: bool
  */
 export function executionGraph(fn: ScriptFunction, self?: ScriptObject, notesObjects = false): ExecutableGraph {
   const executable = inlined(fn, self, notesObjects);
-  if (!executable) return plain(fn.graph);
+  if (!executable) return plain(withoutDeadCode(fn.graph));
   const { graph } = executable;
   if (usesAutocast(graph)) return plain(optimizedGraph(fn));
   const { isHeavy, hasTuples, isLong } = traitsOf(graph);
-  if (isLong && !isHeavy) return plain(fn.graph);
+  if (isLong && !isHeavy) return plain(withoutDeadCode(fn.graph));
   if (hasTuples) lowerSimpleTuples(graph);
   if (isHeavy) deferConvolutions(graph);
   return executable;

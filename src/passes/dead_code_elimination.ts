@@ -18,6 +18,52 @@ export function eliminateDeadCode(graph: Graph, options: DeadCodeOptions = {}): 
   return new DeadCodeEliminator(graph, options).run();
 }
 
+/** A graph's copy without dead code; the graph itself where it has none. */
+export function withoutDeadCode(graph: Graph): Graph {
+  if (!mayHaveDeadCode(graph.block)) return graph;
+  const copy = graph.copy();
+  return eliminateDeadCode(copy) ? copy : graph;
+}
+
+/**
+ * Whether `eliminateDeadCode` could find something: a look at every node once, without analysis of aliases. A write counts as dead only
+ * where nothing else is done with what it writes to.
+ */
+export function mayHaveDeadCode(block: Block): boolean {
+  for (const node of block.nodes()) {
+    if (isUnused(node) ? !writesToUsed(node) : hasUnusedResult(node)) return true;
+    if (node.blocks.some(mayHaveDeadCode)) return true;
+  }
+  return false;
+}
+
+function isUnused(node: Node): boolean {
+  return node.kind !== "prim::Constant" && node.outputs.length > 0 && !node.hasUses() && !hasSideEffects(node);
+}
+
+/** Results of control flow keep alive what they are computed from. */
+function hasUnusedResult(node: Node): boolean {
+  return node.blocks.length > 0 && node.outputs.some((output) => output.uses.length === 0);
+}
+
+/** Whether an unused node writes to something that comes from outside, or that others use. */
+function writesToUsed(node: Node): boolean {
+  const schema = maybeSchema(node);
+  if (!schema) return canWrite(node);
+  return schema.args.some((arg, i) => {
+    if (!arg.aliasInfo?.isWrite) return false;
+    let [value, user] = [node.inputs[i]!, node];
+    for (;;) {
+      const { node: maker } = value;
+      if (maker.kind === "prim::Param" || maker.kind === "prim::GetAttr") return true;
+      if (value.uses.some((use) => use.user !== user && !isUnused(use.user))) return true;
+      // a view of what may be used
+      if (!maybeSchema(maker)?.args[0]?.aliasInfo) return false;
+      [value, user] = [maker.inputs[0]!, maker];
+    }
+  });
+}
+
 class DeadCodeEliminator {
   private readonly graph: Graph;
   private readonly keepSideEffects: boolean;

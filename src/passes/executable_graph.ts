@@ -15,6 +15,7 @@ import type { ScriptFunction } from "../ir/function.ts";
 import { Graph, type Block, type InlinedCall, type Node, type Value } from "../ir/graph.ts";
 import { constantPooling } from "./constant_pooling.ts";
 import { constantPropagationImmutableTypes, isComputation } from "./constant_propagation.ts";
+import { eliminateDeadCode, mayHaveDeadCode } from "./dead_code_elimination.ts";
 import { calleeOf, isCall, moduleInfoOf, reachOf, rebase } from "./inliner.ts";
 import { peepholeOptimize } from "./peephole.ts";
 import { CONVOLUTION_RANKS } from "./peephole_alias_sensitive.ts";
@@ -38,6 +39,8 @@ export function executableGraph(fn: ScriptFunction, self?: ScriptObject, notesOb
   const { graph } = copier;
   peepholeOptimize(graph);
   constantPropagationImmutableTypes(graph);
+  // unseen otherwise, but dead nodes may fail, and draw random numbers
+  if (mayHaveDeadCode(graph.block)) eliminateDeadCode(graph);
   constantPooling(graph);
   return { graph, assumptions: copier.assumptions };
 }
@@ -53,6 +56,16 @@ const UNWRAPS: ReadonlySet<string> = new Set(["prim::unchecked_unwrap_optional",
 
 /** What the values of one function or method are in the copy. */
 type Values = Map<Value, Value>;
+
+/** The inlined calls that nodes of a block remember: Note [Nodes without outputs] in interpreter/runtime.ts. */
+interface Calls {
+  /** Of nodes that have outputs. */
+  readonly here: InlinedCall | undefined;
+  /** Of nodes that have none: only the calls in whose functions an outer node has outputs. */
+  readonly withoutOutputs: InlinedCall | undefined;
+}
+
+const NO_CALLS: Calls = { here: undefined, withoutOutputs: undefined };
 
 /** Copies the nodes of functions into one graph, except those whose results are known. */
 class Copier {
@@ -80,7 +93,7 @@ class Copier {
     const values: Values = new Map();
     for (const input of source.inputs) values.set(input, graph.block.addInput().setType(input.type));
     if (self && !isOpaque) this.objects.set(graph.inputs[0]!, { object: self });
-    this.copyBlock(source.block, values, undefined);
+    this.copyBlock(source.block, values, NO_CALLS);
     for (const output of source.outputs) graph.block.registerOutput(this.find(values, output));
     // modules without parameters, and those whose flags were all that was asked for
     for (const node of graph.block.reverseNodes()) {
@@ -88,18 +101,18 @@ class Copier {
     }
   }
 
-  /** Copies a block's nodes to the insert point, calls as the bodies of what they call; `here` is the call that the block stands for. */
-  private copyBlock(source: Block, values: Values, here: InlinedCall | undefined): void {
+  /** Copies a block's nodes to the insert point, calls as the bodies of what they call; `calls` are those that the block stands for. */
+  private copyBlock(source: Block, values: Values, calls: Calls): void {
     const frames = new Map<InlinedCall, InlinedCall>();
     for (let node = source.first; node !== source.returnNode; node = node.next!) {
       if (node.kind === "prim::Constant") continue; // copied when it is used
       const callee = isCall(node) ? calleeOf(node) : undefined;
-      if (callee) this.copyCall(node, callee, values, here);
-      else if (!this.foldsAway(node, values, here)) this.copyNode(node, values, here, frames);
+      if (callee) this.copyCall(node, callee, values, calls);
+      else if (!this.foldsAway(node, values, calls)) this.copyNode(node, values, calls, frames);
     }
   }
 
-  private copyCall(node: Node, callee: ScriptFunction, values: Values, here: InlinedCall | undefined): void {
+  private copyCall(node: Node, callee: ScriptFunction, values: Values, calls: Calls): void {
     const { graph } = callee;
     // the first input of a call of a function is the function
     const first = node.kind === "prim::CallFunction" ? 1 : 0;
@@ -111,26 +124,23 @@ class Copier {
     graph.inputs.forEach((input, i) => inner.set(input, this.find(values, node.inputs[first + i]!)));
     const self =
       this.notesObjects && first === 0 ? this.objects.get(this.find(values, node.inputs[0]!))?.object : undefined;
-    const call: InlinedCall = {
-      caller: here,
+    const here: InlinedCall = {
+      caller: calls.here,
       functionName: callee.name,
       range: node.sourceRange,
       ...moduleInfoOf(node),
       ...(self && { self }),
     };
-    this.copyBlock(graph.block, inner, call);
+    // who asks for objects counts time to all modules
+    this.copyBlock(graph.block, inner, { here, withoutOutputs: this.notesObjects ? here : calls.withoutOutputs });
     node.outputs.forEach((output, i) => values.set(output, this.find(inner, graph.outputs[i]!)));
   }
 
-  private copyNode(
-    node: Node,
-    values: Values,
-    here: InlinedCall | undefined,
-    frames: Map<InlinedCall, InlinedCall>,
-  ): void {
+  private copyNode(node: Node, values: Values, calls: Calls, frames: Map<InlinedCall, InlinedCall>): void {
     const { graph } = this;
     const copy = graph.create(node.kind, [], 0).copyAttributes(node).copyMetadata(node);
-    if (here) copy.callstack = rebase(node.callstack, here, frames);
+    const here = node.outputs.length > 0 ? calls.here : calls.withoutOutputs;
+    if (here) copy.callstack = node.callstack ? rebase(node.callstack, here, frames) : here;
     for (const input of node.inputs) copy.addInput(this.find(values, input));
     // no names: nobody reads this graph
     for (const output of node.outputs) values.set(output, copy.addOutput().setType(output.type));
@@ -141,7 +151,7 @@ class Copier {
     for (const block of node.blocks) {
       const target = copy.addBlock();
       for (const input of block.inputs) values.set(input, target.addInput().setType(input.type));
-      graph.withInsertPoint(target, () => this.copyBlock(block, values, here));
+      graph.withInsertPoint(target, () => this.copyBlock(block, values, { here, withoutOutputs: here }));
       for (const output of block.outputs) target.registerOutput(this.find(values, output));
     }
   }
@@ -184,12 +194,13 @@ class Copier {
   }
 
   /** Whether the results of a node are known, or those of its block that runs take their place. */
-  private foldsAway(node: Node, values: Values, here: InlinedCall | undefined): boolean {
+  private foldsAway(node: Node, values: Values, calls: Calls): boolean {
     if (node.kind === "prim::If") {
       const condition = constantBool(this.find(values, node.input));
       if (condition === undefined) return false;
       const block = node.blocks[condition ? 0 : 1]!;
-      this.copyBlock(block, values, here);
+      const here = node.outputs.length > 0 ? calls.here : calls.withoutOutputs;
+      this.copyBlock(block, values, { here, withoutOutputs: here });
       node.outputs.forEach((output, i) => values.set(output, this.find(values, block.outputs[i]!)));
       return true;
     }

@@ -147,7 +147,8 @@ function inlineCall(call: Node, callee: ScriptFunction, options: PropagationOpti
     for (const node of body.block.nodes()) {
       const copy = graph.insertNode(graph.createClone(node, find));
       node.outputs.forEach((output, i) => map.set(output, copy.outputs[i]!));
-      addFrame(copy, here, frames);
+      // upstream finds the nodes by their outputs: Note [Nodes without outputs] in interpreter/runtime.ts
+      if (copy.outputs.length > 0) addFrame(copy, here, frames);
     }
   });
   const results = body.outputs.map(find);
