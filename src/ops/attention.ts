@@ -1,7 +1,7 @@
 /** @file Attention: scaled dot product, fused multi-head attention, the fused encoder layer. Upstream: aten/src/ATen/native/transformers/attention.cpp, transformer.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { callOperator, op } from "../core/operator_registry.ts";
-import { convertTensor, emptyLike } from "../tensor/clone.ts";
+import { contiguousAs, convertTensor, emptyLike } from "../tensor/clone.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
@@ -10,7 +10,7 @@ import { computeDtype, doublesOf, floatsAs, floatsOf, fromDoubles, maskOf } from
 import { wasmAttention } from "../tensor/kernels/wasm/attention.ts";
 import { wasmSoftmax } from "../tensor/kernels/wasm/vectors.ts";
 import { broadcastShapes, numelOf } from "../tensor/strides.ts";
-import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
+import { emptyTensor, uninitializedTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
 import { narrowView, transposeView } from "../tensor/view_geometry.ts";
 import { linear } from "./matrix.ts";
 import { layer_norm } from "./normalization.ts";
@@ -172,13 +172,34 @@ function laidOutLike(out: Tensor, query: Tensor): Tensor {
   return result;
 }
 
-/** What is added to the scores of every head alike, the causal mask where none is given; null where heads differ or a query sees nothing. */
-function sharedMask(mask: Tensor | null, L: number, S: number): Float64Array | null {
-  if (!mask) return Float64Array.from({ length: L * S }, (_, at) => (at % S > Math.floor(at / S) ? -Infinity : 0));
-  if (mask.sizes.slice(0, -2).some((s) => s !== 1)) return null;
-  const values = additiveMask(viewOf(mask, mask.sizes.slice(-2), mask.strides.slice(-2)), [L, S]);
-  for (let i = 0; i < L; i++) if (values.subarray(i * S, (i + 1) * S).every((v) => v === -Infinity)) return null;
-  return values;
+/** `t` with its heads (dimension -3) in `groups` groups: one dimension more. */
+function groupHeads(t: Tensor, groups: number): Tensor {
+  const d = t.ndim - 3;
+  if (d < 0) return t;
+  const [heads, stride] = [t.sizes[d]!, t.strides[d]!];
+  const [some, each] = heads === 1 ? [1, 1] : [groups, heads / groups];
+  return viewOf(
+    t,
+    [...t.sizes.slice(0, d), some, each, ...t.sizes.slice(-2)],
+    [...t.strides.slice(0, d), each * stride, stride, ...t.strides.slice(-2)],
+  );
+}
+
+/** What is added to the scores, in float32 with dense rows; its leading dimensions are those of the mask, if there is one. */
+function float32Mask(mask: Tensor | null, L: number, S: number): Tensor {
+  if (!mask) {
+    const causal = emptyTensor([L, S]);
+    const values = floatsOf(causal);
+    for (let i = 0; i < L; i++) values.fill(-Infinity, Math.min(i * S + i + 1, (i + 1) * S), (i + 1) * S);
+    return causal;
+  }
+  const wide = expand(mask, [...mask.sizes.slice(0, -2), L, S]);
+  if (mask.dtype !== DTYPES.bool) return contiguousAs(wide, DTYPES.float32);
+  const bits = maskOf(wide);
+  const added = emptyTensor(wide.sizes);
+  const values = floatsOf(added);
+  for (let i = 0; i < bits.length; i++) if (bits[i] === 0) values[i] = -Infinity;
+  return added;
 }
 
 /** The result where nothing but it is asked for and the kernels can make it block by block; undefined for the general way. */
@@ -188,23 +209,33 @@ function attendBlocks(
   value: Tensor,
   o: Pick<AttentionOptions, "mask" | "dropout" | "isCausal" | "scale" | "gqa">,
 ): Tensor | undefined {
-  const lead = query.sizes.slice(0, -2).join();
+  const [L, E] = query.sizes.slice(-2) as [number, number];
+  const [S, V] = value.sizes.slice(-2) as [number, number];
+  const heads = query.sizes[query.ndim - 3];
+  const groups = key.sizes[key.ndim - 3];
   const isPlain =
     query.dtype === DTYPES.float32 &&
     o.dropout === 0 &&
-    !o.gqa &&
-    [key, value].every((t) => t.sizes.slice(0, -2).join() === lead) &&
-    key.sizes[key.ndim - 2] === value.sizes[value.ndim - 2] &&
-    key.sizes[key.ndim - 1] === query.sizes[query.ndim - 1];
+    key.sizes[key.ndim - 2] === S &&
+    key.sizes[key.ndim - 1] === E &&
+    (!o.gqa || (heads !== undefined && value.sizes[value.ndim - 3] === groups && heads % groups! === 0));
   if (!isPlain || query.numel === 0 || value.numel === 0) return undefined;
-  const mask =
-    o.mask || o.isCausal ? sharedMask(o.mask, query.sizes[query.ndim - 2]!, key.sizes[key.ndim - 2]!) : undefined;
-  if (mask === null) return undefined;
-  const out = runsFlash(query, key, value, 0)
-    ? emptyLike(query)
-    : emptyTensor([...query.sizes.slice(0, -1), value.sizes[value.ndim - 1]!], query.dtype);
-  const scale = o.scale ?? 1 / Math.sqrt(query.sizes[query.ndim - 1]!);
-  return wasmAttention(query, key, value, out, scale, mask) ? out : undefined;
+  const lead = [query, key, value]
+    .map((t) => t.sizes.slice(0, o.gqa ? -3 : -2))
+    .reduce((a, b) => broadcastShapes(a, b));
+  const batch = o.gqa ? [...lead, heads!] : lead;
+  const scores = [...batch, L, S];
+  const fits = (t: Tensor): boolean =>
+    t.ndim >= 2 && t.ndim <= scores.length && t.sizes.every((s, d) => s === 1 || s === scores.at(d - t.ndim));
+  // what does not fit is refused by the general way
+  if (batch.join() !== query.sizes.slice(0, -2).join() || (o.mask && !fits(o.mask))) return undefined;
+  const out = runsFlash(query, key, value, 0) ? emptyLike(query) : uninitializedTensor([...batch, L, V], query.dtype);
+  const grouped = (t: Tensor): Tensor => (o.gqa ? groupHeads(t, groups!) : t);
+  const target = grouped(out);
+  const spread = (t: Tensor): Tensor => expand(grouped(t), [...target.sizes.slice(0, -2), ...t.sizes.slice(-2)]);
+  const mask = o.mask || o.isCausal ? spread(float32Mask(o.mask, L, S)) : undefined;
+  const scale = o.scale ?? 1 / Math.sqrt(E);
+  return wasmAttention(spread(query), spread(key), spread(value), target, scale, mask) ? out : undefined;
 }
 
 export const scaled_dot_product_attention = op(

@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { callOperator } from "../../src/core/operator_registry.ts";
 import "../../src/ops/attention.ts";
 import { fromData } from "../../src/tensor/data.ts";
+import { DTYPES } from "../../src/tensor/dtype.ts";
 import { doublesOf } from "../../src/tensor/kernels/data.ts";
 import { kernelBuild, setKernelBuild, supportedKernelBuilds } from "../../src/tensor/kernels/wasm/build.ts";
 import { releaseTemporary, runForTemporary } from "../../src/tensor/temporaries.ts";
@@ -27,6 +28,7 @@ const masked = (
   v: Tensor,
   mask: Tensor | null | "causal",
   scale: number | null = null,
+  isShared = false,
 ): Tensor => {
   const isCausal = mask === "causal";
   return callOperator("aten::scaled_dot_product_attention", [
@@ -37,7 +39,7 @@ const masked = (
     0,
     isCausal,
     scale,
-    false,
+    isShared,
   ]) as Tensor;
 };
 
@@ -95,14 +97,56 @@ describe.each(fast)("%s attention", (build) => {
     // a query that sees nothing gives zeros
     added.storage.segment.f32.fill(-Infinity, added.base0, added.base0 + S);
     close(...both(() => masked(q, k, v, added)));
-    const differing = tensor([N, 1, L, S]);
-    close(...both(() => masked(q, k, v, differing)));
     // heads behind each other in a row, as linear layers give them
     const [tq, tk, tv] = [tensor([N, L, H, E]), tensor([N, S, H, E]), tensor([N, S, H, V])].map((t) =>
       transposeView(t, 1, 2),
     ) as [Tensor, Tensor, Tensor];
     close(...both(() => attention(tq, tk, tv)));
     close(...both(() => attention(q, tk, tv)));
+  });
+
+  test("with a mask for every head, batch, query or key", () => {
+    const [N, H, L, S] = [2, 3, 25, 34];
+    const [q, k, v] = [tensor([N, H, L, 16]), tensor([N, H, S, 16]), tensor([N, H, S, 24])];
+    for (const sizes of [
+      [N, 1, L, S],
+      [N, H, L, S],
+      [1, H, L, S],
+      [H, 1, S],
+      [N, 1, 1, S],
+      [H, L, 1],
+    ]) {
+      const differing = tensor(sizes);
+      close(...both(() => masked(q, k, v, differing)));
+      const seen = fromData(
+        Uint8Array.from({ length: differing.numel }, () => (random() > -0.6 ? 1 : 0)),
+        sizes,
+        DTYPES.bool,
+      );
+      close(...both(() => masked(q, k, v, seen)));
+    }
+  });
+
+  test("of keys and values that several heads share", () => {
+    for (const [own, times, L, S] of [
+      [2, 3, 9, 20],
+      [1, 4, 30, 30],
+      [4, 1, 8, 8],
+    ] as const) {
+      const q = tensor([2, own * times, L, 16]);
+      const [k, v] = [tensor([2, own, S, 16]), tensor([2, own, S, 24])];
+      for (const mask of [null, tensor([L, S]), tensor([2, 1, L, S]), tensor([1, own * times, L, S])])
+        close(...both(() => masked(q, k, v, mask, null, true)));
+    }
+  });
+
+  test("of keys, values and masks that are repeated along batches", () => {
+    const q = tensor([3, 2, 12, 16]);
+    for (const [k, v, mask] of [
+      [tensor([1, 2, 14, 16]), tensor([3, 1, 14, 8]), tensor([3, 1, 12, 14])],
+      [tensor([14, 16]), tensor([2, 14, 16]), tensor([14])],
+    ] as const)
+      close(...both(() => masked(q, k, v, mask)));
   });
 
   test("of operands in the kernels' memory with any strides, into it", () => {

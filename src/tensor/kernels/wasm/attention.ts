@@ -19,6 +19,8 @@ const MIN_WORK = 1 << 12;
 const SCORES = 1 << 14;
 /** Queries of a task are a multiple of this: whole panels of either build. */
 const QUERIES = 12;
+/** Most elements of all masks that differ. */
+const MAX_MASKS = 1 << 23;
 const MIN_ROWS = 4;
 
 /** An operand in the kernels' memory: where its heads start, and bytes between its rows. */
@@ -38,17 +40,11 @@ function matrixOffsets(t: Tensor): number[] {
 }
 
 /**
- * out = softmax(q k^T * scale) v over the last two dimensions: q (..., L, E), k (..., S, E), v (..., S, V), out (..., L, V), float32 with the
- * same leading dimensions; out's rows are dense. `mask` (L, S) is added to the scores of every head; no row of it excludes all. Returns false where another kernel is to run.
+ * out = softmax(q k^T * scale + mask) v over the last two dimensions: q (..., L, E), k (..., S, E), v (..., S, V), mask (..., L, S), out
+ * (..., L, V), float32 with the same leading dimensions; rows of out and of the mask are dense. Returns false where another kernel is
+ * to run, and where a row of the mask excludes all.
  */
-export function wasmAttention(
-  q: Tensor,
-  k: Tensor,
-  v: Tensor,
-  out: Tensor,
-  scale: number,
-  mask?: Float64Array,
-): boolean {
+export function wasmAttention(q: Tensor, k: Tensor, v: Tensor, out: Tensor, scale: number, mask?: Tensor): boolean {
   const [L, E] = q.sizes.slice(-2) as [number, number];
   const [S, V] = v.sizes.slice(-2) as [number, number];
   if (L < MIN_ROWS || S < MIN_ROWS || V < MIN_ROWS || L * S * E < MIN_WORK || out.strides[out.ndim - 1] !== 1)
@@ -67,21 +63,27 @@ export function wasmAttention(
   const moved = operands.map((t) => (memory.holds(t.storage) ? 0 : t.numel));
   // an odd number of cache lines, or the rows of scores fall on the same few sets of the cache
   const ld = (Math.ceil(S / 16) | 1) * 16;
-  const areas = memory.arena(S, mask ? L * ld : 0, heads * keyElements, ...moved, isOutHere ? 0 : out.numel);
+  const masksAt = mask ? matrixOffsets(mask) : [];
+  const distinct = [...new Set(masksAt)];
+  if (distinct.length * L * ld > MAX_MASKS) return false;
+  const areas = memory.arena(S, distinct.length * L * ld, heads * keyElements, ...moved, isOutHere ? 0 : out.numel);
   if (!areas) return false;
   const [offsets, masks, keyArea, ...rest] = areas as [number, number, number, ...number[]];
   const keys = keyArea + 4 * COLUMNS;
   const step = Math.max(QUERIES, Math.min(Math.ceil(L / QUERIES), Math.floor(SCORES / (ld * QUERIES))) * QUERIES);
   const valueTiles = Math.ceil(V / COLUMNS);
-  const own = threadAreas(
-    kernels,
-    COLUMNS + packedElements(kernels, step, Math.max(E, S)),
-    step * ld,
-    COLUMNS * S,
-    step * valueTiles * COLUMNS,
-    step * E,
-    mask ? step * ld : 0,
-  );
+  const isSeen = !mask || distinct.every((from, i) => copyMask(memory, mask, from, masks + 4 * i * L * ld, ld));
+  const own =
+    isSeen &&
+    threadAreas(
+      kernels,
+      COLUMNS + packedElements(kernels, step, Math.max(E, S)),
+      step * ld,
+      COLUMNS * S,
+      step * valueTiles * COLUMNS,
+      step * E,
+      mask ? step * ld : 0,
+    );
   if (!own) {
     memory.free(offsets);
     return false;
@@ -95,7 +97,7 @@ export function wasmAttention(
   const [pq, pk, pv] = placed as [Placed, Placed, Placed];
   const results = isOutHere ? matrixOffsets(out) : Array.from({ length: heads }, (_, h) => rest[3]! + 4 * h * L * V);
   const ldOut = isOutHere ? 4 * out.strides[out.ndim - 2]! : 4 * V;
-  if (mask) for (let i = 0; i < L; i++) memory.f32.set(mask.subarray(i * S, (i + 1) * S), masks / 4 + i * ld);
+  const places = new Map(distinct.map((from, i) => [from, masks + 4 * i * L * ld]));
   for (let p = 0; p < S; p++) memory.i32[offsets / 4 + p] = p * pv.ld;
   runTasks(kernels, heads, (kernels_, h) =>
     packResident(kernels_, keys + 4 * h * keyElements, pk.heads[h]!, pk.ld, S, E, COLUMNS),
@@ -115,7 +117,7 @@ export function wasmAttention(
     const tile = 4 * COLUMNS * E;
     using.gemm(left, keys + 4 * h * keyElements, tile, 0, E, panels, tiles, product, 4 * ld, 0, 0);
     if (mask) {
-      const added = masks + 4 * first * ld;
+      const added = places.get(masksAt[h]!)! + 4 * first * ld;
       using.finish(scores, 4 * ld, product, 4 * ld, rows, S, added, 1, 0, -Infinity, Infinity);
     }
     elements.softmax(scores, 4 * ld, scores, 4 * ld, rows, S, table);
@@ -128,6 +130,20 @@ export function wasmAttention(
   if (!isOutHere) copyOut(memory, out, rest[3]!, L, V);
   memory.free(own.start);
   memory.free(offsets);
+  return true;
+}
+
+/** Copies a matrix of a mask, `from` bytes into its segment, to rows of `ld` elements. False where a row is nothing but -Infinity: who sees nothing is not for these kernels. */
+function copyMask(memory: KernelMemory, mask: Tensor, from: number, to: number, ld: number): boolean {
+  const [L, S] = mask.sizes.slice(-2) as [number, number];
+  const stride = mask.strides[mask.ndim - 2]!;
+  const values = mask.storage.segment.f32;
+  for (let r = 0, at = from / 4; r < L; r++, at += stride) {
+    copyElements32(memory.f32, to / 4 + r * ld, values, at, S);
+    let p = at;
+    while (p < at + S && values[p] === -Infinity) p++;
+    if (p === at + S) return false;
+  }
   return true;
 }
 
