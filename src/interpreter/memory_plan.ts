@@ -38,9 +38,13 @@ export const MAY_COPY: ReadonlySet<string> = new Set(
 /** Offset of the argument that a step of a deferred convolution gives back. */
 const PASSES: Readonly<Record<string, number>> = { "tsarchive::deferred_add_to": 1 };
 
-/** Whether a node is of FRESH and no `out=` form, which gives its last argument. */
+/** Whether a node is of FRESH; no `out=` form, which gives its last argument, and no `add` or `mul` of lists, which gives what is in them. */
 function isFresh(node: Node): boolean {
-  return FRESH.has(node.kind) && node.schema?.returns[0]?.aliasInfo === undefined;
+  return (
+    FRESH.has(node.kind) &&
+    node.schema?.returns[0]?.aliasInfo === undefined &&
+    node.outputs.every((output) => output.type.kind === "Tensor")
+  );
 }
 
 /** Kinds through which a value leaves what is known of it. */

@@ -84,6 +84,17 @@ describe("planMemory()", () => {
       temporaries: ["a", "b", "d"],
       ends: ["a behind m", "b behind m", "i behind m", "j behind m"],
     });
+    // a sum of lists is no sum of tensors
+    expect(
+      planOf(`graph(%x : Tensor, %m : Tensor[], %n : int):
+  %a : Tensor = aten::relu(%x)
+  %b : Tensor[] = prim::ListConstruct(%a, %a)
+  %c : Tensor[] = aten::add(%b, %b)
+  %d : Tensor[] = aten::mul(%c, %n)
+  %e : Tensor = aten::cat(%d, %n)
+  return (%e)
+`),
+    ).toEqual({ temporaries: ["a"], ends: ["a behind e"] });
     // the list leaves, and so does what is in it
     expect(
       planOf(`graph(%x : Tensor, %n : int):
@@ -146,6 +157,17 @@ def into(x):
   z.add_(1)
   return torch.neg(y)
 
+def appended(x, others: Optional[List[Tensor]]):
+  rest: List[Tensor] = []
+  if others is not None:
+    rest = others
+  a = torch.relu(x * 2)
+  b = torch.relu(x * 3)
+  both = [a, b] + rest
+  c = torch.cat(both, 1)
+  twice = 2 * [torch.relu(x), torch.relu(x * 5)]
+  return c.sum(), torch.cat(twice, 1).sum() + c.sum()
+
 def fails(x, w):
   y = torch.relu(torch.conv2d(x, w, None, [1, 1], [1, 1], [1, 1], 1))
   z = torch.tanh(y)
@@ -192,6 +214,18 @@ describe("temporaries", () => {
     const flat = (t: Tensor): number[] => Array.from(torch.flatValues(t) as ArrayLike<number>);
     const expected = flat(x!.add(x!).add(1).neg());
     for (let call = 0; call < 3; call++) expect(flat(cu.get("into")(x) as Tensor)).toEqual(expected);
+    expect(liveTemporaries()).toBe(0);
+  });
+
+  test("last as long as a list that lists were added or multiplied to", () => {
+    const x = torch.ones([2, 8, 32, 32]);
+    const sums = (others: Tensor[] | null): unknown[] =>
+      (cu.get("appended")(x, others) as Tensor[]).map((t) => t.item());
+    for (let call = 0; call < 3; call++) {
+      // torch 2.13
+      expect(sums(null)).toEqual([81920, 278528]);
+      expect(sums([x, x])).toEqual([114688, 311296]);
+    }
     expect(liveTemporaries()).toBe(0);
   });
 
