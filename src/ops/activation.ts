@@ -1,5 +1,7 @@
 /** @file Activation functions. Upstream: aten/src/ATen/native/Activation.cpp, cpu/Activation.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
+import { isReducedFloat } from "./operands.ts";
+import { checkedScalar } from "./scalar_checks.ts";
 import { op } from "../core/operator_registry.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { UNARY } from "../tensor/kernels/unary.ts";
@@ -10,7 +12,7 @@ import { floatExp } from "../tensor/math/float_exp.ts";
 import { floatSoftplus } from "../tensor/math/float_log.ts";
 import { asMap, map1, map2, notImplemented, type Kernel1, type Loop1 } from "../tensor/pointwise.ts";
 import { wrapDim } from "../tensor/strides.ts";
-import { scalarToNumber, type Scalar } from "../tensor/scalar.ts";
+import { normalizeInt, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { viewOf, type Tensor } from "../tensor/tensor.ts";
 import { narrowView } from "../tensor/view_geometry.ts";
 import { clamp } from "./ternary.ts";
@@ -132,15 +134,13 @@ op("aten::hardswish(Tensor self) -> Tensor", floatMap(HARDSWISH));
 
 const hardtanh = asMap((self: Tensor, min: Scalar, max: Scalar): Tensor => {
   if (self.dtype === DTYPES.bool) throw new OperatorError("Bool inputs not supported for hardtanh");
-  if (self.dtype === DTYPES.uint8 && (scalarToNumber(min) < 0 || scalarToNumber(max) < 0)) {
+  if (self.dtype.category !== "int") return clamp(self, min, max);
+  const whole = (v: Scalar): Scalar => normalizeInt(checkedScalar(v, DTYPES.int64) as bigint);
+  const [low, high] = [whole(min), whole(max)];
+  if (self.dtype === DTYPES.uint8 && (scalarToNumber(low) < 0 || scalarToNumber(high) < 0)) {
     throw new OperatorError("cannot do hardtanh on an unsigned type with negative limits");
   }
-  if (scalarToNumber(min) > scalarToNumber(max)) throw new OperatorError("min_val cannot be greater than max_val");
-  if (self.dtype.category === "int") {
-    const whole = (v: Scalar): Scalar => (typeof v === "bigint" ? v : Math.trunc(scalarToNumber(v)));
-    return clamp(self, whole(min), whole(max));
-  }
-  return clamp(self, min, max);
+  return clamp(self, low, high);
 });
 op("aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor", hardtanh);
 
@@ -261,8 +261,14 @@ op("aten::threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor", (se
   if (self.dtype === DTYPES.bool || self.dtype.category === "complex")
     throw notImplemented("threshold_cpu", self.dtype);
   const isInt = self.dtype.category === "int";
-  const t = isInt ? Math.trunc(scalarToNumber(threshold)) : parameter(self, threshold);
-  const v = isInt ? Math.trunc(scalarToNumber(value)) : parameter(self, value);
+  for (const x of [threshold, value]) checkedScalar(x, isReducedFloat(self.dtype) ? DTYPES.float32 : self.dtype);
+  checkedScalar(value, self.dtype);
+  const whole = (x: Scalar): bigint => {
+    const checked = checkedScalar(x, self.dtype) as bigint;
+    return self.dtype === DTYPES.uint8 ? BigInt.asUintN(8, checked) : checked;
+  };
+  const t = isInt ? Number(whole(threshold)) : parameter(self, threshold);
+  const v = isInt ? Number(whole(value)) : parameter(self, value);
   return map1(self, {
     name: "threshold_cpu",
     real: (x) => (x <= t ? v : x),
@@ -309,7 +315,7 @@ op("aten::_prelu_kernel(Tensor self, Tensor weight) -> Tensor", (self, weight) =
 );
 
 op("aten::glu(Tensor self, int dim=-1) -> Tensor", (self, dim) => {
-  if (self.ndim === 0) throw new OperatorError("glu does not support scalars because halving size must be even");
+  if (self.ndim === 0) throw new OperatorError("glu does not support 0-dimensional tensors");
   const [a, b] = halves(self, dim);
   if (self.dtype.category !== "float") throw notImplemented("glu_cpu", self.dtype);
   return map2(

@@ -133,11 +133,6 @@ op(
 );
 
 op("aten::equal(Tensor self, Tensor other) -> bool", (self, other) => {
-  if (self.dtype !== other.dtype) {
-    throw new OperatorError(
-      `Expected all tensors to have the same dtype, but got ${self.dtype.cppName} and ${other.dtype.cppName}`,
-    );
-  }
   if (self.ndim !== other.ndim || self.sizes.some((s, d) => s !== other.sizes[d])) return false;
   return toFloat64Array(eq(self, other)).every((x) => x !== 0);
 });

@@ -1,9 +1,10 @@
 /** @file Tensors out of nothing: zeros, full, eye and their kin. Upstream: aten/src/ATen/native/TensorFactories.cpp. Spec: none. */
 import { LIMITS } from "../base/limits.ts";
 import { OperatorError } from "../base/errors.ts";
+import { checkedScalar } from "./scalar_checks.ts";
 import { op } from "../core/operator_registry.ts";
 import { convertTensor, emptyLike, emptyStrided } from "../tensor/clone.ts";
-import { copyInto, resizeTensorTo, writeOutResult } from "../tensor/copy.ts";
+import { copyElements, copyInto, resizeTensorTo, writeOutResult } from "../tensor/copy.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { fromDoubles, fromIndices, wideScalar } from "../tensor/kernels/data.ts";
 import { stridesIn } from "../tensor/memory_format.ts";
@@ -44,12 +45,10 @@ export function placeOf(device: Device | null | undefined): Device {
 
 /** Writes a scalar to every element. */
 export function fillScalar(self: Tensor, value: Scalar): Tensor {
-  if (value instanceof Complex && self.dtype.category !== "complex") {
-    throw new OperatorError(
-      `value cannot be converted to type ${self.dtype.category === "float" ? self.dtype.cppName.toLowerCase() : self.dtype.cppName.toLowerCase()} without overflow`,
-    );
-  }
-  if (self.numel > 0) copyInto(self, wideScalar(value));
+  if (value !== 0) checkedScalar(value, self.dtype);
+  // an expanded tensor may be filled, unlike others that are written to
+  self.storage.version++;
+  copyElements(self, wideScalar(value));
   return self;
 }
 

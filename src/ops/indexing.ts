@@ -344,7 +344,12 @@ op("aten::masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor", ma
 function linearIndices(self: Tensor, indexArg: Tensor, name: string): Float64Array {
   if (indexArg.dtype !== DTYPES.int64)
     throw new OperatorError(`${name}(): Expected a long tensor for index, but got ${indexArg.dtype.cppName}`);
-  if (self.numel === 0 && indexArg.numel > 0) throw new OperatorError(`${name}(): tried to take from an empty tensor`);
+  if (self.numel === 0 && indexArg.numel > 0)
+    throw new OperatorError(
+      name === "put_"
+        ? "put_(): Tried to put elements into an empty tensor"
+        : `${name}(): tried to take from an empty tensor`,
+    );
   const values = indicesOf(indexArg);
   for (let i = 0; i < values.length; i++) {
     const v = values[i]!;
@@ -385,8 +390,7 @@ op(
 function nonzeroTensor(self: Tensor): Tensor {
   const columns = trueColumns(maskOf(self), self.sizes);
   const count = self.ndim === 0 ? maskOf(self)[0]! : columns.sizes[1]!;
-  const isPlain = self.ndim <= 1 || count === 0;
-  const out = viewOf(columns, [count, self.ndim], isPlain ? [Math.max(self.ndim, 1), 1] : [1, count]);
+  const out = viewOf(columns, [count, self.ndim], [1, count]);
   out.base = undefined;
   return out;
 }

@@ -1,5 +1,7 @@
 /** @file Matrix products: mm, bmm, matmul, linear, addmm and their kin. Upstream: aten/src/ATen/native/LinearAlgebra.cpp, Linear.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
+import { notImplemented } from "../tensor/pointwise.ts";
+import { isReducedFloat } from "./operands.ts";
 import { callOperator, op } from "../core/operator_registry.ts";
 import { contiguousAs, convertTensor } from "../tensor/clone.ts";
 import { copyElements, writeOutResult } from "../tensor/copy.ts";
@@ -253,6 +255,9 @@ export const addmm = op(
       );
     }
     const sizes = [mat1.sizes[0]!, mat2.sizes[1]!];
+    // the product is not made, and what is no number in it does not matter
+    if (scalarToNumber(alpha) === 0 && !(alpha instanceof Complex) && !isReducedFloat(mat1.dtype))
+      return combine(self, emptyTensor(sizes, self.dtype), sizes, beta, 1);
     return combine(self, fresh(wideProduct(unsqueezeView(mat1, 0), unsqueezeView(mat2, 0)), sizes), sizes, beta, alpha);
   },
 );
@@ -364,8 +369,7 @@ op("aten::ger(Tensor self, Tensor vec2) -> Tensor", outerChecked);
 function outerChecked(self: Tensor, vec2: Tensor): Tensor {
   if (self.ndim !== 1) throw new OperatorError(`outer: Expected 1-D argument self, but got ${self.ndim}-D`);
   if (vec2.ndim !== 1) throw new OperatorError(`outer: Expected 1-D argument vec2, but got ${vec2.ndim}-D`);
-  const dtype = promoteTypes(self.dtype, vec2.dtype);
-  return convertTensor(outerProduct(convertTensor(self, dtype), convertTensor(vec2, dtype)), dtype);
+  return callOperator("aten::mul.Tensor", [unsqueezeView(self, 1), vec2]) as Tensor;
 }
 
 export const baddbmm = op(
@@ -452,6 +456,8 @@ export const inner = op("aten::inner(Tensor self, Tensor other) -> Tensor", (sel
     const flat = outerProduct(convertTensor(reshape(self, [-1]), dtype), convertTensor(reshape(other, [-1]), dtype));
     return fresh(convertTensor(flat, dtype), self.ndim === 0 ? other.sizes : self.sizes);
   }
+  if (self.ndim === 1 && other.ndim === 1 && self.dtype === DTYPES.bool && other.dtype === self.dtype)
+    throw notImplemented("dot", self.dtype);
   const k = self.sizes[self.ndim - 1]!;
   if (k !== other.sizes[other.ndim - 1]) {
     throw new OperatorError(

@@ -3,6 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { cloneTensor, convertTensor } from "../tensor/clone.ts";
 import { DTYPES } from "../tensor/dtype.ts";
+import { promoteTypes } from "../tensor/promotion.ts";
 import { doublesOf, fromDoubles, fromIndices, indicesOf, wideScalar } from "../tensor/kernels/data.ts";
 import { gatherDim, gatherElements } from "../tensor/kernels/gather.ts";
 import { introSort, nthElement, partialSort, type Keyed } from "../tensor/kernels/introselect.ts";
@@ -280,11 +281,6 @@ function searchTensor(
       );
     }
   }
-  if (!isScalar && sorted.dtype !== self.dtype) {
-    throw new OperatorError(
-      `torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary tensor's dtype ${sorted.dtype.name === "" ? "" : cppTypeName(sorted)} and input value tensor's dtype ${cppTypeName(self)}`,
-    );
-  }
   if (sorter) {
     if (sorter.sizes.length !== sorted.ndim || sorter.sizes.some((s, d) => s !== sorted.sizes[d])) {
       throw new OperatorError(
@@ -296,8 +292,9 @@ function searchTensor(
         `torch.searchsorted(): sorter must be a tensor of long dtype but got dtype ${cppTypeName(sorter)}`,
       );
   }
-  let keys: Keys = keysOf(sorted);
-  let values: Keys = keysOf(self);
+  const common = isScalar ? undefined : promoteTypes(sorted.dtype, self.dtype);
+  let keys: Keys = keysOf(common ? convertTensor(sorted, common) : sorted);
+  let values: Keys = keysOf(common ? convertTensor(self, common) : self);
   if (keys instanceof BigInt64Array !== values instanceof BigInt64Array) {
     keys = doublesOf(sorted);
     values = doublesOf(self);

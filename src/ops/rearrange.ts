@@ -1,7 +1,8 @@
 /** @file Rearranging elements: flip, roll, triangles, diagonals, shuffles, columns of patches. Upstream: aten/src/ATen/native/TensorTransformations.cpp, TriangularOps.cpp, PixelShuffle.cpp, Im2Col.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
-import { cloneTensor, convertTensor } from "../tensor/clone.ts";
+import { cloneTensor, convertTensor, emptyLike } from "../tensor/clone.ts";
+import { MEMORY_FORMAT } from "../tensor/memory_format.ts";
 import { copyElements } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { doublesOf, floatsAs, floatsOf, fromDoubles, indicesOf } from "../tensor/kernels/data.ts";
@@ -25,7 +26,9 @@ function flipDims(self: Tensor, dims: readonly number[]): Tensor {
     start += (self.sizes[d]! - 1) * strides[d]!;
     strides[d] = -strides[d]!;
   }
-  const out = uninitializedLike(self);
+  const out = emptyLike(self, self.dtype, MEMORY_FORMAT.preserve, false);
+  out.isConj = self.isConj;
+  out.isNeg = self.isNeg;
   copyElements(out, viewOf(self, self.sizes, strides, start));
   return out;
 }

@@ -116,6 +116,12 @@ op(
       );
     }
     if (self.dtype.category === "complex") throw new OperatorError("nansum on CPU does not support complex inputs");
+    const wanted = dtype === null ? self.dtype : dtypeArgument(dtype);
+    if (wanted.category !== "float" && wanted.category !== "complex") {
+      throw new OperatorError(
+        `nanmean(): could not infer output dtype. Optional dtype must be either a floating point or complex dtype. Got: ${wanted.cppName}`,
+      );
+    }
     const count = sumDim(logical_not(isnan(self)), dims, keepdim);
     const total = reduceReal(
       accumulated(self, sumDtype(self, dtype)),
@@ -333,7 +339,8 @@ for (const all of [true, false]) {
     if (dims === null) return truth(self, null, keepdim, all);
     if (dims.length > 0) return truth(self, dims, keepdim, all);
     // no dims: the truth of each element
-    return logical_not(logical_not(self));
+    const result = contiguousTensor(logical_not(logical_not(self)));
+    return self.dtype === DTYPES.uint8 ? convertTensor(result, self.dtype) : result;
   };
   if (name === "all") {
     op("aten::all(Tensor self) -> Tensor", (self) => truth(self, null, false, true));

@@ -1,17 +1,19 @@
 /** @file gather, scatter and the index_* operators along one dimension. Upstream: aten/src/ATen/native/TensorAdvancedIndexing.cpp, ScatterGatherChecks.h. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
+import { checkedScalar } from "./scalar_checks.ts";
+
 import { op } from "../core/operator_registry.ts";
 import { cloneTensor, convertTensor } from "../tensor/clone.ts";
 import { assertNoInternalOverlap, assertNoOverlap, writeInplaceResult, writeOutResult } from "../tensor/copy.ts";
 import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
-import { DTYPES } from "../tensor/dtype.ts";
+import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
 import { elementsOf, type Selection } from "../tensor/kernels/advanced_index.ts";
 import { gatherAlong, scatterAlong } from "../tensor/kernels/along.ts";
 import { doublesOf, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
 import { addElements, gatherElements, scatterElements } from "../tensor/kernels/gather.ts";
 import { cppScalarName } from "../tensor/kernels/matmul.ts";
-import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
+import { Complex, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { broadcastShapes, numelOf, wrapDim } from "../tensor/strides.ts";
 import { viewOf, type Tensor } from "../tensor/tensor.ts";
 import { formatList, narrowView } from "../tensor/view_geometry.ts";
@@ -106,10 +108,10 @@ op(
 );
 
 function checkScatter(self: Tensor, dim: number, index: Tensor, src: Tensor | null, name: string): void {
-  if (index.numel === 0) return;
-  indexDtype(index, name);
   if (src && src.dtype !== self.dtype)
     throw new OperatorError(`${name}(): Expected self.dtype to be equal to src.dtype`);
+  if (index.numel === 0) return;
+  indexDtype(index, name);
   sameRank(self, index, "self");
   if (src) sameRank(src, index, "src");
   const bad =
@@ -188,6 +190,7 @@ op("aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Ten
   const dim = wrapDim(dimIn, self.ndim);
   checkScatter(self, dim, index, null, "scatter");
   const out = cloneTensor(self, 0);
+  checkedScalar(value, self.dtype);
   if (index.numel > 0) scatterElements(out, dimOffsets(self, dim, index), expandedScalar(value, self.dtype, []));
   return out;
 });
@@ -355,6 +358,12 @@ function checkedIndices(
   return values;
 }
 
+/** A factor as an element of the dtype: whole for integers, one or zero for truth values. */
+function wholeFor(dtype: DType, value: number): number {
+  if (dtype === DTYPES.bool) return value === 0 ? 0 : 1;
+  return dtype.category === "int" ? Math.trunc(value) : value;
+}
+
 export const index_add = op(
   "aten::index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
   (self, dimIn, index, source, alpha) => {
@@ -382,9 +391,6 @@ export const index_add = op(
         `index_add_(): Number of indices (${index.numel}) should be equal to source.size(dim): (${count}), for dim: ${dim}`,
       );
     }
-    if (isFloatScalar(alpha) && (self.dtype.category === "int" || self.dtype === DTYPES.bool)) {
-      throw new OperatorError("For integral input tensors, argument alpha must not be a floating point number.");
-    }
     const fits = source.ndim === self.ndim && source.sizes.every((s, d) => d === dim || s === self.sizes[d]);
     if (self.ndim > 0 && source.ndim > 0 && !fits) {
       throw new OperatorError(
@@ -397,7 +403,7 @@ export const index_add = op(
       index,
       (v, size) => `index ${v} is out of bounds for dimension ${dim} with size ${size}`,
     );
-    const scaled = alpha instanceof Complex ? null : scalarToNumber(alpha);
+    const scaled = alpha instanceof Complex ? null : wholeFor(self.dtype, scalarToNumber(alpha));
     if (scaled === null) throw new OperatorError("index_add_() does not take a complex alpha here");
     const out = cloneTensor(self, 0);
     const slices = slicesOf(self, dim, at);
@@ -492,6 +498,7 @@ op(
     if (value instanceof Complex && self.dtype.category !== "complex") {
       throw new OperatorError("index_fill_(): Converting complex Scalar to non-complex type is not supported");
     }
+    checkedScalar(value, self.dtype);
     return indexFill(self, dim, index, expandedScalar(value, self.dtype, []));
   },
 );

@@ -71,6 +71,7 @@ function softmaxRows(x: Float32Array, xAt: number, y: Float32Array, yAt: number,
 
 function softmaxOf(self: Tensor, dim: number, log: boolean): Tensor {
   const d = wrapDim(dim, self.ndim);
+  if (self.numel === 0) return emptyTensor(self.sizes, self.dtype);
   if (self.dtype.category !== "float") {
     const kernel = d === self.ndim - 1 || self.ndim === 0 ? "_lastdim_kernel_impl" : "_kernel_impl";
     throw notImplemented(`${log ? "log_" : ""}softmax${kernel}`, self.dtype);

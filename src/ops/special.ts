@@ -2,14 +2,15 @@
 import { op } from "../core/operator_registry.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import * as bessel from "../tensor/math/bessel.ts";
-import { erfcx, logNdtr, ndtr, ndtri } from "../tensor/math/erf.ts";
+import { erfcx, logNdtr, ndtri } from "../tensor/math/erf.ts";
 import { POLYNOMIALS } from "../tensor/math/polynomials.ts";
 import { map1, notImplemented, type Kernel1 } from "../tensor/pointwise.ts";
 import { floatResult, resultType } from "../tensor/promotion.ts";
 import type { Scalar } from "../tensor/scalar.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { computeIn } from "./operands.ts";
-import { floatUnary } from "./unary.ts";
+import { addScalar, divScalar, mulScalar } from "./arithmetic.ts";
+import { erf, floatUnary } from "./unary.ts";
 
 /** A function that PyTorch has for float32 and float64 only (integers become the default dtype). */
 function fullFloats(name: string, real: (x: number, round: (v: number) => number) => number): (self: Tensor) => Tensor {
@@ -39,7 +40,10 @@ op("aten::special_i0e(Tensor self) -> Tensor", floatUnary({ name: "i0e_cpu", rea
 op("aten::special_i1(Tensor self) -> Tensor", floatUnary({ name: "i1_cpu", real: bessel.besselI1 }));
 op("aten::special_i1e(Tensor self) -> Tensor", floatUnary({ name: "i1e_cpu", real: bessel.besselI1e }));
 op("aten::special_entr(Tensor self) -> Tensor", floatUnary({ name: "entr_cpu", real: entr }));
-op("aten::special_ndtr(Tensor self) -> Tensor", floatUnary({ name: "erf_vml_cpu", real: ndtr }));
+// PyTorch's steps, each rounded: far below zero nothing is left
+op("aten::special_ndtr(Tensor self) -> Tensor", (self) =>
+  mulScalar(addScalar(erf(divScalar(self, Math.SQRT2)), 1, 1), 0.5),
+);
 op("aten::special_ndtri(Tensor self) -> Tensor", fullFloats("ndtri_cpu", ndtri));
 op("aten::special_log_ndtr(Tensor self) -> Tensor", fullFloats("log_ndtr_cpu", logNdtr));
 op("aten::special_erfcx(Tensor self) -> Tensor", fullFloats("erfcx_cpu", erfcx));

@@ -130,6 +130,8 @@ function clampRange(name: string, self: Tensor, min: Scalar | null, max: Scalar 
   if (min !== null) operands.push(min);
   if (max !== null) operands.push(max);
   const dtype = resultType(...operands);
+  if (self.dtype.category === "float" && dtype.category === "complex")
+    throw new OperatorError("value cannot be converted to type double without overflow");
   if (dtype.category === "complex") throw new OperatorError("clamp is not supported for complex types");
   if (dtype === DTYPES.bool) throw notImplemented(name, dtype);
   const low = min === null ? -Infinity : bound(min, dtype);

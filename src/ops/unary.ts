@@ -94,7 +94,7 @@ op("aten::acosh(Tensor self) -> Tensor", floatUnary(UNARY.acosh));
 op("aten::atanh(Tensor self) -> Tensor", floatUnary(UNARY.atanh));
 export const sigmoid = op("aten::sigmoid(Tensor self) -> Tensor", floatUnary(UNARY.sigmoid));
 op("aten::sinc(Tensor self) -> Tensor", floatUnary(UNARY.sinc));
-op("aten::erf(Tensor self) -> Tensor", floatUnary(UNARY.erf));
+export const erf = op("aten::erf(Tensor self) -> Tensor", floatUnary(UNARY.erf));
 op("aten::erfc(Tensor self) -> Tensor", floatUnary(UNARY.erfc));
 op("aten::erfinv(Tensor self) -> Tensor", floatUnary(UNARY.erfinv));
 op("aten::lgamma(Tensor self) -> Tensor", floatUnary(UNARY.lgamma));
@@ -142,8 +142,7 @@ op("aten::signbit(Tensor self) -> Tensor", predicate(UNARY.signbit, "signbit is 
 
 op("aten::round.decimals(Tensor self, *, int decimals) -> Tensor", (self, decimals) => {
   if (self.dtype.category !== "float") {
-    if (decimals === 0 && self.dtype.category === "int") return cloneTensor(self);
-    throw notImplemented("round_cpu", self.dtype);
+    throw notImplemented(decimals === 0 ? "round_vml_cpu" : "round_cpu", self.dtype);
   }
   const scale = 10 ** Math.abs(decimals);
   // each step is rounded to the computing precision, as in PyTorch's kernel: float32 for the half kinds

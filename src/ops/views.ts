@@ -210,6 +210,8 @@ op("aten::numpy_T(Tensor(a) self) -> Tensor(a)", numpyT);
 op("aten::numpy_T.a(Tensor(a) self) -> Tensor(a)", numpyT);
 
 function matrixTranspose(self: Tensor, name: string): Tensor {
+  // deprecated, but allowed
+  if (self.ndim === 0 && name !== "mH") return self;
   if (self.ndim < 2) {
     throw new OperatorError(
       `tensor.${name} is only supported on matrices or batches of matrices. Got ${self.ndim}-D tensor.`,

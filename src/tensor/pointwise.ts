@@ -453,7 +453,7 @@ const MAX_SHORT_ROW = 2048;
 /** The float32 path without scratch: contiguous inputs in one loop, others by coalesced runs of any stride. */
 function map2Float32(a: Tensor, b: Tensor, kernel: Kernel2, outDtype: DType, into: Tensor | undefined): Tensor {
   const loop = kernel.f32 ?? loopOf(realOf(kernel, DTYPES.float32));
-  if (a.isContiguous() && b.isContiguous()) {
+  if (a.numel > 0 && b.numel > 0 && a.isContiguous() && b.isContiguous()) {
     const as = a.numel === 1 ? 0 : 1;
     const bs = b.numel === 1 ? 0 : 1;
     const sizes =

@@ -152,7 +152,7 @@ test("a tensor whose elements share memory is refused and stays as it was", () =
 
 test("a tensor that a kernel refuses does not become the target of the next one", () => {
   const self = within(100);
-  expect(() => callOperator("aten::hardtanh_", [self, 2, 1])).toThrow("min_val cannot be greater");
+  expect(() => callOperator("aten::clamp_", [self, null, null])).toThrow("At least one of");
   const before = bytesOf(self);
   callOperator("aten::silu", [self]);
   expect(bytesOf(self)).toEqual(before);

@@ -106,6 +106,45 @@ def scaled_sums():
     return out
 
 
+@section
+def mended():
+    """Calls of which some once had other answers: numbers beyond a dtype, mixed dtypes, layouts, empty tensors, refusals."""
+    out = []
+    nan, inf = float("nan"), float("inf")
+    for d in (torch.uint8, torch.int8, torch.int32, torch.int64, torch.float16):
+        x = torch.tensor([1, 2, 3]).to(d)
+        for v in (-1, -2.5, -0.5, 127.5, 128, 255.5, 256, -129, 70000.0, inf, nan, 2**31, True, 1 + 2j):
+            out += [call("full", [2], v, d, None, None, False), call("fill.Scalar", x, v), call("fill_.Scalar", x.clone(), v)]
+            out += [call("constant_pad_nd", x, [1, 0], v), call("threshold", x, v, v), call("clamp", x, v, None)]
+            out += [call("scatter.value", x, 0, torch.tensor([1]), v), call("index_fill.int_Scalar", x, 0, torch.tensor([1]), v)]
+            if not isinstance(v, complex):
+                out.append(call("hardtanh", x, v, 5))
+    out.append(call("fill_.Scalar", torch.zeros(1).expand(3), 2))
+    whole, real = torch.tensor([1, 2, 3]), torch.tensor([1.0, 2.0, 3.0])
+    for other in (real, torch.tensor([1.5, 2.0, 2.5], dtype=torch.bfloat16), torch.tensor([300, -1, 2], dtype=torch.int16)):
+        out += [call("equal", whole, other), call("bucketize.Tensor", other, whole), call("searchsorted.Tensor", whole, other)]
+        out.append(call("searchsorted.Tensor", torch.tensor([16777216.0, 16777218.0]), torch.tensor([16777217])))
+    for alpha in (0.5, 1.5, 2.5):
+        out.append(call("index_add", whole, 0, torch.tensor([0]), torch.tensor([5]), alpha))
+    bad = torch.tensor([[nan, inf], [1.0, 2.0]])
+    for d in (torch.float32, torch.float64, torch.float16, torch.complex64):
+        for beta in (0, 1, 2):
+            out.append(call("addmm", torch.ones(2, 2).to(d), bad.to(d), bad.to(d), beta, 0))
+    bytes_, flags = torch.tensor([[0, 3], [1, 0]], dtype=torch.uint8), torch.tensor([True, False, True])
+    for x in (bytes_, bytes_.t(), bytes_.float().t()):
+        out += [call("all.dims", x, [], False), call("any.dims", x, [], True), call("flip", x, [0]), call("fliplr", x), call("flipud", x)]
+        out += [call("nonzero", x), call("nonzero", x[0]), call("nonzero", x[0, 0])]
+    out += [call("sinc", torch.tensor([0, 1, 2, 3])), call("sinc", torch.arange(9.0) / 4), call("sinc", torch.arange(9.0, dtype=torch.float64) / 4)]
+    for d in (torch.float32, torch.int8):
+        out.append(call("special_ndtr", torch.tensor([-9, -5, -1, 0, 2]).to(d)))
+    out += [call("outer", flags, torch.tensor([-1.5, 2.0])), call("ger", torch.zeros(0), torch.ones(1)), call("inner", flags, flags)]
+    out += [call("nanmean", real, None, False, torch.int64), call("mT", torch.tensor(2.0)), call("adjoint", torch.tensor(2.0))]
+    out += [call("glu", torch.tensor(1.0), 0), call("put", torch.zeros(0), torch.tensor([0]), torch.ones(1), False)]
+    out += [call("round.decimals", whole, 0), call("round.decimals", whole, 1), call("_softmax", torch.zeros(0, dtype=torch.bool), 0, False)]
+    out.append(call("scatter.src", real, 0, torch.zeros(0, dtype=torch.int64), whole))
+    return out
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:] or SECTIONS:
         torch.manual_seed(0)

@@ -97,6 +97,15 @@ function sinc(x: number): number {
   return Math.sin(p) / p;
 }
 
+const FLOAT_PI = Math.fround(Math.PI);
+
+/** sinc in float32, which rounds the angle: PyTorch's multiples of pi are not quite zeros. */
+function floatSinc(x: number): number {
+  if (x === 0) return 1;
+  const p = Math.fround(FLOAT_PI * x);
+  return Math.fround(Math.sin(p)) / p;
+}
+
 function bigAbs(x: bigint): bigint {
   return x < 0n ? -x : x;
 }
@@ -235,6 +244,7 @@ export const UNARY = {
   sinc: {
     name: "sinc_cpu",
     real: sinc,
+    single: floatSinc,
     complex: (r, i) => {
       if (r === 0 && i === 0) {
         C.re = 1;

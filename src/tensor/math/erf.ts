@@ -129,12 +129,6 @@ export function erfinv(y: number): number {
   return x;
 }
 
-/** The standard normal distribution function. */
-export function ndtr(x: number): number {
-  const t = x * Math.SQRT1_2;
-  return t < -1 ? 0.5 * erfc(-t) : 0.5 * (1 + erf(t));
-}
-
 /** log(ndtr(x)). */
 export function logNdtr(x: number): number {
   const t = x * Math.SQRT1_2;
