@@ -32,6 +32,7 @@ import "./ternary.ts";
 import "./activation.ts";
 import "./activation_backward.ts";
 import "./reduction.ts";
+import "./reduction_out.ts";
 import "./statistics.ts";
 import "./order_statistics.ts";
 import "./softmax.ts";

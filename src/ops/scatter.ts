@@ -190,8 +190,9 @@ op("aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Ten
   const dim = wrapDim(dimIn, self.ndim);
   checkScatter(self, dim, index, null, "scatter");
   const out = cloneTensor(self, 0);
+  if (index.numel === 0) return out;
   checkedScalar(value, self.dtype);
-  if (index.numel > 0) scatterElements(out, dimOffsets(self, dim, index), expandedScalar(value, self.dtype, []));
+  scatterElements(out, dimOffsets(self, dim, index), expandedScalar(value, self.dtype, []));
   return out;
 });
 op(

@@ -142,6 +142,15 @@ def mended():
     out += [call("glu", torch.tensor(1.0), 0), call("put", torch.zeros(0), torch.tensor([0]), torch.ones(1), False)]
     out += [call("round.decimals", whole, 0), call("round.decimals", whole, 1), call("_softmax", torch.zeros(0, dtype=torch.bool), 0, False)]
     out.append(call("scatter.src", real, 0, torch.zeros(0, dtype=torch.int64), whole))
+    out.append(call("scatter.value", real, 0, torch.zeros(0, dtype=torch.int64), 1 + 2j))
+    for d in (torch.int32, torch.bool, torch.uint8, torch.float64):
+        for x in (torch.tensor([1.5, 2.5, 0.0]), bytes_):
+            into = torch.zeros(x.shape).to(d)
+            for name in ("cumsum.out", "cumprod.out"):
+                out.append(call(name, x, 0, None, into.clone()))
+            into = torch.zeros(x.sum(0).shape).to(d)
+            out += [call("sum.IntList_out", x, [0], False, None, into.clone()), call("prod.int_out", x, 0, False, None, into.clone())]
+            out += [call("all.out", x, 0, False, into.clone()), call("any.out", x, 0, False, into.clone())]
     return out
 
 

@@ -1,0 +1,52 @@
+/** @file The out= forms of sums, products and truth values, for which the dtype of `out` counts. Upstream: aten/src/ATen/native/ReduceOps.cpp. Spec: none. */
+import { OperatorError } from "../base/errors.ts";
+import { callOperator, op } from "../core/operator_registry.ts";
+import { convertTensor } from "../tensor/clone.ts";
+import { writeOutResult } from "../tensor/copy.ts";
+import { DTYPES } from "../tensor/dtype.ts";
+import { notImplemented } from "../tensor/pointwise.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** Computes in the dtype of `out`, unless one is given, which `out` must then take. */
+function foldInto(out: Tensor, key: string, args: readonly unknown[], dtype: number | null): Tensor {
+  writeOutResult(out, callOperator(key, [...args, dtype ?? out.dtype.id]) as Tensor);
+  return out;
+}
+
+op(
+  "aten::sum.IntList_out(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)",
+  (self, dim, keepdim, dtype, out) => foldInto(out, "aten::sum.dim_IntList", [self, dim, keepdim], dtype),
+);
+op(
+  "aten::prod.int_out(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)",
+  (self, dim, keepdim, dtype, out) => foldInto(out, "aten::prod.dim_int", [self, dim, keepdim], dtype),
+);
+function scanInto(out: Tensor, name: string, args: readonly unknown[], dtype: number | null): Tensor {
+  if ((dtype ?? out.dtype.id) === DTYPES.bool.id) throw notImplemented(`${name}_out_cpu`, DTYPES.bool);
+  return foldInto(out, `aten::${name}`, args, dtype);
+}
+op(
+  "aten::cumsum.out(Tensor self, int dim, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)",
+  (self, dim, dtype, out) => scanInto(out, "cumsum", [self, dim], dtype),
+);
+op(
+  "aten::cumprod.out(Tensor self, int dim, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)",
+  (self, dim, dtype, out) => scanInto(out, "cumprod", [self, dim], dtype),
+);
+
+function truthInto(name: string, self: Tensor, dim: number, keepdim: boolean, out: Tensor): Tensor {
+  if (out.dtype !== DTYPES.bool && out.dtype !== DTYPES.uint8)
+    throw new OperatorError(`${name} only supports bool tensor for result, got: ${out.dtype.cppName}`);
+  const result = callOperator(`aten::${name}.dim`, [self, dim, keepdim]) as Tensor;
+  writeOutResult(out, convertTensor(result, out.dtype));
+  return out;
+}
+
+op(
+  "aten::all.out(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)",
+  (self, dim, keepdim, out) => truthInto("all", self, dim, keepdim, out),
+);
+op(
+  "aten::any.out(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)",
+  (self, dim, keepdim, out) => truthInto("any", self, dim, keepdim, out),
+);
