@@ -104,6 +104,20 @@ op("aten::_cast_Byte(Tensor self, bool non_blocking=False) -> Tensor", (self) =>
   convert(self, DTYPES.uint8, null, false, null),
 );
 
+// the casts that passes/autocast.ts puts in front of operators; there is no CUDA
+op(
+  "aten::_autocast_to_reduced_precision(Tensor(a) self, bool cuda_enabled, bool cpu_enabled, ScalarType cuda_dtype, ScalarType cpu_dtype) -> Tensor(a)",
+  (self, _cuda, cpu, _cudaType, type) =>
+    cpu && self.dtype === DTYPES.float32 ? convert(self, dtypeArgument(type), null, false, null) : self,
+);
+op(
+  "aten::_autocast_to_full_precision(Tensor(a) self, bool cuda_enabled, bool cpu_enabled) -> Tensor(a)",
+  (self, _cuda, cpu) =>
+    cpu && (self.dtype === DTYPES.float16 || self.dtype === DTYPES.bfloat16)
+      ? convert(self, DTYPES.float32, null, false, null)
+      : self,
+);
+
 /** Gives the tensor other sizes; its storage grows in place where it is too small, and keeps its bytes. */
 export function resizeTensor(self: Tensor, size: readonly number[], format: number | null = null): Tensor {
   if (format === 1) throw new OperatorError("Unsupported memory formatPreserve");
