@@ -8,6 +8,7 @@ import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { computeDtype, doublesOf, floatsAs, floatsOf, fromDoubles, type Floats } from "../tensor/kernels/data.ts";
 import { channelMoments, normalizedGroups, normalizedRows, scalePlanes } from "../tensor/kernels/normalization.ts";
+import { MIN_STEPPED, steppedRmsNorm } from "../tensor/kernels/rms_norm.ts";
 import { scalarToNumber } from "../tensor/scalar.ts";
 import { numelOf } from "../tensor/strides.ts";
 import { emptyTensor, uninitializedTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
@@ -432,6 +433,10 @@ function rmsNorm(
   const size = numelOf(shape);
   const out = emptyTensor(input.sizes, dtype);
   if (isComplex) return complexRmsNorm(input, axis, numelOf(shape), weight, eps);
+  if (dtype === DTYPES.float32 && input.numel >= MIN_STEPPED && size > 1) {
+    const [scaled, scale] = steppedRmsNorm(contiguousAs(input, dtype), axis, weight, eps);
+    return [convertTensor(scaled, input.dtype), scale];
+  }
   const x = floatsAs(input, dtype);
   const y = floatsOf(out);
   const gamma = weight ? floatsAs(weight, dtype) : undefined;

@@ -5,7 +5,7 @@ import { convertTensor } from "../tensor/clone.ts";
 import { writeOutResult } from "../tensor/copy.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
-import { fromDoubles } from "../tensor/kernels/data.ts";
+import { fromDoubles, fromProgression } from "../tensor/kernels/data.ts";
 import { fusedMultiplyAdd } from "../tensor/math/fused.ts";
 import { Complex, isIntScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { emptyTensor, type Device, type Tensor } from "../tensor/tensor.ts";
@@ -101,10 +101,10 @@ export function arangeTensor(
   const count =
     dtype === DTYPES.int64 ? Math.ceil((Math.trunc(b) - Math.trunc(a)) / Math.trunc(s)) : Math.ceil((b - a) / s);
   checkCount(count);
-  const [first, by] = [Math.trunc(a), Math.trunc(s)];
   return placed(
-    isInt ? Float64Array.from({ length: count }, (_, i) => first + by * i) : inVectors(a, s, count, dtype),
-    dtype,
+    isInt
+      ? fromProgression(count, Math.trunc(a), Math.trunc(s), dtype)
+      : fromDoubles(inVectors(a, s, count, dtype), [count], dtype),
     device,
   );
 }
@@ -114,8 +114,7 @@ function checkCount(count: number): void {
   checkSizes([count]);
 }
 
-function placed(values: Float64Array, dtype: DType, device: Device | null): Tensor {
-  const out = fromDoubles(values, [values.length], dtype);
+function placed(out: Tensor, device: Device | null): Tensor {
   if (device) out.device = placeOf(device);
   return out;
 }
@@ -146,11 +145,8 @@ function rangeTensor(start: Scalar, end: Scalar, step: Scalar, dtypeId: number |
   const count = Math.trunc(round(round(round(b - a) / s) + 1));
   checkCount(count);
   const narrow = NARROW.get(dtype) ?? asIs;
-  return placed(
-    Float64Array.from({ length: count }, (_, i) => narrow(round(a + round(i * s)))),
-    dtype,
-    device,
-  );
+  const values = Float64Array.from({ length: count }, (_, i) => narrow(round(a + round(i * s))));
+  return placed(fromDoubles(values, [count], dtype), device);
 }
 
 op(

@@ -1,7 +1,7 @@
 /** @file Softmax and log-softmax, with their gradients. Upstream: aten/src/ATen/native/SoftMax.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
-import { contiguousTensor, convertTensor } from "../tensor/clone.ts";
+import { contiguousAs, contiguousTensor, convertTensor } from "../tensor/clone.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { wasmSoftmax, wasmSoftmaxColumns } from "../tensor/kernels/wasm/vectors.ts";
 import { notImplemented } from "../tensor/pointwise.ts";
@@ -76,16 +76,11 @@ function softmaxOf(self: Tensor, dim: number, log: boolean): Tensor {
     const kernel = d === self.ndim - 1 || self.ndim === 0 ? "_lastdim_kernel_impl" : "_kernel_impl";
     throw notImplemented(`${log ? "log_" : ""}softmax${kernel}`, self.dtype);
   }
-  if (
-    self.dtype === DTYPES.float32 &&
-    self.ndim > 0 &&
-    self.isContiguous() &&
-    !self.isNeg &&
-    self.numel > 0 &&
-    self.device.type !== "meta"
-  ) {
-    const fast = softmaxFast(self, d, log);
-    if (fast) return fast;
+  const { float32, float16, bfloat16 } = DTYPES;
+  const fits = self.dtype === float32 || self.dtype === float16 || self.dtype === bfloat16;
+  if (fits && self.ndim > 0 && self.numel > 0 && self.device.type !== "meta") {
+    const fast = softmaxFast(contiguousAs(self, float32), d, log);
+    if (fast) return convertTensor(fast, self.dtype);
   }
   return mapLines(self, d, self.dtype, true, log ? logSoftmaxLine : softmaxLine).out;
 }

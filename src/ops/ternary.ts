@@ -28,6 +28,7 @@ import {
 import { resultType } from "../tensor/promotion.ts";
 import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { emptyTensor, Tensor, uninitializedTensor } from "../tensor/tensor.ts";
+import { numelOf } from "../tensor/strides.ts";
 import { expandView } from "../tensor/view_geometry.ts";
 import { operand, wrapped } from "./operands.ts";
 import { checkedScalar, cppTypeName } from "./scalar_checks.ts";
@@ -411,10 +412,11 @@ function maskedFill(self: Tensor, mask: Tensor, value: Scalar): Tensor {
     sizes.length === self.ndim && sizes.every((s, d) => s === self.sizes[d])
       ? self
       : expandView(self, sizes, self.dtype.cppName);
-  const isRepeated = mask.dtype === DTYPES.bool && mask.numel < wide.numel;
-  if (isRepeated && (self.dtype === DTYPES.float32 || self.dtype === DTYPES.float64) && wide.isContiguous()) {
-    const x = scalarToNumber(checkedScalar(value, self.dtype));
-    return map2(wide, mask, { name: "masked_fill", real: (y, m) => (m !== 0 ? x : y) }, self.dtype);
+  const isPlain = mask.dtype === DTYPES.bool && self.device.type === "cpu" && !self.isConj && !self.isNeg;
+  if (isPlain && numelOf(sizes) >= MIN_SELECTED && numelOf(sizes) === wide.numel) {
+    const selected = uninitializedTensor(sizes, self.dtype);
+    const element = scalarTensor(checkedScalar(value, self.dtype), self.dtype);
+    if (wasmSelectBits(selected, mask, element, wide)) return selected;
   }
   const out = cloneTensor(wide, MEMORY_FORMAT.contiguous);
   masked(out, mask, value);

@@ -203,6 +203,9 @@ function sameLayout(a: Tensor, b: Tensor): boolean {
 /** Rows and columns of the part of a plane that is copied at a time: its cache lines stay in the first-level cache. */
 const TILE = 32;
 
+/** Elements of a row from which filling it with the only one costs less than a loop. */
+const MIN_FILL = 32;
+
 type Words = Uint8Array | Uint16Array | Uint32Array | Float64Array;
 
 /** a[at + i * ai + j * aj] = b[bt + i * bi + j * bj] for ni by nj elements, in tiles of `tile` by `tile`. */
@@ -282,7 +285,7 @@ function copyRaw(dst: Tensor, src: Tensor): void {
     ss.push(0);
   }
   // the dimension whose elements lie side by side where they come from: with the first one it makes a plane to transpose
-  const near = step === 1 && ss[0] !== 1 && sizes[0]! >= TILE ? ss.indexOf(1) : -1;
+  const near = step === 1 && ss[0] !== 0 && ss[0] !== 1 && sizes[0]! >= TILE ? ss.indexOf(1) : -1;
   const isPlane = near > 0 && sizes[near]! >= TILE;
   if (isPlane) for (const list of [sizes, ds, ss]) [list[1], list[near]] = [list[near]!, list[1]!];
   const index = new Array<number>(sizes.length).fill(0);
@@ -302,6 +305,8 @@ function copyRaw(dst: Tensor, src: Tensor): void {
       if (!isTurned) copyPlane(a, at, d0, d1, b, bt, s0, s1, n0, n1, TILE);
     } else if (d0 === step && s0 === step && n0 * step > 32) {
       for (let r = 0, j = at, k = bt; r < n1; r++, j += d1, k += s1) a.set(b.subarray(k, k + n0 * step), j);
+    } else if (step === 1 && d0 === 1 && s0 === 0 && n0 >= MIN_FILL) {
+      for (let r = 0, j = at, k = bt; r < n1; r++, j += d1, k += s1) a.fill(b[k]!, j, j + n0);
     } else if (step === 1) copyPlane(a, at, d0, d1, b, bt, s0, s1, n0, n1, whole);
     else {
       copyPlane(a, at, d0, d1, b, bt, s0, s1, n0, n1, whole);

@@ -2,6 +2,7 @@
 import { OperatorError } from "../base/errors.ts";
 import { canGenerateCode } from "../base/evaluate.ts";
 import { convertTensor, emptyStrided } from "./clone.ts";
+import { copyElements } from "./copy.ts";
 import { DTYPES, type DType } from "./dtype.ts";
 import type { Kernel1, Kernel2, Kernel3, Loop2, Loop64 } from "./element_kernel.ts";
 import { float32Operands } from "./float_operands.ts";
@@ -406,7 +407,25 @@ export function map1(self: Tensor, kernel: Kernel1, compute: DType = self.dtype,
     }
     return result;
   }
-  return mapElements([self], kernel, { compute, out });
+  return mapThroughFloat32(self, kernel, compute, out) ?? mapElements([self], kernel, { compute, out });
+}
+
+/**
+ * The result of a function that has vectors of float32, by those: of float32 elements that do not lie side by side, which are put so first,
+ * and of what is converted to float32 first anyhow, integers, truth values, half and bfloat16. Undefined where it is another case.
+ */
+function mapThroughFloat32(self: Tensor, kernel: Kernel1, compute: DType, out: DType): Tensor | undefined {
+  const { float32, float16, bfloat16 } = DTYPES;
+  const isHalf = compute === float16 || compute === bfloat16;
+  const { category } = self.dtype;
+  const fits = isHalf ? self.dtype === compute : self.dtype === float32 || category === "int" || category === "bool";
+  if (!kernel.f32 || out !== compute || (!isHalf && compute !== float32) || !fits) return undefined;
+  if (self.numel < MIN_OWN || self.isNeg || self.device.type === "meta") return undefined;
+  const numbers = emptyStrided(self.sizes, outputStrides([self], self.sizes), float32, false);
+  copyElements(numbers, self);
+  const { f32 } = numbers.storage.segment;
+  kernel.f32(f32, numbers.base0, f32, numbers.base0, numbers.numel);
+  return convertTensor(numbers, out);
 }
 
 /** Maps two tensors with broadcasting. */

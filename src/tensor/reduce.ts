@@ -1,6 +1,6 @@
 /** @file The reduction engine: folds of dimensions, and functions of whole lines along one dimension. Upstream: aten/src/ATen/native/ReduceOpsUtils.h, cpu/Reduce.h. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
-import { convertTensor } from "./clone.ts";
+import { contiguousAs, convertTensor } from "./clone.ts";
 import { DTYPES, type DType } from "./dtype.ts";
 import { Cursor } from "./iterate.ts";
 import type { IntegerFold } from "./kernels/wasm/integer_fold_programs.ts";
@@ -10,7 +10,7 @@ import type { VectorReduction } from "./kernels/wasm/reduction_programs.ts";
 import { wasmReduce } from "./kernels/wasm/reductions.ts";
 import { BLOCK } from "./runs.ts";
 import { wrapDim } from "./strides.ts";
-import { emptyTensor, META, type Tensor } from "./tensor.ts";
+import { emptyTensor, META, viewOf, type Tensor } from "./tensor.ts";
 
 /** Which dimensions a reduction folds, and the shape that it leaves. */
 export interface Reduction {
@@ -231,16 +231,46 @@ export function planesOf(
   return { outer, count, inner };
 }
 
-/** A reduction of a contiguous float32 tensor by `run`, which leaves its results; undefined where it is another case, or `run` declines. */
+/** Elements from which a copy that lies as vector instructions want it pays. */
+const MIN_ARRANGED = 512;
+
+/**
+ * A tensor whose elements are float32, half or bfloat16 as float32 planes (outer, count, inner): itself, or a copy whose folded dimensions
+ * are the last. Undefined where it is another case, or small.
+ */
+function floatPlanes(self: Tensor, plan: Reduction): { x: Tensor; planes: Planes } | undefined {
+  const { float32, float16, bfloat16 } = DTYPES;
+  const { dtype, sizes, strides, ndim } = self;
+  if (self.device === META) return undefined;
+  const planes = planesOf(self, plan);
+  if (planes) return { x: self, planes };
+  if (dtype !== float32 && dtype !== float16 && dtype !== bfloat16) return undefined;
+  if (self.numel < MIN_ARRANGED || self.isNeg) return undefined;
+  const asItLies = dtype === float32 ? undefined : planesOf(self, plan, dtype);
+  if (asItLies) return { x: contiguousAs(self, float32), planes: asItLies };
+  const dims = Array.from({ length: ndim }, (_, d) => d);
+  const order = [...dims.filter((d) => !plan.reduced[d]), ...dims.filter((d) => plan.reduced[d])];
+  const turned = viewOf(
+    self,
+    order.map((d) => sizes[d]!),
+    order.map((d) => strides[d]!),
+    self.storageOffset,
+  );
+  const { count } = plan;
+  return { x: contiguousAs(turned, float32), planes: { outer: self.numel / count, count, inner: 1 } };
+}
+
+/** A reduction of a tensor of at most float32 by `run`, which leaves its results; undefined where it is another case, or `run` declines. */
 export function mapPlanes(
   self: Tensor,
   plan: Reduction,
   run: (x: Float32Array, at: number, planes: Planes, results: Float64Array) => boolean,
 ): Tensor | undefined {
-  const planes = self.device === META ? undefined : planesOf(self, plan);
-  if (!planes) return undefined;
+  const found = floatPlanes(self, plan);
+  if (!found) return undefined;
+  const { x, planes } = found;
   const results = new Float64Array(planes.outer * planes.inner);
-  if (!run(self.storage.segment.f32, self.base0, planes, results)) return undefined;
+  if (!run(x.storage.segment.f32, x.base0, planes, results)) return undefined;
   const out = emptyOut(self, plan, self.dtype);
   outCursor(out).store(results, results.length, true);
   return out;
@@ -253,10 +283,11 @@ function reduceVectors(
   { kind, finish }: NonNullable<RealFold["vector"]>,
   results: Float64Array,
 ): boolean {
-  const planes = planesOf(self, plan);
-  if (!planes) return false;
+  const found = floatPlanes(self, plan);
+  if (!found) return false;
+  const { x, planes } = found;
   const { outer, count, inner } = planes;
-  if (!wasmReduce(kind, self.storage.segment.f32, self.base0, outer, count, inner, results)) return false;
+  if (!wasmReduce(kind, x.storage.segment.f32, x.base0, outer, count, inner, results)) return false;
   if (finish) for (let i = 0; i < results.length; i++) results[i] = finish(results[i]!);
   return true;
 }

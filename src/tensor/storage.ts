@@ -131,7 +131,9 @@ export function allocateStorage(nbytes: number, isZeroed = true): Storage {
     slabUsed += need;
     return storage;
   }
-  return source?.(nbytes, isZeroed) ?? ownStorage(nbytes, (size) => new ArrayBuffer(size));
+  return (
+    source?.(nbytes, isZeroed) ?? ownStorage(nbytes, (!isZeroed && makeUnwritten) || ((size) => new ArrayBuffer(size)))
+  );
 }
 
 let makeUnwritten: ((size: number) => ArrayBuffer) | undefined;

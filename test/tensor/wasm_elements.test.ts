@@ -82,6 +82,15 @@ describe.each(fast)("%s arrays", (build) => {
         [3, 5, 20, 20],
       ],
       [[40, 33], [33]],
+      [[300, 40], [40]],
+      [
+        [9, 1000],
+        [9, 1],
+      ],
+      [
+        [6, 4000],
+        [1, 4000],
+      ],
       [
         [40, 1],
         [40, 70],
@@ -130,6 +139,7 @@ describe.each(fast)("%s arrays", (build) => {
         const [a, b] = make(round < 9);
         const result = runForTemporary(() => map2(a, b, BINARY[name], DTYPES.float32))() as Tensor;
         expect(floatsOf(result)).toEqual(wanted);
+        expect(floatsOf(map2(a, b, BINARY[name], DTYPES.float32))).toEqual(wanted);
         for (const t of [a, b, result]) releaseTemporary(t);
       }
     }

@@ -2,8 +2,9 @@
 import { contiguousAs, convertTensor } from "../clone.ts";
 import { DTYPES, type DType } from "../dtype.ts";
 import { rowMajorCursor } from "../iterate.ts";
+import { BLOCK, storeRun } from "../runs.ts";
 import { Complex, scalarToNumber, type Scalar } from "../scalar.ts";
-import { CPU, emptyTensor, META, type Tensor } from "../tensor.ts";
+import { CPU, emptyTensor, META, uninitializedTensor, type Tensor } from "../tensor.ts";
 
 /** Elements of a float32 or float64 tensor. */
 export type Floats = Float32Array | Float64Array;
@@ -72,6 +73,28 @@ export function fromDoubles(
   const out = emptyTensor(sizes, direct ? dtype : DTYPES.float64);
   floatsOf(out).set(values);
   return direct ? out : convertTensor(out, dtype);
+}
+
+const isWord = (x: number): boolean => (x | 0) === x;
+
+/** `count` numbers from `start` on, `step` apart. */
+export function fromProgression(count: number, start: number, step: number, dtype: DType): Tensor {
+  const out = uninitializedTensor([count], dtype);
+  if (dtype === DTYPES.int64 && isWord(start) && isWord(step) && isWord(start + step * count)) {
+    const words = out.storage.segment.i32;
+    for (let i = 0, at = out.base0 * 2, value = start | 0; i < count; i++, value = (value + step) | 0) {
+      words[at++] = value;
+      words[at++] = value >> 31;
+    }
+    return out;
+  }
+  const some = new Float64Array(Math.min(count, BLOCK));
+  for (let first = 0; first < count; first += BLOCK) {
+    const n = Math.min(BLOCK, count - first);
+    for (let i = 0; i < n; i++) some[i] = start + step * (first + i);
+    storeRun(dtype, out.storage.segment, out.base0 + first, 1, n, some, 0, dtype !== DTYPES.int64);
+  }
+  return out;
 }
 
 /** An int64 tensor from integers below 2^53. */

@@ -1,7 +1,15 @@
 /** @file Arithmetic of float32 arrays and normalisation of rows on the WebAssembly kernels. Upstream: none. Spec: none. */
 import { MIN_OWN, ownLoop } from "../../own_loops.ts";
 import type { Loop2, Loop3, RowsLoop2 } from "../../pointwise.ts";
-import { broadcastKernels, elementKernels, family, shortKernels, wasmKernels, type BinaryKernel } from "./build.ts";
+import {
+  broadcastKernels,
+  elementKernels,
+  family,
+  shortKernels,
+  wasmKernels,
+  type BinaryKernel,
+  type Kernels,
+} from "./build.ts";
 import { copyElements32 } from "./copies.ts";
 import {
   BINARY_STEP,
@@ -159,42 +167,107 @@ export function scaledSum(factor: number): Loop2 {
     loop(out as Float32Array, o, [a, b, factors], [ai, bi, 0], [as, bs, 0], n);
 }
 
-/** The loop of an operation over rows. It declines where the result is not in the kernels' memory. */
+/** One operand of rows: those of `columns` elements, or of a single one that is repeated (a step of 0), `ld` elements apart. */
+interface RowOperand {
+  readonly array: Float32Array;
+  readonly at: number;
+  readonly step: number;
+  readonly ld: number;
+}
+
+/** The loop of an operation over rows: where they lie if that is in the kernels' memory, else some rows at a time through areas of it. */
 export function binaryRows(name: BinaryVector): RowsLoop2 {
   return (out, o, a, ai, as, lda, b, bi, bs, ldb, columns, rows) => {
     if (rows * columns < MIN_ELEMENTS || columns < 4 || as > 1 || bs > 1 || as + bs === 0) return false;
     // the second operand is the one that may be a number; a sum and a product do not mind
     if (as === 0 && (name === "sub" || name === "div")) return false;
     const kernels = out instanceof Float32Array ? wasmKernels() : undefined;
-    const to = kernels?.memory.addressAt(out as Float32Array, o) ?? 0;
-    const run = to === 0 ? undefined : broadcastKernels()?.[`${name}${as === bs ? "Rows" : "Numbers"}`];
-    if (!kernels || !run) return false;
-    const { memory } = kernels;
-    const extent = (ld: number, step: number): number => (rows - 1) * ld + (columns - 1) * step + 1;
-    const blocks = memory.arena(...[extent(lda, as), extent(ldb, bs)].map((n) => Math.min(n, BLOCK)));
-    if (!blocks) return false;
-    /** Where an operand is, or a copy of it where it is short; 0 where it is neither. */
-    const place = (array: Float32Array, at: number, count: number, block: number): number => {
-      const here = memory.addressAt(array, at);
-      if (here !== 0 || count > BLOCK) return here;
-      copyElements32(memory.f32, block / 4, array, at, count);
-      return block;
-    };
-    const first = place(a, ai, extent(lda, as), blocks[0]!);
-    const second = place(b, bi, extent(ldb, bs), blocks[1]!);
-    const [x, ldx, y, ldy] = as === 0 ? [second, ldb, first, lda] : [first, lda, second, ldb];
-    const isHere = x !== 0 && y !== 0;
-    if (isHere) {
-      const share = Math.max(1, Math.floor(TASK_ELEMENTS / columns));
-      runTasks(kernels, Math.ceil(rows / share), (_, task) => {
-        const r = task * share;
-        const count = Math.min(share, rows - r);
-        run(to + 4 * r * columns, x + 4 * r * ldx, 4 * ldx, y + 4 * r * ldy, 4 * ldy, count, columns);
-      });
-    }
-    memory.free(blocks[0]!);
-    return isHere;
+    const run = kernels && broadcastKernels()?.[`${name}${as === bs ? "Rows" : "Numbers"}`];
+    if (!run) return false;
+    const operands = [
+      { array: a, at: ai, step: as, ld: lda },
+      { array: b, at: bi, step: bs, ld: ldb },
+    ];
+    if (as === 0) operands.reverse();
+    return mapRows(kernels, out as Float32Array, o, operands, columns, rows, (to, [x, y], [ldx, ldy], count) =>
+      run(to, x!, 4 * ldx!, y!, 4 * ldy!, count, columns),
+    );
   };
+}
+
+/** Runs a kernel over rows, see `binaryRows`; it gets addresses and distances in elements. False where the rows are too long or there is no room. */
+function mapRows(
+  kernels: Kernels,
+  out: Float32Array,
+  o: number,
+  operands: readonly RowOperand[],
+  columns: number,
+  rows: number,
+  run: (to: number, from: readonly number[], lds: readonly number[], count: number) => void,
+): boolean {
+  const { memory } = kernels;
+  const to = memory.addressAt(out, o);
+  const extent = ({ ld, step }: RowOperand): number => (rows - 1) * ld + (columns - 1) * step + 1;
+  const isShort = (operand: RowOperand): boolean => extent(operand) <= BLOCK;
+  const here = operands.map(({ array, at }) => memory.addressAt(array, at));
+  const isWhole = to !== 0 && operands.every((operand, k) => here[k] !== 0 || isShort(operand));
+  if (!isWhole && columns > BLOCK) return false;
+  const some = isWhole ? rows : Math.max(1, Math.floor(BLOCK / columns));
+  const blocks = memory.arena(...operands.map((operand) => Math.min(extent(operand), BLOCK)), isWhole ? 0 : BLOCK);
+  if (!blocks) return false;
+  const { f32 } = memory;
+  // what is short is copied once, what is longer some rows at a time
+  const places = operands.map((operand, k) => {
+    const { array, at, step, ld } = operand;
+    const [block, address, isCopied] = [blocks[k]!, here[k]!, here[k] === 0 && isShort(operand)];
+    if (isCopied) copyElements32(f32, block / 4, array, at, extent(operand));
+    const isPacked = address === 0 && !isCopied;
+    return {
+      ...operand,
+      block,
+      from: isCopied ? block : address,
+      isPacked,
+      ldHere: isPacked ? (step === 0 ? 1 : columns) : ld,
+    };
+  });
+  const lds = places.map(({ ldHere }) => ldHere);
+  if (isWhole) {
+    const share = Math.max(1, Math.floor(TASK_ELEMENTS / columns));
+    runTasks(kernels, Math.ceil(rows / share), (_, task) => {
+      const r = task * share;
+      const from = places.map((place) => place.from + 4 * r * place.ldHere);
+      run(to + 4 * r * columns, from, lds, Math.min(share, rows - r));
+    });
+  } else {
+    for (let r = 0; r < rows; r += some) {
+      const count = Math.min(some, rows - r);
+      const from = places.map((place) => {
+        if (!place.isPacked) return place.from + 4 * r * place.ldHere;
+        packRows(f32, place.block / 4, place, r, count, columns);
+        return place.block;
+      });
+      const target = to === 0 ? blocks.at(-1)! : to + 4 * r * columns;
+      run(target, from, lds, count);
+      if (to === 0) copyElements32(out, o + r * columns, f32, target / 4, count * columns);
+    }
+  }
+  memory.free(blocks[0]!);
+  return true;
+}
+
+/** Copies `count` rows from row `r` on, one behind the other; of repeated elements one each. */
+function packRows(
+  f32: Float32Array,
+  block: number,
+  { array, at, step, ld }: RowOperand,
+  r: number,
+  count: number,
+  columns: number,
+): void {
+  const start = at + r * ld;
+  if (step === 0) for (let i = 0; i < count; i++) f32[block + i] = array[start + i * ld]!;
+  else if (ld === columns) copyElements32(f32, block, array, start, count * columns);
+  else for (let i = 0; i < count; i++) copyElements32(f32, block + i * columns, array, start + i * ld, columns);
 }
 
 /**
