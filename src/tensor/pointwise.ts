@@ -410,6 +410,9 @@ export function map1(self: Tensor, kernel: Kernel1, compute: DType = self.dtype,
   return mapThroughFloat32(self, kernel, compute, out) ?? mapElements([self], kernel, { compute, out });
 }
 
+/** Elements from which loops of float32 take vectors: from there on all layouts have the same results. */
+const MIN_VECTORS = 64;
+
 /**
  * The result of a function that has vectors of float32, by those: of float32 elements that do not lie side by side, which are put so first,
  * and of what is converted to float32 first anyhow, integers, truth values, half and bfloat16. Undefined where it is another case.
@@ -420,7 +423,7 @@ function mapThroughFloat32(self: Tensor, kernel: Kernel1, compute: DType, out: D
   const { category } = self.dtype;
   const fits = isHalf ? self.dtype === compute : self.dtype === float32 || category === "int" || category === "bool";
   if (!kernel.f32 || out !== compute || (!isHalf && compute !== float32) || !fits) return undefined;
-  if (self.numel < MIN_OWN || self.isNeg || self.device.type === "meta") return undefined;
+  if (self.numel < MIN_VECTORS || self.isNeg || self.device.type === "meta") return undefined;
   const numbers = emptyStrided(self.sizes, outputStrides([self], self.sizes), float32, false);
   copyElements(numbers, self);
   const { f32 } = numbers.storage.segment;
