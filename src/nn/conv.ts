@@ -4,6 +4,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { aten, emptyParameter, repeatSize, tupleText, valueText, type FactoryOptions, type Size } from "./aten.ts";
 import { calculateFanInAndFanOut, kaiming_uniform_, uniform_ } from "./init.ts";
 import { pad } from "./functional_vision.ts";
+import type { NAMED_CALL } from "./keywords.ts";
 import { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
 import type { ModuleScript } from "./module_script.ts";
@@ -206,6 +207,8 @@ export class Conv3d extends ConvNd {
 
 /** What all transposed convolutions share. */
 export abstract class ConvTransposeNd extends ConvNd {
+  /** See NAMED_CALL. @internal */
+  declare readonly [NAMED_CALL]: [input: Tensor, named: { readonly outputSize?: readonly number[] | null }];
   /** What is added around the input. */
   declare readonly padding: readonly number[];
 

@@ -5,6 +5,7 @@ import { emptyParameter, floatText, valueText, type FactoryOptions } from "./ate
 import * as F from "./functional_layers.ts";
 import type { BagMode } from "./functional_layers.ts";
 import { normal_, zeros_ } from "./init.ts";
+import type { NAMED_CALL } from "./keywords.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 import type { ModuleScript } from "./module_script.ts";
@@ -165,6 +166,11 @@ export class Embedding extends EmbeddingBase {
 
 /** Sums, means or maxima of bags of rows. */
 export class EmbeddingBag extends EmbeddingBase {
+  /** See NAMED_CALL. @internal */
+  declare readonly [NAMED_CALL]: [
+    input: Tensor,
+    named: { readonly offsets?: Tensor | null; readonly perSampleWeights?: Tensor | null },
+  ];
   static readonly torchscript: ModuleScript = callScript(
     "sparse.EmbeddingBag",
     "input: Tensor, offsets: Optional[Tensor] = None, per_sample_weights: Optional[Tensor] = None",

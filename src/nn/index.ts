@@ -25,4 +25,5 @@ export * from "./recurrent.ts";
 export * from "./reshape.ts";
 export { StateDict, type IncompatibleKeys, type LoadStateDictOptions, type StateDictLike } from "./state_dict.ts";
 export * from "./transformer.ts";
+export type * from "./transformer_arguments.ts";
 export * from "./vision.ts";

@@ -22,6 +22,7 @@ import {
   type HookHandle,
   type ModuleState,
 } from "./module_state.ts";
+import { positionalArguments, type NamedCall } from "./keywords.ts";
 import { Parameter, setData } from "./parameter.ts";
 import {
   StateDict,
@@ -74,9 +75,9 @@ export function runWithHooks(
   return output;
 }
 
-/** Calling a module runs its `forward` with hooks; arguments and result are `forward`'s. */
+/** Calling a module runs its `forward` with hooks; arguments and result are `forward`'s. Library modules take arguments by name, too. */
 export interface Module {
-  (...args: Parameters<this["forward"]>): ReturnType<this["forward"]>;
+  (...args: Parameters<this["forward"]> | NamedCall<this>): ReturnType<this["forward"]>;
 }
 
 /** What a walk over members is limited to. */
@@ -118,7 +119,9 @@ export abstract class Module {
   /** See CALL. @internal */
   [CALL](args: readonly unknown[]): unknown {
     const forward = (given: readonly unknown[]): unknown => this.forward(...(given as never[]));
-    return runWithHooks(this, args, (given) => (interceptor ? interceptor(this, given, forward) : forward(given)));
+    return runWithHooks(this, positionalArguments(this, args), (given) =>
+      interceptor ? interceptor(this, given, forward) : forward(given),
+    );
   }
 
   /** Calls the module where its type says nothing of the arguments: children of containers. */

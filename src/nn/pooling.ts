@@ -8,6 +8,7 @@ import type {
   LPPoolFunctionOptions,
   MaxPoolFunctionOptions,
 } from "./functional_pooling.ts";
+import type { NAMED_CALL } from "./keywords.ts";
 import { Module } from "./module.ts";
 import type { ModuleScript } from "./module_script.ts";
 import { callScript, forwardText, moduleScript } from "./scripts/module_text.ts";
@@ -60,6 +61,12 @@ abstract class MaxPoolNd<I extends boolean> extends Module {
 
 /** What max unpooling shares. */
 abstract class MaxUnpoolNd extends Module {
+  /** See NAMED_CALL. @internal */
+  declare readonly [NAMED_CALL]: [
+    input: Tensor,
+    indices: Tensor,
+    named: { readonly outputSize?: readonly number[] | null },
+  ];
   /** Size of the window in each dimension. */
   readonly kernel_size: readonly number[];
   /** Distance between the places of the window. */

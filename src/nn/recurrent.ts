@@ -218,6 +218,7 @@ export abstract class RNNBase extends Module {
     input: Tensor,
     hx: Tensor | null,
   ): [output: Tensor, state: Tensor] {
+    checkNotPacked(input, name);
     const { ndim } = input;
     if (ndim !== 2 && ndim !== 3)
       throw new OperatorError(
@@ -282,6 +283,12 @@ export abstract class RNNBase extends Module {
     if (this.bidirectional) text += ", bidirectional=True";
     return text;
   }
+}
+
+/** Python's call takes both; here the types tell them apart. */
+function checkNotPacked(input: unknown, name: string): void {
+  if (input instanceof PackedSequence)
+    throw new TypeError(`${name}: forward() takes a tensor, got a PackedSequence; call forwardPacked(packed, state)`);
 }
 
 /** Elman network. */
@@ -350,6 +357,7 @@ export class LSTM extends RNNBase {
     input: Tensor,
     hx: readonly [Tensor, Tensor] | null = null,
   ): [output: Tensor, state: [hidden: Tensor, cell: Tensor]] {
+    checkNotPacked(input, "LSTM");
     const { ndim } = input;
     if (ndim !== 2 && ndim !== 3) throw new OperatorError(`LSTM: Expected input to be 2D or 3D, got ${ndim}D instead`);
     const batched = ndim === 3;

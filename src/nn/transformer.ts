@@ -5,14 +5,26 @@ import { toNumbers } from "../tensor/data.ts";
 import type { DType } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { GELU, ReLU } from "./activation.ts";
-import { aten, emptyParameter, float, type FactoryOptions } from "./aten.ts";
+import { aten, emptyParameter, float } from "./aten.ts";
 import { ModuleList } from "./containers.ts";
 import { Dropout } from "./dropout.ts";
 import { gelu, relu } from "./functional_activation.ts";
 import { canonicalMask, multi_head_attention_forward } from "./functional_attention.ts";
 import { constant_, xavier_normal_, xavier_uniform_ } from "./init.ts";
 import { Linear, NonDynamicallyQuantizableLinear } from "./linear.ts";
-import { activationOf, clones, type ActivationLike } from "./transformer_parts.ts";
+import { activationOf, clones } from "./transformer_parts.ts";
+import type {
+  AttentionArguments,
+  DecoderArguments,
+  DecoderLayerArguments,
+  EncoderArguments,
+  EncoderLayerArguments,
+  MultiheadAttentionOptions,
+  TransformerArguments,
+  TransformerEncoderOptions,
+  TransformerLayerOptions,
+} from "./transformer_arguments.ts";
+import type { NAMED_CALL } from "./keywords.ts";
 import { Module } from "./module.ts";
 import { dimDiffers, dimNumber, sizeOf, sizesOf, type Dim } from "./sizes.ts";
 import { LayerNorm } from "./normalization.ts";
@@ -27,27 +39,11 @@ import {
   TRANSFORMER_SCRIPT,
 } from "./scripts/transformer_modules.ts";
 
-/** Options of MultiheadAttention. */
-export interface MultiheadAttentionOptions extends FactoryOptions {
-  /** Probability of zeroing an element in training, or the layer that does it. */
-  readonly dropout?: number;
-  /** Values that are added, one for each output; null or false without. */
-  readonly bias?: boolean;
-  /** Add a learned key and value at the end of the sequence. */
-  readonly addBiasKv?: boolean;
-  /** Add a zero key and value at the end of the sequence. */
-  readonly addZeroAttn?: boolean;
-  /** Features of keys, where not `embedDim`. */
-  readonly kdim?: number | null;
-  /** Features of values, where not `embedDim`. */
-  readonly vdim?: number | null;
-  /** Whether inputs are (N, L, E) instead of (L, N, E). */
-  readonly batchFirst?: boolean;
-}
-
 /** Attention of several heads. */
 export class MultiheadAttention extends Module {
   static readonly torchscript: ModuleScript = ATTENTION_SCRIPT;
+  /** See NAMED_CALL. @internal */
+  declare readonly [NAMED_CALL]: [query: Tensor, key: Tensor, value: Tensor, named: AttentionArguments];
   /** Size of the features. */
   readonly embed_dim: number;
   /** Size of the keys' features. */
@@ -185,27 +181,11 @@ export class MultiheadAttention extends Module {
 
 export type { ActivationLike } from "./transformer_parts.ts";
 
-/** Options of the transformer layers. */
-export interface TransformerLayerOptions extends FactoryOptions {
-  /** Size of the hidden features of the feed-forward part. */
-  readonly dimFeedforward?: number;
-  /** Probability of zeroing an element in training, or the layer that does it. */
-  readonly dropout?: number;
-  /** The function between the two linear layers. */
-  readonly activation?: ActivationLike;
-  /** Added to the variance in normalization. */
-  readonly layerNormEps?: number;
-  /** The batch is dimension 0 instead of 1. */
-  readonly batchFirst?: boolean;
-  /** Whether inputs are normalised before attention and feed-forward instead of after. */
-  readonly normFirst?: boolean;
-  /** Values that are added, one for each output; null or false without. */
-  readonly bias?: boolean;
-}
-
 /** Self-attention and feed-forward. */
 export class TransformerEncoderLayer extends Module {
   static readonly torchscript: ModuleScript = ENCODER_LAYER_SCRIPT;
+  /** See NAMED_CALL. @internal */
+  declare readonly [NAMED_CALL]: [src: Tensor, named: EncoderLayerArguments];
   /** The attention of the sequence to itself. */
   self_attn: MultiheadAttention;
   /** First linear layer of the feed-forward part. */
@@ -282,6 +262,8 @@ export class TransformerEncoderLayer extends Module {
 /** Self-attention, attention to a memory, and feed-forward. */
 export class TransformerDecoderLayer extends Module {
   static readonly torchscript: ModuleScript = DECODER_LAYER_SCRIPT;
+  /** See NAMED_CALL. @internal */
+  declare readonly [NAMED_CALL]: [tgt: Tensor, memory: Tensor, named: DecoderLayerArguments];
   /** The attention of the sequence to itself. */
   self_attn: MultiheadAttention;
   /** The attention to what the encoder gave. */
@@ -386,14 +368,6 @@ function isCausalMask(
   return mask.sizes.join() === causal.sizes.join() && toNumbers(aten("all", aten("eq", mask, causal)))[0] !== 0;
 }
 
-/** Options of TransformerEncoder. They decide what scripts of it do in PyTorch; nothing here is nested. */
-export interface TransformerEncoderOptions {
-  /** Taken as in PyTorch; nothing depends on it here. */
-  readonly enableNestedTensor?: boolean;
-  /** Taken as in PyTorch; nothing depends on it here. */
-  readonly maskCheck?: boolean;
-}
-
 /** What keeps PyTorch from running a stack of the layer on nested tensors. */
 function whyNotNested(layer: TransformerEncoderLayer): string | undefined {
   if (!(layer instanceof TransformerEncoderLayer)) return " was not TransformerEncoderLayer";
@@ -411,6 +385,8 @@ function whyNotNested(layer: TransformerEncoderLayer): string | undefined {
 /** A stack of encoder layers. */
 export class TransformerEncoder extends Module {
   static readonly torchscript: ModuleScript = ENCODER_SCRIPT;
+  /** See NAMED_CALL. @internal */
+  declare readonly [NAMED_CALL]: [src: Tensor, named: EncoderArguments];
   /** The layers, first to last. */
   layers: ModuleList<TransformerEncoderLayer>;
   /** Number of layers. */
@@ -427,13 +403,15 @@ export class TransformerEncoder extends Module {
   constructor(
     layer: TransformerEncoderLayer,
     numLayers: number,
-    norm: LayerNorm | null = null,
-    options: TransformerEncoderOptions = {},
+    normOrOptions: LayerNorm | null | TransformerEncoderOptions = null,
+    more: TransformerEncoderOptions = {},
   ) {
     super();
+    const options =
+      normOrOptions && !(normOrOptions instanceof Module) ? normOrOptions : { ...more, norm: normOrOptions };
     this.layers = clones(layer, numLayers);
     this.num_layers = numLayers;
-    this.norm = norm;
+    this.norm = options.norm ?? null;
     this.enable_nested_tensor = options.enableNestedTensor ?? true;
     const reason = whyNotNested(layer);
     this.use_nested_tensor = this.enable_nested_tensor && reason === undefined;
@@ -464,6 +442,8 @@ export class TransformerEncoder extends Module {
 /** A stack of decoder layers. */
 export class TransformerDecoder extends Module {
   static readonly torchscript: ModuleScript = DECODER_SCRIPT;
+  /** See NAMED_CALL. @internal */
+  declare readonly [NAMED_CALL]: [tgt: Tensor, memory: Tensor, named: DecoderArguments];
   /** The layers, first to last. */
   layers: ModuleList<TransformerDecoderLayer>;
   /** Number of layers. */
@@ -471,8 +451,14 @@ export class TransformerDecoder extends Module {
   /** The normalization at the end; null without. */
   norm: LayerNorm | null;
 
-  constructor(layer: TransformerDecoderLayer, numLayers: number, norm: LayerNorm | null = null) {
+  constructor(
+    layer: TransformerDecoderLayer,
+    numLayers: number,
+    normOrOptions: LayerNorm | null | { readonly norm?: LayerNorm | null } = null,
+  ) {
     super();
+    const { norm = null } =
+      normOrOptions && !(normOrOptions instanceof Module) ? normOrOptions : { norm: normOrOptions };
     this.layers = clones(layer, numLayers);
     this.num_layers = numLayers;
     this.norm = norm;
@@ -520,6 +506,8 @@ export interface TransformerOptions extends TransformerLayerOptions {
 /** Encoder and decoder. */
 export class Transformer extends Module {
   static readonly torchscript: ModuleScript = TRANSFORMER_SCRIPT;
+  /** See NAMED_CALL. @internal */
+  declare readonly [NAMED_CALL]: [src: Tensor, tgt: Tensor, named: TransformerArguments];
   /** The stack that reads the source. */
   encoder: TransformerEncoder;
   /** The stack that reads the target. */

@@ -21,6 +21,23 @@ export interface EagerCall {
   readonly name: string;
   /** Positional arguments, `self` first for methods, and last the object of keyword arguments if one was given. */
   readonly args: readonly unknown[];
+  /** Set where an index makes several calls: `args` are then the index's, not the operator's. */
+  readonly index?: WrittenIndex;
+  /** Of each argument of the operator that the index gives: where it stands there. */
+  readonly numbers?: Readonly<Record<string, IndexNumber>>;
+}
+
+/** An index as it was written: `x.at(i, torch.slice(j))`, `x.set([i, j], y)`. One object for all calls that it makes. */
+export interface WrittenIndex {
+  /** Whether the places stand in an array, not one by one. */
+  readonly isArray: boolean;
+  readonly places: readonly unknown[];
+}
+
+/** A number of an index: the place, and which part of the slice that stands there. */
+export interface IndexNumber {
+  readonly place: number;
+  readonly part: "index" | "start" | "stop" | "step";
 }
 
 let current: EagerCall | undefined;
@@ -244,10 +261,10 @@ export class OverloadSet {
    * Positional arguments, then an object of keyword arguments if the last is a plain object. `written` is what stands in the
    * caller's source where that differs: an index is written once and makes several calls.
    */
-  call(args: readonly unknown[], written: readonly unknown[] = args): unknown {
+  call(args: readonly unknown[], written: Omit<EagerCall, "name"> = { args }): unknown {
     if (!isIntercepted()) return this.choose(args);
     const outer = current;
-    current = { name: this.name, args: written };
+    current = { name: this.name, ...written };
     try {
       return this.choose(args);
     } finally {
@@ -329,7 +346,7 @@ export function overloadsOf(name: string): OverloadSet {
  * Calls `aten::NAME` with positional arguments and, last, an object of keyword arguments.
  * @throws OperatorError where no overload takes the arguments, and what the operator throws.
  */
-export function callByName(name: string, args: readonly unknown[], written: readonly unknown[] = args): unknown {
+export function callByName(name: string, args: readonly unknown[], written?: Omit<EagerCall, "name">): unknown {
   return overloadsOf(name).call(args, written);
 }
 

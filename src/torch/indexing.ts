@@ -7,7 +7,7 @@ import { Complex, Float, type Int, type Scalar } from "../tensor/scalar.ts";
 import { CPU, Tensor } from "../tensor/tensor.ts";
 import type { Index, NestedData, Slice } from "../tensor/tensor_api.ts";
 import { isInt } from "./argument_fit.ts";
-import { callByName } from "./eager_call.ts";
+import { callByName, type IndexNumber, type WrittenIndex } from "./eager_call.ts";
 import { tensorFromNested } from "./tensor_data.ts";
 
 const END = 9223372036854775807n; // what Python's `x[1:]` passes as the end
@@ -32,14 +32,36 @@ export function makeSlice(...args: readonly (Int | null)[]): Slice {
 class IndexCalls {
   private readonly self: Tensor;
   private readonly written: readonly unknown[];
+  private readonly index: WrittenIndex;
 
-  constructor(self: Tensor, written: readonly unknown[]) {
+  constructor(self: Tensor, written: readonly unknown[], index: WrittenIndex) {
     this.self = self;
     this.written = written;
+    this.index = index;
   }
 
   call(name: string, ...args: unknown[]): Tensor {
-    return callByName(name, args, [args[0] === this.self ? this.self : undefined, ...this.written]) as Tensor;
+    return this.callWith(name, args, {});
+  }
+
+  /** A call with numbers that the index says. */
+  callWith(name: string, args: readonly unknown[], numbers: Readonly<Record<string, IndexNumber>>): Tensor {
+    const written = [args[0] === this.self ? this.self : undefined, ...this.written];
+    return callByName(name, args, { args: written, index: this.index, numbers }) as Tensor;
+  }
+
+  /** `x[i]` and `x[tensor of one integer]`. */
+  select(view: Tensor, dim: number, index: unknown, place: number): Tensor {
+    return this.callWith("select", [view, dim, index], { index: { place, part: "index" } });
+  }
+
+  /** `x[start:stop:step]`. */
+  slice(view: Tensor, dim: number, { start, stop, step }: Slice, place: number): Tensor {
+    return this.callWith("slice", [view, dim, start ?? 0, stop ?? END, step], {
+      start: { place, part: "start" },
+      end: { place, part: "stop" },
+      step: { place, part: "step" },
+    });
   }
 }
 
@@ -88,11 +110,11 @@ function applySlicing(self: Tensor, index: readonly Index[], calls: IndexCalls):
     dim += count;
     at += count;
   };
-  for (const place of index) {
-    if (isInt(place)) view = calls.call("select", view, dim, place);
+  for (const [i, place] of index.entries()) {
+    if (isInt(place)) view = calls.select(view, dim, place, i);
     else if (isSlice(place)) {
       if (place.start !== null || place.stop !== null || place.step !== 1 || isIntercepted())
-        view = calls.call("slice", view, dim, place.start ?? 0, place.stop ?? END, place.step);
+        view = calls.slice(view, dim, place, i);
       keep(1);
     } else if (place === "...") keep(self.ndim - specified);
     else if (place === null) {
@@ -111,7 +133,7 @@ function applySlicing(self: Tensor, index: readonly Index[], calls: IndexCalls):
         view = calls.call("unsqueeze", view, dim);
         putTensor(tensor);
         dim++;
-      } else view = calls.call("select", view, dim, onlyElement(tensor));
+      } else view = calls.select(view, dim, onlyElement(tensor), i);
     }
   }
   return { view, tensors };
@@ -127,7 +149,7 @@ function indexTensorOf(place: Tensor | readonly NestedData[], calls: IndexCalls)
 
 /** The part of a tensor at an index. Throws OperatorError where the index does not fit. */
 export function indexTensor(self: Tensor, index: readonly Index[]): Tensor {
-  const calls = new IndexCalls(self, index);
+  const calls = new IndexCalls(self, index, { isArray: false, places: index });
   const { view, tensors } = applySlicing(self, index, calls);
   if (tensors.length > 0) return calls.call("index", view, tensors);
   // Python gives a new tensor object for x[...] too
@@ -140,7 +162,7 @@ export function assignTensor(
   index: readonly Index[],
   value: Tensor | Scalar | readonly NestedData[],
 ): void {
-  const calls = new IndexCalls(self, [index, value]);
+  const calls = new IndexCalls(self, [index, value], { isArray: true, places: index });
   const { view, tensors } = applySlicing(self, index, calls);
   const isNumber =
     typeof value === "number" ||

@@ -73,6 +73,31 @@ test("trace() gives what the module gives, and a hierarchy under the modules' na
   expect(String((traced(x, h) as Tensor[])[0])).toBe(String(cell(x, h)[0]));
 });
 
+test("trace() runs the hooks of a library module once, outside of the module's own scope", () => {
+  const model = new nn.Sequential(new nn.Linear(2, 2));
+  let runs = 0;
+  model.at(0).registerForwardHook((_, __, output) => {
+    runs++;
+    return (output as Tensor).add(1);
+  });
+  const x = torch.rand([1, 2]);
+  const traced = jit.trace(model, x, { checkTrace: false });
+  expect(runs).toBe(1);
+  expect(String(traced(x))).toBe(String(model(x)));
+  expect(traced.code).toContain("torch.add((_0).forward(input, )");
+});
+
+test("trace() knows sizes in indexes, so that other sizes index other elements", () => {
+  const last = (x: Tensor): Tensor => {
+    const y = x.clone();
+    y.set([x.size(0) - 1, torch.slice(x.size(1) - 1)], 7);
+    return y.at(torch.slice(null), torch.slice(x.size(1) - 1, null));
+  };
+  const traced = jit.trace(last, torch.rand([2, 3]));
+  const x = torch.rand([4, 5]);
+  expect(String(traced(x))).toBe(String(last(x)));
+});
+
 test("trace() points nodes at the lines of this file", () => {
   const { graph } = jit.trace((x: Tensor) => x.relu(), torch.rand([2]), { checkTrace: false });
   const line = /aten::relu\(%x\) # (.*):(\d+):0/.exec(String(graph))!;

@@ -46,6 +46,33 @@ describe("Module", () => {
     expect(() => cell.getSubmodule("linear.oops")).toThrow("Linear has no attribute `oops`");
   });
 
+  test("of the library takes arguments by name", () => {
+    const attention = new nn.MultiheadAttention(4, 2);
+    const x = torch.ones([3, 1, 4]);
+    const mask = torch.tensor([[false, false, true]]);
+    const [byName, weights] = attention(x, x, x, { needWeights: false, keyPaddingMask: mask });
+    expect(weights).toBeNull();
+    expect(near(byName, attention(x, x, x, mask, false)[0])).toBe(true);
+    const call = attention.callWith.bind(attention);
+    expect(() => call(x, x, x, { needWeight: false })).toThrow(
+      'MultiheadAttention: forward() got an unexpected keyword argument "needWeight"; the names here are keyPaddingMask, needWeights, attnMask, averageAttnWeights, isCausal',
+    );
+    expect(() => call(x, x, x, null, { keyPaddingMask: mask })).toThrow(
+      'MultiheadAttention: forward() got multiple values for argument "keyPaddingMask"',
+    );
+    const layer = new nn.TransformerEncoderLayer(4, 2, { dropout: 0 });
+    const encoder = new nn.TransformerEncoder(layer, 1, { norm: new nn.LayerNorm(4), enableNestedTensor: false });
+    expect(encoder.norm).toBeInstanceOf(nn.LayerNorm);
+    expect(near(encoder(x, { srcKeyPaddingMask: mask }), encoder(x, null, mask))).toBe(true);
+  });
+
+  test("recurrent ones say how a packed batch is passed", () => {
+    const packed = nn.utils.rnn.packSequence([torch.ones([2, 3])]);
+    expect(() => new nn.GRU(3, 4).callWith(packed)).toThrow(
+      "GRU: forward() takes a tensor, got a PackedSequence; call forwardPacked(packed, state)",
+    );
+  });
+
   test("names what is shared once, and keeps both in the state", () => {
     const shared = new nn.Linear(1, 1);
     const twice = new nn.Sequential(shared, shared);

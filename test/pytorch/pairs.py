@@ -1,6 +1,7 @@
-"""Sixty modules, each also written in pairs.ts under the same name: what tsarchive and PyTorch must make alike.
+"""Modules, each also written in pairs.ts under the same name: what tsarchive and PyTorch must make alike.
 
 Every `pair` has a class (made without arguments) and the inputs of one call, drawn after a seed."""
+import math
 from collections import OrderedDict
 from typing import Dict, List, Optional, Tuple
 
@@ -757,3 +758,358 @@ class ListAttribute(nn.Module):
 
     def forward(self, x):
         return x.view(2, self.sizes[0], self.sizes[1]) * self.scale
+
+
+# authored as users do: masks, arguments by name, sizes in indexes, optional and nested values ---------------------
+
+
+@pair("enc_masks", lambda: (torch.randn(2, 4, 8), torch.triu(torch.full((4, 4), -math.inf), 1), torch.tensor([[0, 0, 0, 0], [0, 0, 0, -1e9]]).float()))
+class EncMasks(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(8, 2, dim_feedforward=16, dropout=0.1, activation="gelu", batch_first=True, norm_first=True)
+        self.enc = nn.TransformerEncoder(self.layer, 2, norm=nn.LayerNorm(8), enable_nested_tensor=False)
+
+    def forward(self, x, mask, padding):
+        return self.enc(x, mask, padding)
+
+
+@pair("full_transformer", lambda: (torch.randn(2, 5, 8), torch.randn(2, 4, 8), torch.triu(torch.ones(4, 4), 1).bool()), train=True)
+class FullTransformer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.model = nn.Transformer(d_model=8, nhead=2, num_encoder_layers=1, num_decoder_layers=1, dim_feedforward=16, dropout=0.0, batch_first=True)
+
+    def forward(self, src, tgt, tgtMask):
+        return self.model(src, tgt, tgt_mask=tgtMask)
+
+
+@pair("mha_no_weights", lambda: (torch.randn(2, 3, 8), torch.randn(2, 4, 6), torch.randn(2, 4, 5), torch.tensor([[False, False, False, True], [False, False, True, True]])), train=True, script=False)
+class MhaNoWeights(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attn = nn.MultiheadAttention(8, 2, batch_first=True, kdim=6, vdim=5, bias=False, add_bias_kv=True, add_zero_attn=True)
+
+    def forward(self, q, k, v, padding):
+        out, _w = self.attn(q, k, v, key_padding_mask=padding, need_weights=False)
+        return out
+
+
+@pair("mha_heads", lambda: (torch.randn(2, 3, 8), torch.triu(torch.ones(3, 3), 1).bool()))
+class MhaHeads(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attn = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, x, mask):
+        out, w = self.attn(x, x, x, attn_mask=mask, average_attn_weights=False)
+        return out, w
+
+
+@pair("lstm_proj", lambda: (torch.randn(2, 5, 4),), train=True)
+class LstmProj(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(4, 6, num_layers=2, bidirectional=True, proj_size=3, dropout=0.25, batch_first=True)
+
+    def forward(self, x):
+        out, (h, c) = self.lstm(x)
+        return out, h, c
+
+
+@pair("bag", lambda: (torch.tensor([1, 2, 3, 4, 1]), torch.tensor([0, 2]), torch.rand(5)))
+class Bag(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bag = nn.EmbeddingBag(10, 4, mode="sum", include_last_offset=False, padding_idx=1)
+        self.mean = nn.EmbeddingBag(10, 4)
+
+    def forward(self, x, offsets, w):
+        return self.bag(x, offsets, w) + self.mean(x, offsets)
+
+
+@pair("tied", lambda: (torch.tensor([[1, 2, 3], [4, 5, 6]]),))
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(7, 4)
+        self.out = nn.Linear(4, 7, bias=False)
+        self.out.weight = self.embed.weight
+        self.register_buffer("pos", torch.arange(8).view(1, 8), persistent=False)
+        self.register_buffer("steps", torch.zeros(1, dtype=torch.int64))
+
+    def forward(self, ids):
+        _b, t = ids.shape
+        h = self.embed(ids) + self.embed(self.pos[:, :t].clamp(0, 6))
+        return self.out(h)
+
+
+@pair("losses", lambda: (torch.randn(2, 3), torch.tensor([1, -1]), torch.randn(2, 3)), strict=False)
+class Losses(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.ce = nn.CrossEntropyLoss(label_smoothing=0.1, ignore_index=-1)
+        self.mse = nn.MSELoss(reduction="sum")
+        self.bce = nn.BCEWithLogitsLoss(pos_weight=torch.tensor([2.0, 3.0, 1.5]))
+        self.kl = nn.KLDivLoss(reduction="batchmean")
+        self.sl = nn.SmoothL1Loss(beta=0.5)
+        self.triplet = nn.TripletMarginLoss()
+
+    def forward(self, x, t, y):
+        a = self.ce(x, t) + self.mse(x, y)
+        b = self.bce(x, y.sigmoid()) + self.kl(F.log_softmax(x, 1), F.softmax(y, 1))
+        return {"a": a, "b": b, "c": self.sl(x, y) + self.triplet(x, y, -x)}
+
+
+@pair("moe", lambda: (torch.randn(5, 4),))
+class Moe(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.experts = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])
+        self.gate = nn.Linear(4, 3, bias=False)
+        self.k = 2
+
+    def forward(self, x):
+        scores = self.gate(x).softmax(-1)
+        w, idx = scores.topk(self.k, -1)
+        out = torch.zeros_like(x)
+        for i, expert in enumerate(self.experts):
+            hit = (idx == i).to(x.dtype)
+            weight = (w * hit).sum(-1, True)
+            out = out + expert(x) * weight
+        return out
+
+
+@pair("vae", lambda: (torch.randn(3, 6),), train=True, trace=False)
+class Vae(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.enc = nn.Linear(6, 4)
+        self.dec = nn.Linear(2, 6)
+
+    def reparameterize(self, mu: Tensor, logvar: Tensor) -> Tensor:
+        if self.training:
+            std = torch.exp(logvar * 0.5)
+            eps = torch.randn_like(std)
+            return mu + eps * std
+        return mu
+
+    def forward(self, x):
+        mu, logvar = self.enc(x).chunk(2, 1)
+        z = self.reparameterize(mu, logvar)
+        return torch.sigmoid(self.dec(z)), mu, logvar
+
+
+@pair("halfs", lambda: (torch.randn(2, 4),))
+class Halfs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4).to(torch.bfloat16)
+        self.ln = nn.LayerNorm(4).half()
+        self.dd = nn.Linear(4, 2).double()
+
+    def forward(self, x):
+        a = self.fc(x.to(torch.bfloat16))
+        b = self.ln(a.half())
+        return self.dd(b.double())
+
+
+@pair("slices", lambda: (torch.randn(3, 4),))
+class Slices(nn.Module):
+    def forward(self, x):
+        y = x.clone()
+        y[:, 0] = 1.0
+        y[1:, ::2] = x[1:, ::2] * 2
+        y[..., -1] = torch.zeros([3])
+        y[y > 1] = 0
+        y[0].add_(10)
+        y.mul_(2).sub_(1)
+        return y
+
+
+@pair("index_trace", lambda: (torch.randn(4, 5), torch.tensor(2)))
+class IndexTrace(nn.Module):
+    def forward(self, x, i):
+        n = x.size(0)
+        m = x.size(1)
+        last = x[n - 1]
+        sub = x[1:n - 1, m - 2:]
+        pick = x[i]
+        rows = x[[0, 1]]
+        out = x.clone()
+        out[0, :n - 2] = 7
+        out[n - 1] = x[0]
+        return torch.cat([last.unsqueeze(0), rows, pick.unsqueeze(0), out], 0).sum(1) + sub.sum()
+
+
+@pair("optionals", lambda: (torch.randn(2, 3), (torch.randn(2, 3), torch.randn(2, 3)), ["a", "b"]), trace=False)
+class Optionals(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3, 3)
+        self.scale = None
+
+    def forward(self, x, state: Optional[Tuple[Tensor, Tensor]] = None, names: Optional[List[str]] = None) -> Tuple[Tensor, Optional[Tuple[Tensor, Tensor]], str]:
+        y = self.fc(x)
+        if state is not None:
+            h, c = state
+            y = (y + h) * c
+            return y, (y, c), f"n={0 if names is None else len(names)}"
+        return y, None, "none"
+
+
+@pair("lists_of_lists", lambda: (torch.randn(4, 2), [[0, 1], [2, 3, 1]]), trace=False)
+class ListsOfLists(nn.Module):
+    def forward(self, x, groups: List[List[int]]):
+        outs: List[Tensor] = []
+        sizes: List[List[int]] = []
+        for group in groups:
+            row: List[int] = []
+            acc = x[0] * 0
+            for g in group:
+                acc = acc + x[g]
+                row.append(g * 2)
+            outs.append(acc)
+            sizes.append(row)
+        return torch.stack(outs), sizes
+
+
+@pair("cache_decoder", lambda: (torch.randn(1, 2, 4), None), trace=False)
+class CacheDecoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.q = nn.Linear(4, 4)
+        self.kv = nn.Linear(4, 8)
+
+    @torch.jit.export
+    def prefill(self, x: Tensor) -> Tuple[Tensor, Tensor]:
+        k, v = self.kv(x).chunk(2, -1)
+        return k, v
+
+    def forward(self, x, cache: Optional[Dict[str, Tensor]] = None) -> Tuple[Tensor, Dict[str, Tensor]]:
+        k, v = self.prefill(x)
+        if cache is not None:
+            k = torch.cat([cache["k"], k], 1)
+            v = torch.cat([cache["v"], v], 1)
+        a = (self.q(x).matmul(k.transpose(1, 2)) / 2.0).softmax(-1)
+        return a.matmul(v), {"k": k, "v": v}
+
+
+@pair("errors", lambda: (torch.randn(3, 2), "b"), trace=False)
+class Errors(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.names = ["a", "b"]
+        self.limit = 4
+
+    def forward(self, x, mode: str = "a"):
+        assert x.dim() == 2, f"expected 2 dims, got {x.dim()}"
+        if not mode in self.names:
+            raise ValueError(f"unknown mode {mode}")
+        for i in range(x.size(0)):
+            if x[i].sum() > 0:
+                return x[i] * i
+            if i >= self.limit:
+                raise RuntimeError("too long")
+        return x.sum(0)
+
+
+@pair("early_loop", lambda: ([torch.randn(2), torch.randn(2)], 100.5), trace=False)
+class EarlyLoop(nn.Module):
+    def forward(self, xs: List[Tensor], threshold: float):
+        best: Optional[Tensor] = None
+        for i, x in enumerate(xs):
+            if best is None or x.max().item() > best.max().item():
+                best = x
+            if best.norm().item() > threshold:
+                return i, best
+        if best is None:
+            return -1, torch.zeros([1])
+        return len(xs), best
+
+
+class LayerScale(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.LayerNorm(4)
+        self.mlp = nn.Sequential(nn.Linear(4, 8), nn.GELU(approximate="tanh"), nn.Dropout(0.0), nn.Linear(8, 4))
+        self.gamma = nn.Parameter(torch.full((4,), 1e-5))
+        self.dropProb = 0.0
+
+    def forward(self, x):
+        h = self.mlp(self.norm(x)) * self.gamma
+        return x + h
+
+
+@pair("layer_scale", lambda: (torch.randn(2, 3, 4),), strict=False)
+class Stack(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.ModuleList([LayerScale(), LayerScale()])
+        self.head = nn.ModuleDict({"cls": nn.Linear(4, 2), "reg": nn.Linear(4, 1)})
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+        x = x.mean(1)
+        return {"cls": self.head["cls"](x), "reg": self.head["reg"](x)}
+
+
+@pair("mix_attr", lambda: (torch.randn(2), "y"), trace=False)
+class MixAttr(nn.Module):
+    table: Dict[str, int]
+    counts: List[int]
+    rate: float
+    def __init__(self):
+        super().__init__()
+        self.table = {"x": 1, "y": 2}
+        self.counts = []
+        self.rate = 2.0
+        self.calls = 0
+
+    def forward(self, x, key: str):
+        self.calls += 1
+        self.counts.append(self.calls)
+        n = self.table[key]
+        return (x * n + len(self.counts)) / self.rate
+
+
+@pair("while_tensor", lambda: (torch.randn(3),), trace=False)
+class WhileTensor(nn.Module):
+    def forward(self, x, tol: float = 0.01):
+        n = 0
+        prev = x.clone()
+        while True:
+            x = x * 0.5 + x.cos() * 0.5
+            n += 1
+            if (x - prev).abs().max().item() < tol or n >= 50:
+                break
+            prev = x
+        return x, n
+
+
+@pair("comprehend", lambda: (torch.randn(2, 9),), trace=False)
+class Comprehend(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.widths = [2, 3, 4]
+
+    def forward(self, x):
+        parts = x.split(self.widths, 1)
+        sums = [p.sum(1) for p in parts]
+        lens = [p.size(1) for p in parts]
+        total = lens[0] + lens[-1]
+        names = [f"{i}:{n}" for i, n in enumerate(lens)]
+        return torch.stack(sums, 1), lens + [total], ",".join(names)
+
+
+@pair("conv_transpose_out", lambda: (torch.randn(1, 2, 5),), trace=False)
+class Up(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.ConvTranspose1d(2, 3, 3, stride=2, output_padding=1, padding=1, groups=1, dilation=1)
+        self.b = nn.ConvTranspose1d(3, 4, 3, stride=2)
+
+    def forward(self, x):
+        y = self.a(x)
+        return self.b(y, [y.size(2) * 2 + 2])

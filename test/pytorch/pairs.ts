@@ -1,5 +1,5 @@
-/** @file Sixty modules, each also written in pairs.py under the same name: what tsarchive and PyTorch must make alike. Upstream: none. Spec: none. */
-import { nn, torch, type Tensor } from "tsarchive";
+/** @file Modules, each also written in pairs.py under the same name: what tsarchive and PyTorch must make alike. Upstream: none. Spec: none. */
+import { jit, nn, torch, type Tensor, type float, type int } from "tsarchive";
 
 const F = nn.functional;
 
@@ -729,3 +729,411 @@ class ListAttribute extends nn.Module {
   }
 }
 pair("list_attribute", ListAttribute, () => [torch.randn([2, 6])]);
+
+// authored as users do: masks, arguments by name, sizes in indexes, optional and nested values -------------------------
+
+class EncMasks extends nn.Module {
+  layer = new nn.TransformerEncoderLayer(8, 2, {
+    dimFeedforward: 16,
+    dropout: 0.1,
+    activation: "gelu",
+    batchFirst: true,
+    normFirst: true,
+  });
+  enc = new nn.TransformerEncoder(this.layer, 2, { norm: new nn.LayerNorm(8), enableNestedTensor: false });
+  forward(x: Tensor, mask: Tensor, padding: Tensor): Tensor {
+    return this.enc(x, mask, padding);
+  }
+}
+pair("enc_masks", EncMasks, () => [
+  torch.randn([2, 4, 8]),
+  torch.triu(torch.full([4, 4], -Infinity), 1),
+  torch
+    .tensor([
+      [0, 0, 0, 0],
+      [0, 0, 0, -1e9],
+    ])
+    .float(),
+]);
+
+class FullTransformer extends nn.Module {
+  model = new nn.Transformer({
+    dModel: 8,
+    nhead: 2,
+    numEncoderLayers: 1,
+    numDecoderLayers: 1,
+    dimFeedforward: 16,
+    dropout: 0.0,
+    batchFirst: true,
+  });
+  forward(src: Tensor, tgt: Tensor, tgtMask: Tensor): Tensor {
+    return this.model(src, tgt, { tgtMask });
+  }
+}
+pair(
+  "full_transformer",
+  FullTransformer,
+  () => [torch.randn([2, 5, 8]), torch.randn([2, 4, 8]), torch.triu(torch.ones([4, 4]), 1).bool()],
+  { train: true },
+);
+
+class MhaNoWeights extends nn.Module {
+  attn = new nn.MultiheadAttention(8, 2, {
+    batchFirst: true,
+    kdim: 6,
+    vdim: 5,
+    bias: false,
+    addBiasKv: true,
+    addZeroAttn: true,
+  });
+  forward(q: Tensor, k: Tensor, v: Tensor, padding: Tensor) {
+    const [out, _w] = this.attn(q, k, v, { keyPaddingMask: padding, needWeights: false });
+    return out;
+  }
+}
+pair(
+  "mha_no_weights",
+  MhaNoWeights,
+  () => [
+    torch.randn([2, 3, 8]),
+    torch.randn([2, 4, 6]),
+    torch.randn([2, 4, 5]),
+    torch.tensor([
+      [false, false, false, true],
+      [false, false, true, true],
+    ]),
+  ],
+  { train: true, script: false },
+);
+
+class MhaHeads extends nn.Module {
+  attn = new nn.MultiheadAttention(8, 2, { batchFirst: true });
+  forward(x: Tensor, mask: Tensor) {
+    const [out, w] = this.attn(x, x, x, { attnMask: mask, averageAttnWeights: false });
+    return [out, w];
+  }
+}
+pair("mha_heads", MhaHeads, () => [torch.randn([2, 3, 8]), torch.triu(torch.ones([3, 3]), 1).bool()]);
+
+class LstmProj extends nn.Module {
+  lstm = new nn.LSTM(4, 6, { numLayers: 2, bidirectional: true, projSize: 3, dropout: 0.25, batchFirst: true });
+  forward(x: Tensor) {
+    const [out, [h, c]] = this.lstm(x);
+    return [out, h, c];
+  }
+}
+pair("lstm_proj", LstmProj, () => [torch.randn([2, 5, 4])], { train: true });
+
+class Bag extends nn.Module {
+  bag = new nn.EmbeddingBag(10, 4, { mode: "sum", includeLastOffset: false, paddingIdx: 1 });
+  mean = new nn.EmbeddingBag(10, 4);
+  forward(x: Tensor, offsets: Tensor, w: Tensor) {
+    return this.bag(x, offsets, w).add(this.mean(x, offsets));
+  }
+}
+pair("bag", Bag, () => [torch.tensor([1, 2, 3, 4, 1]), torch.tensor([0, 2]), torch.rand([5])]);
+
+class Tied extends nn.Module {
+  embed = new nn.Embedding(7, 4);
+  out = new nn.Linear(4, 7, { bias: false });
+  declare pos: Tensor;
+  constructor() {
+    super();
+    this.out.weight = this.embed.weight;
+    this.registerBuffer("pos", torch.arange(8).view(1, 8), { persistent: false });
+    this.registerBuffer("steps", torch.zeros([1], { dtype: torch.int64 }));
+  }
+  forward(ids: Tensor) {
+    const [_b, t] = ids.shape as [number, number];
+    const h = this.embed(ids).add(this.embed(this.pos.at(torch.slice(null), torch.slice(t)).clamp(0, 6)));
+    return this.out(h);
+  }
+}
+pair("tied", Tied, () => [
+  torch.tensor([
+    [1, 2, 3],
+    [4, 5, 6],
+  ]),
+]);
+
+class Losses extends nn.Module {
+  ce = new nn.CrossEntropyLoss({ labelSmoothing: 0.1, ignoreIndex: -1 });
+  mse = new nn.MSELoss({ reduction: "sum" });
+  bce = new nn.BCEWithLogitsLoss({ posWeight: torch.tensor([2.0, 3.0, 1.5]) });
+  kl = new nn.KLDivLoss({ reduction: "batchmean" });
+  sl = new nn.SmoothL1Loss({ beta: 0.5 });
+  triplet = new nn.TripletMarginLoss();
+  forward(x: Tensor, t: Tensor, y: Tensor) {
+    const a = this.ce(x, t).add(this.mse(x, y));
+    const b = this.bce(x, y.sigmoid()).add(this.kl(F.log_softmax(x, 1), F.softmax(y, 1)));
+    return { a, b, c: this.sl(x, y).add(this.triplet(x, y, x.neg())) };
+  }
+}
+pair("losses", Losses, () => [torch.randn([2, 3]), torch.tensor([1, -1]), torch.randn([2, 3])], { strict: false });
+
+class Moe extends nn.Module {
+  experts = new nn.ModuleList(Array.from({ length: 3 }, () => new nn.Linear(4, 4)));
+  gate = new nn.Linear(4, 3, { bias: false });
+  k = 2;
+  forward(x: Tensor) {
+    const scores = this.gate(x).softmax(-1);
+    const [w, idx] = scores.topk(this.k, -1);
+    let out = torch.zeros_like(x);
+    for (const [i, expert] of [...this.experts].entries()) {
+      const hit = idx.eq(i).to(x.dtype);
+      const weight = w.mul(hit).sum(-1, true);
+      out = out.add(expert(x).mul(weight));
+    }
+    return out;
+  }
+}
+pair("moe", Moe, () => [torch.randn([5, 4])]);
+
+class Vae extends nn.Module {
+  enc = new nn.Linear(6, 4);
+  dec = new nn.Linear(2, 6);
+  reparameterize(mu: Tensor, logvar: Tensor): Tensor {
+    if (this.training) {
+      const std = torch.exp(logvar.mul(0.5));
+      const eps = torch.randn_like(std);
+      return mu.add(eps.mul(std));
+    }
+    return mu;
+  }
+  forward(x: Tensor): [Tensor, Tensor, Tensor] {
+    const [mu, logvar] = this.enc(x).chunk(2, 1) as [Tensor, Tensor];
+    const z = this.reparameterize(mu, logvar);
+    return [torch.sigmoid(this.dec(z)), mu, logvar];
+  }
+}
+pair("vae", Vae, () => [torch.randn([3, 6])], { train: true, trace: false });
+
+class Halfs extends nn.Module {
+  fc = new nn.Linear(4, 4).to(torch.bfloat16);
+  ln = new nn.LayerNorm(4).half();
+  dd = new nn.Linear(4, 2).double();
+  forward(x: Tensor) {
+    const a = this.fc(x.to(torch.bfloat16));
+    const b = this.ln(a.half());
+    return this.dd(b.double());
+  }
+}
+pair("halfs", Halfs, () => [torch.randn([2, 4])]);
+
+class Slices extends nn.Module {
+  forward(x: Tensor) {
+    const y = x.clone();
+    y.set([torch.slice(null), 0], 1.0);
+    y.set(
+      [torch.slice(1, null), torch.slice(null, null, 2)],
+      x.at(torch.slice(1, null), torch.slice(null, null, 2)).mul(2),
+    );
+    y.set(["...", -1], torch.zeros([3]));
+    y.set([y.gt(1)], 0);
+    y.at(0).add_(10);
+    y.mul_(2).sub_(1);
+    return y;
+  }
+}
+pair("slices", Slices, () => [torch.randn([3, 4])]);
+
+class IndexTrace extends nn.Module {
+  forward(x: Tensor, i: Tensor): Tensor {
+    const n = x.size(0);
+    const m = x.size(1);
+    const last = x.at(n - 1);
+    const sub = x.at(torch.slice(1, n - 1), torch.slice(m - 2, null));
+    const pick = x.at(i);
+    const rows = x.at([0, 1]);
+    const out = x.clone();
+    out.set([0, torch.slice(n - 2)], 7);
+    out.set([n - 1], x.at(0));
+    return torch
+      .cat([last.unsqueeze(0), rows, pick.unsqueeze(0), out], 0)
+      .sum(1)
+      .add(sub.sum());
+  }
+}
+pair("index_trace", IndexTrace, () => [torch.randn([4, 5]), torch.tensor(2)]);
+
+class Optionals extends nn.Module {
+  fc = new nn.Linear(3, 3);
+  scale: Tensor | null = null;
+  forward(
+    x: Tensor,
+    state: [Tensor, Tensor] | null = null,
+    names: string[] | null = null,
+  ): [Tensor, [Tensor, Tensor] | null, string] {
+    let y = this.fc(x);
+    if (state !== null) {
+      const [h, c] = state;
+      y = y.add(h).mul(c);
+      return [y, [y, c], `n=${names === null ? 0 : names.length}`];
+    }
+    return [y, null, "none"];
+  }
+}
+pair("optionals", Optionals, () => [torch.randn([2, 3]), [torch.randn([2, 3]), torch.randn([2, 3])], ["a", "b"]], {
+  trace: false,
+});
+
+class ListsOfLists extends nn.Module {
+  forward(x: Tensor, groups: int[][]): [Tensor, int[][]] {
+    const outs: Tensor[] = [];
+    const sizes: int[][] = [];
+    for (const group of groups) {
+      const row: int[] = [];
+      let acc = x.at(0).mul(0);
+      for (const g of group) {
+        acc = acc.add(x.at(g));
+        row.push(g * 2);
+      }
+      outs.push(acc);
+      sizes.push(row);
+    }
+    return [torch.stack(outs), sizes];
+  }
+}
+pair(
+  "lists_of_lists",
+  ListsOfLists,
+  () => [
+    torch.randn([4, 2]),
+    [
+      [0, 1],
+      [2, 3, 1],
+    ],
+  ],
+  { trace: false },
+);
+
+class CacheDecoder extends nn.Module {
+  static exports = ["prefill"];
+  q = new nn.Linear(4, 4);
+  kv = new nn.Linear(4, 8);
+  prefill(x: Tensor): [Tensor, Tensor] {
+    const [k, v] = this.kv(x).chunk(2, -1) as [Tensor, Tensor];
+    return [k, v];
+  }
+  forward(x: Tensor, cache: Record<string, Tensor> | null = null): [Tensor, Record<string, Tensor>] {
+    let [k, v] = this.prefill(x);
+    if (cache !== null) {
+      k = torch.cat([cache["k"]!, k], 1);
+      v = torch.cat([cache["v"]!, v], 1);
+    }
+    const a = this.q(x).matmul(k.transpose(1, 2)).div(2.0).softmax(-1);
+    return [a.matmul(v), { k, v }];
+  }
+}
+pair("cache_decoder", CacheDecoder, () => [torch.randn([1, 2, 4]), null], { trace: false });
+
+class Errors extends nn.Module {
+  names = ["a", "b"];
+  limit: int = 4;
+  forward(x: Tensor, mode: string = "a"): Tensor {
+    jit.assert(x.dim() === 2, `expected 2 dims, got ${x.dim()}`);
+    if (!this.names.includes(mode)) throw new RangeError(`unknown mode ${mode}`);
+    for (let i = 0; i < x.size(0); i++) {
+      if (x.at(i).sum().item() > 0) return x.at(i).mul(i);
+      if (i >= this.limit) throw new Error("too long");
+    }
+    return x.sum(0);
+  }
+}
+pair("errors", Errors, () => [torch.randn([3, 2]), "b"], { trace: false });
+
+class EarlyLoop extends nn.Module {
+  forward(xs: Tensor[], threshold: float): [int, Tensor] {
+    let best: Tensor | null = null;
+    for (const [i, x] of xs.entries()) {
+      if (best === null || x.max().item() > best.max().item()) best = x;
+      if (best.norm().item() > threshold) return [i, best];
+    }
+    if (best === null) return [-1, torch.zeros([1])];
+    return [xs.length, best];
+  }
+}
+pair("early_loop", EarlyLoop, () => [[torch.randn([2]), torch.randn([2])], 100.5], { trace: false });
+
+class LayerScale extends nn.Module {
+  norm = new nn.LayerNorm(4);
+  mlp = new nn.Sequential(
+    new nn.Linear(4, 8),
+    new nn.GELU({ approximate: "tanh" }),
+    new nn.Dropout(0.0),
+    new nn.Linear(8, 4),
+  );
+  gamma = new nn.Parameter(torch.full([4], 1e-5));
+  dropProb = 0.0;
+  forward(x: Tensor): Tensor {
+    const h = this.mlp(this.norm(x)).mul(this.gamma);
+    return x.add(h);
+  }
+}
+
+class Stack extends nn.Module {
+  blocks = new nn.ModuleList([new LayerScale(), new LayerScale()]);
+  head = new nn.ModuleDict({ cls: new nn.Linear(4, 2), reg: new nn.Linear(4, 1) });
+  forward(x: Tensor): { cls: Tensor; reg: Tensor } {
+    for (const block of this.blocks) x = block(x);
+    x = x.mean(1);
+    return { cls: this.head.get("cls").callWith(x) as Tensor, reg: this.head.get("reg").callWith(x) as Tensor };
+  }
+}
+pair("layer_scale", Stack, () => [torch.randn([2, 3, 4])], { strict: false });
+
+class MixAttr extends nn.Module {
+  static annotations = { table: "Dict[str, int]", counts: "List[int]", rate: "float" };
+  table = new Map([
+    ["x", 1],
+    ["y", 2],
+  ]);
+  counts: int[] = [];
+  rate = 2;
+  calls: int = 0;
+  forward(x: Tensor, key: string): Tensor {
+    this.calls += 1;
+    this.counts.push(this.calls);
+    const n = this.table.get(key)!;
+    return x.mul(n).add(this.counts.length).div(this.rate);
+  }
+}
+pair("mix_attr", MixAttr, () => [torch.randn([2]), "y"], { trace: false });
+
+class WhileTensor extends nn.Module {
+  forward(x: Tensor, tol: float = 0.01): [Tensor, int] {
+    let n = 0;
+    let prev = x.clone();
+    while (true) {
+      x = x.mul(0.5).add(x.cos().mul(0.5));
+      n += 1;
+      if (x.sub(prev).abs().max().item() < tol || n >= 50) break;
+      prev = x;
+    }
+    return [x, n];
+  }
+}
+pair("while_tensor", WhileTensor, () => [torch.randn([3])], { trace: false });
+
+class Comprehend extends nn.Module {
+  widths = [2, 3, 4];
+  forward(x: Tensor): [Tensor, int[], string] {
+    const parts = x.split(this.widths, 1);
+    const sums = parts.map((p) => p.sum(1));
+    const lens = parts.map((p) => p.size(1));
+    const total = lens[0]! + lens.at(-1)!;
+    const names = lens.map((n, i) => `${i}:${n}`);
+    return [torch.stack(sums, 1), [...lens, total], names.join(",")];
+  }
+}
+pair("comprehend", Comprehend, () => [torch.randn([2, 9])], { trace: false });
+
+class Up extends nn.Module {
+  a = new nn.ConvTranspose1d(2, 3, 3, { stride: 2, outputPadding: 1, padding: 1, groups: 1, dilation: 1 });
+  b = new nn.ConvTranspose1d(3, 4, 3, { stride: 2 });
+  forward(x: Tensor) {
+    const y = this.a(x);
+    return this.b(y, [y.size(2) * 2 + 2]);
+  }
+}
+pair("conv_transpose_out", Up, () => [torch.randn([1, 2, 5])], { trace: false });

@@ -40,6 +40,11 @@ function wantsHint(tree: Expr): boolean {
   return tree.kind === "Apply" && tree.callee.kind === "Var" && /^\$js:(array|tuple)$/.test(tree.callee.name.name);
 }
 
+/** The hint for an array literal: an argument is converted to its parameter's type as a whole, so null does not concern the literal. */
+function literalHint(tree: Expr, type: Type | undefined): Type | undefined {
+  return tree.kind === "Apply" && type?.kind === "Optional" ? type.element : type;
+}
+
 /** Calls a meaning with trees: array literals become what the parameters ask for, keyword names PyTorch's. */
 function emitCall(
   e: EmitContext,
@@ -68,11 +73,14 @@ function emitCall(
     kwargs = [];
   }
   const args = trees.flatMap((x, i) =>
-    wantsHint(x) ? [NamedValue.of(e.parts.expr(e, x, formals?.[i]?.type), undefined, x.range)] : emitArguments(e, [x]),
+    wantsHint(x)
+      ? [NamedValue.of(e.parts.expr(e, x, literalHint(x, formals?.[i]?.type)), undefined, x.range)]
+      : emitArguments(e, [x]),
   );
   const named = kwargs.map((k) => {
     const name = keywordName(k.name.name, formals);
-    return NamedValue.of(e.parts.expr(e, k.value, wantsHint(k.value) ? expected(name) : undefined), name, k.range);
+    const type = wantsHint(k.value) ? literalHint(k.value, expected(name)) : undefined;
+    return NamedValue.of(e.parts.expr(e, k.value, type), name, k.range);
   });
   return meaning.call(tree.callee.range, e.fn, args, named, 1);
 }

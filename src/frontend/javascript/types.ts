@@ -117,7 +117,17 @@ export function lowerType(c: Lowering, node: B.Node): Expr | undefined {
       const [member] = node.members;
       if (node.members.length === 1 && member?.type === "TSIndexSignature" && member.typeAnnotation)
         return generic(c, "Dict", [name("str"), lowerType(c, member.typeAnnotation)], node);
-      return c.refuse(node, "This type has no counterpart in TorchScript; write Record<string, T> or Map<K, V>");
+      const types = node.members.map((m) =>
+        m.type === "TSPropertySignature" && !m.optional && !m.computed ? m.typeAnnotation : undefined,
+      );
+      const text = (type: B.Node | null | undefined): string | undefined => (type ? c.range(type).text() : undefined);
+      // `{ a: T; b: T }` holds a T under every name
+      if (types[0] && types.every((type) => text(type) === text(types[0])))
+        return generic(c, "Dict", [name("str"), lowerType(c, types[0])], node);
+      return c.refuse(
+        node,
+        "This type has no counterpart in TorchScript, where all values of a dict have one type; write Record<string, T>, Map<K, V>, or a tuple [A, B]",
+      );
     }
     default:
       return c.refuse(

@@ -4,7 +4,7 @@
  * operator where it is used. Here it is the variable that stands as the argument of the call. The frames of `nn` stand for those of
  * PyTorch's Python code: their variables are PyTorch's in camelCase, and functions that are built in there have no frame. */
 import { Source, SourceRange } from "../../base/source_range.ts";
-import type { EagerCall } from "../../torch/eager_call.ts";
+import type { EagerCall, IndexNumber, WrittenIndex } from "../../torch/eager_call.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { callStack, type CallSite } from "../call_site.ts";
 import { BUILT_IN_FUNCTIONS, FRAMELESS_OPERATORS } from "./library_frames.ts";
@@ -15,6 +15,7 @@ import {
   child,
   childList,
   field,
+  isMember,
   type SyntaxFile,
   type SyntaxNode,
 } from "./syntax.ts";
@@ -28,6 +29,9 @@ export interface WrittenArgument {
   /** Place among the arguments, the object of a method call first. */
   readonly position: number;
 }
+
+/** The arguments of `torch.slice` in their order. */
+const SLICE_PARTS: readonly IndexNumber["part"][] = ["start", "stop", "step"];
 
 /** What variables were last seen to hold, by function. */
 export type SeenVariables = WeakMap<SyntaxNode, Map<string, Tensor>>;
@@ -124,6 +128,21 @@ export class CallContext {
       else written.push({ value, expression: node, keyword: undefined, position });
     }
     return written;
+  }
+
+  /** The expression of a number of an index: a place, or a bound of the `torch.slice` that stands there. */
+  indexExpression(index: WrittenIndex, { place, part }: IndexNumber): SyntaxNode | undefined {
+    const at = (position: number): SyntaxNode | undefined =>
+      this.arguments.find((a) => a.position === position && a.keyword === undefined)?.expression;
+    let expression = index.isArray ? at(1) : at(place + 1);
+    if (index.isArray && expression?.type === "ArrayExpression") expression = childList(expression, "elements")[place];
+    expression &&= bare(expression);
+    if (!expression || part === "index") return expression;
+    const callee = expression.type === "CallExpression" ? bare(child(expression, "callee")!) : undefined;
+    if (!callee || !isMember(callee) || field(child(callee, "property")!, "name") !== "slice") return undefined;
+    const bounds = childList(expression, "arguments");
+    // one argument is the stop, as in Python's `slice`
+    return bounds[bounds.length === 1 ? SLICE_PARTS.indexOf(part) - 1 : SLICE_PARTS.indexOf(part)];
   }
 
   /** `x.view(...sizes)`: the rest of the arguments as one list. */

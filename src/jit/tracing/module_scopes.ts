@@ -2,7 +2,7 @@
 import { ScriptObject } from "../../core/ivalue.ts";
 import * as T from "../../core/type.ts";
 import type { Value } from "../../ir/graph.ts";
-import { runWithHooks, withModuleInterceptor, type Module } from "../../nn/module.ts";
+import { withModuleInterceptor, type Module } from "../../nn/module.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { moduleMethod } from "./library_modules.ts";
 import { outsideFrames, runDefinition } from "./python_frame.ts";
@@ -39,7 +39,7 @@ export function runInScopes<R>(scopes: ReadonlyMap<Module, string>, body: () => 
 function runTraced(module: Module, args: readonly unknown[], next: (args: readonly unknown[]) => unknown): unknown {
   const method = moduleMethod(module, "forward");
   if (!method || !args.every(isPythonValue)) return outsideFrames(() => next(args));
-  return runWithHooks(module, args, (given) => runDefinition(method, [module, ...given.map((arg) => arg ?? null)]));
+  return runDefinition(method, [module, ...args]);
 }
 
 /** Options in JavaScript's habit are for our own `forward`s. */

@@ -115,7 +115,8 @@ export function runDefinition(
   const frame = new PythonFrame(module, variablesOf(def));
   def.params.forEach((param, i) => {
     const name = param.name.name;
-    if (i < args.length) frame.variables.set(name, args[i]);
+    // None is null here: what is undefined was not given
+    if (args[i] !== undefined) frame.variables.set(name, args[i]);
     else if (Object.hasOwn(kwargs, name)) frame.variables.set(name, kwargs[name]);
     else if (param.defaultValue) frame.variables.set(name, frame.expression(param.defaultValue));
     else throw new OperatorError(`${def.name.name}() missing required argument: '${name}'`);

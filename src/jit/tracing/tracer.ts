@@ -15,7 +15,14 @@ import { fromData } from "../../tensor/data.ts";
 import { DTYPES } from "../../tensor/dtype.ts";
 import { setTraceListener } from "../../tensor/trace_listener.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { callByName, currentEagerCall, type EagerCall } from "../../torch/eager_call.ts";
+import {
+  callByName,
+  currentEagerCall,
+  type EagerCall,
+  type IndexNumber,
+  type WrittenIndex,
+} from "../../torch/eager_call.ts";
+import { isSlice } from "../../torch/indexing.ts";
 import { callStack } from "../call_site.ts";
 import { CallContext, type SeenVariables } from "./call_context.ts";
 import { DECOMPOSITIONS } from "./decompositions.ts";
@@ -290,6 +297,8 @@ export class Tracer {
     schema: FunctionSchema,
     args: readonly unknown[],
   ): { readonly numbers: TracedNumbers; readonly values: readonly unknown[] } {
+    const call = this.decomposedCall ? undefined : currentEagerCall();
+    if (call?.index) return { numbers: this.numbersOfIndex(context, call, call.index), values: args };
     const numbers = new Map<string, Value | readonly (Value | undefined)[]>();
     if (!this.decomposedCall) this.tensorsForNumbers(context, schema, numbers);
     // parts of an operator, and what is recorded on the way, have other arguments than were written
@@ -322,6 +331,44 @@ export class Tracer {
     }
     return { numbers, values };
   }
+
+  /** What of an operator's arguments comes from sizes, or from a tensor, in the index that calls it. */
+  private numbersOfIndex(context: CallContext, call: EagerCall, index: WrittenIndex): TracedNumbers {
+    let traced = this.indexNumbers.get(index);
+    if (!traced) {
+      traced = this.traceIndex(context, index);
+      this.indexNumbers.set(index, traced);
+    }
+    const numbers = new Map<string, Value>();
+    for (const [argument, { place, part }] of Object.entries(call.numbers ?? {})) {
+      const found = traced.get(`${place} ${part}`);
+      if (found) numbers.set(argument, this.asNumber(found, "Int"));
+    }
+    return numbers;
+  }
+
+  /** The numbers of an index by place and part; all are computed before the first of its operators runs, as in Python. */
+  private traceIndex(context: CallContext, index: WrittenIndex): Map<string, TracedNumber> {
+    const traced = new Map<string, TracedNumber>();
+    const add = (place: number, part: IndexNumber["part"], value: unknown): void => {
+      if (typeof value !== "number" && typeof value !== "bigint") return;
+      const expression = context.indexExpression(index, { place, part });
+      const found = expression && this.sizes.numberOf(context.file!, expression, value);
+      if (found) traced.set(`${place} ${part}`, found);
+    };
+    index.places.forEach((value, place) => {
+      if (value instanceof Tensor)
+        traced.set(`${place} index`, { tensor: value, name: frameName(value) ?? context.nameOf(value) });
+      else if (this.sizes.isEmpty) return;
+      else if (isSlice(value)) {
+        add(place, "start", value.start);
+        add(place, "stop", value.stop);
+        add(place, "step", value.step);
+      } else add(place, "index", value);
+    });
+    return traced;
+  }
+  private readonly indexNumbers = new WeakMap<WrittenIndex, Map<string, TracedNumber>>();
 
   /** Tensors that were given where an operator takes numbers. */
   private tensorsForNumbers(

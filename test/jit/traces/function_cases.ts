@@ -178,6 +178,25 @@ function indexed(x: Any): unknown {
   const g = torch.call("where", x.gt(0), x, x.neg());
   return [a, b, c, d, e, f, g];
 }
+function index_of_size(x: Any): unknown {
+  const n = x.size(0);
+  const rows = x.at(torch.slice(null), torch.slice(n));
+  const [a, b] = x.shape;
+  return [rows.at(n - 1).add(x.at(0, torch.slice(1, b - a + 3))), x.at("...", a - 2)];
+}
+function index_of_tensor(x: Any, i: Any): unknown {
+  return [x.at(i), x.at(torch.slice(1, null), i)];
+}
+function index_assigned(x: Any): unknown {
+  const y = x.clone();
+  const step = torch.slice(null, null, 2);
+  y.set([torch.slice(1, null), step], x.at(torch.slice(1, null), step).add(x.at(torch.slice(2), step)));
+  y.set(["...", -1], torch.zeros([3]));
+  y.set([y.gt(1)], 0);
+  const n = x.size(0);
+  y.set([n - 1, torch.slice(n - 1)], 7);
+  return y;
+}
 function shaped(x: Any): unknown {
   return [
     x.t(),
@@ -338,6 +357,9 @@ export const FUNCTION_CASES: Readonly<Record<string, () => TraceCase>> = {
   named: () => [named, [x34(), x34()]],
   aliased: () => [aliased, x34()],
   indexed: () => [indexed, x34()],
+  index_of_size: () => [index_of_size, x34()],
+  index_of_tensor: () => [index_of_tensor, [x34(), torch.tensor(1)]],
+  index_assigned: () => [index_assigned, x34()],
   shaped: () => [shaped, x34()],
   activations: () => [activations, x34()],
   losses: () => [losses, [x34(), x34()]],

@@ -202,6 +202,27 @@ def indexed(x):
     return a, b, c, d, e, f, g
 
 
+def index_of_size(x):
+    n = x.size(0)
+    rows = x[:, :n]
+    a, b = x.shape
+    return rows[n - 1] + x[0, 1 : b - a + 3], x[..., a - 2]
+
+
+def index_of_tensor(x, i):
+    return x[i], x[1:, i]
+
+
+def index_assigned(x):
+    y = x.clone()
+    y[1:, ::2] = x[1:, ::2] + x[:2, ::2]
+    y[..., -1] = torch.zeros(3)
+    y[y > 1] = 0
+    n = x.size(0)
+    y[n - 1, : n - 1] = 7
+    return y
+
+
 def shaped(x):
     return (
         x.t(),
@@ -333,6 +354,9 @@ CASES = {
     "named": lambda: (named, (x34(), x34())),
     "aliased": lambda: (aliased, x34()),
     "indexed": lambda: (indexed, x34()),
+    "index_of_size": lambda: (index_of_size, x34()),
+    "index_of_tensor": lambda: (index_of_tensor, (x34(), torch.tensor(1))),
+    "index_assigned": lambda: (index_assigned, x34()),
     "shaped": lambda: (shaped, x34()),
     "activations": lambda: (activations, x34()),
     "losses": lambda: (losses, (x34(), x34())),
