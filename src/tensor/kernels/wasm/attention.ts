@@ -20,7 +20,7 @@ const SCORES = 1 << 14;
 /** Queries of a task are a multiple of this: whole panels of either build. */
 const QUERIES = 12;
 /** Most elements of all masks that differ. */
-const MAX_MASKS = 1 << 23;
+const MAX_MASKS = 1 << 27;
 const MIN_ROWS = 4;
 
 /** An operand in the kernels' memory: where its heads start, and bytes between its rows. */
