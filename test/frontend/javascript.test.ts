@@ -1,7 +1,7 @@
 /** @file JavaScript functions compile to the graph and the code that PyTorch makes of their Python twins, and run to what they give eagerly. */
 import { readFileSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Tensor, jit } from "../../src/node/index.ts";
+import { Tensor, jit, torch } from "../../src/node/index.ts";
 import { resetPythonCu } from "../../src/jit/python_cu.ts";
 import { CASES } from "./javascript_cases.ts";
 
@@ -40,4 +40,18 @@ describe.each(CASES)("$fn.name", ({ fn, calls }) => {
       expect(shown(scripted(...args()))).toBe(shown(eager));
     }
   });
+});
+
+test("an array that is a default and only read gives the same at every call", () => {
+  function reads(x: Tensor, dims = [0, 1], names: string[] = []) {
+    let n = dims.length + names.length;
+    for (const d of dims) n += d;
+    const sums = torch.sum(x, dims as number[]);
+    dims = [...dims, dims.at(-1)!];
+    return x.permute([dims[1]!, dims[0]!]).add(sums).mul(n);
+  }
+  const scripted = jit.script(reads);
+  const x = torch.ones([2, 3]);
+  for (let call = 0; call < 2; call++) expect(shown(scripted(x))).toBe(shown(reads(x)));
+  expect(shown(scripted(x, [1, 0], ["a"]))).toBe(shown(reads(x, [1, 0], ["a"])));
 });

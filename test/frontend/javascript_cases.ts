@@ -289,6 +289,18 @@ function split_text(s: string) {
   return [parts, s.startsWith("a"), parts.join(";")];
 }
 
+function own_list(name: string, given: string[] | null = null) {
+  const names: string[] = given ?? [];
+  names.push(name);
+  return names;
+}
+
+function own_dict(x: Tensor, given: Map<string, Tensor> | null = null) {
+  const seen: Map<string, Tensor> = given ?? new Map();
+  seen.set("x", x);
+  return seen;
+}
+
 const row = (): Tensor => torch.tensor([1.5, -2.5]);
 const grid = (): Tensor => torch.tensor([[1.5, -2.5, 3.5], [0.5, 4.5, -1.5]]); // prettier-ignore
 const list = (): Tensor[] => [row(), row().mul(3)];
@@ -411,4 +423,7 @@ export const CASES: readonly JavaScriptCase[] = [
   one(float_literals, () => [row()]),
   one(inplace, () => [row()]),
   one(split_text, () => ["a,b"]),
+  // the same call twice: no list is kept from the first
+  { fn: own_list, calls: [() => ["a"], () => ["a"], () => ["a", ["b"]]] },
+  { fn: own_dict, calls: [() => [row()], () => [row()]] },
 ];

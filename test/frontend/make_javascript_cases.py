@@ -312,6 +312,18 @@ def split_text(s: str):
     return parts, s.startswith("a"), ";".join(parts)
 
 
+def own_list(name: str, given: Optional[List[str]] = None):
+    names: List[str] = given if given is not None else []
+    names.append(name)
+    return names
+
+
+def own_dict(x, given: Optional[Dict[str, Tensor]] = None):
+    seen: Dict[str, Tensor] = given if given is not None else {}
+    seen["x"] = x
+    return seen
+
+
 CASES = [v for v in list(globals().values()) if callable(v) and getattr(v, "__module__", "") == "__main__"]
 
 

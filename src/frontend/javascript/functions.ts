@@ -7,6 +7,7 @@ import type { Type } from "../../core/type.ts";
 import type { Def, Expr, Param, Stmt } from "../ast.ts";
 import { evaluateLiteral, type TypedConstant } from "../default_value.ts";
 import { ScriptTypeParser } from "../script_type_parser.ts";
+import { escapeOf } from "./array_defaults.ts";
 import { lowerCall } from "./calls.ts";
 import { lowerCondition, lowerExpr } from "./expressions.ts";
 import { Lowering, bare, someNode, type FreeNames, type LoweringParts } from "./lowering.ts";
@@ -31,6 +32,9 @@ export interface LowerOptions {
   readonly signature?: string | undefined;
 }
 
+/** Why defaults that can change are refused. */
+const KEPT = "JavaScript makes this default anew at every call, compiled code would keep one between calls";
+
 /** A literal as TorchScript reads one, for defaults. */
 function literal(c: Lowering, node: B.Node): Expr {
   const inner = bare(node);
@@ -51,6 +55,9 @@ function literal(c: Lowering, node: B.Node): Expr {
         elements: inner.elements.map((x) => (x ? literal(c, x) : c.refuse(inner, "A default has no holes"))),
         range: c.range(inner),
       };
+    case "NewExpression":
+    case "ObjectExpression":
+      c.refuse(node, `${KEPT}; write null as the default, and in the body: const own: Map<K, V> = given ?? new Map()`);
     default:
   }
   return c.refuse(node, "A default is a literal: a number, text, boolean, null, or an array of them");
@@ -109,9 +116,11 @@ class Parameters {
   readonly params: Param[] = [];
   private readonly c: Lowering;
   private readonly schema: FunctionSchema | undefined;
-  constructor(c: Lowering, schema: FunctionSchema | undefined) {
+  private readonly body: B.Node;
+  constructor(c: Lowering, schema: FunctionSchema | undefined, body: B.Node) {
     this.c = c;
     this.schema = schema;
+    this.body = body;
   }
 
   /** Adds a parameter with its name, annotation and default. */
@@ -145,6 +154,7 @@ class Parameters {
         type = typeOfLiteral(c, defaultValue!, id);
       }
     } else if (defaultValue) type = typeOfLiteral(c, defaultValue, id);
+    if (defaultValue?.kind === "List") this.checkArray(id, fallback ?? id, defaultValue.elements);
     // a Tensor needs no annotation, and has none in Python as a rule
     if (type?.kind === "Var" && type.name.name === "Tensor" && !defaultValue) type = undefined;
     this.params.push({
@@ -154,6 +164,22 @@ class Parameters {
       kwargOnly,
       range: c.range(id),
     });
+  }
+
+  /** Refuses an array as a default that the function may change or give away. */
+  private checkArray({ name, typeAnnotation }: B.Identifier, place: B.Node, elements: readonly Expr[]): void {
+    const { c } = this;
+    const annotated = typeAnnotation?.type === "TSTypeAnnotation" ? typeAnnotation.typeAnnotation : undefined;
+    const type = annotated ? c.textOf(annotated) : "T[]";
+    const value = place.type === "ArrayExpression" ? c.textOf(place) : "[]";
+    const instead = `write ${name}: ${type} | null = null, and in the body: const own: ${type} = ${name} ?? ${value}`;
+    if (elements.some((element) => element.kind === "List")) c.refuse(place, `${KEPT}; ${instead}`);
+    const escape = escapeOf(this.body, name, c.names);
+    if (escape)
+      c.refuse(
+        escape,
+        `The default of "${name}" is an array that may be changed or given away here. ${KEPT}; ${instead}`,
+      );
   }
 }
 
@@ -202,7 +228,7 @@ export function lowerFunction(from: FunctionSource, options: LowerOptions): Def 
   const range = c.range(node);
   const head = c.head(node);
   const schema = options.signature === undefined ? undefined : parseSignature(options.signature, head);
-  const parameters = new Parameters(c, schema);
+  const parameters = new Parameters(c, schema, node.body);
   const name = c.ident(options.name, node);
   if (options.isMethod)
     parameters.params.push({

@@ -110,6 +110,11 @@ export class Lowering {
   range(node: B.Node): SourceRange {
     return new SourceRange(this.source, node.start! + this.offset, node.end! + this.offset);
   }
+  /** A node as it is written. */
+  textOf(node: B.Node): string {
+    const { start, end } = this.range(node);
+    return this.source.text.slice(start, end);
+  }
   /** The range from the start of one node to the end of another. */
   between(from: B.Node, to: B.Node): SourceRange {
     return new SourceRange(this.source, from.start! + this.offset, to.end! + this.offset);

@@ -343,12 +343,14 @@ function isEmpty(node: B.Node): boolean {
 }
 
 /** Whether a value has no type of its own, so that an annotation is needed and used. */
-function isOpen(c: Lowering, node: B.Node): boolean {
+function isOpen(node: B.Node): boolean {
   const inner = bare(node);
   if (isNull(inner)) return true;
   if (inner.type === "ArrayExpression") return true;
   if (inner.type === "ObjectExpression") return true;
   if (inner.type === "NewExpression") return true;
+  if (inner.type === "LogicalExpression" && inner.operator === "??") return isOpen(inner.right);
+  if (inner.type === "ConditionalExpression" && (isOpen(inner.consequent) || isOpen(inner.alternate))) return true;
   return someNode(inner, (n) => n.type === "NullLiteral");
 }
 
@@ -372,7 +374,7 @@ function destructure(c: Lowering, id: B.Node, value: B.Expression, node: B.Node,
 /** Whether an annotation adds something: unions with null, and values that are open. */
 function annotates(c: Lowering, type: B.Node, value: B.Node): boolean {
   const inner = type.type === "TSTypeAnnotation" ? type.typeAnnotation : type;
-  return isOpen(c, value) || (inner.type === "TSUnionType" && inner.types.some((t) => t.type === "TSNullKeyword"));
+  return isOpen(value) || (inner.type === "TSUnionType" && inner.types.some((t) => t.type === "TSNullKeyword"));
 }
 
 function isNumberType(type: B.Node): boolean {
