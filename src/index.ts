@@ -100,7 +100,7 @@ export { type LoadInput, type LoadOptions } from "./jit/load.ts";
 export { type WarmUpOptions } from "./jit/warm_up.ts";
 export { CompilationUnit, type CompiledFunction } from "./jit/compilation_unit.ts";
 export { type CheckpointOptions, type Serialization } from "./jit/serialization.ts";
-export { type TraceOptions, type TraceableFunction } from "./jit/trace.ts";
+export { type TraceModuleOptions, type TraceOptions, type TraceableFunction } from "./jit/trace.ts";
 export { TracingCheckError } from "./jit/tracing/check_trace.ts";
 export { type ScriptOptions, type ScriptedFunction, type float, type int } from "./jit/script.ts";
 export { type Savable, type SaveOptions } from "./jit/save.ts";

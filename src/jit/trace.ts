@@ -11,9 +11,11 @@ import { classOf, ownScript } from "./scripting/module_class.ts";
 import { createTracedModule } from "./scripting/recursive.ts";
 import { ScriptModule, type Scripted } from "./script_module.ts";
 import { checkTrace } from "./tracing/check_trace.ts";
+import { keywordExample, positionalExample, type Example, type Parameters } from "./tracing/example_inputs.ts";
 import { runInScopes, gatherMembers, moduleScopes } from "./tracing/module_scopes.ts";
 import { moduleMethod } from "./tracing/library_modules.ts";
 import { parameterNames } from "./tracing/parameter_names.ts";
+import { dictEntries } from "./tracing/tracing_state.ts";
 import { trace as record } from "./tracing/tracer.ts";
 
 /** How to trace and what to check. */
@@ -28,6 +30,17 @@ export interface TraceOptions {
   readonly strict?: boolean;
   /** Whether in-place operators are recorded in their functional form. */
   readonly forceOutplace?: boolean;
+  /**
+   * Example inputs by the name of the parameter, where `exampleInputs` is null: `{ mask, x }`. Parameters that are left out have
+   * their defaults. `checkInputs` are given by name then, too.
+   */
+  readonly exampleKwargInputs?: Readonly<Record<string, unknown>>;
+}
+
+/** How to trace methods. */
+export interface TraceModuleOptions extends Omit<TraceOptions, "exampleKwargInputs"> {
+  /** Whether the inputs of a method are an object of inputs by name; an array is by position all the same. */
+  readonly exampleInputsIsKwarg?: boolean;
 }
 
 /** What may be traced: a function of tensors and of containers of tensors. */
@@ -38,53 +51,61 @@ interface Settings {
   readonly forceOutplace: boolean;
 }
 
-function settingsOf(options: TraceOptions): Settings {
+function settingsOf(options: TraceModuleOptions): Settings {
   return { strict: options.strict ?? true, forceOutplace: options.forceOutplace ?? false };
 }
 
-/** Arguments from example inputs: a tensor or a dict is one argument, an array holds all of them. */
-function asArguments(inputs: unknown): readonly unknown[] {
-  return Array.isArray(inputs) ? (inputs as unknown[]) : [inputs];
+function parametersOf(fn: TraceableFunction): Parameters {
+  return { names: parameterNames(fn), isLibrary: false, owner: `${fn.name || "the function"}()` };
 }
 
-function traceFunction(fn: TraceableFunction, inputs: readonly unknown[], settings: Settings): ScriptFunction {
+function methodParameters(module: Module, name: string): Parameters {
+  const owner = `${name}() method`;
+  const library = moduleMethod(module, name);
+  if (library) return { names: library.def.params.slice(1).map((param) => param.name.name), isLibrary: true, owner };
+  const isLibrary = ownScript(classOf(module)) !== undefined;
+  return { names: parameterNames(methodOf(module, name), isLibrary), isLibrary, owner };
+}
+
+function methodOf(module: Module, name: string): TraceableFunction {
+  const method = (module as unknown as Record<string, unknown>)[name];
+  if (typeof method !== "function")
+    throw new ScriptError(`'${module.getName()}' object has no method '${name}' to trace`);
+  return method as TraceableFunction;
+}
+
+function traceFunction(fn: TraceableFunction, example: Example, settings: Settings): ScriptFunction {
   const { graph } = record({
-    inputs,
-    argumentNames: parameterNames(fn),
-    run: (args) => fn(...(args as never[])),
+    inputs: example.inputs,
+    argumentNames: example.names,
+    run: (inputs) => fn(...(example.argumentsOf(inputs) as never[])),
     options: settings,
   });
   const name = uniqueName(qualifiedNameOf(fn.name.replace(/^bound /, "") || "_lambda"));
   return pythonCu().addFunction(new ScriptFunction(name, graph));
 }
 
+/** Calls a method; calling the module itself runs its hooks too. */
+function callMethod(module: Module, name: string, args: readonly unknown[]): unknown {
+  if (name === "forward") return module.callWith(...args);
+  return (methodOf(module, name) as (...given: unknown[]) => unknown).apply(module, [...args]);
+}
+
 function traceMethod(
   module: Module,
   traced: ScriptModule,
   name: string,
-  inputs: readonly unknown[],
+  example: Example,
   settings: Settings,
   store: boolean,
 ): ScriptFunction {
-  const method = (module as unknown as Record<string, unknown>)[name];
-  if (typeof method !== "function")
-    throw new ScriptError(`'${module.getName()}' object has no method '${name}' to trace`);
   const { type } = traced.object;
+  const { inputs } = example;
   const scopes = moduleScopes(module);
   const { graph } = record({
     inputs,
-    argumentNames:
-      moduleMethod(module, name)
-        ?.def.params.slice(1)
-        .map((param) => param.name.name) ??
-      parameterNames(method as TraceableFunction, ownScript(classOf(module)) !== undefined),
-    run: (args) =>
-      runInScopes(scopes, () =>
-        // calling the module runs its hooks too
-        name === "forward"
-          ? module.callWith(...args)
-          : (method as (...given: unknown[]) => unknown).apply(module, [...args]),
-      ),
+    argumentNames: example.names,
+    run: (given) => runInScopes(scopes, () => callMethod(module, name, example.argumentsOf(given))),
     options: settings,
     self: traced.object,
     gather: (state, self) => gatherMembers(state, self, traced.object),
@@ -105,11 +126,11 @@ function traceMethod(
  *
  * @throws ScriptError where the result does not come from tensors, TracingCheckError where another run gives another graph.
  */
-export function trace<M extends Module>(module: M, exampleInputs: unknown, options?: TraceOptions): Scripted<M>;
-export function trace(fn: TraceableFunction, exampleInputs: unknown, options?: TraceOptions): CompiledFunction;
+export function trace<M extends Module>(module: M, exampleInputs?: unknown, options?: TraceOptions): Scripted<M>;
+export function trace(fn: TraceableFunction, exampleInputs?: unknown, options?: TraceOptions): CompiledFunction;
 export function trace(
   fn: Module | TraceableFunction,
-  exampleInputs: unknown,
+  exampleInputs: unknown = null,
   options: TraceOptions = {},
 ): ScriptModule | CompiledFunction {
   const compiled = fn instanceof ScriptModule || functionOf(fn) !== undefined;
@@ -117,25 +138,34 @@ export function trace(
     emitWarning("The input to trace is already a ScriptModule, tracing it is a no-op. Returning the object as is.");
     return fn as unknown as ScriptModule;
   }
+  const { exampleKwargInputs, ...others } = options;
+  const isByName = exampleKwargInputs !== undefined && exampleKwargInputs !== null;
+  const given = exampleInputs ?? exampleKwargInputs;
+  if (given === undefined || given === null)
+    throw new ScriptError("A trace needs example inputs: an array of them, or exampleKwargInputs, an object by name");
   if (fn instanceof Module) {
     const { checkInputs } = options;
     const checks = checkInputs && { checkInputs: checkInputs.map((inputs) => ({ forward: inputs })) };
-    return traceModule(fn, { forward: exampleInputs }, { ...options, ...checks });
+    return traceModule(fn, { forward: given }, { ...others, ...checks, exampleInputsIsKwarg: isByName });
   }
   const settings = settingsOf(options);
-  const inputs = asArguments(exampleInputs);
-  const traced = traceFunction(fn, inputs, settings);
+  const parameters = parametersOf(fn);
+  const exampleOf = (inputs: unknown): Example =>
+    isByName ? keywordExample(inputs, parameters) : positionalExample(inputs, parameters);
+  // a function takes those by name where there are both, as in PyTorch
+  const example = exampleOf(exampleKwargInputs ?? given);
+  const traced = traceFunction(fn, example, settings);
   const callable = compiledFunction(traced);
   if (options.checkTrace ?? true) {
     checkTrace({
       traced,
-      call: (args) => callable(...args),
+      call: (args, kwargs) => callable.callWith(args, kwargs),
       original: (args) => fn(...(args as never[])),
-      checkInputs: (options.checkInputs ?? [exampleInputs]).map(asArguments),
-      again: (args) => {
-        const fresh = traceFunction(fn, args, settings);
-        const again = compiledFunction(fresh);
-        return { fn: fresh, call: (given) => again(...given) };
+      checkInputs: options.checkInputs?.map(exampleOf) ?? [example],
+      again: (fresh) => {
+        const again = traceFunction(fn, fresh, settings);
+        const called = compiledFunction(again);
+        return { fn: again, call: (args, kwargs) => called.callWith(args, kwargs) };
       },
       tolerance: options.checkTolerance ?? DEFAULT_TOLERANCE,
     });
@@ -152,30 +182,39 @@ const DEFAULT_TOLERANCE = 1e-5;
 export function traceModule<M extends Module>(
   module: M,
   inputs: Readonly<Record<string, unknown>>,
-  options: TraceOptions = {},
+  options: TraceModuleOptions = {},
 ): Scripted<M> {
   if (!(module instanceof Module)) throw new ScriptError("expected a Module as the first argument of traceModule");
   const settings = settingsOf(options);
   const traced = createTracedModule(module);
-  for (const [name, example] of Object.entries(inputs)) {
-    const fn = traceMethod(module, traced, name, asArguments(example), settings, true);
+  for (const [name, given] of Object.entries(inputs)) {
+    const parameters = methodParameters(module, name);
+    const exampleOf = (values: unknown): Example =>
+      options.exampleInputsIsKwarg === true && dictEntries(values)
+        ? keywordExample(values, parameters)
+        : positionalExample(values, parameters);
+    const example = exampleOf(given);
+    const fn = traceMethod(module, traced, name, example, settings, true);
     if (!(options.checkTrace ?? true)) continue;
-    const checks = (options.checkInputs ?? [inputs]) as readonly Readonly<Record<string, unknown>>[];
+    const checks = (options.checkInputs ?? []) as readonly Readonly<Record<string, unknown>>[];
     checkTrace({
       traced: fn,
-      call: (args) => traced.invoke(name, args),
-      original: (args) =>
-        name === "forward"
-          ? module.callWith(...args)
-          : (module as unknown as Record<string, (...given: unknown[]) => unknown>)[name]!(...args),
-      checkInputs: checks.map((byMethod) => asArguments(byMethod[name])),
-      again: (args) => {
+      call: (args, kwargs) => traced.invoke(name, args, kwargs),
+      original: (args) => callMethod(module, name, args),
+      checkInputs: options.checkInputs ? checks.map((byMethod) => exampleOf(checkOf(byMethod, name))) : [example],
+      again: (fresh) => {
         const other = createTracedModule(module);
-        const fresh = traceMethod(module, other, name, args, settings, false);
-        return { fn: fresh, call: (given) => other.invoke(name, given) };
+        const again = traceMethod(module, other, name, fresh, settings, false);
+        return { fn: again, call: (args, kwargs) => other.invoke(name, args, kwargs) };
       },
       tolerance: options.checkTolerance ?? DEFAULT_TOLERANCE,
     });
   }
   return traced as Scripted<M>;
+}
+
+/** The inputs to check a method with. */
+function checkOf(byMethod: Readonly<Record<string, unknown>>, name: string): unknown {
+  if (!Object.hasOwn(byMethod, name)) throw new ScriptError(`checkInputs have no inputs for the method '${name}'`);
+  return byMethod[name];
 }

@@ -202,3 +202,51 @@ test("a layer that stands in a container several times is called as often", () =
   return _2
 `);
 });
+
+class Named extends nn.Module {
+  l = new nn.Linear(2, 2);
+  forward(x: Tensor, m: Tensor | null = null, n: Tensor | null = null): Tensor {
+    const r = this.l(x);
+    return n === null ? r : r.mul(n);
+  }
+  other(p: Tensor, q: Tensor): Tensor {
+    return this.l(p).sub(q);
+  }
+}
+
+test("methods take example inputs by name, in any order", () => {
+  const [a, b] = [torch.ones([2]), torch.full([2], 3.5)];
+  const inputs = { forward: { n: b, x: a }, other: { q: b, p: a } };
+  const module = new Named();
+  const traced = jit.traceModule(module, inputs, {
+    exampleInputsIsKwarg: true,
+    checkInputs: [inputs, { forward: { x: torch.ones([3, 2]), n: b }, other: { p: b, q: a } }],
+  });
+  // PyTorch 2.13's
+  expect(traced.code).toBe(
+    "def forward(self,\n    x: Tensor,\n    n: Tensor) -> Tensor:\n  l = self.l\n  return torch.mul((l).forward(x, ), n)\n",
+  );
+  expect(traced.method("other").code).toBe(
+    "def other(self,\n    p: Tensor,\n    q: Tensor) -> Tensor:\n  l = self.l\n  return torch.sub((l).forward1(p, ), q)\n",
+  );
+  expect(warnings).toEqual([]);
+  expect(String(traced.forward(b, a))).toBe(String(module.forward(b, null, a)));
+  const mixed = jit.traceModule(module, { forward: [a], other: { q: b, p: a } }, { exampleInputsIsKwarg: true });
+  expect(mixed.method("other").code).toContain("def other(self,\n    p: Tensor,\n    q: Tensor)");
+});
+
+test("inputs by name are those that the method has", () => {
+  const [a, b] = [torch.ones([2]), torch.ones([2])];
+  expect(() => jit.trace(new Named(), null, { exampleKwargInputs: { q: b, x: a } })).toThrow(
+    "'q' is not in forward() method's arguments, valid arguments name are [x,m,n]",
+  );
+  expect(() => jit.trace((x: Tensor) => x.neg(), null, { exampleKwargInputs: { y: a } })).toThrow("'y' is not in");
+  expect(() => jit.trace(new Named())).toThrow("A trace needs example inputs");
+  expect(() => jit.traceModule(new Named(), { forward: a }, { checkInputs: [{ other: a }] })).toThrow(
+    "checkInputs have no inputs for the method 'forward'",
+  );
+  // checked by name as well: the names are those of the trace
+  expect(() =>
+    jit.trace(new Named(), null, { exampleKwargInputs: { x: a, n: b }, checkInputs: [{ x: a, m: b }] }),
+  ).toThrow(TracingCheckError);
+});

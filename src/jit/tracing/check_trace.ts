@@ -9,6 +9,7 @@ import { unshapedType } from "../../core/type.ts";
 import { inline } from "../../passes/inliner.ts";
 import { cloneTensor } from "../../tensor/clone.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import { keywordsOf, type Example } from "./example_inputs.ts";
 import { closenessError } from "./assert_close.ts";
 import { warnTrace } from "./warnings.ts";
 
@@ -27,18 +28,18 @@ export class TracingCheckError extends ScriptError {
   }
 }
 
+/** Calls what was traced. */
+export type TracedCall = (args: readonly unknown[], kwargs?: Readonly<Record<string, unknown>>) => unknown;
+
 /** What to check. */
 export interface TraceCheck {
   readonly traced: ScriptFunction;
-  readonly call: (args: readonly unknown[]) => unknown;
+  readonly call: TracedCall;
   /** The function or method that was traced. */
   readonly original: (args: readonly unknown[]) => unknown;
-  readonly checkInputs: readonly (readonly unknown[])[];
+  readonly checkInputs: readonly Example[];
   /** Traces once more. */
-  readonly again: (args: readonly unknown[]) => {
-    readonly fn: ScriptFunction;
-    readonly call: (args: readonly unknown[]) => unknown;
-  };
+  readonly again: (example: Example) => { readonly fn: ScriptFunction; readonly call: TracedCall };
   readonly tolerance: number;
 }
 
@@ -125,11 +126,16 @@ const MAX_SHOWN = 20;
 
 /** Warns where results differ. Throws TracingCheckError where graphs differ or a run fails. */
 export function checkTrace(check: TraceCheck): void {
-  for (const inputs of check.checkInputs) checkWith(check, inputs);
+  for (const example of check.checkInputs) checkWith(check, example);
 }
 
-function checkWith(check: TraceCheck, inputs: readonly unknown[]): void {
-  const again = check.again(cloneAll(inputs));
+function checkWith(check: TraceCheck, example: Example): void {
+  const { inputs } = example;
+  const again = check.again({ ...example, inputs: cloneAll(inputs) });
+  const traceOf =
+    (call: TracedCall) =>
+    (args: readonly unknown[]): unknown =>
+      example.isByName ? call([], keywordsOf(example, args)) : call(args);
   const outputs = (call: (args: readonly unknown[]) => unknown, what: string): Tensor[] => {
     try {
       const result = call(cloneAll(inputs));
@@ -158,10 +164,10 @@ function checkWith(check: TraceCheck, inputs: readonly unknown[]): void {
     });
     return same;
   };
-  const traced = outputs(check.call, "trace");
-  const expected = outputs(check.original, "JavaScript function");
+  const traced = outputs(traceOf(check.call), "trace");
+  const expected = outputs((args) => check.original(example.argumentsOf(args)), "JavaScript function");
   if (compare(traced, expected, "JavaScript function")) {
-    compare(traced, outputs(again.call, "repeated trace"), "repeated trace");
+    compare(traced, outputs(traceOf(again.call), "repeated trace"), "repeated trace");
   }
   const differences = diagnose(check, again.fn);
   if (differences.some((text) => text !== undefined)) throw new TracingCheckError(...differences);

@@ -317,6 +317,11 @@ function listOfTensors(...tensors: Tensor[]): Tensor[] {
   return tensors;
 }
 
+function optional(x: Any, bias: Any = null, scale: Any = null): unknown {
+  const y = bias === null ? x : x.add(bias);
+  return scale === null ? y : y.mul(scale);
+}
+
 /** By name. */
 export const FUNCTION_CASES: Readonly<Record<string, () => TraceCase>> = {
   viewed: () => [viewed, [x34(), x34()]],
@@ -369,4 +374,7 @@ export const FUNCTION_CASES: Readonly<Record<string, () => TraceCase>> = {
   functional_convolutions: () => [functional_convolutions, [torch.randn([1, 2, 6, 6]), torch.randn([3, 2, 3, 3])]],
   nested_function: () => [nested_function, x34()],
   tensor_of_numbers: () => [tensor_of_numbers, x34()],
+  by_name: () => [optional, null, { exampleKwargInputs: { scale: torch.randn([4]), x: x34() } }],
+  by_name_in_order: () => [optional, null, { exampleKwargInputs: { x: x34(), bias: torch.randn([4]) } }],
+  tuple_by_name: () => [tuple_input, null, { exampleKwargInputs: { t: [x34(), x34()], x: x34() } }],
 };

@@ -194,6 +194,14 @@ class Encoder extends nn.Module {
   }
 }
 
+class ByName extends nn.Module {
+  attention = new nn.MultiheadAttention(4, 2, { batchFirst: true });
+  forward(x: Any, mask: Any = null, scale: Any = null): Any {
+    const [y] = this.attention(x, x, x, mask) as Any;
+    return scale === null ? y : y.mul(scale);
+  }
+}
+
 const x34 = (): Any => torch.randn([3, 4]);
 
 /** By name. */
@@ -213,4 +221,17 @@ export const MODULE_CASES: Readonly<Record<string, () => TraceCase>> = {
   Dictionary: () => [new Dictionary(), torch.randn([2, 4])],
   NoForwardChild: () => [new NoForwardChild(), torch.randn([2, 4])],
   Encoder: () => [new Encoder(), torch.ones([2, 3], { dtype: torch.int64 })],
+  ByName: () => [new ByName(), null, { exampleKwargInputs: { scale: torch.randn([4]), x: torch.randn([2, 3, 4]) } }],
+  LibraryByName: () => [
+    new nn.MultiheadAttention(4, 2, { batchFirst: true }),
+    null,
+    {
+      exampleKwargInputs: {
+        attnMask: torch.zeros([3, 3]),
+        query: torch.randn([2, 3, 4]),
+        value: torch.randn([2, 3, 4]),
+        key: torch.randn([2, 3, 4]),
+      },
+    },
+  ],
 };

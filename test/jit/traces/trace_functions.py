@@ -318,6 +318,11 @@ def tensor_of_numbers(x):
     return x + torch.tensor([1.0, 2.0, 3.0, 4.0])
 
 
+def optional(x, bias=None, scale=None):
+    y = x if bias is None else x + bias
+    return y if scale is None else y * scale
+
+
 CASES = {
     "viewed": lambda: (viewed, (x34(), x34())),
     "reshaped": lambda: (reshaped, x34()),
@@ -366,4 +371,7 @@ CASES = {
     "functional_convolutions": lambda: (functional_convolutions, (torch.randn(1, 2, 6, 6), torch.randn(3, 2, 3, 3))),
     "nested_function": lambda: (nested_function, x34()),
     "tensor_of_numbers": lambda: (tensor_of_numbers, x34()),
+    "by_name": lambda: (optional, None, {"example_kwarg_inputs": {"scale": torch.randn(4), "x": x34()}}),
+    "by_name_in_order": lambda: (optional, None, {"example_kwarg_inputs": {"x": x34(), "bias": torch.randn(4)}}),
+    "tuple_by_name": lambda: (tuple_input, None, {"example_kwarg_inputs": {"t": (x34(), x34()), "x": x34()}}),
 }

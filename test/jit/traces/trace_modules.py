@@ -202,6 +202,16 @@ class Encoder(nn.Module):
         return self.out(y[:, -1] if False else y.select(1, -1))
 
 
+class ByName(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+
+    def forward(self, x, mask=None, scale=None):
+        y, _ = self.attention(x, x, x, mask)
+        return y if scale is None else y * scale
+
+
 CASES = {
     "Cell": lambda: (Cell(), (torch.randn(3, 4), torch.randn(3, 4))),
     "Net": lambda: (Net(), torch.randn(2, 1, 8, 8)),
@@ -218,4 +228,7 @@ CASES = {
     "Dictionary": lambda: (Dictionary(), torch.randn(2, 4)),
     "NoForwardChild": lambda: (NoForwardChild(), torch.randn(2, 4)),
     "Encoder": lambda: (Encoder(), torch.ones(2, 3, dtype=torch.int64)),
+    "ByName": lambda: (ByName(), None, {"example_kwarg_inputs": {"scale": torch.randn(4), "x": torch.randn(2, 3, 4)}}),
+    "LibraryByName": lambda: (nn.MultiheadAttention(4, 2, batch_first=True), None, {"example_kwarg_inputs": {
+        "attn_mask": torch.zeros(3, 3), "query": torch.randn(2, 3, 4), "value": torch.randn(2, 3, 4), "key": torch.randn(2, 3, 4)}}),
 }
