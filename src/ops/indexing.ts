@@ -60,7 +60,8 @@ function indexTensor(selfIn: Tensor, indicesIn: Indices): Tensor {
     only >= 0 &&
     only === last &&
     (indices[only]!.dtype === DTYPES.int64 || indices[only]!.dtype === DTYPES.int32) &&
-    indices.length <= self.ndim
+    indices.length <= self.ndim &&
+    self.numel > 0
   ) {
     // one index tensor selects whole slices
     const index = indices[only]!;

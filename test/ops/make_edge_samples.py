@@ -151,6 +151,13 @@ def mended():
             into = torch.zeros(x.sum(0).shape).to(d)
             out += [call("sum.IntList_out", x, [0], False, None, into.clone()), call("prod.int_out", x, 0, False, None, into.clone())]
             out += [call("all.out", x, 0, False, into.clone()), call("any.out", x, 0, False, into.clone())]
+    # indexes out of bounds pass where nothing is selected, but not where a dimension without elements is indexed
+    for sizes, places in [([0, 1], [None, [0, 1]]), ([0, 1], [[0, 1]]), ([2, 0], [[5]]), ([2, 0, 3], [[5], None, [7]]), ([0, 2], [[], [7]]),
+                          ([0, 2], [[0], [7]]), ([3, 2], [[], [7]]), ([0, 0], [None, [0]])]:
+        x, index = torch.zeros(sizes), [None if p is None else torch.tensor(p, dtype=torch.int64) for p in places]
+        out.append(call("index.Tensor", x, index))
+        for values in (torch.tensor(5.0), torch.ones(2)):
+            out += [call("index_put_", x.clone(), index, values, flag) for flag in (False, True)]
     return out
 
 

@@ -145,6 +145,17 @@ export function selectElements(self: Tensor, given: readonly (Tensor | null)[]):
   if (indexed.length === 0) return { sizes: [...self.sizes], starts: new Float64Array(1), run: self.numel };
   const strides = contiguousStrides(self.sizes);
   const shape = broadcastIndexShapes(indexed);
+  const dims = indexed.flatMap(({ dim, covers }) => rangeOf(dim, dim + covers));
+  const first = dims[0]!;
+  const isAdjacent = dims.every((d, i) => d === first + i);
+  const before = isAdjacent ? rangeOf(0, first) : [];
+  const after = rangeOf(isAdjacent ? first : 0, self.ndim).filter((d) => !dims.includes(d));
+  const sizesOf = (list: number[]): number[] => list.map((d) => self.sizes[d]!);
+  const sizes = [...sizesOf(before), ...shape, ...sizesOf(after)];
+  if (numelOf(shape) > 0 && dims.some((d) => self.sizes[d] === 0))
+    throw new OperatorError("index is out of bounds for dimension with size 0");
+  // where nothing is selected no index is looked at
+  if (numelOf(sizes) === 0) return { sizes, starts: new Float64Array(0), run: 1 };
   let points: Float64Array | undefined;
   for (const each of indexed) {
     const positions = positionsOf(self, each, shape);
@@ -154,13 +165,6 @@ export function selectElements(self: Tensor, given: readonly (Tensor | null)[]):
       if (stride !== 1) for (let i = 0; i < points.length; i++) points[i] = points[i]! * stride;
     } else for (let i = 0; i < points.length; i++) points[i] = points[i]! + positions[i]! * stride;
   }
-  const dims = indexed.flatMap(({ dim, covers }) => rangeOf(dim, dim + covers));
-  const first = dims[0]!;
-  const isAdjacent = dims.every((d, i) => d === first + i);
-  const before = isAdjacent ? rangeOf(0, first) : [];
-  const after = rangeOf(isAdjacent ? first : 0, self.ndim).filter((d) => !dims.includes(d));
-  const sizesOf = (list: number[]): number[] => list.map((d) => self.sizes[d]!);
-  const sizes = [...sizesOf(before), ...shape, ...sizesOf(after)];
   // what lies behind the last indexed dimension is side by side
   const last = dims[dims.length - 1]!;
   const spread = after.filter((d) => d < last);
