@@ -4,6 +4,7 @@ import { isReducedFloat } from "./operands.ts";
 import { checkedScalar } from "./scalar_checks.ts";
 import { op } from "../core/operator_registry.ts";
 import { DTYPES } from "../tensor/dtype.ts";
+import { BINARY } from "../tensor/kernels/binary.ts";
 import { UNARY } from "../tensor/kernels/unary.ts";
 import { vectorLoop, wasmElu, wasmLeakyRelu } from "../tensor/kernels/wasm/vectors.ts";
 import { C, cmul, csigmoid } from "../tensor/math/complex.ts";
@@ -318,6 +319,8 @@ op("aten::glu(Tensor self, int dim=-1) -> Tensor", (self, dim) => {
   if (self.ndim === 0) throw new OperatorError("glu does not support 0-dimensional tensors");
   const [a, b] = halves(self, dim);
   if (self.dtype.category !== "float") throw notImplemented("glu_cpu", self.dtype);
+  // PyTorch rounds 1 / (1 + e^-b) before it multiplies
+  if (self.dtype === DTYPES.float32) return map2(a, map1(b, UNARY.sigmoid), BINARY.mul, self.dtype);
   return map2(
     a,
     b,

@@ -186,6 +186,7 @@ function powScalar(self: Tensor, exponent: Scalar): Tensor {
     const f32: Loop1 = (out, o, a, ai, n) => BINARY.pow.f32(out, o, a, ai, 1, exponents, 0, 0, n);
     return map1(self, { name: "pow", real: (x) => powReal(x, e), single: (x) => powFloat(x, e), f32 }, dtype);
   }
+  if (dtype.category === "int" && plain === 2) return map1(self, UNARY.square, dtype);
   if (dtype.category === "complex") {
     const easy = EASY_COMPLEX_POWERS.get(plain);
     if (easy) return map1(self, { name: "pow", complex: easy }, dtype);

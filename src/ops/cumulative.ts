@@ -103,6 +103,21 @@ export const cumprod = op(
   (self, dim, dtype) => accumulate(self, dim, dtype, true),
 );
 
+/** Running extrema of a line, and where they are: later equal elements win; a NaN stays until the next NaN. */
+function runningBest(x: Float64Array, values: Float64Array, places: Float64Array, isMax: boolean): void {
+  let best = x[0]!;
+  let place = 0;
+  for (let k = 0; k < x.length; k++) {
+    const v = x[k]!;
+    if (v !== v || (isMax ? v >= best : v <= best)) {
+      best = v;
+      place = k;
+    }
+    values[k] = best;
+    places[k] = place;
+  }
+}
+
 function running(self: Tensor, dim: number, name: string, isMax: boolean): [Tensor, Tensor] {
   if (self.dtype.category === "complex") throw notImplemented(`${name}_cpu`, self.dtype);
   const lines = planLines(self, dim);
@@ -111,6 +126,7 @@ function running(self: Tensor, dim: number, name: string, isMax: boolean): [Tens
   const from = lineCursor(self, lines);
   const [toValues, toIndices] = [lineCursor(values, lines), lineCursor(indices, lines)];
   const x = new Float64Array(lines.length);
+  const y = new Float64Array(lines.length);
   const at = new Float64Array(lines.length);
   const exact = new Array<bigint>(lines.length).fill(0n);
   for (let i = 0; i < lines.count; i++) {
@@ -119,23 +135,14 @@ function running(self: Tensor, dim: number, name: string, isMax: boolean): [Tens
       from.back(lines.length);
       from.loadBig(exact, lines.length);
     }
-    let best = 0;
-    for (let k = 0; k < x.length; k++) {
-      const v = x[k]!;
-      const b = x[best]!;
-      // later equal elements win; a NaN stays until the next NaN
-      const better = safe
-        ? v !== v || (b === b && (isMax ? v >= b : v <= b))
-        : isMax
-          ? exact[k]! >= exact[best]!
-          : exact[k]! <= exact[best]!;
-      if (better) best = k;
-      at[k] = best;
-    }
     if (safe) {
-      const y = x.map((_, k) => x[at[k]!]!);
+      runningBest(x, y, at, isMax);
       toValues.store(y, lines.length, self.dtype.category === "float");
     } else {
+      for (let k = 0, best = 0; k < x.length; k++) {
+        if (isMax ? exact[k]! >= exact[best]! : exact[k]! <= exact[best]!) best = k;
+        at[k] = best;
+      }
       toValues.storeBig(
         exact.map((_, k) => exact[at[k]!]!),
         lines.length,

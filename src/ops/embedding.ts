@@ -4,7 +4,7 @@ import { op } from "../core/operator_registry.ts";
 import { cloneTensor, convertTensor } from "../tensor/clone.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
-import { doublesOf, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
+import { computeDtype, doublesOf, floatsAs, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
 import { gatherDim } from "../tensor/kernels/gather.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
@@ -116,15 +116,15 @@ function embeddingBag(
   const bags = includeLast ? starts.length - 1 : starts.length;
   const [vocabulary, width] = weight.sizes as [number, number];
   const padding = paddingIdx === null ? -1 : paddingIdx < 0 ? paddingIdx + vocabulary : paddingIdx;
-  const w = doublesOf(weight);
+  const w = floatsAs(weight, computeDtype(weight.dtype));
   const scale = perSample ? doublesOf(perSample) : undefined;
   const out = new Float64Array(bags * width);
   const sizes = new Float64Array(bags);
   const owner = new Float64Array(rows.length);
   const maxIndices = new Float64Array(mode === MAX ? bags * width : bags).fill(mode === MAX ? -1 : 0);
   for (let b = 0; b < bags; b++) {
-    const end = b + 1 < starts.length ? starts[b + 1]! : rows.length;
-    for (let i = starts[b]!; i < end; i++) {
+    const last = b + 1 < starts.length ? starts[b + 1]! : rows.length;
+    for (let i = starts[b]!; i < last; i++) {
       const row = rows[i]!;
       owner[i] = b;
       if (row < 0 || row >= vocabulary) {
@@ -133,16 +133,20 @@ function embeddingBag(
       if (row === padding) continue;
       const isFirst = sizes[b] === 0;
       sizes[b]!++;
-      for (let j = 0; j < width; j++) {
-        const v = w[row * width + j]!;
-        const at = b * width + j;
-        if (mode === MAX) {
+      const end = (b + 1) * width;
+      let from = row * width;
+      if (mode === MAX) {
+        for (let at = end - width; at < end; at++, from++) {
+          const v = w[from]!;
           if (isFirst || v > out[at]!) {
             out[at] = v;
             maxIndices[at] = row;
           }
-        } else out[at] = out[at]! + v * (scale ? scale[i]! : 1);
-      }
+        }
+      } else if (scale) {
+        const s = scale[i]!;
+        for (let at = end - width; at < end; at++, from++) out[at] = out[at]! + w[from]! * s;
+      } else for (let at = end - width; at < end; at++, from++) out[at] = out[at]! + w[from]!;
     }
     if (mode === MEAN && sizes[b]! > 0)
       for (let j = 0; j < width; j++) out[b * width + j] = out[b * width + j]! / sizes[b]!;

@@ -257,7 +257,8 @@ op("aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Ten
   const out = emptyTensor([size], outDtype);
   const counts = new Float64Array(size);
   const w = weights === null ? undefined : toFloat64Array(weights);
-  if (w) for (let i = 0; i < x.length; i++) counts[x[i]!]! += w[i]!;
-  else for (let i = 0; i < x.length; i++) counts[x[i]!]!++;
+  // they are below the length of an array
+  if (w) for (let i = 0; i < x.length; i++) counts[x[i]! | 0]! += w[i]!;
+  else for (let i = 0; i < x.length; i++) counts[x[i]! | 0]!++;
   return out.numel === 0 ? out : fromFloat64Array(counts, [size], outDtype);
 });

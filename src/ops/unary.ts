@@ -175,8 +175,9 @@ op(
     if (self.dtype.category === "int" || self.dtype.category === "bool") return cloneTensor(self);
     if (self.dtype === DTYPES.complex32) throw notImplemented("nan_to_num", self.dtype);
     const max = largestOf(toRealDtype(self.dtype));
-    const cleanup = (x: number): number =>
-      x !== x ? (nan ?? 0) : x === Infinity ? (posinf ?? max) : x === -Infinity ? (neginf ?? -max) : x;
+    const [forNan, high, low] = [nan ?? 0, posinf ?? max, neginf ?? -max];
+    const replacement = (x: number): number => (x !== x ? forNan : x > 0 ? high : low);
+    const cleanup = (x: number): number => (x - x === 0 ? x : replacement(x));
     return map1(self, {
       name: "nan_to_num",
       real: cleanup,

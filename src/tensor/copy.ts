@@ -206,6 +206,9 @@ const TILE = 32;
 /** Elements of a row from which filling it with the only one costs less than a loop. */
 const MIN_FILL = 32;
 
+/** Elements of a row from which copying it as it is and turning it around costs less than a loop. */
+const MIN_REVERSED = 128;
+
 type Words = Uint8Array | Uint16Array | Uint32Array | Float64Array;
 
 /** a[at + i * ai + j * aj] = b[bt + i * bi + j * bj] for ni by nj elements, in tiles of `tile` by `tile`. */
@@ -233,6 +236,23 @@ function copyPlane(
       }
     }
   }
+}
+
+/** The same row by row, of words of four bytes: a loop of its own, as one that meets several kinds of arrays is slower for each. */
+function copyWordRows(
+  a: Uint32Array,
+  at: number,
+  ai: number,
+  aj: number,
+  b: Uint32Array,
+  bt: number,
+  bi: number,
+  bj: number,
+  ni: number,
+  nj: number,
+): void {
+  for (let j = 0, row = at, start = bt; j < nj; j++, row += aj, start += bj)
+    for (let i = 0, to = row, from = start; i < ni; i++, to += ai, from += bi) a[to] = b[from]!;
 }
 
 /** a[at + i + j * aj] = b[bt + i * bi + j] of words on the kernels. Returns false where the loop is to run. */
@@ -307,6 +327,13 @@ function copyRaw(dst: Tensor, src: Tensor): void {
       for (let r = 0, j = at, k = bt; r < n1; r++, j += d1, k += s1) a.set(b.subarray(k, k + n0 * step), j);
     } else if (step === 1 && d0 === 1 && s0 === 0 && n0 >= MIN_FILL) {
       for (let r = 0, j = at, k = bt; r < n1; r++, j += d1, k += s1) a.fill(b[k]!, j, j + n0);
+    } else if (step === 1 && d0 === 1 && s0 === -1 && n0 >= MIN_REVERSED) {
+      for (let r = 0, j = at, k = bt + 1; r < n1; r++, j += d1, k += s1) {
+        a.set(b.subarray(k - n0, k), j);
+        a.subarray(j, j + n0).reverse();
+      }
+    } else if (step === 1 && a instanceof Uint32Array && b instanceof Uint32Array) {
+      copyWordRows(a, at, d0, d1, b, bt, s0, s1, n0, n1);
     } else if (step === 1) copyPlane(a, at, d0, d1, b, bt, s0, s1, n0, n1, whole);
     else {
       copyPlane(a, at, d0, d1, b, bt, s0, s1, n0, n1, whole);

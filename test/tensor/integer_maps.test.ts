@@ -4,7 +4,7 @@ import { cloneTensor, convertTensor } from "../../src/tensor/clone.ts";
 import { fromData } from "../../src/tensor/data.ts";
 import type { Kernel2 } from "../../src/tensor/element_kernel.ts";
 import { DTYPES, type DType } from "../../src/tensor/dtype.ts";
-import { BINARY } from "../../src/tensor/kernels/binary.ts";
+import { BINARY, shiftKernels } from "../../src/tensor/kernels/binary.ts";
 import {
   kernelBuild,
   setKernelBuild,
@@ -162,6 +162,17 @@ describe.each(fast)("%s integers", (build) => {
   });
   test.each(DIVISIONS)("%s of numbers of every layout", (name) => {
     for (const dtype of [int64, int32]) check(name, dtype, true);
+  });
+
+  test("shifts by any number of bits, of every layout", () => {
+    for (const dtype of [int64, int32, uint8]) {
+      for (const [sizesA, [stridesA, atA], sizesB, [stridesB, atB]] of LAYOUTS) {
+        const a = view(sizesA, stridesA, atA, dtype);
+        const b = view(sizesB, stridesB, atB, dtype, true);
+        for (const kernel of Object.values(shiftKernels(8 * dtype.itemsize)))
+          both(build, () => map2(a, b, kernel, dtype));
+      }
+    }
   });
 
   test("divisions by zero and of the least number", () => {

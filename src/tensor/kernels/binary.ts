@@ -411,11 +411,13 @@ export function shiftKernels(bits: number): { left: Kernel2; right: Kernel2 } {
   return {
     left: {
       name: "lshift_cpu",
+      integers: "shiftLeft",
       real: (a, b) => (b < 0 || b >= bits ? 0 : a * 2 ** b),
       big: (a, b) => (b < 0n || b >= BigInt(bits) ? 0n : a << b),
     },
     right: {
       name: "rshift_cpu",
+      integers: "shiftRight",
       real: (a, b) => (b < 0 || b >= bits ? (a < 0 ? -1 : 0) : Math.floor(a / 2 ** b)),
       big: (a, b) => (b < 0n || b >= BigInt(bits) ? (a < 0n ? -1n : 0n) : a >> b),
     },

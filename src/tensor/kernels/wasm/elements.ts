@@ -26,6 +26,10 @@ const MIN_ELEMENTS = 512;
 const TASK_ELEMENTS = 1 << 16;
 /** Elements that are copied into the kernels' memory at a time. */
 const BLOCK = 1 << 12;
+/** Bytes from one area to the next: more than a block, as elements a multiple of 4 KiB apart wait for each other. */
+const AREA_BYTES = 4 * BLOCK + 192;
+/** Elements of a row up to which a loop copies them faster than a view of it. */
+const MAX_LOOP = 47;
 /** Elements of a row: fewer do not pay, for more float32 sums lose too much. */
 const MIN_COLUMNS = 16;
 const MAX_COLUMNS = 1 << 16;
@@ -177,83 +181,102 @@ interface RowOperand {
 
 /** The loop of an operation over rows: where they lie if that is in the kernels' memory, else some rows at a time through areas of it. */
 export function binaryRows(name: BinaryVector): RowsLoop2 {
+  const [ofRows, ofNumbers] = [`${name}Rows`, `${name}Numbers`] as const;
   return (out, o, a, ai, as, lda, b, bi, bs, ldb, columns, rows) => {
     if (rows * columns < MIN_ELEMENTS || columns < 4 || as > 1 || bs > 1 || as + bs === 0) return false;
     // the second operand is the one that may be a number; a sum and a product do not mind
     if (as === 0 && (name === "sub" || name === "div")) return false;
     const kernels = out instanceof Float32Array ? wasmKernels() : undefined;
-    const run = kernels && broadcastKernels()?.[`${name}${as === bs ? "Rows" : "Numbers"}`];
+    const run = kernels && broadcastKernels()?.[as === bs ? ofRows : ofNumbers];
     if (!run) return false;
-    const operands = [
-      { array: a, at: ai, step: as, ld: lda },
-      { array: b, at: bi, step: bs, ld: ldb },
-    ];
-    if (as === 0) operands.reverse();
-    return mapRows(kernels, out as Float32Array, o, operands, columns, rows, (to, [x, y], [ldx, ldy], count) =>
-      run(to, x!, 4 * ldx!, y!, 4 * ldy!, count, columns),
-    );
+    const first = { array: a, at: ai, step: as, ld: lda };
+    const second = { array: b, at: bi, step: bs, ld: ldb };
+    return as === 0
+      ? mapRows(kernels, run, out as Float32Array, o, second, first, columns, rows)
+      : mapRows(kernels, run, out as Float32Array, o, first, second, columns, rows);
   };
 }
 
-/** Runs a kernel over rows, see `binaryRows`; it gets addresses and distances in elements. False where the rows are too long or there is no room. */
+/** See broadcastKernels. */
+type RowsKernel = (
+  to: number,
+  a: number,
+  aBytes: number,
+  b: number,
+  bBytes: number,
+  rows: number,
+  columns: number,
+) => void;
+
+/** Elements from the first to the last of an operand. */
+function extentOf({ ld, step }: RowOperand, columns: number, rows: number): number {
+  return (rows - 1) * ld + (columns - 1) * step + 1;
+}
+
+/**
+ * Runs a kernel over rows, see `binaryRows`. False where the rows are too long or there is no room. Calls for few rows are many where there
+ * are three dimensions: their operands have names here and lie in no lists.
+ */
 function mapRows(
   kernels: Kernels,
+  run: RowsKernel,
   out: Float32Array,
   o: number,
-  operands: readonly RowOperand[],
+  a: RowOperand,
+  b: RowOperand,
   columns: number,
   rows: number,
-  run: (to: number, from: readonly number[], lds: readonly number[], count: number) => void,
 ): boolean {
   const { memory } = kernels;
   const to = memory.addressAt(out, o);
-  const extent = ({ ld, step }: RowOperand): number => (rows - 1) * ld + (columns - 1) * step + 1;
-  const isShort = (operand: RowOperand): boolean => extent(operand) <= BLOCK;
-  const here = operands.map(({ array, at }) => memory.addressAt(array, at));
-  const isWhole = to !== 0 && operands.every((operand, k) => here[k] !== 0 || isShort(operand));
-  if (!isWhole && columns > BLOCK) return false;
-  const some = isWhole ? rows : Math.max(1, Math.floor(BLOCK / columns));
-  const blocks = memory.arena(...operands.map((operand) => Math.min(extent(operand), BLOCK)), isWhole ? 0 : BLOCK);
-  if (!blocks) return false;
-  const { f32 } = memory;
+  const aHere = memory.addressAt(a.array, a.at);
+  const bHere = memory.addressAt(b.array, b.at);
+  const aExtent = extentOf(a, columns, rows);
+  const bExtent = extentOf(b, columns, rows);
   // what is short is copied once, what is longer some rows at a time
-  const places = operands.map((operand, k) => {
-    const { array, at, step, ld } = operand;
-    const [block, address, isCopied] = [blocks[k]!, here[k]!, here[k] === 0 && isShort(operand)];
-    if (isCopied) copyElements32(f32, block / 4, array, at, extent(operand));
-    const isPacked = address === 0 && !isCopied;
-    return {
-      ...operand,
-      block,
-      from: isCopied ? block : address,
-      isPacked,
-      ldHere: isPacked ? (step === 0 ? 1 : columns) : ld,
-    };
-  });
-  const lds = places.map(({ ldHere }) => ldHere);
+  const isACopied = aHere === 0 && aExtent <= BLOCK;
+  const isBCopied = bHere === 0 && bExtent <= BLOCK;
+  const isAPacked = aHere === 0 && !isACopied;
+  const isBPacked = bHere === 0 && !isBCopied;
+  const isWhole = to !== 0 && !isAPacked && !isBPacked;
+  if (!isWhole && columns > BLOCK) return false;
+  const area = isWhole && !isACopied && !isBCopied ? 0 : memory.allocate(3 * AREA_BYTES);
+  if (area === 0 && !(isWhole && !isACopied && !isBCopied)) return false;
+  const { f32 } = memory;
+  const aArea = area;
+  const bArea = area + AREA_BYTES;
+  if (isACopied) copyElements32(f32, aArea / 4, a.array, a.at, aExtent);
+  if (isBCopied) copyElements32(f32, bArea / 4, b.array, b.at, bExtent);
+  const aFrom = isACopied ? aArea : aHere;
+  const bFrom = isBCopied ? bArea : bHere;
+  const aBytes = 4 * (isAPacked ? packedLd(a, columns) : a.ld);
+  const bBytes = 4 * (isBPacked ? packedLd(b, columns) : b.ld);
   if (isWhole) {
     const share = Math.max(1, Math.floor(TASK_ELEMENTS / columns));
     runTasks(kernels, Math.ceil(rows / share), (_, task) => {
       const r = task * share;
-      const from = places.map((place) => place.from + 4 * r * place.ldHere);
-      run(to + 4 * r * columns, from, lds, Math.min(share, rows - r));
+      const count = Math.min(share, rows - r);
+      run(to + 4 * r * columns, aFrom + r * aBytes, aBytes, bFrom + r * bBytes, bBytes, count, columns);
     });
   } else {
+    const target = area + 2 * AREA_BYTES;
+    const some = Math.max(1, Math.floor(BLOCK / columns));
     for (let r = 0; r < rows; r += some) {
       const count = Math.min(some, rows - r);
-      const from = places.map((place) => {
-        if (!place.isPacked) return place.from + 4 * r * place.ldHere;
-        packRows(f32, place.block / 4, place, r, count, columns);
-        return place.block;
-      });
-      const target = to === 0 ? blocks.at(-1)! : to + 4 * r * columns;
-      run(target, from, lds, count);
+      if (isAPacked) packRows(f32, aArea / 4, a, r, count, columns);
+      if (isBPacked) packRows(f32, bArea / 4, b, r, count, columns);
+      const x = isAPacked ? aArea : aFrom + r * aBytes;
+      const y = isBPacked ? bArea : bFrom + r * bBytes;
+      run(to === 0 ? target : to + 4 * r * columns, x, aBytes, y, bBytes, count, columns);
       if (to === 0) copyElements32(out, o + r * columns, f32, target / 4, count * columns);
     }
   }
-  memory.free(blocks[0]!);
+  if (area !== 0) memory.free(area);
   return true;
 }
+
+/** Elements between rows that `packRows` copied. */
+const packedLd = ({ step }: RowOperand, columns: number): number => (step === 0 ? 1 : columns);
 
 /** Copies `count` rows from row `r` on, one behind the other; of repeated elements one each. */
 function packRows(
@@ -267,7 +290,11 @@ function packRows(
   const start = at + r * ld;
   if (step === 0) for (let i = 0; i < count; i++) f32[block + i] = array[start + i * ld]!;
   else if (ld === columns) copyElements32(f32, block, array, start, count * columns);
-  else for (let i = 0; i < count; i++) copyElements32(f32, block + i * columns, array, start + i * ld, columns);
+  else if (columns > MAX_LOOP)
+    for (let i = 0; i < count; i++) copyElements32(f32, block + i * columns, array, start + i * ld, columns);
+  else
+    for (let i = 0, to = block, from = start; i < count; i++, to += columns, from += ld)
+      for (let j = 0; j < columns; j++) f32[to + j] = array[from + j]!;
 }
 
 /**

@@ -11,14 +11,18 @@ const COMPARISONS = ["eq", "ne", "lt", "le"] as const;
 /** Quotients and remainders; a divisor of 0 traps. */
 const DIVISIONS = ["divTrunc", "divFloor", "remainder", "fmod"] as const;
 
+/** Shifts: those by fewer than no bits or by all of them give 0, or the sign. */
+const SHIFTS = ["shiftLeft", "shiftRight"] as const;
+
 export type IntegerArithmetic = (typeof ARITHMETIC)[number];
 export type IntegerComparison = (typeof COMPARISONS)[number];
 export type IntegerDivision = (typeof DIVISIONS)[number];
+export type IntegerShift = (typeof SHIFTS)[number];
 /** Functions of truth values. */
 const LOGIC = ["logicalAnd", "logicalOr", "logicalXor", "logicalEq"] as const;
 export type LogicFunction = (typeof LOGIC)[number];
 /** Name of such a function. */
-export type IntegerFunction = IntegerArithmetic | IntegerComparison | IntegerDivision | LogicFunction;
+export type IntegerFunction = IntegerArithmetic | IntegerComparison | IntegerDivision | IntegerShift | LogicFunction;
 
 /** Whether a function's results are truth values. */
 export const isIntegerComparison = (name: IntegerFunction): name is IntegerComparison =>
@@ -26,13 +30,16 @@ export const isIntegerComparison = (name: IntegerFunction): name is IntegerCompa
 /** Whether a function divides. */
 export const isIntegerDivision = (name: IntegerFunction): name is IntegerDivision =>
   (DIVISIONS as readonly string[]).includes(name);
+/** Whether a function computes one element after the other. */
+export const isIntegerSingle = (name: IntegerFunction): boolean =>
+  isIntegerDivision(name) || (SHIFTS as readonly string[]).includes(name);
 
 /** Bytes of an element. */
 export const INTEGER_BYTES: Readonly<Record<IntegerKind, number>> = { u8: 1, i32: 4, i64: 8, bool: 1 };
 
-/** Elements of one step: the count is a positive multiple of it, except for divisions, which take any count. */
+/** Elements of one step: the count is a positive multiple of it, except for divisions and shifts, which take any count. */
 export function integerStep(kind: IntegerKind, name: IntegerFunction): number {
-  return isIntegerDivision(name)
+  return isIntegerSingle(name)
     ? 1
     : isIntegerComparison(name) || kind === "bool"
       ? 16
@@ -99,6 +106,7 @@ export function integerMapPrograms(kind: IntegerKind): FunctionBuilder[] {
     ...ARITHMETIC.map((name) => arithmeticProgram(kind, name)),
     ...COMPARISONS.map((name) => comparisonProgram(kind, name)),
     ...(kind === "u8" ? [] : DIVISIONS.map((name) => divisionProgram(kind, name))),
+    ...(kind === "u8" ? [] : SHIFTS.map((name) => shiftProgram(kind, name))),
   ];
 }
 
@@ -188,6 +196,36 @@ function logicProgram(name: LogicFunction): FunctionBuilder {
     f.op(name === "logicalAnd" ? "v128.and" : name === "logicalOr" ? "v128.or" : "v128.xor");
     if (name === "logicalEq") f.get(one).op("v128.xor");
     f.memory("v128.store").increase(to, { by: 16 });
+    f.get(steps).i32(1).op("i32.sub").set(steps).get(steps);
+  });
+  return f;
+}
+
+function shiftProgram(kind: "i32" | "i64", name: IntegerShift): FunctionBuilder {
+  const f = builder(name);
+  const [to, a, aStep, b, bStep, steps] = f.parameters;
+  const [y] = f.fresh(kind);
+  const bits = 8 * INTEGER_BYTES[kind];
+  const number = (value: number): FunctionBuilder => (kind === "i32" ? f.i32(value) : f.i64(value));
+  /** Leaves whether it shifts by some of the bits: numbers below 0 are large ones without a sign. */
+  const isInside = (): void => {
+    f.get(y);
+    number(bits).op(`${kind}.lt_u`);
+  };
+  f.loop(() => {
+    f.get(b).memory(`${kind}.load`).set(y).get(to).get(a).memory(`${kind}.load`).get(y);
+    if (name === "shiftLeft") {
+      f.op(`${kind}.shl`);
+      number(0);
+      isInside();
+      f.op("select");
+    } else {
+      number(bits - 1);
+      isInside();
+      f.op("select").op(`${kind}.shr_s`);
+    }
+    f.memory(`${kind}.store`);
+    f.increase(to, { by: INTEGER_BYTES[kind] }).increase(a, { byLocal: aStep }).increase(b, { byLocal: bStep });
     f.get(steps).i32(1).op("i32.sub").set(steps).get(steps);
   });
   return f;

@@ -8,6 +8,7 @@ import {
   integerStep,
   SELECT_STEP,
   isIntegerDivision,
+  isIntegerSingle,
   type IntegerFunction,
   type IntegerKind,
   type LogicFunction,
@@ -75,11 +76,11 @@ export function wasmIntegerMap(map: IntegerMap, out: Tensor, first: Tensor, seco
   const name = kind === "bool" ? LOGIC[map] : map === "gt" ? "lt" : map === "ge" ? "le" : map;
   const run = kind && name && family(FAMILIES[kind], (exports) => exports as Record<string, Kernel>)?.[name];
   if (!run) return false;
-  const isDivision = isIntegerDivision(name);
+  const vector = isIntegerSingle(name) ? INTEGER_BYTES[kind] : SPLAT_BYTES;
   return runBlocks(
     out,
     isSwapped ? [second, first] : [first, second],
-    { step: integerStep(kind, name), isTask: !isDivision, vector: isDivision ? INTEGER_BYTES[kind] : SPLAT_BYTES },
+    { step: integerStep(kind, name), isTask: !isIntegerDivision(name), vector },
     (to, [x, y], [xStep, yStep], steps) => run(to, x!, xStep!, y!, yStep!, steps),
   );
 }
