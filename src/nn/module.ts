@@ -75,6 +75,15 @@ export function runWithHooks(
   return output;
 }
 
+/** Runs `forward` as a call of the module: with its hooks, as part of a trace. */
+export function callAs(
+  module: Module,
+  args: readonly unknown[],
+  forward: (args: readonly unknown[]) => unknown,
+): unknown {
+  return runWithHooks(module, args, (given) => (interceptor ? interceptor(module, given, forward) : forward(given)));
+}
+
 /** Calling a module runs its `forward` with hooks; arguments and result are `forward`'s. Library modules take arguments by name, too. */
 export interface Module {
   (...args: Parameters<this["forward"]> | NamedCall<this>): ReturnType<this["forward"]>;
@@ -118,10 +127,7 @@ export abstract class Module {
 
   /** See CALL. @internal */
   [CALL](args: readonly unknown[]): unknown {
-    const forward = (given: readonly unknown[]): unknown => this.forward(...(given as never[]));
-    return runWithHooks(this, positionalArguments(this, args), (given) =>
-      interceptor ? interceptor(this, given, forward) : forward(given),
-    );
+    return callAs(this, positionalArguments(this, args), (given) => this.forward(...(given as never[])));
   }
 
   /** Calls the module where its type says nothing of the arguments: children of containers. */

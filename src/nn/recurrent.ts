@@ -4,7 +4,7 @@ import { emitWarning } from "../base/sinks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { aten, atenMany, emptyParameter, floatText, type FactoryOptions } from "./aten.ts";
 import { uniform_ } from "./init.ts";
-import { Module } from "./module.ts";
+import { Module, callAs } from "./module.ts";
 import { dimDiffers, dimNumber, sizeOf, sizesEqual, sizesOf, type Dim } from "./sizes.ts";
 import type { Parameter } from "./parameter.ts";
 import type { ModuleScript } from "./module_script.ts";
@@ -244,6 +244,27 @@ export abstract class RNNBase extends Module {
     return [output, hidden];
   }
 
+  /** A call of the module with a packed batch, as Python's: hooks see the batch and the state. */
+  protected callPacked<G, S>(
+    packed: PackedSequence,
+    hx: G | null,
+    run: (packed: PackedSequence, hx: G | null) => [output: PackedSequence, state: S],
+  ): [output: PackedSequence, state: S] {
+    const forward = ([given, state = null]: readonly unknown[]): unknown =>
+      run(given as PackedSequence, state as G | null);
+    return callAs(this, hx === null ? [packed] : [packed, hx], forward) as [PackedSequence, S];
+  }
+
+  /** Runs a network with one state on a packed batch. */
+  protected packedSimple(
+    operator: string,
+    packed: PackedSequence,
+    hx: Tensor | null,
+  ): [output: PackedSequence, state: Tensor] {
+    const [output, [state]] = this.runPacked(operator, packed, hx && [hx], [this.hidden_size]);
+    return [output, state!];
+  }
+
   /** Runs a network on a packed batch; states are those of the operator. */
   protected runPacked(
     operator: string,
@@ -314,10 +335,9 @@ export class RNN extends RNNBase {
   }
   /** The same on a packed batch: PyTorch's call with a `PackedSequence`. */
   forwardPacked(packed: PackedSequence, hx: Tensor | null = null): [output: PackedSequence, state: Tensor] {
-    const [output, [state]] = this.runPacked(this.mode === "RNN_TANH" ? "rnn_tanh" : "rnn_relu", packed, hx && [hx], [
-      this.hidden_size,
-    ]);
-    return [output, state!];
+    return this.callPacked(packed, hx, (given, state) =>
+      this.packedSimple(this.mode === "RNN_TANH" ? "rnn_tanh" : "rnn_relu", given, state),
+    );
   }
 }
 
@@ -332,8 +352,7 @@ export class GRU extends RNNBase {
   }
   /** The same on a packed batch: PyTorch's call with a `PackedSequence`. */
   forwardPacked(packed: PackedSequence, hx: Tensor | null = null): [output: PackedSequence, state: Tensor] {
-    const [output, [state]] = this.runPacked("gru", packed, hx && [hx], [this.hidden_size]);
-    return [output, state!];
+    return this.callPacked(packed, hx, (given, state) => this.packedSimple("gru", given, state));
   }
 }
 
@@ -349,8 +368,10 @@ export class LSTM extends RNNBase {
     hx: readonly [Tensor, Tensor] | null = null,
   ): [output: PackedSequence, state: [hidden: Tensor, cell: Tensor]] {
     const size = this.proj_size > 0 ? this.proj_size : this.hidden_size;
-    const [output, states] = this.runPacked("lstm", packed, hx, [size, this.hidden_size]);
-    return [output, states as [Tensor, Tensor]];
+    return this.callPacked(packed, hx, (given, state) => {
+      const [output, states] = this.runPacked("lstm", given, state, [size, this.hidden_size]);
+      return [output, states as [Tensor, Tensor]];
+    });
   }
 
   forward(

@@ -2,8 +2,10 @@
 import { OperatorError } from "../base/errors.ts";
 import { fromData, toNumbers } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
+import { boxFloat } from "../tensor/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { aten, atenMany } from "./aten.ts";
+import { dimNumber, numelOf, sizeOf } from "./sizes.ts";
 
 /** A batch of sequences, step by step: of each step only the sequences that last so long. Made by `packPaddedSequence`. */
 export class PackedSequence {
@@ -31,10 +33,9 @@ export class PackedSequence {
 /** The permutation that takes another one back. */
 export function invertPermutation(permutation: Tensor | null): Tensor | null {
   if (!permutation) return null;
-  const places = toNumbers(permutation);
-  const inverse = new Array<number>(places.length);
-  places.forEach((place, i) => (inverse[place] = i));
-  return fromData(inverse, [inverse.length], DTYPES.int64);
+  // by operators, so that a trace inverts the permutation that it meets
+  const output = aten("empty_like", permutation, { memory_format: 0 });
+  return aten("scatter_", output, 0, permutation, aten("arange", 0, numelOf(permutation)));
 }
 
 /** What packing needs to know. */
@@ -45,23 +46,27 @@ export interface PackOptions {
   readonly enforceSorted?: boolean;
 }
 
-/** Packs a padded batch. `lengths`: how long each sequence is. */
+/** Lengths as a tensor of int64. */
+function asLengths(lengths: readonly number[] | Tensor): Tensor {
+  return lengths instanceof Tensor
+    ? aten("to", lengths, DTYPES.int64)
+    : fromData([...lengths], [lengths.length], DTYPES.int64);
+}
+
+/** Packs a padded batch. `given`: how long each sequence is. */
 export function packPaddedSequence(
   input: Tensor,
-  lengths: readonly number[] | Tensor,
+  given: readonly number[] | Tensor,
   options: PackOptions = {},
 ): PackedSequence {
   const { batchFirst = false, enforceSorted = true } = options;
-  let sizes = lengths instanceof Tensor ? lengths : fromData([...lengths], [lengths.length], DTYPES.int64);
-  let batch = input;
+  let lengths = asLengths(given);
   let sortedIndices: Tensor | null = null;
   if (!enforceSorted) {
-    const [sorted, order] = atenMany("sort", sizes, { descending: true }) as [Tensor, Tensor];
-    sizes = sorted;
-    sortedIndices = order;
-    batch = aten("index_select", input, batchFirst ? 0 : 1, order);
+    [lengths, sortedIndices] = atenMany("sort", lengths, { descending: true }) as [Tensor, Tensor];
+    input = aten("index_select", input, batchFirst ? 0 : 1, sortedIndices);
   }
-  const [data, batchSizes] = atenMany("_pack_padded_sequence", batch, sizes, batchFirst) as [Tensor, Tensor];
+  const [data, batchSizes] = atenMany("_pack_padded_sequence", input, lengths, batchFirst) as [Tensor, Tensor];
   return new PackedSequence(data, batchSizes, sortedIndices);
 }
 
@@ -81,24 +86,25 @@ export function padPackedSequence(
   options: PadPackedOptions = {},
 ): [padded: Tensor, lengths: Tensor] {
   const { batchFirst = false, paddingValue = 0 } = options;
-  const longest = sequence.batchSizes.sizes[0]!;
-  const total = options.totalLength ?? longest;
-  if (total < longest) {
+  let maxSeqLength = sizeOf(sequence.batchSizes, 0);
+  const { totalLength: total = maxSeqLength } = options;
+  if (typeof total === "number" && total < dimNumber(maxSeqLength)) {
     throw new OperatorError(
-      `Expected total_length to be at least the length of the longest sequence in input, but got total_length=${total} and max sequence length being ${longest}`,
+      `Expected total_length to be at least the length of the longest sequence in input, but got total_length=${total} and max sequence length being ${dimNumber(maxSeqLength)}`,
     );
   }
-  const [padded, lengths] = atenMany(
+  maxSeqLength = total;
+  const [paddedOutput, lengths] = atenMany(
     "_pad_packed_sequence",
     sequence.data,
     sequence.batchSizes,
     batchFirst,
-    paddingValue,
-    total,
+    boxFloat(paddingValue),
+    maxSeqLength,
   ) as [Tensor, Tensor];
   const order = sequence.unsortedIndices;
-  if (!order) return [padded, lengths];
-  return [aten("index_select", padded, batchFirst ? 0 : 1, order), aten("index_select", lengths, 0, order)];
+  if (!order) return [paddedOutput, lengths];
+  return [aten("index_select", paddedOutput, batchFirst ? 0 : 1, order), aten("index_select", lengths, 0, order)];
 }
 
 /** How sequences are padded. */

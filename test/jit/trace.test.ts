@@ -250,3 +250,53 @@ test("inputs by name are those that the method has", () => {
     jit.trace(new Named(), null, { exampleKwargInputs: { x: a, n: b }, checkInputs: [{ x: a, m: b }] }),
   ).toThrow(TracingCheckError);
 });
+
+class Packed extends nn.Module {
+  rnn: nn.RNN | nn.GRU | nn.LSTM;
+  constructor(rnn: nn.RNN | nn.GRU | nn.LSTM) {
+    super();
+    this.rnn = rnn;
+  }
+  forward(x: Tensor, lengths: Tensor): unknown {
+    const packed = nn.utils.rnn.packPaddedSequence(x, lengths, { batchFirst: true, enforceSorted: false });
+    const [output, state] = this.rnn.forwardPacked(packed);
+    const [y] = nn.utils.rnn.padPackedSequence(output, { batchFirst: true });
+    return [y, state];
+  }
+}
+
+// PyTorch 2.13's code of the network's call
+const codeOfCall = (operator: string): string => `def forward(self,
+    batch_sizes: Tensor,
+    input: Tensor,
+    permutation: Tensor) -> Tuple[Tensor, Tensor]:
+  bias_hh_l0 = self.bias_hh_l0
+  bias_ih_l0 = self.bias_ih_l0
+  weight_hh_l0 = self.weight_hh_l0
+  weight_ih_l0 = self.weight_ih_l0
+  max_batch_size = torch.select(batch_sizes, 0, 0)
+  hx = torch.zeros([1, int(max_batch_size), 4], dtype=6, layout=None, device=torch.device("cpu"), pin_memory=False)
+  _0 = [weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0]
+  _1, tensor = torch.${operator}(input, batch_sizes, hx, _0, True, 1, 0., True, False)
+  _2 = torch.index_select(tensor, 1, permutation)
+  return (_1, _2)
+`;
+
+test.each([
+  ["rnn_tanh", (): nn.RNN => new nn.RNN(3, 4)],
+  ["gru", (): nn.GRU => new nn.GRU(3, 4)],
+  ["lstm", (): nn.LSTM => new nn.LSTM(3, 4, { numLayers: 2 })],
+] as const)("a packed batch through %s is a call of the network, with its hooks, for any lengths", (name, make) => {
+  const module = new Packed(make());
+  const seen: unknown[] = [];
+  module.rnn.registerForwardPreHook((_, args) => void seen.push(args.length));
+  module.rnn.registerForwardHook((_, __, output) => void seen.push((output as unknown[]).length));
+  module.forward(torch.randn([2, 5, 3]), torch.tensor([3, 5]));
+  expect(seen).toEqual([1, 2]);
+  const traced = jit.trace(module, [torch.randn([2, 5, 3]), torch.tensor([3, 5])]);
+  // the LSTM's stands in traces.json
+  if (name !== "lstm") expect(traced.children()[0]!.code).toBe(codeOfCall(name));
+  expect(warnings).toEqual([]);
+  const [x, lengths] = [torch.randn([4, 6, 3]), torch.tensor([2, 6, 1, 4])];
+  expect(String(traced(x, lengths))).toBe(String(module(x, lengths)));
+});

@@ -1,6 +1,7 @@
 /** @file Library modules as their texts see them while a trace runs. Upstream: torch/nn/modules/module.py. Spec: none. See Note [Traced library code]. */
 import { Module } from "../../nn/module.ts";
 import { STATE } from "../../nn/module_state.ts";
+import { PackedSequence } from "../../nn/utils_rnn.ts";
 import { boxFloat } from "../../tensor/scalar.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { LibraryDefinition } from "../scripting/library.ts";
@@ -25,7 +26,23 @@ export function moduleAttribute(module: Module, name: string): unknown {
   return python(value, annotationsOf(cls)[name]);
 }
 
-/** The text of a method, where the class's own is the library's. */
+/** The type that a text gives its first parameter. */
+function inputType({ def }: LibraryDefinition): string | undefined {
+  const type = def.params[1]?.type;
+  return type?.kind === "Var" ? type.name.name : undefined;
+}
+
+/** The text of `forward` for these arguments. */
+export function forwardFor(module: Module, [input]: readonly unknown[]): LibraryDefinition | undefined {
+  const isPacked = input instanceof PackedSequence;
+  for (const overload of libraryMethods.overloads?.(classOf(module)).get("forward") ?? []) {
+    const found = moduleMethod(module, overload);
+    if (found && (inputType(found) === "PackedSequence") === isPacked) return found;
+  }
+  return isPacked ? undefined : moduleMethod(module, "forward");
+}
+
+/** The text of a method, where the class's own is the library's: that of its first overload. */
 export function moduleMethod(module: Module, name: string): LibraryDefinition | undefined {
   const cls = classOf(module);
   const [overload] = libraryMethods.overloads?.(cls).get(name) ?? [];

@@ -3,8 +3,9 @@ import { ScriptObject } from "../../core/ivalue.ts";
 import * as T from "../../core/type.ts";
 import type { Value } from "../../ir/graph.ts";
 import { withModuleInterceptor, type Module } from "../../nn/module.ts";
+import { PackedSequence } from "../../nn/utils_rnn.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { moduleMethod } from "./library_modules.ts";
+import { forwardFor } from "./library_modules.ts";
 import { outsideFrames, runDefinition } from "./python_frame.ts";
 import { addInput, inputType } from "./trace_inputs.ts";
 import { activeTracer } from "./tracer.ts";
@@ -37,14 +38,15 @@ export function runInScopes<R>(scopes: ReadonlyMap<Module, string>, body: () => 
 
 /** Runs a module under trace: library modules from their texts; see Note [Traced library code]. */
 function runTraced(module: Module, args: readonly unknown[], next: (args: readonly unknown[]) => unknown): unknown {
-  const method = moduleMethod(module, "forward");
+  const method = forwardFor(module, args);
   if (!method || !args.every(isPythonValue)) return outsideFrames(() => next(args));
   return runDefinition(method, [module, ...args]);
 }
 
 /** Options in JavaScript's habit are for our own `forward`s. */
 function isPythonValue(value: unknown): boolean {
-  if (value instanceof Tensor || value === null || typeof value !== "object") return true;
+  if (value instanceof Tensor || value instanceof PackedSequence || value === null || typeof value !== "object")
+    return true;
   return Array.isArray(value) && value.every(isPythonValue);
 }
 

@@ -4,6 +4,7 @@ import { emitWarning } from "../../base/sinks.ts";
 import { callOperator, findOperatorByKey, schemasFor } from "../../core/operator_registry.ts";
 import { boxFloat } from "../../tensor/scalar.ts";
 import { traceListener } from "../../tensor/trace_listener.ts";
+import { PackedSequence } from "../../nn/utils_rnn.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { callByName } from "../../torch/eager_call.ts";
 import { binary, numberOf, range, sizeOf, sizesOf, textOf, truth, tuple } from "./python_values.ts";
@@ -18,6 +19,8 @@ const exception: Call = ([message]) => textOf(message ?? "");
 
 /** Functions without a module. */
 export const BUILTINS: Readonly<Record<string, Call>> = {
+  PackedSequence: ([data, batchSizes, sorted, unsorted]) =>
+    new PackedSequence(data as Tensor, batchSizes as Tensor, sorted as Tensor | null, unsorted as Tensor | null),
   len: ([value]) => (value instanceof Tensor ? value.sizes[0] : value instanceof Map ? value.size : list(value).length),
   range: (args) => range(...args),
   int: ([value]) => (value instanceof Tensor ? value : Math.trunc(numberOf(value))),

@@ -9,6 +9,7 @@ import { BuiltinFunction } from "../../frontend/emit/sugared_value.ts";
 import { parseNumber } from "../../frontend/string_literal.ts";
 import * as functional from "../../nn/functional.ts";
 import { Module } from "../../nn/module.ts";
+import { PackedSequence } from "../../nn/utils_rnn.ts";
 import { DTYPES } from "../../tensor/dtype.ts";
 import { boxFloat } from "../../tensor/scalar.ts";
 import { Tensor } from "../../tensor/tensor.ts";
@@ -222,6 +223,8 @@ class PythonFrame {
 
   private iterate(value: unknown): readonly unknown[] {
     if (Array.isArray(value)) return value as unknown[];
+    if (value instanceof PackedSequence)
+      return [value.data, value.batchSizes, value.sortedIndices, value.unsortedIndices];
     if (value instanceof Module) return itemsOf(value);
     if (value instanceof Tensor) return callByName("unbind", [value, 0]) as Tensor[];
     throw new ScriptError(`Cannot iterate over ${textOf(value)} in a library text`);
@@ -397,6 +400,8 @@ class PythonFrame {
       switch (name) {
         case "Tensor":
           return value instanceof Tensor;
+        case "PackedSequence":
+          return value instanceof PackedSequence;
         case "int":
           return typeof value === "number" && Number.isInteger(value);
         case "float":

@@ -202,6 +202,25 @@ class ByName extends nn.Module {
   }
 }
 
+class Packed extends nn.Module {
+  rnn = new nn.LSTM(3, 4, { bidirectional: true });
+  forward(x: Any, lengths: Any): Any {
+    const packed = nn.utils.rnn.packPaddedSequence(x, lengths, { batchFirst: true });
+    const [output, state] = this.rnn.forwardPacked(packed);
+    const [y] = nn.utils.rnn.padPackedSequence(output, { batchFirst: true });
+    return [y, state];
+  }
+}
+
+class PackedState extends nn.Module {
+  rnn = new nn.LSTM(3, 4);
+  forward(x: Any, lengths: Any, h: Any): Any {
+    const packed = nn.utils.rnn.packPaddedSequence(x, lengths);
+    const [output, state] = this.rnn.forwardPacked(packed, [h, h]);
+    return [output.data, state];
+  }
+}
+
 const x34 = (): Any => torch.randn([3, 4]);
 
 /** By name. */
@@ -234,4 +253,6 @@ export const MODULE_CASES: Readonly<Record<string, () => TraceCase>> = {
       },
     },
   ],
+  Packed: () => [new Packed(), [torch.randn([2, 5, 3]), torch.tensor([5, 3])]],
+  PackedState: () => [new PackedState(), [torch.randn([5, 2, 3]), torch.tensor([5, 3]), torch.randn([1, 2, 4])]],
 };

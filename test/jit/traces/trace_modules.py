@@ -212,6 +212,29 @@ class ByName(nn.Module):
         return y if scale is None else y * scale
 
 
+class Packed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.LSTM(3, 4, bidirectional=True)
+
+    def forward(self, x, lengths):
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True)
+        output, state = self.rnn(packed)
+        y, _ = nn.utils.rnn.pad_packed_sequence(output, batch_first=True)
+        return y, state
+
+
+class PackedState(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.LSTM(3, 4)
+
+    def forward(self, x, lengths, h):
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths)
+        output, state = self.rnn(packed, (h, h))
+        return output.data, state
+
+
 CASES = {
     "Cell": lambda: (Cell(), (torch.randn(3, 4), torch.randn(3, 4))),
     "Net": lambda: (Net(), torch.randn(2, 1, 8, 8)),
@@ -231,4 +254,6 @@ CASES = {
     "ByName": lambda: (ByName(), None, {"example_kwarg_inputs": {"scale": torch.randn(4), "x": torch.randn(2, 3, 4)}}),
     "LibraryByName": lambda: (nn.MultiheadAttention(4, 2, batch_first=True), None, {"example_kwarg_inputs": {
         "attn_mask": torch.zeros(3, 3), "query": torch.randn(2, 3, 4), "value": torch.randn(2, 3, 4), "key": torch.randn(2, 3, 4)}}),
+    "Packed": lambda: (Packed(), (torch.randn(2, 5, 3), torch.tensor([5, 3]))),
+    "PackedState": lambda: (PackedState(), (torch.randn(5, 2, 3), torch.tensor([5, 3]), torch.randn(1, 2, 4))),
 }
