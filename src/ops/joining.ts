@@ -48,7 +48,7 @@ function catTensors(tensors: readonly Tensor[], dimIn: number): Tensor {
   sizes[dim] = size;
   const formats = tensors.filter((t) => !isSkipped(t)).map(suggestMemoryFormat);
   const format = formats.every((f) => f === formats[0]) ? formats[0]! : 0;
-  const out = emptyStrided(sizes, stridesIn(sizes, format), dtype);
+  const out = emptyStrided(sizes, stridesIn(sizes, format), dtype, false);
   out.quantizer = first.quantizer;
   let at = 0;
   for (const t of tensors) {

@@ -251,8 +251,41 @@ function copyWordRows(
   ni: number,
   nj: number,
 ): void {
-  for (let j = 0, row = at, start = bt; j < nj; j++, row += aj, start += bj)
-    for (let i = 0, to = row, from = start; i < ni; i++, to += ai, from += bi) a[to] = b[from]!;
+  for (let j = 0, row = at, start = bt; j < nj; j++, row += aj, start += bj) {
+    let to = row;
+    let from = start;
+    let left = ni;
+    if (ai === 1 && bi === 1) {
+      for (; left >= 4; left -= 4, to += 4, from += 4) {
+        a[to] = b[from]!;
+        a[to + 1] = b[from + 1]!;
+        a[to + 2] = b[from + 2]!;
+        a[to + 3] = b[from + 3]!;
+      }
+    }
+    for (; left > 0; left--, to += ai, from += bi) a[to] = b[from]!;
+  }
+}
+
+/** The same of pairs of such words. */
+function copyPairRows(
+  a: Uint32Array,
+  at: number,
+  ai: number,
+  aj: number,
+  b: Uint32Array,
+  bt: number,
+  bi: number,
+  bj: number,
+  ni: number,
+  nj: number,
+): void {
+  for (let j = 0, row = at, start = bt; j < nj; j++, row += aj, start += bj) {
+    for (let i = 0, to = row, from = start; i < ni; i++, to += ai, from += bi) {
+      a[to] = b[from]!;
+      a[to + 1] = b[from + 1]!;
+    }
+  }
 }
 
 /** a[at + i + j * aj] = b[bt + i * bi + j] of words on the kernels. Returns false where the loop is to run. */
@@ -335,7 +368,9 @@ function copyRaw(dst: Tensor, src: Tensor): void {
     } else if (step === 1 && a instanceof Uint32Array && b instanceof Uint32Array) {
       copyWordRows(a, at, d0, d1, b, bt, s0, s1, n0, n1);
     } else if (step === 1) copyPlane(a, at, d0, d1, b, bt, s0, s1, n0, n1, whole);
-    else {
+    else if (a instanceof Uint32Array && b instanceof Uint32Array) {
+      copyPairRows(a, at, d0, d1, b, bt, s0, s1, n0, n1);
+    } else {
       copyPlane(a, at, d0, d1, b, bt, s0, s1, n0, n1, whole);
       copyPlane(a, at + 1, d0, d1, b, bt + 1, s0, s1, n0, n1, whole);
     }

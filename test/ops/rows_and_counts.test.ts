@@ -149,6 +149,7 @@ test("flipped, joined and overlapping rows have their bits", () => {
       expect(numbers(x.flip([1]))).toEqual(all(rows, columns, (r, c) => element(r, columns - 1 - c)));
       expect(numbers(x.flip([0, 1]))).toEqual(all(rows, columns, (r, c) => element(rows - 1 - r, columns - 1 - c)));
       expect(numbers(torch.cat([x, x, x], 1))).toEqual(all(rows, 3 * columns, (r, c) => element(r, c % columns)));
+      expect(numbers(x.transpose(0, 1).contiguous())).toEqual(all(columns, rows, (r, c) => element(c, r)));
       const size = Math.min(columns, 16);
       const step = integer(1, 5);
       const count = Math.floor((columns - size) / step) + 1;
@@ -194,6 +195,14 @@ test("counts of integers", () => {
   const wanted = new Array<number>(60).fill(0);
   for (const v of numbers(x)) wanted[v]!++;
   expect(numbers(torch.bincount(x, null, 60))).toEqual(wanted);
+  expect(numbers(torch.bincount(x.to(torch.int32), null, 60))).toEqual(wanted);
+  for (const n of [1, 2, 3, 5, 6, 7, 203]) {
+    const some = x.narrow(0, integer(0, 9), n);
+    const found = numbers(torch.bincount(some));
+    expect(found.length).toBe(Math.max(...numbers(some)) + 1);
+    found.forEach((count, v) => expect(count).toBe(numbers(some).filter((u) => u === v).length));
+  }
+  expect(() => torch.bincount(x.sub(1).neg())).toThrow("bincount only supports 1-d non-negative integral inputs.");
   const weights = torch.randint(0, 9, [3000]).float();
   const sums = new Array<number>(60).fill(0);
   numbers(x).forEach((v, i) => (sums[v]! += numbers(weights.narrow(0, i, 1))[0]!));
