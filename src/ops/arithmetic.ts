@@ -1,7 +1,7 @@
 /** @file Arithmetic of two tensors, or a tensor and a number: add, sub, mul, div, powers, remainders. Upstream: aten/src/ATen/native/BinaryOps.cpp, Pow.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { aliasOperator, op } from "../core/operator_registry.ts";
-import { cloneTensor, convertTensor } from "../tensor/clone.ts";
+import { cloneTensor, convertTensor, plainlyStrided } from "../tensor/clone.ts";
 import { writeInplaceResult, writeOutResult } from "../tensor/copy.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { BINARY, pow as powReal, powFloat } from "../tensor/kernels/binary.ts";
@@ -231,8 +231,8 @@ export const pow = op("aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> 
 export const powTensorScalar = op("aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", asMap(powScalar));
 op("aten::pow.Scalar(Scalar self, Tensor exponent) -> Tensor", (base, exponent) => {
   if (!(base instanceof Complex) && scalarToNumber(base) === 1)
-    return filled([exponent], resultType(base, exponent), 1);
-  return power(base, exponent);
+    return plainlyStrided(filled([exponent], resultType(base, exponent), 1));
+  return plainlyStrided(power(base, exponent));
 });
 
 function floatPower(base: Tensor | Scalar, exponent: Tensor | Scalar): Tensor {
@@ -245,7 +245,9 @@ function floatPower(base: Tensor | Scalar, exponent: Tensor | Scalar): Tensor {
 }
 op("aten::float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", floatPower);
 op("aten::float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", floatPower);
-op("aten::float_power.Scalar(Scalar self, Tensor exponent) -> Tensor", floatPower);
+op("aten::float_power.Scalar(Scalar self, Tensor exponent) -> Tensor", (base, exponent) =>
+  plainlyStrided(floatPower(base, exponent)),
+);
 
 /** x * 2^e; a float with integer exponents keeps its dtype. */
 function ldexp(self: Tensor, other: Tensor): Tensor {

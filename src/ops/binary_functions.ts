@@ -2,6 +2,7 @@
 import { OperatorError } from "../base/errors.ts";
 import { aliasOperator, op } from "../core/operator_registry.ts";
 import { writeInplaceResult } from "../tensor/copy.ts";
+import { contiguousTensor } from "../tensor/clone.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { BINARY } from "../tensor/kernels/binary.ts";
 import { bfloat16ToFloat, floatToBfloat16, floatToHalf, halfToFloat } from "../tensor/half.ts";
@@ -166,8 +167,9 @@ function multigammaln(self: Tensor, p: number): Tensor {
   const dtype = floatResult(self.dtype);
   if (dtype.category === "complex") throw notImplemented("arange_cpu", dtype);
   const constant = ((p * (p - 1)) / 4) * Math.log(Math.PI);
+  // a sum of contiguous ones
   return map1(
-    self,
+    contiguousTensor(self),
     {
       name: "lgamma_vml_cpu",
       real: (x) => {

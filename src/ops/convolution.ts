@@ -1,7 +1,7 @@
 /** @file Convolutions of one to three dimensions, plain and transposed. Upstream: aten/src/ATen/native/Convolution.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
-import { contiguousAs, convertTensor } from "../tensor/clone.ts";
+import { contiguousAs, convertTensor, laidOut } from "../tensor/clone.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import {
@@ -18,6 +18,7 @@ import { numelOf } from "../tensor/strides.ts";
 import { emptyTensor, uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatList, permuteView, squeezeView, unsqueezeView } from "../tensor/view_geometry.ts";
 import { view_as_real } from "./views.ts";
+import { convolutionFormat } from "./convolution_format.ts";
 import { constantPad } from "./padding.ts";
 
 interface ConvOptions {
@@ -228,7 +229,9 @@ function complexParts(t: Tensor): [Float64Array, Float64Array] {
 }
 
 function convolutionTensor(input: Tensor, weight: Tensor, bias: Tensor | null, options: ConvOptions): Tensor {
-  return runConvolution(input, weight, bias, checkedOptions(input, weight, bias, options));
+  const o = checkedOptions(input, weight, bias, options);
+  const out = runConvolution(input, weight, bias, o);
+  return laidOut(out, convolutionFormat(input, weight, o.groups, out.sizes));
 }
 
 /** Sizes and geometry of a plain convolution of a batch. @throws OperatorError where something does not fit. */

@@ -12,9 +12,11 @@ import { affinePairs, type Finish } from "../tensor/kernels/wasm/finish.ts";
 import { Weights } from "../tensor/kernels/wasm/packed_weights.ts";
 import type { Storage } from "../tensor/storage.ts";
 import { scalarToNumber, type Scalar } from "../tensor/scalar.ts";
+import { MEMORY_FORMAT } from "../tensor/memory_format.ts";
 import { numelOf } from "../tensor/strides.ts";
 import { uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { planConvolution } from "./convolution.ts";
+import { convolutionFormat } from "./convolution_format.ts";
 import { batchNormAffine } from "./normalization.ts";
 
 /** What a waiting tensor is to become. */
@@ -209,6 +211,8 @@ function deferred(
   if (!canWait) return undefined;
   const { sizes, geometry } = keptPlan(input, weight, bias, stride, padding, dilation, groups);
   if (numelOf(sizes) === 0) return undefined;
+  // what is dense in both formats, such as a kernel of one element, may still ask for channels last
+  if (convolutionFormat(input, weight, groups, sizes) !== MEMORY_FORMAT.contiguous) return undefined;
   const out = uninitializedTensor(sizes);
   notes.set(out, {
     input,

@@ -1,7 +1,7 @@
 /** @file Indexing by tensors: index, index_put, index_select, masks, take, put. Upstream: aten/src/ATen/native/TensorAdvancedIndexing.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
-import { cloneTensor, convertTensor } from "../tensor/clone.ts";
+import { cloneTensor, convertTensor, laidOutAs } from "../tensor/clone.ts";
 import { assertNoInternalOverlap, assertNoOverlap, copyInto, writeOutResult } from "../tensor/copy.ts";
 import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
@@ -383,7 +383,7 @@ op(
     const at = linearIndices(self, indexArg, "put_");
     if (accumulate) accumulateElements(out, { sizes: [], starts: at, run: 1 }, source);
     else scatterElements(out, at, source.numel === 1 && at.length !== 1 ? source : plainContiguous(source));
-    return out;
+    return laidOutAs(out, self);
   },
 );
 
@@ -448,7 +448,8 @@ export function dimOffsets(self: Tensor, dim: number, indexArg: Tensor): Float64
 
 /** A scalar as a tensor of a dtype, expanded to sizes. */
 export function expandedScalar(value: Scalar, dtype: DType, sizes: readonly number[]): Tensor {
-  if (value instanceof Complex && dtype.category !== "complex") {
+  // whether a complex number is not zero is a truth value
+  if (value instanceof Complex && dtype.category !== "complex" && dtype !== DTYPES.bool) {
     throw new OperatorError(`value cannot be converted to type ${dtype.cppName} without overflow`);
   }
   return fillScalar(emptyTensor(sizes, dtype), value);

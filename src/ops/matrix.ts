@@ -3,9 +3,10 @@ import { OperatorError } from "../base/errors.ts";
 import { notImplemented } from "../tensor/pointwise.ts";
 import { isReducedFloat } from "./operands.ts";
 import { callOperator, op } from "../core/operator_registry.ts";
-import { contiguousAs, convertTensor } from "../tensor/clone.ts";
+import { contiguousAs, convertTensor, laidOutAs } from "../tensor/clone.ts";
 import { copyElements, writeOutResult } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
+import { isNonOverlappingAndDense } from "../tensor/memory_format.ts";
 import { fromDoubles, indicesOf } from "../tensor/kernels/data.ts";
 import { batchedProduct, cppScalarName, linearProduct, scaledSum, wideProduct } from "../tensor/kernels/matmul.ts";
 import { promoteTypes } from "../tensor/promotion.ts";
@@ -359,7 +360,10 @@ export const addr = op(
             1,
           ]) as Tensor);
     }
-    return combine(base, outerProduct(convertTensor(vec1, dtype), convertTensor(vec2, dtype)), sizes, beta, alpha);
+    const sum = combine(base, outerProduct(convertTensor(vec1, dtype), convertTensor(vec2, dtype)), sizes, beta, alpha);
+    // the first operand of element-wise kernels orders the elements
+    const isWhole = self.ndim === 2 && sum.sizes.every((s, d) => s === self.sizes[d]);
+    return isWhole && isNonOverlappingAndDense(self.sizes, self.strides) ? laidOutAs(sum, self) : sum;
   },
 );
 

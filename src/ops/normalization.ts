@@ -1,7 +1,7 @@
 /** @file Normalisation layers: batch, layer, group, instance, RMS. Upstream: aten/src/ATen/native/Normalization.cpp, layer_norm.cpp, group_norm.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
-import { contiguousAs, convertTensor } from "../tensor/clone.ts";
+import { contiguousAs, convertTensor, laidOutLike } from "../tensor/clone.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
@@ -9,6 +9,7 @@ import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { computeDtype, doublesOf, floatsAs, floatsOf, fromDoubles, type Floats } from "../tensor/kernels/data.ts";
 import { channelMoments, normalizedGroups, normalizedRows, scalePlanes } from "../tensor/kernels/normalization.ts";
 import { MIN_STEPPED, steppedRmsNorm } from "../tensor/kernels/rms_norm.ts";
+import { isContiguousIn, suggestMemoryFormat } from "../tensor/memory_format.ts";
 import { scalarToNumber } from "../tensor/scalar.ts";
 import { numelOf } from "../tensor/strides.ts";
 import { emptyTensor, uninitializedTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
@@ -206,7 +207,7 @@ function batchNorm(
   const { scale, shift } = affineOf(mean, invstd, weight, bias);
   const out = uninitializedTensor(input.sizes, dtype);
   scalePlanes(x, floatsOf(out), batch * channels, plane, scale, shift);
-  return [convertTensor(out, input.dtype), ...saved];
+  return [laidOutLike(convertTensor(out, input.dtype), input), ...saved];
 }
 
 function updateRunning(running: Tensor, value: Float64Array, momentum: number): void {
@@ -344,12 +345,21 @@ export const group_norm = op(
         );
       }
     }
-    return groupNorm(input, weight, bias, input.sizes[0]!, channels, numelOf(input.sizes.slice(2)), groups, eps)[0];
+    const plane = numelOf(input.sizes.slice(2));
+    return laidOutLike(groupNorm(input, weight, bias, input.sizes[0]!, channels, plane, groups, eps)[0], input);
   },
 );
 op(
   "aten::native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor)",
-  groupNorm,
+  (input, ...rest): [Tensor, Tensor, Tensor] => {
+    if (!isContiguousIn(input, suggestMemoryFormat(input))) {
+      throw new OperatorError(
+        "Expected X.is_contiguous(memory_format) to be true, but got false.  (Could this error message be improved?  If so, please report an enhancement request to PyTorch.)",
+      );
+    }
+    const [out, mean, rstd] = groupNorm(input, ...rest);
+    return [laidOutLike(out, input), mean, rstd];
+  },
 );
 
 op(
@@ -499,7 +509,7 @@ function complexRmsNorm(
 
 op(
   "aten::rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor",
-  (input, shape, weight, eps) => rmsNorm(input, shape, weight, eps)[0],
+  (input, shape, weight, eps) => laidOutLike(rmsNorm(input, shape, weight, eps)[0], input),
 );
 op(
   "aten::_fused_rms_norm(Tensor input, int[] normalized_shape, Tensor? weight, float? eps) -> (Tensor, Tensor)",

@@ -10,7 +10,7 @@ import { notImplemented } from "../tensor/pointwise.ts";
 import { lineCursor, planLines, selectFromLines } from "../tensor/reduce.ts";
 import { scalarToNumber } from "../tensor/scalar.ts";
 import { numelOf, wrapDim } from "../tensor/strides.ts";
-import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
+import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
 import { flatView } from "./reduction.ts";
 import { roundingOf } from "./unary.ts";
 
@@ -136,7 +136,7 @@ function quantileOf(
     while (n > 0 && x[n - 1]! !== x[n - 1]!) n--;
     const hasNan = n < x.length;
     q.forEach((v, k) => {
-      const at = k * per + i;
+      const at = i * q.length + k;
       if ((hasNan && !ignoreNan) || n === 0) {
         results[at] = NaN;
         return;
@@ -156,8 +156,12 @@ function quantileOf(
       results[at] = weight < 0.5 ? lo + weight * (hi - lo) : hi - (hi - lo) * (1 - weight);
     });
   }
-  const sizes = qIsScalar ? shape : [q.length, ...shape];
-  return fromFloat64Array(results, sizes, self.dtype);
+  if (qIsScalar) return fromFloat64Array(results, shape, self.dtype);
+  // the quantiles of a line lie one after another, and their dimension is moved to the front
+  const ranked = fromFloat64Array(results, [...shape, q.length], self.dtype);
+  const out = viewOf(ranked, [q.length, ...shape], [1, ...ranked.strides.slice(0, -1)]);
+  out.base = undefined;
+  return out;
 }
 
 function roundEven(x: number): number {

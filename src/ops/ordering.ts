@@ -1,7 +1,7 @@
 /** @file Ordering: sort, topk, unique, searchsorted, histogram. Upstream: aten/src/ATen/native/Sorting.cpp, Unique.cpp, Bucketization.cpp, Histogram.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
-import { cloneTensor, convertTensor } from "../tensor/clone.ts";
+import { cloneTensor, convertTensor, laidOutAs } from "../tensor/clone.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { promoteTypes } from "../tensor/promotion.ts";
 import { doublesOf, fromDoubles, fromIndices, indicesOf, wideScalar } from "../tensor/kernels/data.ts";
@@ -43,7 +43,8 @@ function sortTensor(self: Tensor, dimIn: number, descending: boolean): [Tensor, 
       indices[at + i * stride] = order[i]!;
     }
   });
-  return [gatherElements(self, from, self.sizes), fromIndices(indices, self.sizes)];
+  const values = gatherElements(self, from, self.sizes);
+  return [laidOutAs(values, self), laidOutAs(fromIndices(indices, self.sizes), self)];
 }
 
 export const sort = op(

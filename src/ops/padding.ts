@@ -1,7 +1,7 @@
 /** @file Padding: constant, reflect, replicate, circular. Upstream: aten/src/ATen/native/PadNd.cpp, ReflectionPad.cpp, ReplicationPadding.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
-import { cloneTensor, emptyStrided } from "../tensor/clone.ts";
+import { cloneTensor, emptyStrided, laidOutLike } from "../tensor/clone.ts";
 import { copyElements, copyInto } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { floatsOf } from "../tensor/kernels/data.ts";
@@ -149,14 +149,20 @@ function reflection(dims: number, self: Tensor, padding: readonly number[]): Ten
   }
   checkOutput(self, dims, padding, "reflection");
   requireNumeric(self, `reflection_pad${dims}d`);
-  return padBy(self, padding, "reflect");
+  return padLike(dims, self, padding, "reflect");
 }
 
 function replication(dims: number, self: Tensor, padding: readonly number[]): Tensor {
   checkBatchedInput(self, dims, padding);
   checkOutput(self, dims, padding, "replication");
   requireNumeric(self, `replication_pad${dims}d`);
-  return padBy(self, padding, "replicate");
+  return padLike(dims, self, padding, "replicate");
+}
+
+/** All kernels but those of rows keep the memory format. */
+function padLike(dims: number, self: Tensor, padding: readonly number[], mode: Mode): Tensor {
+  const out = padBy(self, padding, mode);
+  return dims === 1 ? out : laidOutLike(out, self);
 }
 
 /** Throws where cropping leaves too little: one dimension of those that are padded may become empty, none negative. */

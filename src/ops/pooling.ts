@@ -1,6 +1,7 @@
 /** @file Pooling: max, average, adaptive, fractional, unpooling. Upstream: aten/src/ATen/native/DilatedMaxPool2d.cpp, AveragePool2d.cpp, AdaptiveAveragePooling.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
+import { laidOut } from "../tensor/clone.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import type { Triple } from "../tensor/kernels/convolution.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
@@ -13,6 +14,7 @@ import {
   pooledSize,
   type PoolGeometry,
 } from "../tensor/kernels/pooling.ts";
+import { MEMORY_FORMAT, suggestMemoryFormat, suggestRowFormat } from "../tensor/memory_format.ts";
 import { numelOf } from "../tensor/strides.ts";
 import { wasmMaxPool } from "../tensor/kernels/wasm/pooling.ts";
 import { uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
@@ -149,6 +151,18 @@ function geometry(self: Tensor, dims: number, a: PoolArguments): { geometry: Poo
   };
 }
 
+/** The memory format of what is pooled from a tensor, over its last `dims` dimensions. */
+function pooledFormat(self: Tensor, dims: number): number {
+  if (self.ndim !== dims + 2) return MEMORY_FORMAT.contiguous;
+  return dims === 1 ? suggestRowFormat(self) : suggestMemoryFormat(self);
+}
+
+/** Refuses a volume without a batch whose strides are those of a batch of images. */
+function checkVolumeFormat(self: Tensor): void {
+  if (self.ndim === 4 && suggestMemoryFormat(self) !== MEMORY_FORMAT.contiguous)
+    throw new OperatorError("Unsupported memory format. Supports only ChannelsLast3d, Contiguous");
+}
+
 function requireReal(self: Tensor, name: string): void {
   if (self.dtype === DTYPES.bool || self.dtype.category === "complex") {
     throw new OperatorError(`"${name}" not implemented for '${self.dtype.cppName}'`);
@@ -167,17 +181,23 @@ function maxPoolNd(
   { onlyValues = false } = {},
 ): [Tensor, Tensor] {
   const { geometry: g, sizes } = geometry(self, dims, { name, kernel, stride, padding, dilation, ceilMode });
+  if (dims === 3) checkVolumeFormat(self);
   requireReal(self, name);
+  // the kernel of max_pool1d alone knows no other format
+  const format = name === "max_pool1d" ? MEMORY_FORMAT.contiguous : pooledFormat(self, dims);
   const count = numelOf(sizes);
   if (onlyValues && self.dtype === DTYPES.float32) {
     const fast = uninitializedTensor(sizes);
     const x = floatsAs(self, DTYPES.float32) as Float32Array;
-    if (wasmMaxPool(x, floatsOf(fast) as Float32Array, g)) return [fast, fast];
+    if (wasmMaxPool(x, floatsOf(fast) as Float32Array, g)) {
+      const values = laidOut(fast, format);
+      return [values, values];
+    }
   }
   const out = new Float64Array(count);
   const indices = new Float64Array(count);
   if (count > 0) maxPool(readReal(self), out, indices, g);
-  return [fromDoubles(out, sizes, self.dtype), fromIndices(indices, sizes)];
+  return [laidOut(fromDoubles(out, sizes, self.dtype), format), laidOut(fromIndices(indices, sizes), format)];
 }
 
 /** Asks for no indices. */
@@ -236,14 +256,15 @@ function avgPoolNd(
   if (self.dtype.category !== "float" && !supported.includes(self.dtype)) {
     throw new OperatorError(`"avg_pool${dims === 1 ? 2 : dims}d" not implemented for '${self.dtype.cppName}'`);
   }
+  const format = dims === 3 ? MEMORY_FORMAT.contiguous : pooledFormat(self, dims);
   if (self.dtype === DTYPES.float32) {
     const result = uninitializedTensor(sizes, self.dtype);
     averagePool(floatsAs(self, self.dtype), floatsOf(result), g, includePad, divisor);
-    return result;
+    return laidOut(result, format);
   }
   const out = new Float64Array(numelOf(sizes));
   averagePool(readReal(self), out, g, includePad, divisor);
-  return fromDoubles(self.dtype === DTYPES.int64 ? out.map(Math.trunc) : out, sizes, self.dtype);
+  return laidOut(fromDoubles(self.dtype === DTYPES.int64 ? out.map(Math.trunc) : out, sizes, self.dtype), format);
 }
 
 op(
@@ -319,7 +340,7 @@ function adaptiveAvgNd(dims: number, self: Tensor, size: readonly number[]): Ten
     triple(size, 1),
     round,
   );
-  return fromDoubles(out, sizes, self.dtype);
+  return laidOut(fromDoubles(out, sizes, self.dtype), dims === 3 ? MEMORY_FORMAT.contiguous : pooledFormat(self, dims));
 }
 
 op("aten::adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor", (self, size) =>
@@ -332,9 +353,12 @@ export const adaptive_avg_pool2d = op(
 op("aten::_adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor", (self, size) =>
   adaptiveAvgNd(2, self, list(size)),
 );
-op("aten::adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor", (self, size) =>
-  adaptiveAvgNd(3, self, list(size)),
-);
+op("aten::adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor", (self, sizeIn) => {
+  const size = list(sizeIn);
+  const out = adaptiveAvgNd(3, self, size);
+  // a mean of whole volumes keeps their format, the kernel does not
+  return size.every((s) => s === 1) ? laidOut(out, pooledFormat(self, 3)) : out;
+});
 op("aten::_adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor", (self, size) =>
   adaptiveAvgNd(3, self, list(size)),
 );
@@ -361,7 +385,8 @@ function adaptiveMaxNd(dims: number, self: Tensor, size: readonly number[]): [Te
     triple(self.sizes.slice(self.ndim - dims), 1),
     triple(size, 1),
   );
-  return [fromDoubles(out, sizes, self.dtype), fromIndices(indices, sizes)];
+  const format = dims === 3 ? MEMORY_FORMAT.contiguous : pooledFormat(self, dims);
+  return [laidOut(fromDoubles(out, sizes, self.dtype), format), laidOut(fromIndices(indices, sizes), format)];
 }
 
 op("aten::adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)", (self, size) =>
@@ -405,7 +430,8 @@ function unpool(self: Tensor, indices: Tensor, size: readonly number[], dims: 2 
     }
     out[Math.floor(i / inner) * volume + index] = x[i]!;
   }
-  return fromDoubles(out, [...lead, ...size], self.dtype);
+  const format = dims === 3 ? MEMORY_FORMAT.contiguous : pooledFormat(self, dims);
+  return laidOut(fromDoubles(out, [...lead, ...size], self.dtype), format);
 }
 
 op("aten::max_unpool2d(Tensor self, Tensor indices, SymInt[2] output_size) -> Tensor", (self, indices, size) =>

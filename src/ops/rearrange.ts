@@ -1,8 +1,8 @@
 /** @file Rearranging elements: flip, roll, triangles, diagonals, shuffles, columns of patches. Upstream: aten/src/ATen/native/TensorTransformations.cpp, TriangularOps.cpp, PixelShuffle.cpp, Im2Col.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
-import { cloneTensor, convertTensor, emptyLike } from "../tensor/clone.ts";
-import { MEMORY_FORMAT } from "../tensor/memory_format.ts";
+import { cloneTensor, convertTensor, emptyLike, laidOut, laidOutLike } from "../tensor/clone.ts";
+import { MEMORY_FORMAT, suggestMemoryFormat } from "../tensor/memory_format.ts";
 import { copyElements } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { doublesOf, floatsAs, floatsOf, fromDoubles, indicesOf } from "../tensor/kernels/data.ts";
@@ -57,9 +57,12 @@ function rollDim(self: Tensor, dim: number, shift: number): Tensor {
   if (n === 0) return cloneTensor(self);
   const first = ((shift % n) + n) % n;
   const out = uninitializedLike(self);
-  copyElements(narrowView(out, dim, first, n - first), narrowView(self, dim, 0, n - first));
-  copyElements(narrowView(out, dim, 0, first), narrowView(self, dim, n - first, first));
-  return out;
+  const [start, end] = [narrowView(self, dim, 0, n - first), narrowView(self, dim, n - first, first)];
+  copyElements(narrowView(out, dim, first, n - first), start);
+  copyElements(narrowView(out, dim, 0, first), end);
+  // PyTorch concatenates the parts, whose format decides
+  const format = suggestMemoryFormat(start);
+  return format === suggestMemoryFormat(end) ? laidOut(out, format) : out;
 }
 
 export const roll = op(
@@ -215,6 +218,14 @@ export const one_hot = op("aten::one_hot(Tensor self, int num_classes=-1) -> Ten
   return out;
 });
 
+/** The format of images that pixels are shuffled in. */
+function imageFormat(self: Tensor): number {
+  const format = suggestMemoryFormat(self);
+  if (format === MEMORY_FORMAT.channelsLast3d)
+    throw new OperatorError("Unsupported memory format. Supports only ChannelsLast, Contiguous");
+  return format;
+}
+
 op("aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor", (self, r) => {
   if (self.ndim < 3)
     throw new OperatorError(
@@ -231,7 +242,8 @@ op("aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor", (self, r) =
   const n = lead.length;
   const split = reshapeTensor(self, [...lead, c / (r * r), r, r, h, w]);
   const order = [...lead.map((_, d) => d), n, n + 3, n + 1, n + 4, n + 2];
-  return reshapeTensor(cloneTensor(permuteView(split, order), 0), [...lead, c / (r * r), h * r, w * r]);
+  const shuffled = cloneTensor(permuteView(split, order), 0);
+  return laidOut(reshapeTensor(shuffled, [...lead, c / (r * r), h * r, w * r]), imageFormat(self));
 });
 op("aten::pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor", (self, r) => {
   if (self.ndim < 3)
@@ -250,9 +262,12 @@ op("aten::pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor", (self, 
     );
   const lead = self.sizes.slice(0, -3);
   const n = lead.length;
+  // as PyTorch does, sizes included
+  if (self.numel === 0) return cloneTensor(self);
   const split = reshapeTensor(self, [...lead, c, h / r, r, w / r, r]);
   const order = [...lead.map((_, d) => d), n, n + 2, n + 4, n + 1, n + 3];
-  return reshapeTensor(cloneTensor(permuteView(split, order), 0), [...lead, c * r * r, h / r, w / r]);
+  const shuffled = cloneTensor(permuteView(split, order), 0);
+  return laidOut(reshapeTensor(shuffled, [...lead, c * r * r, h / r, w / r]), imageFormat(self));
 });
 
 function channelShuffle(self: Tensor, groups: number): Tensor {
@@ -265,9 +280,10 @@ function channelShuffle(self: Tensor, groups: number): Tensor {
   const c = self.sizes[1]!;
   if (c % groups !== 0)
     throw new OperatorError(`Number of channels must be divisible by groups. Got ${c} channels and ${groups} groups.`);
+  if (self.numel === 0) return viewOf(self, self.sizes, self.strides);
   const rest = numelOf(self.sizes.slice(2));
   const split = reshapeTensor(self, [self.sizes[0]!, groups, c / groups, rest]);
-  return reshapeTensor(cloneTensor(permuteView(split, [0, 2, 1, 3]), 0), self.sizes);
+  return laidOutLike(reshapeTensor(cloneTensor(permuteView(split, [0, 2, 1, 3]), 0), self.sizes), self);
 }
 
 op("aten::channel_shuffle(Tensor self, SymInt groups) -> Tensor", channelShuffle);

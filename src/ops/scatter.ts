@@ -3,7 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import { checkedScalar } from "./scalar_checks.ts";
 
 import { op } from "../core/operator_registry.ts";
-import { cloneTensor, convertTensor } from "../tensor/clone.ts";
+import { cloneTensor, convertTensor, laidOutAs } from "../tensor/clone.ts";
 import { assertNoInternalOverlap, assertNoOverlap, writeInplaceResult, writeOutResult } from "../tensor/copy.ts";
 import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
@@ -296,7 +296,7 @@ op(
     const dim = wrapDim(dimIn, self.ndim);
     checkScatter(self, dim, index, src, "scatter");
     const reduction = reductionOf(reduce);
-    if (index.numel === 0) return cloneTensor(self);
+    if (index.numel === 0) return cloneTensor(self, 0);
     const unsupported =
       self.dtype.category === "complex"
         ? reduction === "amax" || reduction === "amin"
@@ -480,7 +480,7 @@ function indexFill(self: Tensor, dimIn: number, index: Tensor, value: Tensor): T
   const out = cloneTensor(self, 0);
   const { starts, run } = slicesOf(self, dim, at);
   scatterElements(out, starts, convertTensor(value, self.dtype), run);
-  return out;
+  return laidOutAs(out, self);
 }
 
 op(

@@ -249,9 +249,25 @@ op("aten::dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]", (sel
   return indexParts(self, indices, 2);
 });
 
+/** Whether elements of a tensor share memory: those of a dimension without a stride. */
+function repeatsElements(t: Tensor): boolean {
+  return t.strides.some((stride, d) => stride === 0 && t.sizes[d]! > 1);
+}
+
+/** A copy with the same strides and offset in a copy of the whole storage; a plain one where elements share memory. */
+function clonePreservingStrides(self: Tensor): Tensor {
+  if (repeatsElements(self)) return cloneTensor(self);
+  const storage = allocateStorage(self.storage.nbytes);
+  storage.bytes().set(self.storage.bytes());
+  const out = new Tensor(storage, self.dtype, self.sizes, self.strides, self.storageOffset);
+  out.isConj = self.isConj;
+  out.isNeg = self.isNeg;
+  return out;
+}
+
 /** A clone of `self` with `src` written into the view that `view` takes of it. */
 function scatterInto(self: Tensor, src: Tensor, view: (t: Tensor) => Tensor): Tensor {
-  const out = cloneTensor(self);
+  const out = clonePreservingStrides(self);
   const part = view(out);
   if (part.ndim !== src.ndim || part.sizes.some((s, d) => s !== src.sizes[d])) {
     throw new OperatorError(
@@ -268,7 +284,7 @@ op("aten::select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tens
 op(
   "aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor",
   (self, src, dim, start, end, step) => {
-    const out = cloneTensor(self);
+    const out = clonePreservingStrides(self);
     const part = sliceChecked(out, dim, start, end, step);
     copyInto(part, viewOf(src, src.sizes, src.strides));
     return out;
@@ -278,16 +294,6 @@ op(
   "aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor",
   (self, src, offset, dim1, dim2) => scatterInto(self, src, (t) => diagonalView(t, offset, dim1, dim2)),
 );
-/** A copy with the same strides and offset in a copy of the whole storage. */
-function clonePreservingStrides(self: Tensor): Tensor {
-  const storage = allocateStorage(self.storage.nbytes);
-  storage.bytes().set(self.storage.bytes());
-  const out = new Tensor(storage, self.dtype, self.sizes, self.strides, self.storageOffset);
-  out.isConj = self.isConj;
-  out.isNeg = self.isNeg;
-  return out;
-}
-
 op(
   "aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor",
   (self, src, size, stride, offset) => {

@@ -1,6 +1,7 @@
 /** @file Resampling of images and volumes: nearest, linear, cubic, antialiased, interpolate. Upstream: aten/src/ATen/native/UpSample*.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { callOperator, op } from "../core/operator_registry.ts";
+import { laidOutLike } from "../tensor/clone.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { computeDtype, doublesOf, floatsAs, floatsOf, fromDoubles } from "../tensor/kernels/data.ts";
@@ -48,6 +49,10 @@ const NO_WEIGHTS = new Float64Array(0);
 type Scales = readonly (number | null)[];
 
 function nearest(input: Tensor, size: readonly number[], scales: Scales, isExact: boolean): Tensor {
+  return laidOutLike(nearestElements(input, size, scales, isExact), input);
+}
+
+function nearestElements(input: Tensor, size: readonly number[], scales: Scales, isExact: boolean): Tensor {
   const dims = size.length;
   checkSizes(input, size, dims);
   if (input.dtype.category !== "float" && input.dtype !== DTYPES.uint8 && input.dtype.category !== "quantized") {
@@ -85,6 +90,10 @@ function resampleFloats(input: Tensor, taps: readonly Taps[]): Tensor | undefine
 type TapMaker = (input: number, output: number, scale: number | null, round: (x: number) => number) => Taps;
 
 function resample(input: Tensor, size: readonly number[], scales: Scales, name: string, make: TapMaker): Tensor {
+  return laidOutLike(weightedSums(input, size, scales, name, make), input);
+}
+
+function weightedSums(input: Tensor, size: readonly number[], scales: Scales, name: string, make: TapMaker): Tensor {
   const dims = size.length;
   checkSizes(input, size, dims);
   const isByte = input.dtype === DTYPES.uint8;

@@ -1,9 +1,9 @@
 /** @file Copies with a chosen layout or dtype: clone, contiguous, conversion. Upstream: aten/src/ATen/native/TensorConversions.cpp, TensorFactories.cpp. Spec: none. */
-import { copyInto } from "./copy.ts";
+import { copyElements, copyInto } from "./copy.ts";
 import type { DType } from "./dtype.ts";
 import { allocateStorage } from "./storage.ts";
-import { isContiguousIn, MEMORY_FORMAT, stridesLike } from "./memory_format.ts";
-import { numelOf } from "./strides.ts";
+import { isContiguousIn, MEMORY_FORMAT, stridesIn, stridesLike, suggestMemoryFormat } from "./memory_format.ts";
+import { contiguousStrides, numelOf } from "./strides.ts";
 import { Tensor, uninitializedTensor } from "./tensor.ts";
 
 /** A new tensor with given strides over just enough bytes, zeroed unless the caller writes all of them. */
@@ -45,6 +45,43 @@ export function cloneTensor(self: Tensor, format: number | null = MEMORY_FORMAT.
 /** The tensor itself if it is contiguous in `format`, else a copy that is. */
 export function contiguousTensor(self: Tensor, format: number = MEMORY_FORMAT.contiguous): Tensor {
   return isContiguousIn(self, format) ? self : cloneTensor(self, format);
+}
+
+/** A new contiguous result in another memory format; rows (N, C, L) as the images of height 1 that they are computed as. */
+export function laidOut(result: Tensor, format: number): Tensor {
+  if (format === MEMORY_FORMAT.contiguous) return result;
+  if (result.ndim !== 3) return cloneTensor(result, format);
+  const [n, c, l] = result.sizes as [number, number, number];
+  const [dn, dc, , dl] = stridesIn([n, c, 1, l], format) as [number, number, number, number];
+  const out = emptyStrided(result.sizes, [dn, dc, dl], result.dtype, false);
+  copyInto(out, result);
+  return out;
+}
+
+/** A new contiguous result in the memory format that `like` suggests, where both have as many dimensions. */
+export function laidOutLike(result: Tensor, like: Tensor): Tensor {
+  return result.ndim === like.ndim ? laidOut(result, suggestMemoryFormat(like)) : result;
+}
+
+/** A new contiguous result with the strides of a copy of `like`, which has the same sizes (empty_like with preserve_format). */
+export function laidOutAs(result: Tensor, like: Tensor): Tensor {
+  if (sameStrides(like.strides, result.strides)) return result;
+  return inStrides(result, stridesLike(like, MEMORY_FORMAT.preserve));
+}
+
+/** A tensor with exactly the strides of a contiguous one: also where dimensions of one element leave a choice. */
+export function plainlyStrided(self: Tensor): Tensor {
+  const strides = contiguousStrides(self.sizes);
+  return sameStrides(self.strides, strides) ? self : inStrides(self, strides);
+}
+
+const sameStrides = (a: readonly number[], b: readonly number[]): boolean => a.every((stride, d) => stride === b[d]);
+
+function inStrides(result: Tensor, strides: readonly number[]): Tensor {
+  const out = emptyStrided(result.sizes, strides, result.dtype, false);
+  [out.isConj, out.isNeg, out.quantizer] = [result.isConj, result.isNeg, result.quantizer];
+  copyElements(out, result);
+  return out;
 }
 
 /** The tensor itself if it has the dtype, else a converted copy. */

@@ -60,6 +60,17 @@ export function suggestMemoryFormat(t: Tensor): number {
   return t.sizes.length === 4 ? MEMORY_FORMAT.channelsLast : MEMORY_FORMAT.channelsLast3d;
 }
 
+/** The same of rows (N, C, L) seen as images of height 1: operators of one dimension are run as those of two. */
+export function suggestRowFormat(t: Pick<Tensor, "sizes" | "strides">): number {
+  const [n, c, l] = t.sizes;
+  const [dn, dc, dl] = t.strides;
+  // rows that lie densely cannot be channels last
+  if (t.sizes.length !== 3 || dc! > dl!) return MEMORY_FORMAT.contiguous;
+  return isChannelsLastStrides([n!, c!, 1, l!], [dn!, dc!, l! * dl!, dl!])
+    ? MEMORY_FORMAT.channelsLast
+    : MEMORY_FORMAT.contiguous;
+}
+
 /** Whether the tensor is dense in the given memory format. */
 export function isContiguousIn(t: Tensor, memoryFormat: number): boolean {
   if (memoryFormat === MEMORY_FORMAT.channelsLast) return t.sizes.length === 4 && isChannelsLastContiguous(t);

@@ -161,6 +161,85 @@ def mended():
     return out
 
 
+def layouts(*shape, dtype=torch.float32):
+    """Small whole numbers, which sums do not round, in the layouts that decide a result's memory format."""
+    x = torch.randint(-4, 5, shape).to(dtype)
+    out = [x, x.permute(*range(1, x.dim()), 0).contiguous().permute(-1, *range(x.dim() - 1))]
+    if x.dim() == 3:
+        out.append(x.transpose(1, 2).contiguous().transpose(1, 2))
+    if x.dim() > 3:
+        last = x.contiguous(memory_format=[torch.channels_last, torch.channels_last_3d][x.dim() - 4])
+        out += [last, torch.cat([last, last], 1)[:, : shape[1]], torch.cat([last, last], -1)[..., ::2], last[:1].expand(shape)]
+    return out
+
+
+@section
+def formats():
+    """Results whose strides follow the memory format or the strides of what they are made of."""
+    torch.set_num_threads(1)
+    out = []
+    half = torch.tensor([0.5, 0.25])
+    for x in layouts(2, 3, 2, 4) + layouts(2, 1, 2, 4)[2:4] + layouts(2, 3, 1, 1)[2:4]:
+        n, c, h, w = x.shape
+        k, size = [min(2, h)] * 2, [2, 1]
+        out += [call("max_pool2d", x, k), call("max_pool2d_with_indices", x, k), call("avg_pool2d", x, k)]
+        out += [call("adaptive_avg_pool2d", x, [1, 1]), call("adaptive_avg_pool2d", x, size), call("adaptive_max_pool2d", x, size)]
+        out.append(call("max_unpool2d", *torch.ops.aten.max_pool2d_with_indices(x, [1, 1]), [h, w]))
+        out += [call("upsample_nearest2d", x, [4, 2]), call("_upsample_nearest_exact2d", x, size), call("upsample_bilinear2d", x, [h, w], False)]
+        out += [call("upsample_bicubic2d", x, [h, w], False), call("_upsample_bilinear2d_aa", x, [h, w], False)]
+        out.append(call("reflection_pad2d" if h > 1 else "replication_pad2d", x, [1, 0, 1, 0]))
+        stats = torch.zeros(c), torch.ones(c)
+        out += [call("batch_norm", x * 0, *stats, *[s.clone() for s in stats], training, 0.1, 1e-5, False) for training in (True, False)]
+        out += [call("native_batch_norm", x * 0, None, None, None, None, True, 0.1, 1e-5), call("group_norm", x * 0, c, None, None, 1e-5, False)]
+        out += [call("native_group_norm", x * 0, None, None, n, c, h * w, c, 1e-5), call("instance_norm", x * 0, *stats, None, None, True, 0.1, 1e-5, False)]
+        out += [call("rms_norm", x * 0, [w], None, 1e-5), call("layer_norm", x * 0, [w], None, None, 1e-5, False)]
+        out += [call("roll", x, [1], [1]), call("roll", x, [1], [0])]
+        for weight in (layouts(2, c, 1, 1)[2], layouts(2, c, 3, 3)[0], layouts(2, c, 3, 3)[2]):
+            options = [1, 1], [1, 1], [1, 1]
+            out += [call("conv2d", x, weight, None, *options, 1), call("conv2d", x.double(), weight.double(), None, *options, 1)]
+            out += [call("convolution", x, weight, half, *options, False, [0, 0], 1), call("conv2d", x[0], weight, half, *options, 1)]
+            out.append(call("conv2d.padding", x, weight, None, [1, 1], "same", [1, 1], 1))
+            weight = weight.transpose(0, 1)
+            out.append(call("conv_transpose2d.input", x, weight, None, [2, 2], [0, 0], [1, 1], 1, [1, 1]))
+    for x in layouts(1, 4, 2, 2) + layouts(0, 4, 2, 2)[:3] + layouts(1, 4, 2, 2, 2)[:3]:
+        out += [call(name, x, 2) for name in ("pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle")]
+    for x in layouts(2, 2, 2, 4, 2) + layouts(2, 2, 4, 2)[::2]:
+        k, size = [2, 2, 2], [1, 2, 1]
+        out += [call("max_pool3d_with_indices", x, k), call("avg_pool3d", x, k), call("adaptive_avg_pool3d", x, size), call("adaptive_max_pool3d", x, size)]
+        out += [call("adaptive_avg_pool3d", x, [1, 1, 1]), call("_adaptive_avg_pool3d", x, [1, 1, 1])]
+        out += [call("reflection_pad3d", x, [1, 0, 0, 1, 0, 0]), call("replication_pad3d", x, [1, 0, 0, 1, 0, 0])]
+        if x.dim() == 5:
+            out += [call("upsample_nearest3d", x, size), call("upsample_trilinear3d", x, list(x.shape[2:]), False)]
+            for weight in layouts(2, 2, 2, 2, 2)[::2]:
+                out += [call("conv3d", part, weight, None, [1] * 3, [0] * 3, [1] * 3, 1) for part in (x, x[:1])]
+                out.append(call("conv3d", x.double(), weight.double(), None, [1] * 3, [0] * 3, [1] * 3, 1))
+    for x in layouts(2, 3, 4) + layouts(2, 3, 1)[2:]:
+        out += [call("max_pool1d", x, [1]), call("max_pool1d_with_indices", x, [1]), call("avg_pool1d", x, [1]), call("adaptive_avg_pool1d", x, [1])]
+        out += [call("adaptive_max_pool1d", x, [1]), call("upsample_nearest1d", x, [3])]
+        for weight in layouts(2, 3, 1)[2:] + layouts(2, 3, 2)[::2]:
+            out.append(call("conv1d", x, weight, None, [1], [1], [1], 1))
+            out.append(call("conv_transpose1d", x, weight.transpose(0, 1), None, [1], [0], [0], 1, [1]))
+    first = torch.tensor([0])
+    gaps = [torch.arange(12.0).view(2, 6)[:, ::2], torch.arange(3.0).expand(2, 3), torch.arange(6.0).view(3, 2).t(), torch.arange(12.0)[:6:2], torch.zeros(2, 0)]
+    for x in layouts(2, 3, 2, 2)[1:] + layouts(1, 3, 1, 2)[1:3] + layouts(2, 3, 2)[2:] + gaps:
+        some = torch.arange(min(2, x.numel()))
+        out += [call("msort", x), call("put", x, some, some.float() + 7, False), call("put", x, some, some.float() + 7, True)]
+        for d in range(x.dim()):
+            out += [call("sort", x.long(), d, False), call("sort.stable", x, True, d, True), call("argsort", x, d, False)]
+            if x.numel() > 0:
+                out += [call("quantile", x, half, d, True), call("nanquantile", x, half[:1], d, False), call("quantile", x, half, None, False)]
+                out += [call("select_scatter", x, x.select(d, 0) + 1, d, 0), call("slice_scatter", x, x.narrow(d, 0, 1) + 1, d, 0, 1, 1)]
+                out.append(call("index_fill.int_Scalar", x, d, first, 7))
+                out.append(call("scatter_reduce.two", x, d, torch.zeros([0] * x.dim(), dtype=torch.int64), x, "sum", True))
+        if x.numel() > 0 and x.dim() > 1:
+            out.append(call("diagonal_scatter", x, x.diagonal() + 1, 0, 0, 1))
+        out += [call("pow.Scalar", 2, x), call("pow.Scalar", 1, x), call("float_power.Scalar", 2, x), call("mvlgamma", x * 0 + 2, 2)]
+    for x in (gaps[0], gaps[2], torch.zeros(2, 1)):
+        out += [call("addr", x, torch.ones(2), torch.ones(3), beta, 2) for beta in (0, 1)]
+    out.append(call("scatter.value", torch.tensor([True, False]), 0, first, 1 + 2j))
+    return out
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:] or SECTIONS:
         torch.manual_seed(0)

@@ -161,3 +161,24 @@ def into(x, w, y):
   expectClose(f(x, w, y) as Tensor, expected);
   expectClose(y, expected);
 });
+
+test("channels_last of the input or of the weight is kept, also by a kernel of one element", () => {
+  const f = new jit.CompilationUnit(SOURCE).get("size");
+  const last = (t: Tensor): Tensor => t.clone({ memory_format: torch.channels_last });
+  const x = torch.rand([2, 4, 3, 5]);
+  for (const size of [1, 3]) {
+    const w = torch.rand([6, 4, size, size]);
+    const expected = torch.call("relu6", torch.call("conv2d", x, w, null, [1, 1], [1, 1], [1, 1], 1)) as Tensor;
+    for (const [input, weight] of [
+      [last(x), w],
+      [x, last(w)],
+      [last(x), last(w)],
+    ] as const) {
+      const y = f(input, weight) as Tensor;
+      expect(y.is_contiguous(torch.channels_last)).toBe(true);
+      expect(y.strides[1]).toBe(1);
+      expectClose(y, expected);
+    }
+    expect((f(x, w) as Tensor).isContiguous()).toBe(true);
+  }
+});
