@@ -10,6 +10,7 @@ import {
   nn,
   setWarningSink,
   torch,
+  type ScriptModule,
   type ScriptWarning,
   type Tensor,
   type WarningSink,
@@ -300,3 +301,76 @@ test.each([
   const [x, lengths] = [torch.randn([4, 6, 3]), torch.tensor([2, 6, 1, 4])];
   expect(String(traced(x, lengths))).toBe(String(module(x, lengths)));
 });
+
+class Exporting extends nn.Module {
+  static readonly exports = ["extra"];
+  l = new nn.Linear(2, 2);
+  forward(x: Tensor): Tensor {
+    return this.l(x);
+  }
+  extra(x: Tensor): Tensor {
+    return this.l(x).add(1);
+  }
+}
+
+class Several extends nn.Module {
+  sub = new Exporting();
+  forward(x: Tensor): Tensor {
+    return this.sub(x);
+  }
+  other(x: Tensor): Tensor {
+    return this.sub.extra(x);
+  }
+  two(x: Tensor, y: Tensor): Tensor {
+    return this.sub(x).add(this.sub(y));
+  }
+}
+
+test("several methods share the calls of submodules, whose exported methods are compiled", () => {
+  const x = torch.ones([1, 2]);
+  const traced = jit.traceModule(new Several(), { forward: x, other: x, two: [x, x] });
+  const [sub] = traced.children();
+  const bodies = (module: ScriptModule): Record<string, string> =>
+    Object.fromEntries(
+      module.methodNames().map((name) => [name, module.method(name).code.replace(/^def[^]*?:\n(?= {2}\w)/, "")]),
+    );
+  // PyTorch 2.13's
+  expect(bodies(traced)).toEqual({
+    forward: "  sub = self.sub\n  return (sub).forward(x, )\n",
+    other: "  sub = self.sub\n  l = sub.l\n  _0 = torch.add((l).forward2(x, ), CONSTANTS.c0)\n  return _0\n",
+    two: "  sub = self.sub\n  _0 = torch.add((sub).forward1(x, ), (sub).forward2(y, ))\n  return _0\n",
+  });
+  expect(bodies(sub!)).toEqual({
+    extra: "  l = self.l\n  return torch.add((l).forward(x, ), 1)\n",
+    forward: "  l = self.l\n  return (l).forward1(x, )\n",
+    forward1: "  l = self.l\n  return (l).forward3(x, )\n",
+    forward2: "  l = self.l\n  return (l).forward4(y, )\n",
+  });
+  expect(warnings).toEqual([]);
+});
+
+test("inputs to check with that take another branch say where the graphs differ", () => {
+  const branch = (x: Tensor): Tensor => (x.shape[0]! < 2 ? x : x.add(1));
+  expect(() => jit.trace(branch, [torch.ones([1, 2])], { checkInputs: [[torch.ones([3, 2])]] })).toThrow(
+    /Graphs differed across invocations![^]*\+ {3}%3 : Tensor = aten::add/,
+  );
+  expect(warnings.map((w) => w.message.split("\n")[0])).toEqual([
+    "Output nr 1. of the traced function does not match the corresponding output of the JavaScript function. Detailed error:",
+  ]);
+});
+
+test.each(["Avg", "Max"] as const)(
+  "Adaptive%sPool2d with a size left open traces, and is refused as a script as in PyTorch",
+  (kind) => {
+    const module = (): nn.Module =>
+      kind === "Avg" ? new nn.AdaptiveAvgPool2d([3, null]) : new nn.AdaptiveMaxPool2d([3, null]);
+    const x = torch.randn([1, 2, 6, 5]);
+    const traced = jit.trace(module(), [x]);
+    expect(traced.code).toContain("_0 = ops.prim.NumToTensor(torch.size(input, 3))");
+    const wider = torch.randn([1, 2, 6, 8]);
+    expect(String(traced.callWithKeywords([wider]))).toBe(String(module().callWith(wider)));
+    expect(() => jit.script(module()).code).toThrow(
+      "Expected a value of type 'List[int]' for argument 'output_size' but instead found type 'Tuple[int, NoneType]'",
+    );
+  },
+);

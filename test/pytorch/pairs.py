@@ -1113,3 +1113,26 @@ class Up(nn.Module):
     def forward(self, x):
         y = self.a(x)
         return self.b(y, [y.size(2) * 2 + 2])
+
+
+@pair("half_mlp", lambda: (torch.randn(3, 4).half(),))
+class HalfMlp(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(4, 8), nn.LayerNorm(8), nn.GELU(), nn.Linear(8, 2)).half()
+
+    def forward(self, x):
+        return torch.softmax(self.net(x), -1)
+
+
+@pair("bfloat16_conv", lambda: (torch.randn(2, 2, 8, 8).bfloat16(),))
+class BfloatConv(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 4, 3, padding=1)
+        self.bn = nn.BatchNorm2d(4)
+        self.pool = nn.AdaptiveMaxPool2d((3, 4))
+        self.bfloat16()
+
+    def forward(self, x):
+        return self.pool(torch.relu(self.bn(self.conv(x))))

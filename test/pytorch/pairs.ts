@@ -1137,3 +1137,25 @@ class Up extends nn.Module {
   }
 }
 pair("conv_transpose_out", Up, () => [torch.randn([1, 2, 5])], { trace: false });
+
+class HalfMlp extends nn.Module {
+  net = new nn.Sequential(new nn.Linear(4, 8), new nn.LayerNorm(8), new nn.GELU(), new nn.Linear(8, 2)).half();
+  forward(x: Tensor): Tensor {
+    return torch.softmax(this.net(x), -1);
+  }
+}
+pair("half_mlp", HalfMlp, () => [torch.randn([3, 4]).half()]);
+
+class BfloatConv extends nn.Module {
+  conv = new nn.Conv2d(2, 4, 3, { padding: 1 });
+  bn = new nn.BatchNorm2d(4);
+  pool = new nn.AdaptiveMaxPool2d([3, 4]);
+  constructor() {
+    super();
+    this.bfloat16();
+  }
+  forward(x: Tensor): Tensor {
+    return this.pool(torch.relu(this.bn(this.conv(x))));
+  }
+}
+pair("bfloat16_conv", BfloatConv, () => [torch.randn([2, 2, 8, 8]).to(torch.bfloat16)]);
