@@ -240,6 +240,21 @@ def formats():
     return out
 
 
+@section
+def out_dtypes():
+    """Forms with out= that take the dtype of the result only, and those that convert."""
+    out = []
+    x = torch.tensor([1.5, -2.0])
+    for d in (torch.float32, torch.float64, torch.float16, torch.int32, torch.int64, torch.bool, torch.complex64):
+        into = torch.zeros(2, dtype=d)
+        for name in ("abs", "ceil", "neg", "sgn", "sign", "trunc", "frac", "relu", "isnan", "isinf", "erf", "exp", "zero", "msort"):
+            out.append(call(f"{name}.out", x, into))
+        out += [call("abs.out", torch.tensor([3 + 4j, 1j]), into), call("floor.out", torch.tensor([1, 2]), into)]
+        out += [call("argmax.out", torch.ones(2, 2), 0, False, into), call("softmax.int_out", x, 0, None, into), call("flip.out", x, [0], into)]
+        out += [call("add.out", x, x, 1, into), call("add.Scalar_out", x, 2, 1, into), call("eq.Tensor_out", x, x, into), call("hardtanh.out", x, -1, 1, into)]
+    return out
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:] or SECTIONS:
         torch.manual_seed(0)

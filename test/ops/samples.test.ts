@@ -125,6 +125,6 @@ describe.each(["layout", "promotion", "conversion", "int64", "errors", "reductio
   test.each(casesOf(name))("%s gives PyTorch's answer", (_, c) => answer(c, false));
 });
 
-describe.each(["padding", "ranges", "scaled_sums", "mended", "formats"])("%s", (name) => {
+describe.each(["padding", "ranges", "scaled_sums", "mended", "formats", "out_dtypes"])("%s", (name) => {
   test.each(casesOf(name))("%s gives PyTorch's answer to the bit", (_, c) => answer(c, true));
 });
