@@ -3,21 +3,24 @@
  * They are no operators: only compiled graphs name them, never an archive. A tensor that waits has its sizes but no values. */
 import { isIntercepted } from "../core/dispatcher.ts";
 import { callOperator } from "../core/operator_registry.ts";
+import { emptyStrided } from "../tensor/clone.ts";
+import { copyElements } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { convolve, type ConvGeometry } from "../tensor/kernels/convolution.ts";
-import { floatsOf } from "../tensor/kernels/data.ts";
+import { floatsAs, floatsOf } from "../tensor/kernels/data.ts";
 import { kernelMemory, wasmKernels } from "../tensor/kernels/wasm/build.ts";
 import { wasmConvolve } from "../tensor/kernels/wasm/convolution.ts";
 import { affinePairs, type Finish } from "../tensor/kernels/wasm/finish.ts";
 import { Weights } from "../tensor/kernels/wasm/packed_weights.ts";
 import type { Storage } from "../tensor/storage.ts";
 import { scalarToNumber, type Scalar } from "../tensor/scalar.ts";
-import { MEMORY_FORMAT } from "../tensor/memory_format.ts";
+import { MEMORY_FORMAT, stridesIn } from "../tensor/memory_format.ts";
 import { numelOf } from "../tensor/strides.ts";
 import { uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { planConvolution } from "./convolution.ts";
 import { convolutionFormat } from "./convolution_format.ts";
 import { batchNormAffine } from "./normalization.ts";
+import { plainWeight } from "./plain_weights.ts";
 
 /** What a waiting tensor is to become. */
 interface Note {
@@ -25,6 +28,8 @@ interface Note {
   readonly weight: Tensor;
   readonly bias: Tensor | null;
   readonly geometry: ConvGeometry;
+  /** The memory format of the result. The kernels compute contiguous ones of contiguous operands. */
+  readonly format: number;
   /** Scale and shift of every channel, of a batch normalisation. */
   affine: Float32Array | undefined;
   residual: Tensor | undefined;
@@ -54,10 +59,17 @@ export function forgetDeferred(): void {
 }
 
 function compute(out: Tensor, note: Note): void {
+  if (note.format === MEMORY_FORMAT.contiguous) return computePlain(out, note);
+  const result = uninitializedTensor(out.sizes);
+  computePlain(result, note);
+  copyElements(out, result);
+}
+
+function computePlain(out: Tensor, note: Note): void {
   const run = (): boolean =>
     wasmConvolve(
-      floatsOf(note.input) as Float32Array,
-      Weights.of(note.weight),
+      floatsAs(note.input, DTYPES.float32) as Float32Array,
+      Weights.of(plainWeight(note.weight)),
       floatsOf(out) as Float32Array,
       note.geometry,
       finishOf(note),
@@ -71,7 +83,7 @@ function compute(out: Tensor, note: Note): void {
 function finishOf(note: Note): Finish {
   return {
     affine: channelMap(note.bias, note.affine),
-    residual: note.residual && (floatsOf(note.residual) as Float32Array),
+    residual: note.residual && (floatsAs(note.residual, DTYPES.float32) as Float32Array),
     low: note.low,
     high: note.high,
   };
@@ -80,7 +92,8 @@ function finishOf(note: Note): Finish {
 function computeStepByStep(out: Tensor, note: Note): void {
   const values = floatsOf(out) as Float32Array;
   const finish = finishOf(note);
-  convolve(floatsOf(note.input), floatsOf(note.weight), values, note.geometry);
+  const input = floatsAs(note.input, DTYPES.float32);
+  convolve(input, floatsOf(plainWeight(note.weight)), values, note.geometry);
   const plane = numelOf(out.sizes.slice(2));
   for (let at = 0, c = 0; at < values.length; c = (c + 1) % out.sizes[1]!) {
     const scale = finish.affine ? finish.affine[2 * c]! : 1;
@@ -151,14 +164,14 @@ function channelMap(bias: Tensor | null, affine: Float32Array | undefined): Floa
   return affine.map((value, i) => (i % 2 === 0 ? value : value + b[i >> 1]! * affine[i - 1]!));
 }
 
-const isPlain = (t: Tensor | null): boolean =>
-  t === null ||
-  (t.dtype === DTYPES.float32 &&
-    t.isContiguous() &&
-    !t.isNeg &&
-    t.quantizer === undefined &&
-    t.sparse === undefined &&
-    t.device.type === "cpu");
+const isFloat32 = (t: Tensor): boolean =>
+  t.dtype === DTYPES.float32 &&
+  !t.isNeg &&
+  t.quantizer === undefined &&
+  t.sparse === undefined &&
+  t.device.type === "cpu";
+
+const isPlain = (t: Tensor | null): boolean => t === null || (isFloat32(t) && t.isContiguous());
 
 interface KeptPlan {
   readonly of: readonly (readonly number[])[];
@@ -206,19 +219,24 @@ function deferred(
     weight.ndim === 4 &&
     input.numel > 0 &&
     weight.numel > 0 &&
-    [input, weight, bias].every(isPlain) &&
+    isFloat32(input) &&
+    isFloat32(weight) &&
+    isPlain(bias) &&
     wasmKernels() !== undefined;
   if (!canWait) return undefined;
   const { sizes, geometry } = keptPlan(input, weight, bias, stride, padding, dilation, groups);
   if (numelOf(sizes) === 0) return undefined;
-  // what is dense in both formats, such as a kernel of one element, may still ask for channels last
-  if (convolutionFormat(input, weight, groups, sizes) !== MEMORY_FORMAT.contiguous) return undefined;
-  const out = uninitializedTensor(sizes);
+  const format = convolutionFormat(input, weight, groups, sizes);
+  const out =
+    format === MEMORY_FORMAT.contiguous
+      ? uninitializedTensor(sizes)
+      : emptyStrided(sizes, stridesIn(sizes, format), DTYPES.float32, false);
   notes.set(out, {
     input,
     weight,
     bias,
     geometry,
+    format,
     affine: undefined,
     residual: undefined,
     low: -Infinity,
@@ -244,7 +262,13 @@ function addResidual(key: string, self: Tensor, other: Tensor, alpha: unknown, i
   settle(other);
   const note = openNote(
     self,
-    (n) => n.residual === undefined && isUnclamped(n) && isPlain(other) && sameSizes(self.sizes, other.sizes),
+    (n) =>
+      n.residual === undefined &&
+      isUnclamped(n) &&
+      isFloat32(other) &&
+      sameSizes(self.sizes, other.sizes) &&
+      // the sum lies as both do
+      (n.format === MEMORY_FORMAT.contiguous ? other.isContiguous() : sameSizes(self.strides, other.strides)),
   );
   if (!note) return callOperator(key, isSecond ? [other, self, alpha] : [self, other, alpha]) as Tensor;
   note.residual = other;

@@ -76,6 +76,16 @@ export function runForTemporary(
   };
 }
 
+/** `body`, whose storages are no temporaries: for what a kernel keeps. */
+export function withLastingStorages<R>(body: () => R): R {
+  const restore = setStorageSource(undefined);
+  try {
+    return body();
+  } finally {
+    setStorageSource(restore);
+  }
+}
+
 function copyOf(t: Tensor): Tensor {
   const copy = emptyTensor(t.sizes, t.dtype);
   copyInto(copy, t);

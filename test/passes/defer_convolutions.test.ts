@@ -182,3 +182,19 @@ test("channels_last of the input or of the weight is kept, also by a kernel of o
     expect((f(x, w) as Tensor).isContiguous()).toBe(true);
   }
 });
+
+test("a chain in channels_last waits, too: values and strides of operators one at a time, weights that change are read again", () => {
+  const f = new jit.CompilationUnit(SOURCE).get("chain");
+  const last = (t: Tensor): Tensor => t.clone({ memory_format: torch.channels_last });
+  for (const lasts of [[0], [1], [6], [0, 1], [0, 6], [1, 6], [0, 1, 6]]) {
+    const a = operands().map((t, i) => (lasts.includes(i) ? last(t) : t));
+    for (const factor of [1, 2, 0.5]) {
+      torch.call("mul_", a[1]!, factor);
+      const [x, w, ...rest] = a;
+      const y = f(x, w, null, ...rest, false) as Tensor;
+      const expected = eagerChain(a, null, false, true);
+      expectClose(y, expected);
+      expect(y.strides, `channels_last: ${lasts.join()}`).toEqual(expected.strides);
+    }
+  }
+});
