@@ -6,14 +6,12 @@ import { convolutionKernels, denseKernels, wasmKernels } from "./build.ts";
 import { copyElements32 } from "./copies.ts";
 import { runTasks, threadAreas } from "./parallel.ts";
 import { COLUMNS } from "./programs.ts";
-import { packedElements, packResident } from "./product.ts";
+import { GROUP_ELEMENTS, packedElements, packResident } from "./product.ts";
 
 /** Fewest rows and columns of a product, and most of all its sizes: its operands are one pass each. */
 const [MIN_SIZE, MAX_SIZE] = [5, 512];
 /** Multiplications of one product below which sums in double precision are faster, and from which it has tasks of its own. */
 const [MIN_WORK, MAX_WORK] = [1 << 11, 1 << 22];
-/** Elements of the tiles that are gathered at a time, as in product.ts. */
-const GROUP_ELEMENTS = 1 << 13;
 /** Most tasks, and multiplications from which one pays. */
 const [MAX_TASKS, TASK_WORK] = [16, 1 << 19];
 

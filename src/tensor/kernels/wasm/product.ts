@@ -11,7 +11,7 @@ const INNER = 768;
 /** Rows of one pass: their panels (up to 1 MiB) stay in the L2 cache. */
 export const PASS_PANELS = 86;
 /** Elements of the tiles that are gathered at a time: they stay in the first-level cache. */
-const GROUP_ELEMENTS = 1 << 13;
+export const GROUP_ELEMENTS = 1 << 13;
 /** Elements of one packed operand or result at a time. */
 const AREA_ELEMENTS = 1 << 21;
 /** Fewest rows that are packed where they lie. */
