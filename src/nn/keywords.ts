@@ -1,4 +1,5 @@
 /** @file Arguments of library modules by name: `attention(q, k, v, { needWeights: false })`. Upstream: none. Spec: docs/script_modules.md. */
+import { camelCase, snakeCase } from "../base/names.ts";
 import type { ModuleScript } from "./module_script.ts";
 
 /** Names the arguments of a call that gives some by name, in the types of the modules that take them so. @internal */
@@ -36,11 +37,6 @@ function isPlainObject(value: unknown): value is Readonly<Record<string, unknown
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
-/** `keyPaddingMask` and `key_padding_mask` are the same name. */
-function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
 /**
  * The arguments of a call by position, where the last is an object of arguments by name. An object in the first place is the
  * input itself. Throws TypeError for a name that `forward` does not have, or that was given by position too.
@@ -55,6 +51,7 @@ export function positionalArguments(module: object, args: readonly unknown[]): r
   const positional = [...given];
   const called = script!.name.replace(/^.*\./, "");
   for (const [key, value] of Object.entries(last)) {
+    // `keyPaddingMask` and `key_padding_mask` are the same name
     const place = names.indexOf(snakeCase(key));
     if (place < 0) {
       const optional = names.slice(given.length).map((name) => camelCase(name));
@@ -67,8 +64,4 @@ export function positionalArguments(module: object, args: readonly unknown[]): r
   }
   // what is left out has its default
   return Array.from(positional);
-}
-
-function camelCase(name: string): string {
-  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

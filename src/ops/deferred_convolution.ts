@@ -15,7 +15,7 @@ import { Weights } from "../tensor/kernels/wasm/packed_weights.ts";
 import type { Storage } from "../tensor/storage.ts";
 import { scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { MEMORY_FORMAT, stridesIn } from "../tensor/memory_format.ts";
-import { numelOf } from "../tensor/strides.ts";
+import { numelOf, sameSizes } from "../tensor/strides.ts";
 import { uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { planConvolution } from "./convolution.ts";
 import { convolutionFormat } from "./convolution_format.ts";
@@ -252,9 +252,6 @@ function openNote(self: Tensor, mayAdd: (note: Note) => boolean): Note | undefin
   settle(self);
   return undefined;
 }
-
-const sameSizes = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((size, d) => size === b[d]);
 
 const isUnclamped = (note: Note): boolean => note.low === -Infinity && note.high === Infinity;
 

@@ -6,6 +6,7 @@ import { doublesOf, fromDoubles, indicesOf } from "../tensor/kernels/data.ts";
 import { logSoftmaxOver, REDUCTION, reduceLoss, sumOf } from "../tensor/kernels/loss.ts";
 import { notImplemented } from "../tensor/pointwise.ts";
 import { scalarToNumber } from "../tensor/scalar.ts";
+import { sameSizes } from "../tensor/strides.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
 import { reshapeTensor } from "./views.ts";
@@ -174,10 +175,6 @@ export const nll_loss_nd = op(
   "aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor",
   nllNd,
 );
-
-function sameSizes(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((s, d) => s === b[d]);
-}
 
 export const cross_entropy_loss = op(
   "aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor",

@@ -11,7 +11,7 @@ import { channelMoments, normalizedGroups, normalizedRows, scalePlanes } from ".
 import { MIN_STEPPED, steppedRmsNorm } from "../tensor/kernels/rms_norm.ts";
 import { isContiguousIn, suggestMemoryFormat } from "../tensor/memory_format.ts";
 import { scalarToNumber } from "../tensor/scalar.ts";
-import { numelOf } from "../tensor/strides.ts";
+import { numelOf, sameSizes } from "../tensor/strides.ts";
 import { emptyTensor, uninitializedTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
 import { reshapeTensor } from "./views.ts";
@@ -19,10 +19,6 @@ import { reshapeTensor } from "./views.ts";
 function requireFloat(self: Tensor, kernel: string): void {
   if (self.dtype.category !== "float")
     throw new OperatorError(`"${kernel}" not implemented for '${self.dtype.cppName}'`);
-}
-
-function sameSizes(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((s, i) => s === b[i]);
 }
 
 /** Rows and row length of a normalisation over the last dimensions. */

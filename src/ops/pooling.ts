@@ -157,6 +157,11 @@ function pooledFormat(self: Tensor, dims: number): number {
   return dims === 1 ? suggestRowFormat(self) : suggestMemoryFormat(self);
 }
 
+/** The same of kernels that know no format of volumes but the plain one. */
+function planeFormat(self: Tensor, dims: number): number {
+  return dims === 3 ? MEMORY_FORMAT.contiguous : pooledFormat(self, dims);
+}
+
 /** Refuses a volume without a batch whose strides are those of a batch of images. */
 function checkVolumeFormat(self: Tensor): void {
   if (self.ndim === 4 && suggestMemoryFormat(self) !== MEMORY_FORMAT.contiguous)
@@ -256,7 +261,7 @@ function avgPoolNd(
   if (self.dtype.category !== "float" && !supported.includes(self.dtype)) {
     throw new OperatorError(`"avg_pool${dims === 1 ? 2 : dims}d" not implemented for '${self.dtype.cppName}'`);
   }
-  const format = dims === 3 ? MEMORY_FORMAT.contiguous : pooledFormat(self, dims);
+  const format = planeFormat(self, dims);
   if (self.dtype === DTYPES.float32) {
     const result = uninitializedTensor(sizes, self.dtype);
     averagePool(floatsAs(self, self.dtype), floatsOf(result), g, includePad, divisor);
@@ -340,7 +345,7 @@ function adaptiveAvgNd(dims: number, self: Tensor, size: readonly number[]): Ten
     triple(size, 1),
     round,
   );
-  return laidOut(fromDoubles(out, sizes, self.dtype), dims === 3 ? MEMORY_FORMAT.contiguous : pooledFormat(self, dims));
+  return laidOut(fromDoubles(out, sizes, self.dtype), planeFormat(self, dims));
 }
 
 op("aten::adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor", (self, size) =>
@@ -385,7 +390,7 @@ function adaptiveMaxNd(dims: number, self: Tensor, size: readonly number[]): [Te
     triple(self.sizes.slice(self.ndim - dims), 1),
     triple(size, 1),
   );
-  const format = dims === 3 ? MEMORY_FORMAT.contiguous : pooledFormat(self, dims);
+  const format = planeFormat(self, dims);
   return [laidOut(fromDoubles(out, sizes, self.dtype), format), laidOut(fromIndices(indices, sizes), format)];
 }
 
@@ -430,7 +435,7 @@ function unpool(self: Tensor, indices: Tensor, size: readonly number[], dims: 2 
     }
     out[Math.floor(i / inner) * volume + index] = x[i]!;
   }
-  const format = dims === 3 ? MEMORY_FORMAT.contiguous : pooledFormat(self, dims);
+  const format = planeFormat(self, dims);
   return laidOut(fromDoubles(out, [...lead, ...size], self.dtype), format);
 }
 

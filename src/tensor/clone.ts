@@ -3,7 +3,7 @@ import { copyElements, copyInto } from "./copy.ts";
 import type { DType } from "./dtype.ts";
 import { allocateStorage } from "./storage.ts";
 import { isContiguousIn, MEMORY_FORMAT, stridesIn, stridesLike, suggestMemoryFormat } from "./memory_format.ts";
-import { contiguousStrides, numelOf } from "./strides.ts";
+import { contiguousStrides, numelOf, sameSizes } from "./strides.ts";
 import { Tensor, uninitializedTensor } from "./tensor.ts";
 
 /** A new tensor with given strides over just enough bytes, zeroed unless the caller writes all of them. */
@@ -65,17 +65,15 @@ export function laidOutLike(result: Tensor, like: Tensor): Tensor {
 
 /** A new contiguous result with the strides of a copy of `like`, which has the same sizes (empty_like with preserve_format). */
 export function laidOutAs(result: Tensor, like: Tensor): Tensor {
-  if (sameStrides(like.strides, result.strides)) return result;
+  if (sameSizes(like.strides, result.strides)) return result;
   return inStrides(result, stridesLike(like, MEMORY_FORMAT.preserve));
 }
 
 /** A tensor with exactly the strides of a contiguous one: also where dimensions of one element leave a choice. */
 export function plainlyStrided(self: Tensor): Tensor {
   const strides = contiguousStrides(self.sizes);
-  return sameStrides(self.strides, strides) ? self : inStrides(self, strides);
+  return sameSizes(self.strides, strides) ? self : inStrides(self, strides);
 }
-
-const sameStrides = (a: readonly number[], b: readonly number[]): boolean => a.every((stride, d) => stride === b[d]);
 
 function inStrides(result: Tensor, strides: readonly number[]): Tensor {
   const out = emptyStrided(result.sizes, strides, result.dtype, false);

@@ -12,7 +12,7 @@ import { broadcastStrides, coalesce, Cursor, iterationOrder, outputStrides, type
 import { C } from "./math/complex.ts";
 import { MIN_OWN, ownLoop, type Kind, type OwnLoop } from "./own_loops.ts";
 import { BLOCK } from "./runs.ts";
-import { broadcastShapes } from "./strides.ts";
+import { broadcastShapes, sameSizes } from "./strides.ts";
 import { emptyTensor, META, uninitializedTensor, type Tensor } from "./tensor.ts";
 
 export { C } from "./math/complex.ts";
@@ -524,12 +524,6 @@ function loopOf(f: (a: number, b: number) => number): Loop2 {
   return (out, o, a, ai, as, b, bi, bs, n) => {
     for (let k = 0, i = ai, j = bi; k < n; k++, i += as, j += bs) out[o + k] = f(a[i]!, b[j]!);
   };
-}
-
-function sameSizes(a: readonly number[], b: readonly number[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 /** Maps three tensors with broadcasting. */

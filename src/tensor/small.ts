@@ -6,7 +6,7 @@ import { DTYPES } from "./dtype.ts";
 import type { Loop1, Loop2 } from "./pointwise.ts";
 import { Float } from "./scalar.ts";
 import { allocateStorage } from "./storage.ts";
-import { contiguousStrides } from "./strides.ts";
+import { contiguousStrides, sameSizes } from "./strides.ts";
 import { Tensor } from "./tensor.ts";
 import type { SequenceBinary, SequenceUnary } from "./kernels/wasm/sequence_names.ts";
 import { Sequence, type SequenceStep } from "./kernels/wasm/sequences.ts";
@@ -22,13 +22,6 @@ const NO_SIZES: readonly number[] = Object.freeze([]);
 /** An uninitialised float32 tensor of a plain tensor's shape. */
 export function emptyAs(t: Tensor): Tensor {
   return Tensor.like(t, allocateStorage(4 * t.numel));
-}
-
-function sameSizes(a: readonly number[], b: readonly number[]): boolean {
-  if (a === b) return true;
-  if (a.length !== b.length) return false;
-  for (let d = 0; d < a.length; d++) if (a[d] !== b[d]) return false;
-  return true;
 }
 
 /** Whether two tensors go element by element, and are small. */

@@ -46,3 +46,11 @@ export function wrapDim(dim: number, ndim: number): number {
   }
   return dim < 0 ? dim + range : dim;
 }
+
+/** Whether two lists of sizes, or of strides, are the same. */
+export function sameSizes(a: readonly number[], b: readonly number[]): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let d = 0; d < a.length; d++) if (a[d] !== b[d]) return false;
+  return true;
+}

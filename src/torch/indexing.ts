@@ -4,6 +4,7 @@ import { isIntercepted } from "../core/dispatcher.ts";
 import { onlyElement, scalarTensor } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { Complex, Float, type Int, type Scalar } from "../tensor/scalar.ts";
+import { sameSizes } from "../tensor/strides.ts";
 import { CPU, Tensor } from "../tensor/tensor.ts";
 import type { Index, NestedData, Slice } from "../tensor/tensor_api.ts";
 import { isInt } from "./argument_fit.ts";
@@ -182,10 +183,6 @@ function numberTensor(value: Scalar, dtype: DType): Tensor {
   if (value instanceof Complex && dtype.category !== "complex")
     throw new OperatorError(`value cannot be converted to type ${dtype.name} without overflow`);
   return scalarTensor(value instanceof Float ? value.value : value, dtype);
-}
-
-function sameSizes(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((size, d) => size === b[d]);
 }
 
 /** Python lets a value have more dimensions than the place it is written to, as long as those are of size 1. */

@@ -1,4 +1,5 @@
 /** @file Forms of calls and properties: what a name behind a dot means depends on the type before it. Upstream: none. Spec: docs/scripting.md. */
+import { snakeCase } from "../../base/names.ts";
 import type { Argument } from "../../core/schema.ts";
 import * as T from "../../core/type.ts";
 import type { Type } from "../../core/type.ts";
@@ -14,11 +15,6 @@ import { emitSpecialForm } from "../emit/special_forms.ts";
 import { BuiltinFunction, SimpleValue, SpecialFormValue, asSimple, type SugaredValue } from "../emit/sugared_value.ts";
 import { containerMethod, containsForm, entriesForm, joinForm } from "./container_methods.ts";
 import { isTensor, refuseAt, shown } from "./operators.ts";
-
-/** `batchFirst` as `batch_first`: options of `nn.functional` are camelCase here. */
-function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
 
 /** The parameters of what is called, where they are known before the arguments are. */
 function formalsOf(meaning: SugaredValue, tree: FormCall, e: EmitContext): readonly Argument[] | undefined {
