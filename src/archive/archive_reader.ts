@@ -189,9 +189,9 @@ export class ArchiveReader {
     this.zip.readInto(this.entry(name), target);
   }
 
-  /** A record in pieces, each valid until the next is taken. */
-  pieces(name: string): Iterable<Uint8Array> {
-    return this.zip.pieces(this.entry(name));
+  /** A record in pieces, each valid until the next is taken; every one but the last fills `place`, where it is given. */
+  pieces(name: string, place?: Uint8Array): Iterable<Uint8Array> {
+    return this.zip.pieces(this.entry(name), place);
   }
 
   /** A part of a record, without a CRC check. */

@@ -279,20 +279,23 @@ export class ZipReader {
   }
 
   /**
-   * The bytes of a stored entry in pieces that are valid until the next one is taken; the CRC is checked at the end. For copying a record
-   * without having it in memory.
+   * The bytes of an entry in pieces that are valid until the next one is taken; the CRC is checked at the end. For those who do not need the
+   * record in memory.
+   * @param place where every piece but the last fills, and is.
    */
-  *pieces(entry: ZipEntry): Generator<Uint8Array> {
+  *pieces(entry: ZipEntry, place?: Uint8Array): Generator<Uint8Array> {
     this.checkReadable(entry);
     if (entry.method !== METHOD.stored) {
-      yield this.read(entry);
+      const bytes = this.read(entry);
+      if (place) yield* copiedPieces(bytes, place);
+      else yield bytes;
       return;
     }
     const dataOffset = this.dataOffset(entry);
-    const buffer = new Uint8Array(Math.min(READ_CHUNK, entry.size));
+    const buffer = place ?? new Uint8Array(Math.min(READ_CHUNK, entry.size));
     let crc = 0;
-    for (let at = 0; at < entry.size; at += READ_CHUNK) {
-      const piece = buffer.subarray(0, Math.min(READ_CHUNK, entry.size - at));
+    for (let at = 0; at < entry.size; at += buffer.length) {
+      const piece = buffer.subarray(0, Math.min(buffer.length, entry.size - at));
       readSourceInto(this.source, piece, dataOffset + at);
       if (this.verifyCrc) crc = crc32(piece, crc);
       yield piece;
@@ -376,6 +379,14 @@ export class ZipReader {
         cause,
       );
     }
+  }
+}
+
+function* copiedPieces(bytes: Uint8Array, place: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += place.length) {
+    const part = bytes.subarray(at, at + place.length);
+    place.set(part);
+    yield place.subarray(0, part.length);
   }
 }
 

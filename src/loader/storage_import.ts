@@ -241,7 +241,7 @@ export class StorageImporter {
   /** The record as it is, where it is what the storage holds. */
   private piecesOf(name: string, size: number, nbytes: number): UntouchedBytes["pieces"] {
     if (size !== nbytes || this.options.byteorder === "big") return nothing;
-    return () => this.reader.pieces(name);
+    return (place) => this.reader.pieces(name, place);
   }
 
   /** The CRC of the record, where it is what the storage holds and `fill` compares it. */

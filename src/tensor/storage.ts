@@ -54,8 +54,8 @@ export interface UntouchedBytes {
   read(target: Uint8Array): void;
   /** Writes those from `byteOffset` on until `target` is full; both begin and end at multiples of 4. Absent where they come from a file. */
   readonly part?: (byteOffset: number, target: Uint8Array) => void;
-  /** All of them in pieces, each valid until the next is taken; undefined where `read` is the only way. */
-  pieces(): Iterable<Uint8Array> | undefined;
+  /** All of them in pieces, each valid until the next is taken; every one but the last fills `place`, where it is given. Undefined where `read` is the only way. */
+  pieces(place?: Uint8Array): Iterable<Uint8Array> | undefined;
   /** Their CRC-32, where they were compared with it or will be as they are read: who saves them need not take it again. */
   crc32: number | undefined;
   /** Where they lie as they are, valid until the next allocation; undefined where they do not. */

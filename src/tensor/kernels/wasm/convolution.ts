@@ -27,6 +27,9 @@ const LONE_WORK = 1 << 21;
 const COLD_CALLS = 8;
 /** Elements of the tiles that are gathered at a time: a quarter of the first-level cache, as panels and results want room in it as well. */
 const GATHERED_ELEMENTS = 1 << 11;
+/** Fewest rows and elements of a weight that passes from its file at a time: every piece gathers all tiles. */
+const PASSING_ROWS = 64;
+const PASSING_ELEMENTS = 1 << 16;
 /** Most computed positions for one that is kept. */
 const MAX_WASTE = 3;
 
@@ -102,8 +105,7 @@ function productPlan(kernels: Kernels, g: ConvGeometry): ProductPlan {
   const tiles = Math.ceil(outPlane / COLUMNS);
   const step = innerStep(k);
   const group = Math.max(1, Math.min(tiles, Math.floor(GATHERED_ELEMENTS / (COLUMNS * step))));
-  const work = outPer * outPlane * k;
-  const coldParts = divide(outPer, tiles, kernels.rows, group, work / (isShared ? TASK_WORK : LONE_WORK), isShared);
+  const coldParts = partsOf(kernels, outPer, outPlane, k, tiles, group);
   return {
     plan,
     isInPlace,
@@ -119,6 +121,20 @@ function productPlan(kernels: Kernels, g: ConvGeometry): ProductPlan {
     key: `conv:${kernels.rows}:${g.groups}:${outPer}:${k}`,
     panels: new Panels(outPer, k, kernels.rows, { step, groups: g.groups }),
   };
+}
+
+/** The parts that so many rows are multiplied in, where the code is not known to be compiled. */
+function partsOf(
+  kernels: Kernels,
+  rows: number,
+  outPlane: number,
+  k: number,
+  tiles: number,
+  group: number,
+): readonly Part[] {
+  const isShared = kernels.pool !== undefined;
+  const most = (rows * outPlane * k) / (isShared ? TASK_WORK : LONE_WORK);
+  return divide(rows, tiles, kernels.rows, group, most, isShared);
 }
 
 /** Products of the weights and the planes of every group. */
@@ -144,7 +160,10 @@ function product(
   if (Math.max(inStaged, outStaged) > MAX_STAGED || Math.max(packed, inPer * channel) > MAX_AREA) return false;
   const pack = (address: number, values: Float32Array): boolean =>
     packGroups(kernels, address, values, g.groups, outPer, k);
-  const kept = packedFrom(memory, w, made.key, g.groups * packed, pack, made.panels, true);
+  const some = Math.ceil(Math.max(PASSING_ROWS, PASSING_ELEMENTS / k) / kernels.rows) * kernels.rows;
+  // each weight is asked for once
+  const passes = g.batch === 1 && g.groups === 1 && some < outPer && w.mayPass;
+  const kept = passes ? 0 : packedFrom(memory, w, made.key, g.groups * packed, pack, made.panels, true);
   const positionElements = isDense ? 0 : tiles * COLUMNS;
   if (calls === 1) {
     made.tables = KeptTables.of(kernels, [k, positionElements], g.outChannels);
@@ -158,9 +177,10 @@ function product(
     (needsNone
       ? NO_AREAS
       : memory.arena(
-          kept === 0 ? g.groups * packed : 0,
+          kept === 0 ? (passes ? packedElements(kernels, some, k) : g.groups * packed) : 0,
           isInPlace ? 0 : inPer * channel,
           inStaged,
+          passes ? stagingElements(k) : 0,
           tables ? 0 : k,
           tables ? 0 : positionElements,
         ));
@@ -171,59 +191,72 @@ function product(
     results?.free();
   };
   const weights = kept || areas?.[0];
-  if (!own || !weights || (kept === 0 && !pack(weights, w.values))) {
+  if (!own || !weights || (kept === 0 && !passes && !pack(weights, w.values))) {
     release();
     return false;
   }
-  const [, planes, staging] = areas as readonly [number, number, number];
-  const [offsets, table] = (tables?.at ?? areas.slice(3)) as [number, number];
+  const [, planes, staging, packing] = areas as readonly [number, number, number, number];
+  const [offsets, table] = (tables?.at ?? areas.slice(4)) as [number, number];
   const positions = isDense ? 0 : table;
   if (!tables) fillTables(memory.i32, made, g, [offsets, table]);
-  for (let n = 0; n < g.batch; n++) {
-    const image = addressIn(kernels, x, n * g.inChannels * inPlane, g.inChannels * inPlane, staging);
-    const { to, delta } = results.begin(n);
-    for (let index = 0; index < g.groups; index++) {
-      const source = image + 4 * index * inPer * inPlane;
-      if (!isInPlace) fillPlanes(kernels, convolution.padPlanes, made.plan, planes, source, inPer, g.input);
-      const b = isInPlace ? source : planes;
-      const a = weights + 4 * index * packed;
-      runTasks(
-        kernels,
-        parts.length,
-        (_, task) => {
-          const { row, rows, tile, tiles: some } = parts[task]!;
-          const column = tile * COLUMNS;
-          const columns = Math.min(some * COLUMNS, outPlane - column);
-          for (let k0 = 0; k0 < k; k0 += step) {
-            const count = Math.min(step, k - k0);
-            const isLast = k0 + count === k;
-            convolution.convolve(
-              a + 4 * (packedElements(kernels, outPer, k0) + row * count),
-              positions === 0 ? b + 4 * column : b,
-              positions === 0 ? 0 : positions + 4 * column,
-              offsets + 4 * k0,
-              count,
-              rows,
-              columns,
-              to + 4 * ((index * outPer + row) * outPlane + column),
-              4 * outPlane,
-              k0,
-              own.at[0]!,
-              group,
-              isLast && results.table !== 0 ? results.table + 8 * (index * outPer + row) : 0,
-              delta,
-              results.low,
-              results.high,
-            );
-          }
-        },
-        own,
-      );
+  try {
+    for (let n = 0; n < g.batch; n++) {
+      const image = addressIn(kernels, x, n * g.inChannels * inPlane, g.inChannels * inPlane, staging);
+      const { to, delta } = results.begin(n);
+      for (let index = 0; index < g.groups; index++) {
+        const source = image + 4 * index * inPer * inPlane;
+        if (!isInPlace) fillPlanes(kernels, convolution.padPlanes, made.plan, planes, source, inPer, g.input);
+        const b = isInPlace ? source : planes;
+        /** Multiplies so many rows at `a`, which give the outputs from channel `out0` on. */
+        const multiply = (a: number, rowsOfA: number, parts: readonly Part[], out0: number): void =>
+          runTasks(
+            kernels,
+            parts.length,
+            (_, task) => {
+              const { row, rows, tile, tiles: some } = parts[task]!;
+              const column = tile * COLUMNS;
+              const columns = Math.min(some * COLUMNS, outPlane - column);
+              for (let k0 = 0; k0 < k; k0 += step) {
+                const count = Math.min(step, k - k0);
+                const isLast = k0 + count === k;
+                convolution.convolve(
+                  a + 4 * (packedElements(kernels, rowsOfA, k0) + row * count),
+                  positions === 0 ? b + 4 * column : b,
+                  positions === 0 ? 0 : positions + 4 * column,
+                  offsets + 4 * k0,
+                  count,
+                  rows,
+                  columns,
+                  to + 4 * ((out0 + row) * outPlane + column),
+                  4 * outPlane,
+                  k0,
+                  own.at[0]!,
+                  group,
+                  isLast && results.table !== 0 ? results.table + 8 * (out0 + row) : 0,
+                  delta,
+                  results.low,
+                  results.high,
+                );
+              }
+            },
+            own,
+          );
+        if (!passes) multiply(weights + 4 * index * packed, outPer, parts, index * outPer);
+        else {
+          const isDone = w.lendPieces(memory, some * k, (values, first) => {
+            const rows = values.length / k;
+            packLeft(kernels, weights, packing, values, 0, k, rows, k);
+            multiply(weights, rows, partsOf(kernels, rows, outPlane, k, tiles, group), first / k);
+          });
+          if (!isDone) return false;
+        }
+      }
+      results.end(n);
     }
-    results.end(n);
+    return true;
+  } finally {
+    release();
   }
-  release();
-  return true;
 }
 
 /** Offsets of the rows of the right operand, and positions of its columns where they need a table. */

@@ -66,16 +66,16 @@ export class HeldBytes implements UntouchedBytes {
     this.part(0, target);
   }
 
-  *pieces(): Generator<Uint8Array> {
-    if (this.raw) {
+  *pieces(place?: Uint8Array): Generator<Uint8Array> {
+    if (this.raw && !place) {
       // the memory may grow between two pieces
       for (let at = 0; at < this.nbytes; at += VIEW_BYTES)
         yield this.view()!.subarray(at, Math.min(at + VIEW_BYTES, this.nbytes));
       return;
     }
-    const buffer = new Uint8Array(Math.min(PIECE_BYTES, this.nbytes));
-    for (let at = 0; at < this.nbytes; at += PIECE_BYTES) {
-      const piece = buffer.subarray(0, Math.min(PIECE_BYTES, this.nbytes - at));
+    const buffer = place ?? new Uint8Array(Math.min(PIECE_BYTES, this.nbytes));
+    for (let at = 0; at < this.nbytes; at += buffer.length) {
+      const piece = buffer.subarray(0, Math.min(buffer.length, this.nbytes - at));
       this.part(at, piece);
       yield piece;
     }

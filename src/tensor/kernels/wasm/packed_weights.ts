@@ -150,6 +150,43 @@ export class Weights {
       if (isCopied) memory.free(address);
     }
   }
+
+  /**
+   * As `lend`, for weights that come from their file, so many at a time: those from `first` on, in their order. `body` does not allocate.
+   * False where there is no room, or they do not come from a file.
+   */
+  lendPieces(memory: KernelMemory, some: number, body: (values: Float32Array, first: number) => void): boolean {
+    memory.makeRoom(4 * some);
+    const address = memory.allocate(4 * some);
+    if (address === 0) return false;
+    memory.pins++;
+    try {
+      const pieces = this.untouched?.pieces(memory.segment.u8.subarray(address, address + 4 * some));
+      if (!pieces) return false;
+      passed.add(this.owner!);
+      let first = 0;
+      for (const { length } of pieces) {
+        body(memory.f32.subarray(address / 4, (address + length) / 4), first);
+        first += length / 4;
+      }
+      return true;
+    } finally {
+      memory.pins--;
+      memory.free(address);
+    }
+  }
+
+  /** Whether they come from their file for the first time and need not stay: see Note [Passing weights]. */
+  get mayPass(): boolean {
+    const { owner, untouched } = this;
+    return (
+      !areKept &&
+      owner !== undefined &&
+      untouched !== undefined &&
+      !(untouched instanceof HeldBytes) &&
+      !passed.has(owner)
+    );
+  }
 }
 
 /**
@@ -183,9 +220,9 @@ export function packedFrom(
   // read from a file they come to where they will be packed: memory is slow the first time that somebody writes to it
   const fillAt = (address: number): boolean =>
     weights.lend(memory, (values) => fill(address, values), inPlace && !inPlace.isPlain ? address : 0);
-  if (mayPass && owner && untouched && !(untouched instanceof HeldBytes) && !passed.has(owner)) {
-    passed.add(owner);
-    const address = areKept ? 0 : pass(memory, elements, fillAt);
+  if (mayPass && weights.mayPass) {
+    passed.add(owner!);
+    const address = pass(memory, elements, fillAt);
     if (address !== 0) return address;
   }
   const packed = packedWeights(memory, owner, whole, elements, fillAt);

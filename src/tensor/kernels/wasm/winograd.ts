@@ -18,6 +18,8 @@ const BLOCK_ELEMENTS = 1 << 18;
 /** Tiles of a block where there are so many, so that the filters are not transformed too often. */
 const MIN_BLOCK_TILES = 32;
 const MAX_AREA = 1 << 24;
+/** Elements of filters that pass at a time. */
+const PIECE_ELEMENTS = 1 << 16;
 /** Most tasks of the input's transform, and transformed elements from which one pays. */
 const MAX_TASKS = 16;
 const TASK_ELEMENTS = 1 << 15;
@@ -95,19 +97,30 @@ export function winogradConvolve(
   const { memory } = kernels;
   const fill = (address: number, values: Float32Array): boolean =>
     packFilters(kernels, address, values, outs, 9 * channels);
-  const kept = packedFrom(
-    memory,
-    w,
-    `filters:${outs}:${channels}`,
-    panels * panel,
-    fill,
-    new Panels(outs, 9 * channels, COLUMNS),
-    true,
-  );
+  // each filter is asked for once
+  const passes = g.batch === 1 && blockRows === down && w.mayPass;
+  const kept = passes
+    ? 0
+    : packedFrom(
+        memory,
+        w,
+        `filters:${outs}:${channels}`,
+        panels * panel,
+        fill,
+        new Panels(outs, 9 * channels, COLUMNS),
+        true,
+      );
+  const piece = passes ? Math.min(panels, Math.ceil(PIECE_ELEMENTS / panel)) * panel : panels * panel;
   const results = Results.of(kernels, out, finish, outs, outImage, { wantsTable: true });
   const areas =
     results &&
-    memory.arena(kept === 0 ? panels * panel : 0, (Math.ceil(across / 4) + 1) * MASK_WORDS, inStaged, PARTS * partOfV);
+    memory.arena(
+      kept === 0 ? piece : 0,
+      (Math.ceil(across / 4) + 1) * MASK_WORDS,
+      inStaged,
+      PARTS * partOfV,
+      passes ? stagingElements(9 * channels) : 0,
+    );
   const own = areas && threadAreas(kernels, WINOGRAD_TEMP_BYTES / 4, FILTERS_ELEMENTS, PARTS * partOfSums);
   const release = (): void => {
     if (own) memory.free(own.start);
@@ -115,82 +128,95 @@ export function winogradConvolve(
     results?.free();
   };
   const filters = kept || areas?.[0];
-  if (!own || !filters || (kept === 0 && !fill(filters, w.values))) {
+  if (!own || !filters || (kept === 0 && !passes && !fill(filters, w.values))) {
     release();
     return false;
   }
-  const [, zeros, staging, v] = areas as [number, number, number, number];
+  const [, zeros, staging, v, packing] = areas as [number, number, number, number, number];
   const [temp, u, sums] = own.at as [number, number, number];
   const masks = zeros + 4 * MASK_WORDS;
   memory.i32.fill(0, zeros / 4, masks / 4);
   fillMasks(memory.i32, masks / 4, across, g.padding[2], g.input[2]);
   const [, inHeight, inWidth] = g.input;
-  for (let batch = 0; batch < g.batch; batch++) {
-    const image = addressIn(kernels, x, batch * inImage, inImage, staging);
-    const { to, delta } = results.begin(batch);
-    for (let row0 = 0; row0 < down; row0 += blockRows) {
-      const rows = Math.min(blockRows, down - row0);
-      const line = row0 * TILE - g.padding[1];
-      const work = channels * rows * across * PARTS;
-      const share = Math.ceil(channels / Math.max(1, Math.min(MAX_TASKS, Math.floor(work / TASK_ELEMENTS))));
-      runTasks(
-        kernels,
-        Math.ceil(channels / share),
-        (_, task) => {
-          const first = task * share;
-          into.input(
-            image + 4 * ((first * inHeight + line) * inWidth - g.padding[2]),
-            4 * inHeight * inWidth,
-            4 * inWidth,
-            line,
-            inHeight,
-            zeros,
-            masks,
-            v + 4 * first * ldv,
-            4 * ldv,
-            4 * partOfV,
-            across,
-            rows,
-            Math.min(share, channels - first),
-            temp,
+  try {
+    for (let batch = 0; batch < g.batch; batch++) {
+      const image = addressIn(kernels, x, batch * inImage, inImage, staging);
+      const { to, delta } = results.begin(batch);
+      for (let row0 = 0; row0 < down; row0 += blockRows) {
+        const rows = Math.min(blockRows, down - row0);
+        const line = row0 * TILE - g.padding[1];
+        const work = channels * rows * across * PARTS;
+        const share = Math.ceil(channels / Math.max(1, Math.min(MAX_TASKS, Math.floor(work / TASK_ELEMENTS))));
+        runTasks(
+          kernels,
+          Math.ceil(channels / share),
+          (_, task) => {
+            const first = task * share;
+            into.input(
+              image + 4 * ((first * inHeight + line) * inWidth - g.padding[2]),
+              4 * inHeight * inWidth,
+              4 * inWidth,
+              line,
+              inHeight,
+              zeros,
+              masks,
+              v + 4 * first * ldv,
+              4 * ldv,
+              4 * partOfV,
+              across,
+              rows,
+              Math.min(share, channels - first),
+              temp,
+            );
+          },
+          own,
+        );
+        const lines = Math.min(rows * TILE, height - row0 * TILE);
+        const multiply = (out0: number, count: number): void =>
+          runTasks(
+            kernels,
+            Math.ceil(count / COLUMNS),
+            (_, task) => {
+              const first = out0 + task * COLUMNS;
+              for (let c = 0; c < channels; c += some) {
+                const count = Math.min(some, channels - c);
+                into.filters(filters + 4 * (task * panel + 9 * COLUMNS * c), u, count);
+                back.multiply(u, v + 4 * c * ldv, 4 * partOfV, 4 * ldv, count, rows * across, sums, 4 * partOfSums, c);
+              }
+              back.output(
+                sums,
+                4 * partOfSums,
+                to + 4 * (first * height + row0 * TILE) * width,
+                4 * height * width,
+                lines,
+                width,
+                across,
+                Math.min(COLUMNS, outs - first),
+                temp,
+                results.table + 8 * first,
+                delta,
+                results.low,
+                results.high,
+              );
+            },
+            own,
           );
-        },
-        own,
-      );
-      const lines = Math.min(rows * TILE, height - row0 * TILE);
-      runTasks(
-        kernels,
-        panels,
-        (_, task) => {
-          const first = task * COLUMNS;
-          for (let c = 0; c < channels; c += some) {
-            const count = Math.min(some, channels - c);
-            into.filters(filters + 4 * (task * panel + 9 * COLUMNS * c), u, count);
-            back.multiply(u, v + 4 * c * ldv, 4 * partOfV, 4 * ldv, count, rows * across, sums, 4 * partOfSums, c);
-          }
-          back.output(
-            sums,
-            4 * partOfSums,
-            to + 4 * (first * height + row0 * TILE) * width,
-            4 * height * width,
-            lines,
-            width,
-            across,
-            Math.min(COLUMNS, outs - first),
-            temp,
-            results.table + 8 * first,
-            delta,
-            results.low,
-            results.high,
-          );
-        },
-        own,
-      );
+        if (!passes) multiply(0, outs);
+        else {
+          const isDone = w.lendPieces(memory, piece, (values, first) => {
+            const rows = values.length / (9 * channels);
+            packPanels(kernels, filters, packing, values, 0, 9 * channels, rows, 9 * channels, COLUMNS);
+            multiply(first / (9 * channels), rows);
+          });
+          if (!isDone) return false;
+        }
+      }
+      results.end(batch);
     }
-    results.end(batch);
+    return true;
+  } finally {
+    release();
   }
-  release();
-  return true;
 }
 
 /** Says which columns of every group of four tiles there are, see winogradInput. */
