@@ -1,6 +1,6 @@
 /** @file Installs what Node does faster than the portable code. Upstream: none. Spec: none. */
 import { createRequire } from "node:module";
-import { crc32Portable, installCrc32 } from "../archive/crc32.ts";
+import { installCrc32 } from "../archive/crc32.ts";
 import { installDeflate, installInflate, installInflateMembers, type DeflatedMember } from "../archive/zip_vendor.ts";
 import { setKernelBuild, setKernelThreads, type KernelBuild } from "../tensor/kernels/wasm/build.ts";
 import { setStartWorker } from "../tensor/kernels/wasm/thread_pool.ts";
@@ -9,8 +9,6 @@ import { startNodeWorker } from "./worker.ts";
 
 // an import of all of it would name what older versions of Node do not have, or be copied by a bundler
 const zlib = createRequire(import.meta.url)("node:zlib") as typeof import("node:zlib");
-
-const MIN_PLATFORM_CRC = 64; // below this the call costs more than the loop
 
 const MIN_INFLATE_CHUNK = 64; // the least that zlib takes
 const DEFLATE_OVERHEAD = 64; // bytes that cannot be compressed become stored blocks
@@ -24,11 +22,7 @@ export function installNodePlatform(): void {
   const threads = process.env["TSARCHIVE_THREADS"];
   if (threads) setKernelThreads(Number(threads)); // which refuses other numbers
   const platformCrc = (zlib as { crc32?: (data: Uint8Array, value?: number) => number }).crc32;
-  if (typeof platformCrc === "function") {
-    installCrc32((bytes, seed = 0) =>
-      bytes.length < MIN_PLATFORM_CRC ? crc32Portable(bytes, seed) : platformCrc(bytes, seed),
-    );
-  }
+  if (typeof platformCrc === "function") installCrc32(platformCrc);
   // the bytes of an archive are written over what malloc gives: clearing it first costs as much as a third of reading
   installUnwrittenBuffers((size) => Buffer.allocUnsafeSlow(size).buffer as ArrayBuffer);
   installInflate((compressed, maxBytes) => {
