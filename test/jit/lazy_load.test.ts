@@ -114,8 +114,38 @@ test("weights that are only packed are lent: answers are the same, and who asks 
   }
 });
 
-test("damage in a weight that is lent is found, every time", () => {
-  const bytes = jit.trace(new nn.Conv2d(8, 16, 3).eval(), [torch.ones([1, 8, 9, 9])]).saveToBuffer();
+/** What goes through Winograd's transforms and what does not, each in several pieces of which the last is smaller. */
+function widePair(): { bytes: Uint8Array; image: Tensor } {
+  torch.manual_seed(4);
+  const layers = [new nn.Conv2d(256, 84, 3, { padding: 1 }), new nn.Conv2d(84, 250, 5, { stride: 2 })];
+  const image = torch.randn([1, 256, 9, 9]);
+  return { bytes: jit.trace(new nn.Sequential(...layers).eval(), [image]).saveToBuffer(), image };
+}
+
+test.each([1, 2])("large filters pass in pieces and give the same answers (%i threads)", (threads) => {
+  const { bytes, image } = widePair();
+  torch.setNumThreads(threads);
+  try {
+    const [eager, lazy] = [jit.load(bytes), jit.load(bytes, { lazy: true })];
+    const expected = (eager(image) as Tensor).tolist();
+    for (let call = 0; call < 3; call++) expect((lazy(image) as Tensor).tolist()).toEqual(expected);
+    const pair = torch.cat([image, image]);
+    const several = jit.load(bytes, { lazy: true });
+    expect((several(pair) as Tensor).tolist()).toEqual((eager(pair) as Tensor).tolist());
+  } finally {
+    torch.setNumThreads(1);
+  }
+});
+
+test.each([
+  ["a weight", (): [nn.Module, Tensor] => [new nn.Conv2d(8, 16, 3), torch.ones([1, 8, 9, 9])]],
+  [
+    "a weight that passes in pieces",
+    (): [nn.Module, Tensor] => [new nn.Conv2d(256, 84, 3), torch.ones([1, 256, 9, 9])],
+  ],
+])("damage in %s is found, every time", (_, make) => {
+  const [layer, image] = make();
+  const bytes = jit.trace(layer.eval(), [image]).saveToBuffer();
   const reader = ArchiveReader.open(bytes);
   const largest = reader.recordNames("data/").reduce((a, b) => (reader.sizeOf(a) > reader.sizeOf(b) ? a : b));
   const stored = reader.read(largest);
@@ -123,7 +153,7 @@ test("damage in a weight that is lent is found, every time", () => {
   const damaged = bytes.slice();
   damaged[where + 5]! ^= 1;
   const model = jit.load(damaged, { lazy: true });
-  for (let i = 0; i < 2; i++) expect(() => model(torch.ones([1, 8, 9, 9]))).toThrow(/crc-32 check failed/);
+  for (let i = 0; i < 2; i++) expect(() => model(image)).toThrow(/crc-32 check failed/);
 });
 
 test("a storage that is too short is found while loading, damage inside one when it is touched", () => {

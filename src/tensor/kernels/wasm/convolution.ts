@@ -162,7 +162,7 @@ function product(
     packGroups(kernels, address, values, g.groups, outPer, k);
   const some = Math.ceil(Math.max(PASSING_ROWS, PASSING_ELEMENTS / k) / kernels.rows) * kernels.rows;
   // each weight is asked for once
-  const passes = g.batch === 1 && g.groups === 1 && some < outPer && w.mayPass;
+  const passes = g.batch === 1 && g.groups === 1 && some < outPer && w.mayPassInPieces;
   const kept = passes ? 0 : packedFrom(memory, w, made.key, g.groups * packed, pack, made.panels, true);
   const positionElements = isDense ? 0 : tiles * COLUMNS;
   if (calls === 1) {
@@ -180,6 +180,7 @@ function product(
           kept === 0 ? (passes ? packedElements(kernels, some, k) : g.groups * packed) : 0,
           isInPlace ? 0 : inPer * channel,
           inStaged,
+          passes ? some * k : 0,
           passes ? stagingElements(k) : 0,
           tables ? 0 : k,
           tables ? 0 : positionElements,
@@ -195,8 +196,8 @@ function product(
     release();
     return false;
   }
-  const [, planes, staging, packing] = areas as readonly [number, number, number, number];
-  const [offsets, table] = (tables?.at ?? areas.slice(4)) as [number, number];
+  const [, planes, staging, raw, packing] = areas as readonly [number, number, number, number, number];
+  const [offsets, table] = (tables?.at ?? areas.slice(5)) as [number, number];
   const positions = isDense ? 0 : table;
   if (!tables) fillTables(memory.i32, made, g, [offsets, table]);
   try {
@@ -242,14 +243,12 @@ function product(
             own,
           );
         if (!passes) multiply(weights + 4 * index * packed, outPer, parts, index * outPer);
-        else {
-          const isDone = w.lendPieces(memory, some * k, (values, first) => {
+        else
+          w.passInPieces(memory, raw, some * k, (values, first) => {
             const rows = values.length / k;
             packLeft(kernels, weights, packing, values, 0, k, rows, k);
             multiply(weights, rows, partsOf(kernels, rows, outPlane, k, tiles, group), first / k);
           });
-          if (!isDone) return false;
-        }
       }
       results.end(n);
     }

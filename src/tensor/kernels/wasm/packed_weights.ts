@@ -4,8 +4,8 @@
  * them, or pass from the file through a block of it. Who asks for them later has them unpacked or read again, see Note [Held bytes].
  *
  * Note [Passing weights]: a program that opens a model lazily may call it once, and memory that is written to for the first time is what
- * such a call takes longest for. So the first time a weight comes from its file it is packed into a block that the next one takes, and it
- * stays in the kernels' memory from its second use on.
+ * such a call takes longest for. So the first time a weight comes from its file it is packed into a block that the next one takes, a large
+ * filter that is asked for once piece by piece, and it stays in the kernels' memory from its second use on.
  *
  * A packed weight lives in the kernels' memory as long as its storage. It is made again, in place, when the storage was written to since
  * (`Storage.version`). */
@@ -151,41 +151,38 @@ export class Weights {
     }
   }
 
-  /**
-   * As `lend`, for weights that come from their file, so many at a time: those from `first` on, in their order. `body` does not allocate.
-   * False where there is no room, or they do not come from a file.
-   */
-  lendPieces(memory: KernelMemory, some: number, body: (values: Float32Array, first: number) => void): boolean {
-    memory.makeRoom(4 * some);
-    const address = memory.allocate(4 * some);
-    if (address === 0) return false;
-    memory.pins++;
-    try {
-      const pieces = this.untouched?.pieces(memory.segment.u8.subarray(address, address + 4 * some));
-      if (!pieces) return false;
-      passed.add(this.owner!);
-      let first = 0;
-      for (const { length } of pieces) {
-        body(memory.f32.subarray(address / 4, (address + length) / 4), first);
-        first += length / 4;
-      }
-      return true;
-    } finally {
-      memory.pins--;
-      memory.free(address);
-    }
+  /** Whether they come from their file, for the first time. */
+  get isFirstUse(): boolean {
+    const { owner, untouched } = this;
+    return owner !== undefined && untouched !== undefined && !(untouched instanceof HeldBytes) && !passed.has(owner);
   }
 
-  /** Whether they come from their file for the first time and need not stay: see Note [Passing weights]. */
-  get mayPass(): boolean {
-    const { owner, untouched } = this;
-    return (
-      !areKept &&
-      owner !== undefined &&
-      untouched !== undefined &&
-      !(untouched instanceof HeldBytes) &&
-      !passed.has(owner)
-    );
+  /** Whether they may pass piece by piece: see Note [Passing weights]. */
+  get mayPassInPieces(): boolean {
+    return !areKept && this.isFirstUse && this.untouched!.pieces() !== undefined;
+  }
+
+  /**
+   * As `lend`, for those that may pass in pieces: `some` at a time, in their order, in a block of the kernels' memory at `place`.
+   * @param body gets those from `first` on; it does not allocate.
+   */
+  passInPieces(
+    memory: KernelMemory,
+    place: number,
+    some: number,
+    body: (values: Float32Array, first: number) => void,
+  ): void {
+    passed.add(this.owner!);
+    memory.pins++;
+    try {
+      let first = 0;
+      for (const { length } of this.untouched!.pieces(memory.segment.u8.subarray(place, place + 4 * some))!) {
+        body(memory.f32.subarray(place / 4, (place + length) / 4), first);
+        first += length / 4;
+      }
+    } finally {
+      memory.pins--;
+    }
   }
 }
 
@@ -220,9 +217,9 @@ export function packedFrom(
   // read from a file they come to where they will be packed: memory is slow the first time that somebody writes to it
   const fillAt = (address: number): boolean =>
     weights.lend(memory, (values) => fill(address, values), inPlace && !inPlace.isPlain ? address : 0);
-  if (mayPass && weights.mayPass) {
+  if (mayPass && weights.isFirstUse) {
     passed.add(owner!);
-    const address = pass(memory, elements, fillAt);
+    const address = areKept ? 0 : pass(memory, elements, fillAt);
     if (address !== 0) return address;
   }
   const packed = packedWeights(memory, owner, whole, elements, fillAt);

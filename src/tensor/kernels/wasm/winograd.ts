@@ -98,7 +98,7 @@ export function winogradConvolve(
   const fill = (address: number, values: Float32Array): boolean =>
     packFilters(kernels, address, values, outs, 9 * channels);
   // each filter is asked for once
-  const passes = g.batch === 1 && blockRows === down && w.mayPass;
+  const passes = g.batch === 1 && blockRows === down && w.mayPassInPieces;
   const kept = passes
     ? 0
     : packedFrom(
@@ -110,7 +110,7 @@ export function winogradConvolve(
         new Panels(outs, 9 * channels, COLUMNS),
         true,
       );
-  const piece = passes ? Math.min(panels, Math.ceil(PIECE_ELEMENTS / panel)) * panel : panels * panel;
+  const piece = (passes ? Math.min(panels, Math.ceil(PIECE_ELEMENTS / panel)) : panels) * panel;
   const results = Results.of(kernels, out, finish, outs, outImage, { wantsTable: true });
   const areas =
     results &&
@@ -119,6 +119,7 @@ export function winogradConvolve(
       (Math.ceil(across / 4) + 1) * MASK_WORDS,
       inStaged,
       PARTS * partOfV,
+      passes ? piece : 0,
       passes ? stagingElements(9 * channels) : 0,
     );
   const own = areas && threadAreas(kernels, WINOGRAD_TEMP_BYTES / 4, FILTERS_ELEMENTS, PARTS * partOfSums);
@@ -132,7 +133,7 @@ export function winogradConvolve(
     release();
     return false;
   }
-  const [, zeros, staging, v, packing] = areas as [number, number, number, number, number];
+  const [, zeros, staging, v, raw, packing] = areas as [number, number, number, number, number, number];
   const [temp, u, sums] = own.at as [number, number, number];
   const masks = zeros + 4 * MASK_WORDS;
   memory.i32.fill(0, zeros / 4, masks / 4);
@@ -172,10 +173,11 @@ export function winogradConvolve(
           own,
         );
         const lines = Math.min(rows * TILE, height - row0 * TILE);
-        const multiply = (out0: number, count: number): void =>
+        /** Multiplies so many of the filters there, which give the outputs from channel `out0` on. */
+        const multiply = (out0: number, filterCount: number): void =>
           runTasks(
             kernels,
-            Math.ceil(count / COLUMNS),
+            Math.ceil(filterCount / COLUMNS),
             (_, task) => {
               const first = out0 + task * COLUMNS;
               for (let c = 0; c < channels; c += some) {
@@ -202,14 +204,12 @@ export function winogradConvolve(
             own,
           );
         if (!passes) multiply(0, outs);
-        else {
-          const isDone = w.lendPieces(memory, piece, (values, first) => {
-            const rows = values.length / (9 * channels);
-            packPanels(kernels, filters, packing, values, 0, 9 * channels, rows, 9 * channels, COLUMNS);
-            multiply(first / (9 * channels), rows);
+        else
+          w.passInPieces(memory, raw, piece, (values, first) => {
+            const count = values.length / (9 * channels);
+            packPanels(kernels, filters, packing, values, 0, 9 * channels, count, 9 * channels, COLUMNS);
+            multiply(first / (9 * channels), count);
           });
-          if (!isDone) return false;
-        }
       }
       results.end(batch);
     }
