@@ -4,6 +4,7 @@ import { getDefaultDtype } from "../tensor/promotion.ts";
 import { boxFloat, type Float } from "../tensor/scalar.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import type { DType } from "../tensor/dtype.ts";
+import { checkSizes } from "../ops/creation.ts";
 import { callByName } from "../torch/eager_call.ts";
 import { Parameter } from "./parameter.ts";
 
@@ -41,8 +42,9 @@ export interface FactoryOptions {
   readonly dtype?: DType;
 }
 
-/** A parameter whose elements are not set yet. */
+/** A parameter whose elements are not set yet. @throws OperatorError for sizes below 0. */
 export function emptyParameter(sizes: readonly number[], options: FactoryOptions): Parameter {
+  checkSizes(sizes);
   return new Parameter(emptyTensor(sizes, options.dtype ?? getDefaultDtype()));
 }
 

@@ -1,7 +1,7 @@
 /** @file Functional linear maps, convolutions, embeddings and normalisations. Upstream: torch/nn/functional.py. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { aten, atenMany, float, repeatSize, type Size } from "./aten.ts";
+import { aten, atenMany, float, floatText, repeatSize, type Size } from "./aten.ts";
 import { pad } from "./functional_vision.ts";
 import {
   dimEquals,
@@ -287,8 +287,9 @@ export function batch_norm(
 ): Tensor {
   const { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 } = options;
   if (training) verifyBatchSize(sizesOf(input));
-  if (training && eps <= 0) throw new OperatorError(`batch_norm eps must be positive during training, but got ${eps}`);
-  if (eps < 0) throw new OperatorError(`batch_norm eps must be non-negative, but got ${eps}`);
+  if (training && eps <= 0)
+    throw new OperatorError(`batch_norm eps must be positive during training, but got ${floatText(eps)}`);
+  if (eps < 0) throw new OperatorError(`batch_norm eps must be non-negative, but got ${floatText(eps)}`);
   return aten("batch_norm", input, weight, bias, runningMean, runningVar, training, momentum, eps, true);
 }
 

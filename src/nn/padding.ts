@@ -1,4 +1,5 @@
 /** @file Padding. Upstream: torch/nn/modules/padding.py. Spec: none. */
+import { OperatorError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { repeatSize, tupleText, valueText, type Size } from "./aten.ts";
 import { pad, type PadMode } from "./functional_vision.ts";
@@ -36,6 +37,19 @@ abstract class PadNd extends Module {
   }
   override extraRepr(): string {
     return tupleText(this.padding);
+  }
+}
+
+/** Padding with the other end of the input, (C, ...) or (N, C, ...). */
+abstract class CircularPadNd extends PadNd {
+  protected mode(): PadMode {
+    return "circular";
+  }
+  override forward(input: Tensor): Tensor {
+    const unbatched = this.padding.length / 2 + 1;
+    if (input.ndim !== unbatched && input.ndim !== unbatched + 1)
+      throw new OperatorError(`expected ${unbatched}D or ${unbatched + 1}D input (got ${input.ndim}D input)`);
+    return super.forward(input);
   }
 }
 
@@ -149,35 +163,26 @@ export class ReplicationPad3d extends PadNd {
 }
 
 /** Pads (N, C, L) with the other end of the input. */
-export class CircularPad1d extends PadNd {
+export class CircularPad1d extends CircularPadNd {
   static readonly torchscript: ModuleScript = circularScript(1, [2, 3]);
   constructor(padding: Size) {
     super(repeatSize(padding, 2));
   }
-  protected mode(): PadMode {
-    return "circular";
-  }
 }
 
 /** Pads (N, C, H, W) with the other end of the input. */
-export class CircularPad2d extends PadNd {
+export class CircularPad2d extends CircularPadNd {
   static readonly torchscript: ModuleScript = circularScript(2, [3, 4]);
   constructor(padding: Size) {
     super(repeatSize(padding, 4));
   }
-  protected mode(): PadMode {
-    return "circular";
-  }
 }
 
 /** Pads (N, C, D, H, W) with the other end of the input. */
-export class CircularPad3d extends PadNd {
+export class CircularPad3d extends CircularPadNd {
   static readonly torchscript: ModuleScript = circularScript(3, [4, 5]);
   constructor(padding: Size) {
     super(repeatSize(padding, 6));
-  }
-  protected mode(): PadMode {
-    return "circular";
   }
 }
 

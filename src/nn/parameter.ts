@@ -1,6 +1,6 @@
 /** @file Parameter: a tensor that a module counts among its parameters. Upstream: torch/nn/parameter.py. Spec: none. */
 import { tensorText } from "../tensor/print.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { Tensor, setRequiresGrad } from "../tensor/tensor.ts";
 
 /** Options of `new Parameter`. */
 export interface ParameterOptions {
@@ -8,14 +8,17 @@ export interface ParameterOptions {
   readonly requiresGrad?: boolean;
 }
 
-/** A tensor that becomes a parameter of the module it is assigned to. Shares the elements of the tensor it is made of. */
+/**
+ * A tensor that becomes a parameter of the module it is assigned to. Shares the elements of the tensor it is made of.
+ * @throws OperatorError where it asks for gradients and its dtype has none.
+ */
 export class Parameter extends Tensor {
   constructor(data: Tensor, options: ParameterOptions = {}) {
     super(data.storage, data.dtype, data.sizes, data.strides, data.storageOffset);
     this.device = data.device;
     this.isConj = data.isConj;
     this.isNeg = data.isNeg;
-    this.requiresGrad = options.requiresGrad ?? true;
+    setRequiresGrad(this, options.requiresGrad ?? true);
     this.isParameter = true;
   }
 

@@ -3,7 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { cloneTensor, contiguousTensor, emptyLike, reachedElements } from "../tensor/clone.ts";
 import { copyInto, growStorage } from "../tensor/copy.ts";
-import { DTYPES, type DType } from "../tensor/dtype.ts";
+import { DTYPES, isDifferentiable, type DType } from "../tensor/dtype.ts";
 import { fromIndices } from "../tensor/kernels/data.ts";
 import { isContiguousIn, stridesIn } from "../tensor/memory_format.ts";
 import { allocateStorage, Storage } from "../tensor/storage.ts";
@@ -191,7 +191,7 @@ function expectStorage(value: unknown): Storage {
 }
 
 op("aten::requires_grad_(Tensor(a!) self, bool requires_grad=True) -> Tensor(a!)", (self, requires) => {
-  if (requires && self.dtype.category !== "float" && self.dtype.category !== "complex") {
+  if (requires && !isDifferentiable(self.dtype)) {
     throw new OperatorError("only Tensors of floating point dtype can require gradients");
   }
   self.requiresGrad = requires;

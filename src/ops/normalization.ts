@@ -1,7 +1,7 @@
 /** @file Normalisation layers: batch, layer, group, instance, RMS. Upstream: aten/src/ATen/native/Normalization.cpp, layer_norm.cpp, group_norm.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
-import { contiguousAs, convertTensor, laidOutLike } from "../tensor/clone.ts";
+import { cloneTensor, contiguousAs, convertTensor, laidOutLike } from "../tensor/clone.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
@@ -15,6 +15,14 @@ import { numelOf, sameSizes } from "../tensor/strides.ts";
 import { emptyTensor, uninitializedTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
 import { reshapeTensor } from "./views.ts";
+
+/** Statistics of nothing are none. */
+function requireElements(input: Tensor): void {
+  if (input.numel === 0)
+    throw new OperatorError(
+      `input tensor must have at least one element, but got input_sizes = ${formatList(input.sizes)}`,
+    );
+}
 
 function requireFloat(self: Tensor, kernel: string): void {
   if (self.dtype.category !== "float")
@@ -165,6 +173,7 @@ function batchNorm(
   const x = floatsAs(input, dtype);
   let mean: Float64Array;
   let invstd: Float64Array;
+  if (training) requireElements(input);
   const statDtype =
     weight && weight.dtype !== input.dtype
       ? weight.dtype
@@ -238,10 +247,20 @@ function batchNormChecked(
   return batchNorm(input, weight, bias, mean, variance, training, momentum, eps);
 }
 
+/** `batch_norm` as users call it: a batch without elements comes back as it is, and the running statistics stay. */
+function batchNormOrEmpty(...args: Parameters<typeof batchNorm>): [Tensor, Tensor, Tensor] {
+  const [input] = args;
+  if (input.numel > 0) return batchNorm(...args);
+  // torch: the statistics have the type that sums are made in
+  const dtype = input.dtype.itemsize < 4 ? DTYPES.float32 : DTYPES.float64;
+  const statistic = (): Tensor => emptyTensor([input.sizes[1] ?? 0], dtype);
+  return [cloneTensor(input), statistic(), statistic()];
+}
+
 export const batch_norm = op(
   "aten::batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor",
   (input, weight, bias, mean, variance, training, momentum, eps) =>
-    batchNorm(input, weight, bias, mean, variance, training, momentum, eps)[0],
+    batchNormOrEmpty(input, weight, bias, mean, variance, training, momentum, eps)[0],
 );
 op(
   "aten::native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)",
@@ -263,7 +282,7 @@ op(
 op(
   "aten::_batch_norm_impl_index(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> (Tensor, Tensor, Tensor, Tensor, int)",
   (input, weight, bias, mean, variance, training, momentum, eps): [Tensor, Tensor, Tensor, Tensor, number] => [
-    ...batchNorm(input, weight, bias, mean, variance, training, momentum, eps),
+    ...batchNormOrEmpty(input, weight, bias, mean, variance, training, momentum, eps),
     emptyTensor([0], DTYPES.uint8),
     0,
   ],
@@ -278,6 +297,7 @@ op(
 op(
   "aten::batch_norm_update_stats(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum) -> (Tensor, Tensor)",
   (input, mean, variance, momentum): [Tensor, Tensor] => {
+    requireElements(input);
     const plane = numelOf(input.sizes.slice(2));
     const channels = input.sizes[1]!;
     const moments = channelMoments(floatsAs(input, computeDtype(input.dtype)), input.sizes[0]!, channels, plane);
@@ -376,7 +396,7 @@ op(
       t && reshapeTensor(viewOf(t, [batch, channels], [0, t.strides[0]!]), [batch * channels]);
     const meanCopies = runningMean && contiguousAs(repeated(runningMean)!, runningMean.dtype);
     const varCopies = runningVar && contiguousAs(repeated(runningVar)!, runningVar.dtype);
-    const out = batchNorm(
+    const out = batchNormOrEmpty(
       reshapeTensor(input, [1, batch * channels, ...input.sizes.slice(2)]),
       repeated(weight),
       repeated(bias),

@@ -9,6 +9,7 @@ import { GATES, runDirection, type CellKind, type CellWeights, type RowWeights }
 import { Weights } from "../tensor/kernels/wasm/packed_weights.ts";
 import { copyElements } from "../tensor/copy.ts";
 import type { Scalar } from "../tensor/scalar.ts";
+import { wrapDim } from "../tensor/strides.ts";
 import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
 import { narrowView, transposeView } from "../tensor/view_geometry.ts";
 import { fillScalar } from "./creation.ts";
@@ -242,7 +243,7 @@ op(
   packed("rnn_relu"),
 );
 
-/** One step of a cell; input (batch, features) or (features). */
+/** One step of a cell; input (batch, features), states (batch, hidden). */
 function cell(
   kind: CellKind,
   input: Tensor,
@@ -253,7 +254,7 @@ function cell(
   bIh: Tensor | null,
   bHh: Tensor | null,
 ): { h: Tensor; c: Tensor } {
-  checkCell(kind, input, hx, wIh, wHh);
+  checkCell(kind, input, hx, cx, wIh, wHh);
   const hasBiases = bIh !== null && bHh !== null;
   const params = hasBiases ? [wIh, wHh, bIh, bHh] : [wIh, wHh];
   return runCell(kind, input, hx, cx, weightsOf(kind, params, 0, hasBiases, false, computeDtype(input.dtype)));
@@ -276,20 +277,29 @@ export function runCell(
   return { h: fromFloats(h, hx, dtype), c: fromFloats(c, cx ?? hx, dtype) };
 }
 
-function checkCell(kind: CellKind, input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor): void {
-  const features = input.sizes[input.ndim - 1]!;
-  const hidden = hx.sizes[hx.ndim - 1]!;
-  if (wIh.sizes[1] !== features) {
-    const rows = input.ndim === 2 ? input.sizes[0]! : 1;
-    throw new OperatorError(
-      `mat1 and mat2 shapes cannot be multiplied (${rows}x${features} and ${wIh.sizes[1]}x${wIh.sizes[0]})`,
-    );
+/** @throws OperatorError where sizes of input, states (`hx`, and `cx` where there is one) and weights do not fit. */
+function checkCell(kind: CellKind, input: Tensor, hx: Tensor, cx: Tensor | null, wIh: Tensor, wHh: Tensor): void {
+  const sizeAt = (t: Tensor, dim: number): number => t.sizes[wrapDim(dim, t.ndim)]!;
+  const features = sizeAt(wIh, 1);
+  if (sizeAt(input, 1) !== features)
+    throw new OperatorError(`input has inconsistent input_size: got ${sizeAt(input, 1)} expected ${features}`);
+  const hidden = sizeAt(wHh, 1);
+  const batch = sizeAt(input, 0);
+  for (const [label, state] of [hx, cx].entries()) {
+    if (!state) continue;
+    if (sizeAt(state, 0) !== batch)
+      throw new OperatorError(`Input batch size ${batch} doesn't match hidden${label} batch size ${sizeAt(state, 0)}`);
+    if (sizeAt(state, 1) !== hidden)
+      throw new OperatorError(
+        `hidden${label} has inconsistent hidden_size: got ${sizeAt(state, 1)}, expected ${hidden}`,
+      );
   }
-  if (wHh.sizes[1] !== hidden || wHh.sizes[0] !== GATES[kind] * hidden) {
-    const rows = hx.ndim === 2 ? hx.sizes[0]! : 1;
-    throw new OperatorError(
-      `mat1 and mat2 shapes cannot be multiplied (${rows}x${hidden} and ${wHh.sizes[1]}x${wHh.sizes[0]})`,
-    );
+  const gates = GATES[kind];
+  for (const [name, weight] of Object.entries({ weight_ih: wIh, weight_hh: wHh })) {
+    if (sizeAt(weight, 0) !== gates * hidden)
+      throw new OperatorError(
+        `${name} first dim must be ${gates} * hidden_size = ${gates * hidden}, but got ${sizeAt(weight, 0)}`,
+      );
   }
 }
 

@@ -106,6 +106,11 @@ export type DTypeName = keyof typeof DTYPES;
 const BY_ID = new Map<number, DType>(Object.values(DTYPES).map((d) => [d.id, d]));
 const BY_STORAGE = new Map<string, DType>(Object.values(DTYPES).map((d) => [d.storageName, d]));
 
+/** Whether tensors of a dtype can ask for gradients. */
+export function isDifferentiable(dtype: DType): boolean {
+  return dtype.category === "float" || dtype.category === "complex";
+}
+
 /** The dtype of a c10::ScalarType number, or undefined. */
 export function dtypeFromId(id: number): DType | undefined {
   return BY_ID.get(id);

@@ -1,6 +1,7 @@
 /** @file Tensor: a strided view of a storage. Arithmetic lives in the operator table. Upstream: c10/core/TensorImpl.h. Spec: none. */
+import { OperatorError } from "../base/errors.ts";
 import { traceListener } from "./trace_listener.ts";
-import { DTYPES, type DType } from "./dtype.ts";
+import { DTYPES, isDifferentiable, type DType } from "./dtype.ts";
 import { allocateStorage, type Storage } from "./storage.ts";
 import { contiguousStrides, numelOf } from "./strides.ts";
 import type { TensorApi } from "./tensor_api.ts";
@@ -271,6 +272,16 @@ export function emptyTensor(sizes: readonly number[], dtype: DType = DTYPES.floa
 export function uninitializedTensor(sizes: readonly number[], dtype: DType = DTYPES.float32): Tensor {
   const numel = numelOf(sizes);
   return new Tensor(allocateStorage(numel * dtype.itemsize, false), dtype, sizes, contiguousStrides(sizes), 0);
+}
+
+/**
+ * Sets `requires_grad` of a tensor that is being made.
+ * @throws OperatorError where the dtype has no gradients.
+ */
+export function setRequiresGrad(made: Tensor, requires: boolean): void {
+  if (requires && !isDifferentiable(made.dtype))
+    throw new OperatorError("Only Tensors of floating point and complex dtype can require gradients");
+  made.requiresGrad = requires;
 }
 
 /** Another view of the same storage. Conj, neg, quantizer and requires_grad carry over. */

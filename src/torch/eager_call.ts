@@ -9,7 +9,7 @@ import { isOutArgument, schemaText, type Argument, type FunctionSchema } from ".
 import { dtypeFromId } from "../tensor/dtype.ts";
 import { hasScope } from "../tensor/release.ts";
 import { Float } from "../tensor/scalar.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { Tensor, setRequiresGrad } from "../tensor/tensor.ts";
 import { leaveResult } from "./memory.ts";
 import { NO_FIT, fitFor, fitNumbersAsTensors, isDType, isInt, type Fit } from "./argument_fit.ts";
 
@@ -296,7 +296,7 @@ export class OverloadSet {
       const found = this.bindAll(args, kwargs);
       result = found ? found[0].run(found[1]) : this.callAsTensors(args, kwargs);
     }
-    if (kwargs !== given && result instanceof Tensor) result.requiresGrad = requiresGrad === true;
+    if (kwargs !== given && result instanceof Tensor) setRequiresGrad(result, requiresGrad === true);
     return result;
   }
 

@@ -1,12 +1,12 @@
 /** @file Tensor methods: every operator with a `self`, from the operator registry, and those that speak JavaScript. Upstream: torch/csrc/autograd/python_variable_methods.cpp (generated), torch/_tensor.py. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { contiguousData } from "../tensor/data.ts";
-import { DTYPES, type DType } from "../tensor/dtype.ts";
+import { DTYPES, isDifferentiable, type DType } from "../tensor/dtype.ts";
 import { LAYOUTS } from "../tensor/format_names.ts";
 import { tensorText } from "../tensor/print.ts";
 import { disposeStorage, isDisposed } from "../tensor/release.ts";
 import { Complex, type Int, type Scalar } from "../tensor/scalar.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { Tensor, setRequiresGrad } from "../tensor/tensor.ts";
 import { traceListener } from "../tensor/trace_listener.ts";
 import type { Index, NestedData, NormOptions, UniqueOptions } from "../tensor/tensor_api.ts";
 import { callByName, overloadsOf, type OverloadSet } from "./eager_call.ts";
@@ -80,7 +80,7 @@ function installConversions(): void {
   });
   define("new_tensor", function (data: NestedData, options: { dtype?: DType; requires_grad?: boolean } = {}) {
     const tensor = tensorFromNested(data, options.dtype ?? this.dtype);
-    tensor.requiresGrad = options.requires_grad ?? false;
+    setRequiresGrad(tensor, options.requires_grad ?? false);
     return tensor;
   });
 }
@@ -116,6 +116,8 @@ function installProperties(): void {
       return this.requiresGrad;
     },
     function (value: boolean) {
+      if (value && !isDifferentiable(this.dtype))
+        throw new OperatorError("only Tensors of floating point and complex dtype can require gradients");
       callByName("requires_grad_", [this, value]);
     },
   );

@@ -9,7 +9,7 @@ import { Generator, defaultGenerator } from "../tensor/generator.ts";
 import { kernelThreads, setKernelThreads } from "../tensor/kernels/wasm/build.ts";
 import { canCast, getDefaultDtype, promoteTypes, setDefaultDtype } from "../tensor/promotion.ts";
 import { Float, type Int, type Scalar } from "../tensor/scalar.ts";
-import { Device, Tensor } from "../tensor/tensor.ts";
+import { Device, Tensor, setRequiresGrad } from "../tensor/tensor.ts";
 import { traceListener } from "../tensor/trace_listener.ts";
 import type { NestedData, Slice, TypedData, UniqueOptions } from "../tensor/tensor_api.ts";
 import { callByName, overloadsOf, type OverloadSet } from "./eager_call.ts";
@@ -49,7 +49,7 @@ function tensorOf(data: NestedData | TypedData | Tensor, options: TensorOptions 
     tensor = tensorFromTyped(data);
     if (options.dtype && options.dtype !== tensor.dtype) tensor = callByName("to", [tensor, options.dtype]) as Tensor;
   } else tensor = tensorFromNested(data as NestedData, options.dtype ?? undefined);
-  tensor.requiresGrad = options.requires_grad ?? false;
+  setRequiresGrad(tensor, options.requires_grad ?? false);
   return data instanceof Tensor ? tensor : (traceListener()?.madeOfNumbers(tensor, "torch.tensor") ?? tensor);
 }
 

@@ -225,6 +225,50 @@ describe.each(Object.entries(FILE.modules))("%s", (name, wanted) => {
   });
 });
 
+// PyTorch 2.13's answers and texts
+describe("what does not fit or is empty", () => {
+  test.each([
+    [0, 3],
+    [2, 3, 0],
+  ])("a batch without elements leaves running statistics as they are: %i, %i", (...sizes) => {
+    const norm = new nn.BatchNorm1d(3);
+    norm.running_mean!.fill_(2);
+    norm.running_var!.fill_(3);
+    const x = torch.zeros(sizes);
+    expect(norm(x).shape).toEqual(sizes);
+    expect([norm.running_mean, norm.running_var, norm.num_batches_tracked].map((t) => t!.tolist())).toEqual([
+      [2, 2, 2],
+      [3, 3, 3],
+      1,
+    ]);
+    expect(() => torch.native_batch_norm(x, null, null, null, null, true, 0.1, 1e-5)).toThrow(
+      `input tensor must have at least one element, but got input_sizes = [${sizes.join(", ")}]`,
+    );
+  });
+  test("cells", () => {
+    const ones = (...sizes: number[]): Tensor => torch.ones(sizes);
+    const gru = new nn.GRUCell(2, 3);
+    expect(() => gru(ones(1, 4))).toThrow("input has inconsistent input_size: got 4 expected 2");
+    expect(() => gru(ones(1, 2), ones(2, 3))).toThrow("Input batch size 1 doesn't match hidden0 batch size 2");
+    expect(() => new nn.RNNCell(2, 3)(ones(1, 2), ones(1, 4))).toThrow(
+      "hidden0 has inconsistent hidden_size: got 4, expected 3",
+    );
+    expect(() => new nn.LSTMCell(2, 3)(ones(1, 2), [ones(1, 3), ones(2, 3)])).toThrow(
+      "Input batch size 1 doesn't match hidden1 batch size 2",
+    );
+    expect(() => torch.gru_cell(ones(1, 2), ones(1, 3), ones(9, 2), ones(8, 3))).toThrow(
+      "weight_hh first dim must be 3 * hidden_size = 9, but got 8",
+    );
+  });
+  test("sizes and numbers", () => {
+    expect(() => new nn.CircularPad2d(1)(torch.zeros([3, 3]))).toThrow("expected 3D or 4D input (got 2D input)");
+    expect(() => new nn.Embedding(-1, 3)).toThrow("Trying to create tensor with negative dimension -1: [-1, 3]");
+    expect(() => new nn.BatchNorm1d(2, { eps: -1 })(torch.zeros([2, 2]))).toThrow(
+      "batch_norm eps must be positive during training, but got -1.0",
+    );
+  });
+});
+
 describe("init", () => {
   test.each(Object.entries(INIT))("%s draws PyTorch's numbers", (name, fill) => {
     torch.manualSeed(3);
