@@ -234,19 +234,6 @@ export function batch_norm_training(
   return batchNorm(input, weight, bias, mean, variance, true, momentum, eps);
 }
 
-function batchNormChecked(
-  input: Tensor,
-  weight: Tensor | null,
-  bias: Tensor | null,
-  mean: Tensor | null,
-  variance: Tensor | null,
-  training: boolean,
-  momentum: number,
-  eps: number,
-): [Tensor, Tensor, Tensor] {
-  return batchNorm(input, weight, bias, mean, variance, training, momentum, eps);
-}
-
 /** `batch_norm` as users call it: a batch without elements comes back as it is, and the running statistics stay. */
 function batchNormOrEmpty(...args: Parameters<typeof batchNorm>): [Tensor, Tensor, Tensor] {
   const [input] = args;
@@ -264,11 +251,11 @@ export const batch_norm = op(
 );
 op(
   "aten::native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)",
-  batchNormChecked,
+  batchNorm,
 );
 op(
   "aten::_native_batch_norm_legit(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!) running_mean, Tensor(b!) running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)",
-  batchNormChecked,
+  batchNorm,
 );
 op(
   "aten::_native_batch_norm_legit.no_stats(Tensor input, Tensor? weight, Tensor? bias, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)",
