@@ -4,11 +4,20 @@
 import type { ConvGeometry, Triple } from "../convolution.ts";
 import { convolutionKernels, wasmKernels, type ConvolutionKernels, type Kernels } from "./build.ts";
 import { depthwise, depthwiseWindows } from "./depthwise.ts";
-import { addressIn, MAX_STAGED, NO_AREAS, PLAIN_FINISH, Results, stagedElements, type Finish } from "./finish.ts";
+import {
+  addressIn,
+  MAX_STAGED,
+  NO_AREAS,
+  PLAIN_FINISH,
+  Results,
+  stagedElements,
+  type Finish,
+  type ResultPlace,
+} from "./finish.ts";
 import { KeptTables, Prepared } from "./kept_tables.ts";
 import { packedFrom, type Weights } from "./packed_weights.ts";
 import { Panels } from "./panels.ts";
-import { runTasks, threadAreas } from "./parallel.ts";
+import { runTasks, threadAreas, type ThreadAreas } from "./parallel.ts";
 import { fillPlanes, isWhole, phasePlan, type PhasePlan } from "./planes.ts";
 import { innerStep, packedElements, packLeft, PASS_PANELS, stagingElements } from "./product.ts";
 import { COLUMNS } from "./programs.ts";
@@ -137,6 +146,21 @@ function partsOf(
   return divide(rows, tiles, kernels.rows, group, most, isShared);
 }
 
+/** Where the operands of a group and a call's areas lie. */
+interface Call {
+  readonly kernels: Kernels;
+  readonly convolution: ConvolutionKernels;
+  readonly made: ProductPlan;
+  readonly outPlane: number;
+  readonly results: Results;
+  readonly place: ResultPlace;
+  /** The planes, and the tables of their elements. */
+  readonly b: number;
+  readonly offsets: number;
+  readonly positions: number;
+  readonly own: ThreadAreas;
+}
+
 /** Products of the weights and the planes of every group. */
 function product(
   kernels: Kernels,
@@ -186,76 +210,81 @@ function product(
           tables ? 0 : positionElements,
         ));
   const own = areas && threadAreas(kernels, group * COLUMNS * step);
-  const release = (): void => {
-    if (own) memory.free(own.start);
-    if (areas) memory.free(areas[0]!);
-    results?.free();
-  };
-  const weights = kept || areas?.[0];
-  if (!own || !weights || (kept === 0 && !passes && !pack(weights, w.values))) {
-    release();
-    return false;
-  }
-  const [, planes, staging, raw, packing] = areas as readonly [number, number, number, number, number];
-  const [offsets, table] = (tables?.at ?? areas.slice(5)) as [number, number];
-  const positions = isDense ? 0 : table;
-  if (!tables) fillTables(memory.i32, made, g, [offsets, table]);
   try {
+    const weights = kept || areas?.[0];
+    if (!own || !weights || (kept === 0 && !passes && !pack(weights, w.values))) return false;
+    const [, planes, staging, raw, packing] = areas as readonly [number, number, number, number, number];
+    const [offsets, table] = (tables?.at ?? areas.slice(5)) as [number, number];
+    const positions = isDense ? 0 : table;
+    if (!tables) fillTables(memory.i32, made, g, [offsets, table]);
     for (let n = 0; n < g.batch; n++) {
       const image = addressIn(kernels, x, n * g.inChannels * inPlane, g.inChannels * inPlane, staging);
-      const { to, delta } = results.begin(n);
+      const place = results.begin(n);
       for (let index = 0; index < g.groups; index++) {
         const source = image + 4 * index * inPer * inPlane;
         if (!isInPlace) fillPlanes(kernels, convolution.padPlanes, made.plan, planes, source, inPer, g.input);
         const b = isInPlace ? source : planes;
-        /** Multiplies so many rows at `a`, which give the outputs from channel `out0` on. */
-        const multiply = (a: number, rowsOfA: number, parts: readonly Part[], out0: number): void =>
-          runTasks(
-            kernels,
-            parts.length,
-            (_, task) => {
-              const { row, rows, tile, tiles: some } = parts[task]!;
-              const column = tile * COLUMNS;
-              const columns = Math.min(some * COLUMNS, outPlane - column);
-              for (let k0 = 0; k0 < k; k0 += step) {
-                const count = Math.min(step, k - k0);
-                const isLast = k0 + count === k;
-                convolution.convolve(
-                  a + 4 * (packedElements(kernels, rowsOfA, k0) + row * count),
-                  positions === 0 ? b + 4 * column : b,
-                  positions === 0 ? 0 : positions + 4 * column,
-                  offsets + 4 * k0,
-                  count,
-                  rows,
-                  columns,
-                  to + 4 * ((out0 + row) * outPlane + column),
-                  4 * outPlane,
-                  k0,
-                  own.at[0]!,
-                  group,
-                  isLast && results.table !== 0 ? results.table + 8 * (out0 + row) : 0,
-                  delta,
-                  results.low,
-                  results.high,
-                );
-              }
-            },
-            own,
-          );
-        if (!passes) multiply(weights + 4 * index * packed, outPer, parts, index * outPer);
+        const call: Call = { kernels, convolution, made, outPlane, results, place, b, offsets, positions, own };
+        if (!passes) multiplyRows(call, weights + 4 * index * packed, outPer, parts, index * outPer);
         else
           w.passInPieces(memory, raw, some * k, (values, first) => {
             const rows = values.length / k;
             packLeft(kernels, weights, packing, values, 0, k, rows, k);
-            multiply(weights, rows, partsOf(kernels, rows, outPlane, k, tiles, group), first / k);
+            multiplyRows(call, weights, rows, partsOf(kernels, rows, outPlane, k, tiles, group), first / k);
           });
       }
       results.end(n);
     }
     return true;
   } finally {
-    release();
+    if (own) memory.free(own.start);
+    if (areas) memory.free(areas[0]!);
+    results?.free();
   }
+}
+
+/** Multiplies `count` packed rows at `a`, part by part, which give the outputs from channel `out0` on. */
+function multiplyRows(
+  { kernels, convolution, made, outPlane, results, place, b, offsets, positions, own }: Call,
+  a: number,
+  count: number,
+  parts: readonly Part[],
+  out0: number,
+): void {
+  const { k, step, group } = made;
+  const { to, delta } = place;
+  runTasks(
+    kernels,
+    parts.length,
+    (_, task) => {
+      const { row, rows, tile, tiles } = parts[task]!;
+      const column = tile * COLUMNS;
+      const columns = Math.min(tiles * COLUMNS, outPlane - column);
+      for (let k0 = 0; k0 < k; k0 += step) {
+        const depth = Math.min(step, k - k0);
+        const isLast = k0 + depth === k;
+        convolution.convolve(
+          a + 4 * (packedElements(kernels, count, k0) + row * depth),
+          positions === 0 ? b + 4 * column : b,
+          positions === 0 ? 0 : positions + 4 * column,
+          offsets + 4 * k0,
+          depth,
+          rows,
+          columns,
+          to + 4 * ((out0 + row) * outPlane + column),
+          4 * outPlane,
+          k0,
+          own.at[0]!,
+          group,
+          isLast && results.table !== 0 ? results.table + 8 * (out0 + row) : 0,
+          delta,
+          results.low,
+          results.high,
+        );
+      }
+    },
+    own,
+  );
 }
 
 /** Offsets of the rows of the right operand, and positions of its columns where they need a table. */

@@ -95,6 +95,12 @@ interface ResultOptions {
   readonly tables?: KeptTables | undefined;
 }
 
+/** Where the results of an image go, and how many bytes behind them the residual lies (0: there is none). */
+export interface ResultPlace {
+  readonly to: number;
+  readonly delta: number;
+}
+
 /** The results of kernels that finish what they store (Note [Finished stores]), image by image: where they lie if that is in the kernels' memory, else in an area that is copied. */
 export class Results {
   /** Scale and shift of every channel; 0 where nothing follows. */
@@ -152,8 +158,8 @@ export class Results {
     return areas && new Results(kernels, out, finish, channels, image, areas, options);
   }
 
-  /** Where the results of image n go, and how many bytes behind them the residual lies (0: there is none). */
-  begin(n: number): { readonly to: number; readonly delta: number } {
+  /** Where the results of image n go. */
+  begin(n: number): ResultPlace {
     const { memory } = this.kernels;
     const at = n * this.image;
     const to = memory.addressAt(this.out, at) || this.areas[1]!;

@@ -172,6 +172,7 @@ export class Weights {
     some: number,
     body: (values: Float32Array, first: number) => void,
   ): void {
+    endPassing();
     passed.add(this.owner!);
     memory.pins++;
     try {
