@@ -14,6 +14,27 @@ const MIN_INFLATE_CHUNK = 64; // the least that zlib takes
 const DEFLATE_OVERHEAD = 64; // bytes that cannot be compressed become stored blocks
 const MAX_INFLATE_CHUNK = 1 << 18;
 
+/** Bytes from which glibc asks the kernel for memory of its own at first. */
+const MIN_MAPPED_BYTES = 1 << 17;
+/** The largest block whose release raises that bound (DEFAULT_MMAP_THRESHOLD_MAX), without its header and what it is rounded up by. */
+const MAX_MAPPED_BYTES = (1 << 25) - (1 << 16);
+
+let isFreedMemoryKept = false;
+
+/**
+ * Makes malloc keep the memory of large results for those that follow.
+ *
+ * Note [Kept memory]: glibc gives blocks from a bound on back to the kernel when they are released, and as much as twice that bound from
+ * the end of its heap. It raises the bound, 128 KiB at first, to the size of each larger block that is released, up to 32 MiB: results
+ * of a few megabytes in turn then hand most of their memory back, and getting it anew, page by page, takes several times what an addition
+ * does. One block of the largest such size, which nobody touches and the next collection releases, sets the bound for good.
+ */
+function keepFreedMemory(): void {
+  if (isFreedMemoryKept) return;
+  isFreedMemoryKept = true;
+  if (process.platform === "linux") Buffer.allocUnsafeSlow(MAX_MAPPED_BYTES);
+}
+
 /** Uses zlib's crc32 (Node 20.15 and later) and inflate, buffers that are not cleared, Node's workers, and the kernel build and number of threads that TSARCHIVE_KERNELS and TSARCHIVE_THREADS name. Idempotent. */
 export function installNodePlatform(): void {
   const build = process.env["TSARCHIVE_KERNELS"];
@@ -24,7 +45,10 @@ export function installNodePlatform(): void {
   const platformCrc = (zlib as { crc32?: (data: Uint8Array, value?: number) => number }).crc32;
   if (typeof platformCrc === "function") installCrc32(platformCrc);
   // the bytes of an archive are written over what malloc gives: clearing it first costs as much as a third of reading
-  installUnwrittenBuffers((size) => Buffer.allocUnsafeSlow(size).buffer as ArrayBuffer);
+  installUnwrittenBuffers((size) => {
+    if (size >= MIN_MAPPED_BYTES) keepFreedMemory();
+    return Buffer.allocUnsafeSlow(size).buffer as ArrayBuffer;
+  });
   installInflate((compressed, maxBytes) => {
     // maxOutputLength must be positive; one more than allowed lets the caller see a stream that holds too much.
     // A chunk of the known size saves zlib's own buffers, which for small records cost more than inflating.
