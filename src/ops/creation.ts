@@ -10,7 +10,7 @@ import { fromDoubles, fromIndices, wideScalar } from "../tensor/kernels/data.ts"
 import { stridesIn } from "../tensor/memory_format.ts";
 import { Complex, isFloatScalar, isIntScalar, type Scalar } from "../tensor/scalar.ts";
 import { contiguousStrides, numelOf } from "../tensor/strides.ts";
-import { CPU, emptyTensor, META, type Device, type Tensor } from "../tensor/tensor.ts";
+import { CPU, emptyTensor, META, viewOf, type Device, type Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
 import { dtypeArgument } from "./views.ts";
 
@@ -180,9 +180,7 @@ function eyeTensor(n: number, m: number, dtype: number | null): Tensor {
   if (n < 0) throw new OperatorError(`n must be greater or equal to 0, got ${n}`);
   if (m < 0) throw new OperatorError(`m must be greater or equal to 0, got ${m}`);
   const out = newTensor([n, m], dtypeOr(dtype, DTYPES.float32));
-  const values = new Float64Array(n * m);
-  for (let i = 0; i < Math.min(n, m); i++) values[i * m + i] = 1;
-  if (out.numel > 0) copyInto(out, fromDoubles(values, [n, m]));
+  if (out.numel > 0) copyElements(viewOf(out, [Math.min(n, m)], [m + 1], 0), wideScalar(1));
   return out;
 }
 

@@ -8,7 +8,14 @@ import { canCast, floatResult, promoteTypes, resultType, toRealDtype } from "../
 import { Float } from "../tensor/scalar.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { expandView, formatList } from "../tensor/view_geometry.ts";
-import { broadcastColumns, logSigmoid, reduceLoss, roundAs, withIteratorStrides } from "../tensor/kernels/loss.ts";
+import {
+  broadcastColumns,
+  logSigmoid,
+  reduceLoss,
+  reducePairs,
+  roundAs,
+  withIteratorStrides,
+} from "../tensor/kernels/loss.ts";
 import { fromDoubles } from "../tensor/kernels/data.ts";
 
 function isFloating(dtype: DType): boolean {
@@ -28,11 +35,7 @@ function pairLoss(
     broadcastAll([self, target]);
     throw notImplemented(kernelName, dtype);
   }
-  const { sizes, values, numel } = broadcastColumns([self, target]);
-  const [a, b] = values as [Float64Array, Float64Array];
-  const out = new Float64Array(numel);
-  for (let i = 0; i < numel; i++) out[i] = f(a[i]!, b[i]!);
-  return reduceLoss(out, sizes, dtype, reduction, [self, target]);
+  return reducePairs(kernelName, [self, target], f, dtype, reduction);
 }
 
 function complexL1(self: Tensor, target: Tensor, reduction: number, dtype: DType): Tensor {
@@ -48,15 +51,7 @@ export const l1_loss = op(
   (self, target, reduction) => {
     const dtype = resultType(self, target);
     if (dtype.category === "complex") return complexL1(self, target, reduction, dtype);
-    const { sizes, values } = broadcastColumns([self, target]);
-    const b = values[1]!;
-    return reduceLoss(
-      values[0]!.map((x, i) => Math.abs(x - b[i]!)),
-      sizes,
-      dtype,
-      reduction,
-      [self, target],
-    );
+    return reducePairs("l1_loss", [self, target], (x, y) => Math.abs(x - y), dtype, reduction);
   },
 );
 
@@ -97,12 +92,17 @@ export const soft_margin_loss = op(
         `result type ${floatResult(dtype).cppName} can't be cast to the desired output type ${self.dtype.cppName}`,
       );
     }
-    const { sizes, values } = broadcastColumns([self, target]);
-    const y = values[1]!;
-    const out = values[0]!.map((x, i) => Math.log1p(roundAs(dtype, Math.exp(-y[i]! * x))));
-    return reduceLoss(out, sizes, self.dtype, reduction, [self, target]);
+    const f = (x: number, y: number): number => Math.log1p(roundAs(dtype, Math.exp(-y * x)));
+    return reducePairs("soft_margin_loss", [self, target], f, self.dtype, reduction);
   },
 );
+
+function crossEntropy(x: number, y: number): number {
+  if (!(x >= 0 && x <= 1)) throw new OperatorError("all elements of input should be between 0 and 1");
+  if (!(y >= 0 && y <= 1)) throw new OperatorError("all elements of target should be between 0 and 1");
+  // torch clamps both logarithms at -100
+  return (y - 1) * Math.max(Math.log1p(-x), -100) - y * Math.max(Math.log(x), -100);
+}
 
 export const binary_cross_entropy = op(
   "aten::binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor",
@@ -110,22 +110,16 @@ export const binary_cross_entropy = op(
     if (!isFloating(self.dtype)) throw notImplemented("binary_cross_entropy", self.dtype);
     if (target.dtype !== self.dtype)
       throw new OperatorError(`Found dtype ${target.dtype.cppName} but expected ${self.dtype.cppName}`);
+    if (!weight) return reducePairs("binary_cross_entropy", [self, target], crossEntropy, self.dtype, reduction);
     const { sizes, values } = broadcastColumns([self, target]);
     const [x, y] = values as [Float64Array, Float64Array];
-    const out = new Float64Array(x.length);
-    for (let i = 0; i < x.length; i++) {
-      if (!(x[i]! >= 0 && x[i]! <= 1)) throw new OperatorError("all elements of input should be between 0 and 1");
-      if (!(y[i]! >= 0 && y[i]! <= 1)) throw new OperatorError("all elements of target should be between 0 and 1");
-      // torch clamps both logarithms at -100
-      out[i] = (y[i]! - 1) * Math.max(Math.log1p(-x[i]!), -100) - y[i]! * Math.max(Math.log(x[i]!), -100);
-    }
+    const out = x.map((p, i) => crossEntropy(p, y[i]!));
     weigh(out, weight, sizes);
     return reduceLoss(out, sizes, self.dtype, reduction, [self, target]);
   },
 );
 
-function weigh(losses: Float64Array, weight: Tensor | null, sizes: readonly number[]): void {
-  if (!weight) return;
+function weigh(losses: Float64Array, weight: Tensor, sizes: readonly number[]): void {
   const w = broadcastColumns([expandView(weight, sizes, weight.dtype.cppName)]).values[0]!;
   for (let i = 0; i < losses.length; i++) losses[i]! *= w[i]!;
 }
@@ -167,6 +161,11 @@ export const binary_cross_entropy_with_logits = op(
   (self, target, weight, posWeight, reduction) => {
     const inputs = [self, target, ...(weight ? [weight] : []), ...(posWeight ? [posWeight] : [])];
     if (inputs.some(isNarrow)) return logitsBySteps(self, target, weight, posWeight, reduction);
+    const dtype = floatResult(resultType(...inputs));
+    if (!weight && !posWeight) {
+      const f = (x: number, y: number): number => (1 - y) * x - logSigmoid(x);
+      return reducePairs("binary_cross_entropy_with_logits", [self, target], f, dtype, reduction);
+    }
     const { sizes, values } = broadcastColumns(inputs);
     const [x, y] = values as [Float64Array, Float64Array];
     const w = weight ? values[2] : undefined;
@@ -177,7 +176,7 @@ export const binary_cross_entropy_with_logits = op(
       const logWeight = p ? (p[i]! - 1) * y[i]! + 1 : 1;
       out[i] = ((1 - y[i]!) * x[i]! - logWeight * ls) * (w ? w[i]! : 1);
     }
-    return reduceLoss(out, sizes, floatResult(resultType(...inputs)), reduction, [self, target]);
+    return reduceLoss(out, sizes, dtype, reduction, [self, target]);
   },
 );
 
@@ -187,14 +186,10 @@ export const kl_div = op(
     const dtype = resultType(self, target);
     if (dtype.category === "complex") throw new OperatorError("kl_div: Complex inputs not supported.");
     if (dtype.category !== "float") throw new OperatorError("kl_div: Integral inputs not supported.");
-    const { sizes, values } = broadcastColumns([self, target]);
-    const y = values[1]!;
-    const out = values[0]!.map((x, i) => {
-      const t = y[i]!;
-      if (logTarget) return Math.exp(t) * (t - x);
-      return (t === 0 ? 0 : t * Math.log(t)) - t * x;
-    });
-    return reduceLoss(out, sizes, dtype, reduction, [self, target]);
+    const f = logTarget
+      ? (x: number, t: number): number => Math.exp(t) * (t - x)
+      : (x: number, t: number): number => (t === 0 ? 0 : t * Math.log(t)) - t * x;
+    return reducePairs("kl_div", [self, target], f, dtype, reduction);
   },
 );
 

@@ -2,18 +2,19 @@
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { DTYPES } from "../tensor/dtype.ts";
-import { doublesOf, fromDoubles, indicesOf } from "../tensor/kernels/data.ts";
-import { logSoftmaxOver, REDUCTION, reduceLoss, sumOf } from "../tensor/kernels/loss.ts";
+import { computeDtype, doublesOf, floatsAs, fromDoubles, indicesOf, type Floats } from "../tensor/kernels/data.ts";
+import { REDUCTION, reduceLoss, sumOf } from "../tensor/kernels/loss.ts";
 import { notImplemented } from "../tensor/pointwise.ts";
 import { scalarToNumber } from "../tensor/scalar.ts";
 import { sameSizes } from "../tensor/strides.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
+import { log_softmax } from "./softmax.ts";
 import { reshapeTensor } from "./views.ts";
 
 /** Losses per target of (outer, classes, inner) inputs, and the sum of the weights that counted. */
 function nllParts(
-  x: Float64Array,
+  x: Floats,
   target: Float64Array,
   weight: Float64Array | undefined,
   [outer, classes, inner]: readonly [number, number, number],
@@ -73,7 +74,7 @@ function nllForward(
   checkKernel("nll_loss_out_frame", self, weight);
   const outer = self.ndim === 1 ? 1 : self.sizes[0]!;
   const parts = nllParts(
-    doublesOf(self),
+    floatsAs(self, computeDtype(self.dtype)),
     indicesOf(target),
     weight ? doublesOf(weight) : undefined,
     [outer, classes, 1],
@@ -115,7 +116,7 @@ function nllForward2d(
   checkTargetDtype(target);
   checkKernel("nll_loss2d_forward_out_frame", self, weight);
   const parts = nllParts(
-    doublesOf(self),
+    floatsAs(self, computeDtype(self.dtype)),
     indicesOf(target),
     weight ? doublesOf(weight) : undefined,
     [n, classes, h * w],
@@ -197,15 +198,13 @@ export const cross_entropy_loss = op(
     const classes = self.sizes[classDim]!;
     const rest = self.sizes.slice(classDim + 1);
     const inner = rest.reduce((a, b) => a * b, 1);
-    const logits = logSoftmaxOver(doublesOf(self), outer, classes, inner);
-    if (hasProbabilities) {
-      return probabilityLoss(self, target, weight, reduction, smoothing, logits, [outer, classes, inner]);
-    }
-    const input = fromDoubles(logits, self.sizes, self.dtype);
-    const loss = nllNd(input, target, weight, reduction, ignoreIndex);
+    const logits = log_softmax(self, classDim, null);
+    const shape = [outer, classes, inner] as const;
+    if (hasProbabilities) return probabilityLoss(self, target, weight, reduction, smoothing, doublesOf(logits), shape);
+    const loss = nllNd(logits, target, weight, reduction, ignoreIndex);
     return smoothing === 0
       ? loss
-      : smoothedLoss(loss, self, target, weight, reduction, ignoreIndex, smoothing, logits, [outer, classes, inner]);
+      : smoothedLoss(loss, self, target, weight, reduction, ignoreIndex, smoothing, doublesOf(logits), shape);
   },
 );
 

@@ -17,7 +17,7 @@ export function wrapped(value: Scalar): Tensor {
 /** A tensor operand, or a number as a 0-dim tensor of the dtype that it will be computed in. */
 export function operand(value: Tensor | Scalar, compute: DType): Tensor {
   if (value instanceof Tensor) return value;
-  if (compute === DTYPES.float32) return scalarTensor(value, compute);
+  if (compute.category === "float") return scalarTensor(value, compute);
   return wrapped(value);
 }
 
@@ -48,10 +48,10 @@ export function computeIn(
   out: DType = compute,
 ): Tensor {
   const x = operand(a, compute);
-  const y = operand(b, compute);
   // PyTorch reads a one-element second operand of half kernels in its own precision
-  if (isReducedFloat(compute) && y.numel === 1 && READS_EXACT_SCALARS.has(kernel.name))
-    return map2(x, y, kernel, compute, out, [false, true]);
+  const isExact = isReducedFloat(compute) && READS_EXACT_SCALARS.has(kernel.name);
+  const y = isExact && !(b instanceof Tensor) ? wrapped(b) : operand(b, compute);
+  if (isExact && y.numel === 1) return map2(x, y, kernel, compute, out, [false, true]);
   return map2(x, y, kernel, compute, out);
 }
 

@@ -170,13 +170,10 @@ function spaced(start: Scalar, end: Scalar, steps: number, dtype: DType): Float6
   const narrow = NARROW.get(dtype) ?? asIs;
   // halves are rounded at every step, and so are counts
   const step = narrow(narrow(b - a) / (isHalf(dtype) ? narrow(steps - 1) : steps - 1));
-  const along = (from: number, by: number, i: number): number =>
-    isHalf(dtype)
-      ? narrow(from + narrow(by * narrow(i)))
-      : dtype === DTYPES.float32
-        ? narrow(by * i + from)
-        : fusedMultiplyAdd(by, i, from);
-  return fromBothEnds(steps, a, b, step, along);
+  if (isHalf(dtype)) return fromBothEnds(steps, a, b, step, (from, by, i) => narrow(from + narrow(by * narrow(i))));
+  // float32 is rounded where it is stored
+  if (dtype === DTYPES.float32) return fromBothEnds(steps, a, b, step, (from, by, i) => by * i + from);
+  return fromBothEnds(steps, a, b, step, (from, by, i) => fusedMultiplyAdd(by, i, from));
 }
 
 /** Numbers `step` apart: the first half counted from `a` on, the second back from `b`. One is `a`. */
@@ -188,9 +185,10 @@ function fromBothEnds(
   along: (from: number, by: number, i: number) => number,
 ): Float64Array {
   const half = Math.floor(steps / 2);
-  return Float64Array.from({ length: steps }, (_, i) =>
-    steps === 1 ? a : i < half ? along(a, step, i) : along(b, -step, steps - i - 1),
-  );
+  const out = new Float64Array(steps);
+  for (let i = 0; i < half; i++) out[i] = along(a, step, i);
+  for (let i = half; i < steps; i++) out[i] = steps === 1 ? a : along(b, -step, steps - i - 1);
+  return out;
 }
 
 function isComplexRange(start: Scalar, end: Scalar): boolean {

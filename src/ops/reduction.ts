@@ -24,6 +24,7 @@ import {
   sumFold,
   truthFold,
 } from "../tensor/kernels/folds.ts";
+import { BINARY } from "../tensor/kernels/binary.ts";
 import { wasmLogSumExp } from "../tensor/kernels/wasm/centered.ts";
 import { selectIntegers } from "../tensor/integer_extrema.ts";
 import { floatExp } from "../tensor/math/float_exp.ts";
@@ -40,6 +41,7 @@ import {
 import { wrapDim } from "../tensor/strides.ts";
 import { viewOf, type Tensor } from "../tensor/tensor.ts";
 import { div } from "./arithmetic.ts";
+import { comparison } from "./operands.ts";
 import { isnan, logical_not } from "./unary.ts";
 import { dtypeArgument } from "./views.ts";
 
@@ -356,10 +358,9 @@ op("aten::_is_all_true(Tensor self) -> Tensor", (self) => truth(self, null, fals
 op("aten::_is_any_true(Tensor self) -> Tensor", (self) => truth(self, null, false, false));
 
 function countNonzero(self: Tensor, dims: readonly number[] | null): Tensor {
-  const plan = planReduction(self, dims, false);
-  const fold = countFold();
-  if (self.dtype.category === "complex") return reduceComplex(self, plan, ofMagnitudes(fold), DTYPES.int64);
-  return reduceReal(self, plan, fold, DTYPES.int64, false);
+  if (self.dtype.category === "complex")
+    return reduceComplex(self, planReduction(self, dims, false), ofMagnitudes(countFold()), DTYPES.int64);
+  return sumOver(self.dtype === DTYPES.bool ? self : comparison(BINARY.ne, self, 0), dims, false, null);
 }
 op("aten::count_nonzero(Tensor self, int? dim=None) -> Tensor", (self, dim) =>
   countNonzero(self, dim === null ? null : [dim]),

@@ -71,3 +71,43 @@ function makeLoop(inputs: string, out: Kind, walk: string): OwnLoop {
     `${isViewed ? "y[i]" : "out[o+i]"}=${out === "b" ? `+(${value}!==0)` : value};}}`;
   return evaluate(text)() as OwnLoop;
 }
+
+/**
+ * The same of complex numbers, pairs that lie one behind the other: out[o + i] = what f(re, im, ...) leaves in `result`, for i below `n`.
+ * Operands begin at at[k], in numbers of their arrays, and are steps[k] numbers apart; the result is pairs, or their first parts.
+ */
+export type ComplexLoop = (
+  f: (...parts: number[]) => void,
+  result: { readonly re: number; readonly im: number },
+  n: number,
+  out: Numbers,
+  o: number,
+  x: readonly Numbers[],
+  at: readonly number[],
+  steps: readonly number[],
+) => void;
+
+const complexLoops = new Map<string, ComplexLoop>();
+
+/** The loop of a function of so many complex numbers; undefined where there can be none. `kinds` tells arrays of other kinds apart. */
+export function complexLoop(
+  name: string,
+  f: (...parts: number[]) => void,
+  arity: number,
+  kinds: string,
+  isPairs: boolean,
+): ComplexLoop | undefined {
+  if (!canGenerateCode()) return undefined;
+  const key = `${kinds}${arity}${isPairs}${name} ${f.toString()}`;
+  let loop = complexLoops.get(key);
+  if (!loop) {
+    const each = (text: (k: number) => string): string => Array.from({ length: arity }, (_, k) => text(k)).join(",");
+    const text =
+      `/*${complexLoops.size}*/return function(f,result,n,out,o,x,at,steps){` +
+      `let ${each((k) => `x${k}=x[${k}],p${k}=at[${k}],s${k}=steps[${k}]`)};` +
+      `for(let i=0;i<n;i++,${each((k) => `p${k}+=s${k}`)}){f(${each((k) => `x${k}[p${k}],x${k}[p${k}+1]`)});` +
+      `out[o++]=result.re;${isPairs ? "out[o++]=result.im;" : ""}}}`;
+    complexLoops.set(key, (loop = evaluate(text)() as ComplexLoop));
+  }
+  return loop;
+}

@@ -1,16 +1,16 @@
 /** @file The pointwise engine: maps kernels over broadcast tensors of every dtype and stride, with fast loops for float32. Upstream: aten/src/ATen/native/cpu/Loops.h, TensorIterator.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { canGenerateCode } from "../base/evaluate.ts";
-import { convertTensor, emptyStrided } from "./clone.ts";
+import { contiguousAs, convertTensor, emptyStrided } from "./clone.ts";
 import { copyElements } from "./copy.ts";
 import { DTYPES, type DType } from "./dtype.ts";
 import type { Kernel1, Kernel2, Kernel3, Loop2, Loop64 } from "./element_kernel.ts";
-import { float32Operands } from "./float_operands.ts";
+import { float32Operands, mapPieces } from "./float_operands.ts";
 import { roundToBfloat16, roundToHalf } from "./half.ts";
 import { mapIntegers } from "./integer_maps.ts";
 import { broadcastStrides, coalesce, Cursor, iterationOrder, outputStrides, type Run } from "./iterate.ts";
 import { C } from "./math/complex.ts";
-import { MIN_OWN, ownLoop, type Kind, type OwnLoop } from "./own_loops.ts";
+import { complexLoop, MIN_OWN, ownLoop, type Kind, type OwnLoop } from "./own_loops.ts";
 import { BLOCK } from "./runs.ts";
 import { broadcastShapes, sameSizes } from "./strides.ts";
 import { emptyTensor, META, uninitializedTensor, type Tensor } from "./tensor.ts";
@@ -129,6 +129,7 @@ export function mapElements(
   if (compute.category === "complex" ? !kernel.complex : !kernel.real) throw notImplemented(kernel.name, compute);
   if (compute === DTYPES.complex32 && WITHOUT_COMPLEX_HALF.has(kernel.name)) throw notImplemented(kernel.name, compute);
   if (n === 0) return out;
+  if (compute.category === "complex" && mapComplexDirect(inputs, kernel, compute, out)) return out;
   if (hasIntegers) {
     if (mapIntegers(kernel.integers, out, inputs, compute)) return out;
     if (mapDirect(inputs, kernel, { compute, out: outDtype }, out)) return out;
@@ -310,6 +311,33 @@ function runBig(
   to.storeBig(result, n);
 }
 
+/** Maps complex64 and complex128 where they lie, all as large as the result and as dense, or single elements. False where it is another case. */
+function mapComplexDirect(
+  inputs: readonly Tensor[],
+  kernel: Kernel1 | Kernel2 | Kernel3,
+  compute: DType,
+  out: Tensor,
+): boolean {
+  const { complex64, complex128, float32, float64 } = DTYPES;
+  if ((compute !== complex64 && compute !== complex128) || out.numel < MIN_OWN || !out.isContiguous()) return false;
+  const isPairs = out.dtype === compute;
+  if (!isPairs && out.dtype !== (compute === complex64 ? float32 : float64)) return false;
+  const fits = (t: Tensor): boolean =>
+    t.numel === 1 ||
+    (t.dtype === compute && sameSizes(t.sizes, out.sizes) && t.isContiguous() && !t.isConj && !t.isNeg);
+  if (!inputs.every(fits)) return false;
+  const f = kernel.complex as (...parts: number[]) => void;
+  const loop = complexLoop(kernel.name, f, inputs.length, compute.name, isPairs);
+  if (!loop) return false;
+  const operands = inputs.map((t) => contiguousAs(t, compute));
+  const arrayOf = (t: Tensor): Float32Array | Float64Array =>
+    t.dtype === complex64 || t.dtype === float32 ? t.storage.segment.f32 : t.storage.segment.f64;
+  const at = operands.map((t) => 2 * t.base0);
+  const steps = operands.map((t) => (t.numel === 1 ? 0 : 2));
+  loop(f, C, out.numel, arrayOf(out), isPairs ? 2 * out.base0 : out.base0, operands.map(arrayOf), at, steps);
+  return true;
+}
+
 function mapComplex(
   inputs: readonly Tensor[],
   cursors: readonly Cursor[],
@@ -424,10 +452,15 @@ function mapThroughFloat32(self: Tensor, kernel: Kernel1, compute: DType, out: D
   const fits = isHalf ? self.dtype === compute : self.dtype === float32 || category === "int" || category === "bool";
   if (!kernel.f32 || out !== compute || (!isHalf && compute !== float32) || !fits) return undefined;
   if (self.numel < MIN_VECTORS || self.isNeg || self.device.type === "meta") return undefined;
+  const loop = kernel.f32;
+  const pieces = mapPieces([self], compute, out, undefined, (_, to, [x]) =>
+    loop(to.storage.segment.f32, to.base0, x!.storage.segment.f32, x!.base0, to.numel),
+  );
+  if (pieces) return pieces;
   const numbers = emptyStrided(self.sizes, outputStrides([self], self.sizes), float32, false);
   copyElements(numbers, self);
   const { f32 } = numbers.storage.segment;
-  kernel.f32(f32, numbers.base0, f32, numbers.base0, numbers.numel);
+  loop(f32, numbers.base0, f32, numbers.base0, numbers.numel);
   return convertTensor(numbers, out);
 }
 
@@ -457,6 +490,17 @@ export function map2(
       map2Float32(a, b, kernel, out, into)
     );
   }
+  const loop = kernel.f32;
+  const pieces =
+    loop &&
+    mapPieces([a, b], compute, out, exact, (result, to, [x, y], first) => {
+      const [p, q] = [x!.storage.segment.f32, y!.storage.segment.f32];
+      const [as, bs] = [x!.numel === to.numel ? 1 : 0, y!.numel === to.numel ? 1 : 0];
+      const isBool = out === DTYPES.bool;
+      const array = isBool ? result.storage.segment.u8 : to.storage.segment.f32;
+      loop(array, isBool ? result.base0 + first : to.base0, p, x!.base0, as, q, y!.base0, bs, to.numel);
+    });
+  if (pieces) return pieces;
   const floats = kernel.f32 && float32Operands([a, b], compute, exact);
   if (floats) {
     const result = map2(floats[0]!, floats[1]!, kernel, DTYPES.float32, out === compute ? DTYPES.float32 : out);

@@ -285,10 +285,11 @@ export const BINARY = {
     real: (a, b) => (a !== a ? b : b !== b ? a : a < b ? a : b),
     big: (a, b) => (a < b ? a : b),
   },
+  // comparisons are numbers without a branch to be guessed
   eq: {
     name: "eq_cpu",
     integers: "eq",
-    real: (a, b) => (a === b ? 1 : 0),
+    real: (a, b) => Number(a === b),
     big: (a, b) => (a === b ? 1n : 0n),
     complex: (ar, ai, br, bi) => bool(ar === br && ai === bi),
     f32: eqLoop,
@@ -296,7 +297,7 @@ export const BINARY = {
   ne: {
     name: "ne_cpu",
     integers: "ne",
-    real: (a, b) => (a !== b ? 1 : 0),
+    real: (a, b) => Number(a !== b),
     big: (a, b) => (a !== b ? 1n : 0n),
     complex: (ar, ai, br, bi) => bool(ar !== br || ai !== bi),
     f32: neLoop,
@@ -304,7 +305,7 @@ export const BINARY = {
   lt: {
     name: "lt_cpu",
     integers: "lt",
-    real: (a, b) => (a < b ? 1 : 0),
+    real: (a, b) => Number(a < b),
     big: (a, b) => (a < b ? 1n : 0n),
     f32: ltLoop,
   },
@@ -312,13 +313,13 @@ export const BINARY = {
     f32: leLoop,
     name: "le_cpu",
     integers: "le",
-    real: (a, b) => (a <= b ? 1 : 0),
+    real: (a, b) => Number(a <= b),
     big: (a, b) => (a <= b ? 1n : 0n),
   },
   gt: {
     name: "gt_cpu",
     integers: "gt",
-    real: (a, b) => (a > b ? 1 : 0),
+    real: (a, b) => Number(a > b),
     big: (a, b) => (a > b ? 1n : 0n),
     f32: gtLoop,
   },
@@ -326,7 +327,7 @@ export const BINARY = {
     f32: geLoop,
     name: "ge_cpu",
     integers: "ge",
-    real: (a, b) => (a >= b ? 1 : 0),
+    real: (a, b) => Number(a >= b),
     big: (a, b) => (a >= b ? 1n : 0n),
   },
   logicalAnd: {

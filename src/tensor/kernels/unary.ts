@@ -88,7 +88,7 @@ const LOG10 = Math.LN10;
 
 /** Sign without NaN: PyTorch's sign of NaN is 0. */
 function sign(x: number): number {
-  return x > 0 ? 1 : x < 0 ? -1 : 0;
+  return Number(x > 0) - Number(x < 0); // no branch to be guessed
 }
 
 function sinc(x: number): number {
@@ -307,7 +307,7 @@ export const UNARY = {
   },
   isinf: {
     name: "isinf",
-    real: (x) => (x === Infinity || x === -Infinity ? 1 : 0),
+    real: (x) => Number(Math.abs(x) === Infinity),
     complex: (r, i) => {
       C.re = Math.abs(r) === Infinity || Math.abs(i) === Infinity ? 1 : 0;
       C.im = 0;
@@ -315,14 +315,14 @@ export const UNARY = {
   },
   isfinite: {
     name: "isfinite",
-    real: (x) => (Number.isFinite(x) ? 1 : 0),
+    real: (x) => Number(x - x === 0),
     complex: (r, i) => {
       C.re = Number.isFinite(r) && Number.isFinite(i) ? 1 : 0;
       C.im = 0;
     },
   },
-  isposinf: { name: "isposinf_cpu", real: (x) => (x === Infinity ? 1 : 0) },
-  isneginf: { name: "isneginf_cpu", real: (x) => (x === -Infinity ? 1 : 0) },
+  isposinf: { name: "isposinf_cpu", real: (x) => Number(x === Infinity) },
+  isneginf: { name: "isneginf_cpu", real: (x) => Number(x === -Infinity) },
   isreal: {
     name: "isreal",
     real: () => 1,
