@@ -38,7 +38,7 @@ export function printIValue(value: unknown, type: Type): string {
   if (value instanceof Float) return floatText(value.value);
   if (value instanceof Complex) return complexText(value.re, value.im);
   if (value instanceof Device) return String(value);
-  if (value instanceof EnumValue) return `Enum<${value.type.name.qualifiedName}.${value.name}>`;
+  if (value instanceof EnumValue) return `Enum<${value.type.name.name}.${value.name}>`;
   if (value instanceof ScriptObject)
     return `<${value.type.name.qualifiedName} object at 0x${objectAddress(value).toString(16)}>`;
   if (value instanceof Future) return "Future";

@@ -10,7 +10,7 @@ import { Tensor, type Quantizer } from "../tensor/tensor.ts";
 import { ScriptObject } from "./ivalue.ts";
 import { QualifiedName } from "./qualified_name.ts";
 import { parseSchema, type FunctionSchema } from "./schema.ts";
-import { ClassType, type FunctionLike, type Type } from "./type.ts";
+import { CapsuleT, ClassType, type FunctionLike, type Type } from "./type.ts";
 
 /** Prefix of native classes. */
 const PREFIX = "__torch__.torch.classes.";
@@ -252,6 +252,7 @@ const NATIVE_CLASSES: Readonly<Record<string, Methods>> = {
   "quantized.Conv2dPackedParamsBase": CONV,
   "quantized.Conv3dPackedParamsBase": CONV,
   "quantized.EmbeddingPackedParamsBase": EMBEDDING,
+  "profiler._RecordFunction": {},
   "rnn.CellParamsBase": carried(
     "(str, Tensor[], float[], int[], __torch__.torch.classes.quantized.LinearPackedParamsBase[])",
   ),
@@ -269,6 +270,7 @@ export function findNativeClass(qualifiedName: string): ClassType | undefined {
   const methods = qualifiedName.startsWith(PREFIX) ? NATIVE_CLASSES[qualifiedName.slice(PREFIX.length)] : undefined;
   if (!methods) return undefined;
   const type = new ClassType(new QualifiedName(qualifiedName), false);
+  type.addAttribute("capsule", CapsuleT);
   classes.set(qualifiedName, type);
   const resolve = (name: string): Type | undefined => findNativeClass(name);
   for (const [text, call] of Object.entries(methods)) {

@@ -384,10 +384,16 @@ export const NODE_COMPILERS: Readonly<Record<string, NodeCompiler>> = {
   },
   "prim::TupleIndex": (c, node) => {
     // the static type of a computed index is that of any element
-    inline(c, node, (tuple: readonly unknown[], index: number) => tuple[index < 0 ? tuple.length + index : index], [
-      undefined,
-      IntT,
-    ]);
+    inline(
+      c,
+      node,
+      (tuple: readonly unknown[], index: number) => {
+        const at = index < 0 ? tuple.length + index : index;
+        if (at < 0 || at >= tuple.length) throw new OperatorError("Tuple list index out of range");
+        return tuple[at];
+      },
+      [undefined, IntT],
+    );
   },
   "prim::TupleSlice": (c, node) => {
     const begin = Number(node.attr("beg", "i"));

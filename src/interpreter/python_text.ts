@@ -16,6 +16,13 @@ function isTuple(type: Type | undefined): boolean {
   return type?.kind === "Tuple" || (type?.kind === "Optional" && type.element.kind === "Tuple");
 }
 
+/** What is expected at a place of a list or tuple. */
+function elementType(type: Type | undefined, i: number): Type | undefined {
+  const inner = type?.kind === "Optional" ? type.element : type;
+  if (inner?.kind === "Tuple") return inner.elements[i];
+  return inner?.kind === "List" ? inner.element : undefined;
+}
+
 /** `__name__` of a value's Python class. Numbers with a fraction are floats, arrays lists unless a tuple is expected. */
 export function pythonTypeName(value: unknown, expected?: Type): string {
   const named = namedTuple(value, expected);
@@ -82,7 +89,7 @@ export function pythonRepr(value: unknown, expected?: Type): string {
   if (value instanceof EnumValue) return `<${value.type.name.name}.${value.name}: ${pythonRepr(value.value)}>`;
   if (value instanceof ScriptObject) return `<torch.ScriptObject object of ${value.type.name.qualifiedName}>`;
   if (Array.isArray(value)) {
-    const items = value.map((v) => pythonRepr(v));
+    const items = value.map((v, i) => pythonRepr(v, elementType(expected, i)));
     return isTuple(expected) ? `(${items.join(", ")}${items.length === 1 ? "," : ""})` : `[${items.join(", ")}]`;
   }
   switch (typeof value) {

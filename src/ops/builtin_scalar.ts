@@ -91,13 +91,19 @@ builtin("aten::divmod.float(float x, float y) -> (float, float)", (a: number, b:
   if (r !== 0 && a < 0 !== b < 0) r += b;
   return [(a - r) / b, r];
 });
+/** PyTorch takes the float of an int and a float as a C++ `float`: the quotient is one of single precision. */
 const divmodMixed = (a: number, b: number): [number, number] => {
-  if (b === 0) throw new OperatorError("ZeroDivisionError: float divmod()");
-  const q = Math.floor(a / b);
+  const [x, y] = [Math.fround(a), Math.fround(b)];
+  if (y === 0) throw new OperatorError("ZeroDivisionError: float divmod()");
+  const q = Math.floor(Math.fround(x / y));
   return [q, a - q * b];
 };
-builtin("aten::divmod.int_float(int x, float y) -> (float, float)", (a: Int, b: number) => divmodMixed(num(a), b));
-builtin("aten::divmod.float_int(float x, int y) -> (float, float)", (a: number, b: Int) => divmodMixed(a, num(b)));
+builtin("aten::divmod.int_float(int x, float y) -> (float, float)", (a: Int, b: number) =>
+  divmodMixed(num(a), Math.fround(b)),
+);
+builtin("aten::divmod.float_int(float x, int y) -> (float, float)", (a: number, b: Int) =>
+  divmodMixed(Math.fround(a), num(b)),
+);
 
 /** C's pow: 1 to any power and any number to the power 0 are 1. */
 function cPow(a: number, b: number): number {

@@ -30,7 +30,9 @@ import { Complex, type Scalar } from "../tensor/scalar.ts";
 import { broadcastShapes, contiguousStrides, wrapDim } from "../tensor/strides.ts";
 import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
 import { formatList, selectView, unsqueezeView } from "../tensor/view_geometry.ts";
+import { itemOf } from "./builtin_convert.ts";
 import { fillScalar } from "./creation.ts";
+import { fillMasked } from "./ternary.ts";
 
 type Indices = readonly (Tensor | null)[];
 
@@ -153,8 +155,35 @@ export function combineElements(
   return fromDoubles(x, self.sizes, self.dtype);
 }
 
+/** The mask, shaped to broadcast to `self`, where one number is put at one mask: PyTorch fills there, whatever the dtypes (`canDispatchToMaskedFill`). */
+function maskToFill(self: Tensor, indices: Indices, values: Tensor): Tensor | undefined {
+  if (values.numel !== 1) return undefined;
+  let mask: Tensor | undefined;
+  let dim = 0;
+  for (const index of indices) {
+    if (index && (mask || (index.dtype !== DTYPES.bool && index.dtype !== DTYPES.uint8))) return undefined;
+    mask ??= index ?? undefined;
+    dim += index ? index.ndim : 1;
+  }
+  // what does not fit is refused where elements are selected
+  if (!mask || dim > self.ndim) return undefined;
+  const first = indices.indexOf(mask);
+  if (mask.sizes.some((size, d) => size !== self.sizes[first + d])) return undefined;
+  const behind = self.ndim - first - mask.ndim;
+  return viewOf(mask, [...mask.sizes, ...new Array<number>(behind).fill(1)], [
+    ...mask.strides,
+    ...new Array<number>(behind).fill(0),
+  ]);
+}
+
 /** Writes values at an advanced index; `self` itself is changed. */
 function putInPlace(selfIn: Tensor, indicesIn: Indices, values: Tensor, accumulate: boolean): Tensor {
+  const mask = accumulate ? undefined : maskToFill(selfIn, indicesIn, values);
+  if (mask) {
+    fillMasked(selfIn, mask, itemOf(values));
+    selfIn.storage.version++;
+    return selfIn;
+  }
   if (selfIn.dtype !== values.dtype) {
     throw new OperatorError(
       `Index put requires the source and destination dtypes match, got ${selfIn.dtype.cppName} for the destination and ${values.dtype.cppName} for the source.`,

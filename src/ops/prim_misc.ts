@@ -3,6 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import { emitSave } from "../base/sinks.ts";
 import { isGradEnabled, setGradEnabled } from "../core/grad_mode.ts";
 import { Future, type EnumValue } from "../core/ivalue.ts";
+import { makeNative } from "../core/native_class.ts";
 import { builtin } from "../core/operator_registry.ts";
 import { typedBuiltin } from "../core/typed_builtin.ts";
 import { AnyT } from "../core/type.ts";
@@ -44,7 +45,7 @@ builtin("prim::AddStatValue(str key, int val) -> ()", (_key: string, _value: Int
 // profiler ranges do nothing
 builtin(
   "profiler::_record_function_enter_new(str name, str? args=None) -> __torch__.torch.classes.profiler._RecordFunction",
-  () => null,
+  () => makeNative("profiler._RecordFunction", null),
 );
 builtin(
   "profiler::_record_function_exit._RecordFunction(__torch__.torch.classes.profiler._RecordFunction record) -> ()",

@@ -3,7 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import { aliasOperator, op } from "../core/operator_registry.ts";
 import { cloneTensor, convertTensor } from "../tensor/clone.ts";
 import { assertNoInternalOverlap } from "../tensor/copy.ts";
-import { contiguousData, onlyElement, scalarTensor } from "../tensor/data.ts";
+import { contiguousData, scalarTensor } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { writeElement } from "../tensor/elements.ts";
 import { forEachStrided } from "../tensor/iterate.ts";
@@ -30,6 +30,7 @@ import { Complex, isFloatScalar, scalarToNumber, type Scalar } from "../tensor/s
 import { emptyTensor, Tensor, uninitializedTensor } from "../tensor/tensor.ts";
 import { numelOf } from "../tensor/strides.ts";
 import { expandView } from "../tensor/view_geometry.ts";
+import { itemOf } from "./builtin_convert.ts";
 import { operand, wrapped } from "./operands.ts";
 import { checkedScalar, cppTypeName } from "./scalar_checks.ts";
 import { kernelParameter } from "./unary.ts";
@@ -372,7 +373,8 @@ op(
   }),
 );
 
-function masked(self: Tensor, mask: Tensor, value: Scalar): void {
+/** Writes a number where the mask, broadcast to `self`, says so. @throws OperatorError for other masks, and for numbers beyond the dtype. */
+export function fillMasked(self: Tensor, mask: Tensor, value: Scalar): void {
   if (mask.dtype !== DTYPES.bool) {
     throw new OperatorError(
       `masked_fill_ only supports boolean masks, but got mask with dtype ${cppTypeName(mask.dtype)}`,
@@ -419,7 +421,7 @@ function maskedFill(self: Tensor, mask: Tensor, value: Scalar): Tensor {
     if (wasmSelectBits(selected, mask, element, wide)) return selected;
   }
   const out = cloneTensor(wide, MEMORY_FORMAT.contiguous);
-  masked(out, mask, value);
+  fillMasked(out, mask, value);
   return out;
 }
 
@@ -429,8 +431,7 @@ function onlyNumber(value: Tensor): Scalar {
       `masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ${value.ndim} dimension(s).`,
     );
   }
-  const x = onlyElement(value);
-  return value.dtype === DTYPES.bool ? x !== 0 : x;
+  return itemOf(value);
 }
 
 export const masked_fill = op("aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor", maskedFill);
@@ -439,13 +440,13 @@ op("aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor",
 );
 op("aten::masked_fill_.Scalar(Tensor(a!) self, Tensor mask, Scalar value) -> Tensor(a!)", (self, mask, value) => {
   assertNoInternalOverlap(self);
-  masked(self, mask, value);
+  fillMasked(self, mask, value);
   self.storage.version++;
   return self;
 });
 op("aten::masked_fill_.Tensor(Tensor(a!) self, Tensor mask, Tensor value) -> Tensor(a!)", (self, mask, value) => {
   assertNoInternalOverlap(self);
-  masked(self, mask, onlyNumber(value));
+  fillMasked(self, mask, onlyNumber(value));
   self.storage.version++;
   return self;
 });

@@ -4,7 +4,7 @@ import { isMutableType } from "../ir/alias_types.ts";
 import { constantBool, constantInt, insertConstant, toIValue, tryInsertConstant } from "../ir/constants.ts";
 import type { Block, Graph, Node, Value } from "../ir/graph.ts";
 import { sameComputation } from "../ir/node_hashing.ts";
-import { hasSideEffects, isNondeterministic, maybeSchema } from "../ir/node_schema.ts";
+import { callsOverload, hasSideEffects, isNondeterministic, maybeSchema } from "../ir/node_schema.ts";
 import { eliminateDeadCode } from "./dead_code_elimination.ts";
 import { runOnConstants, type NodeRunner } from "./run_node.ts";
 
@@ -46,6 +46,8 @@ const SKIPPED = new Set([
 
 function isPure(node: Node): boolean {
   if (SKIPPED.has(node.kind) || node.blocks.length > 0 || hasSideEffects(node)) return false;
+  // PyTorch's kernel takes its arguments the wrong way round and fails; only a peephole of its executor knows better
+  if (callsOverload(node, "aten::device.with_index")) return false;
   return !maybeSchema(node)?.isVararg && !isNondeterministic(node);
 }
 

@@ -26,11 +26,8 @@ export function printNamedType(type: PrintedType, printer: PythonPrint): void {
   }
 }
 
-const NATIVE_PREFIX = "__torch__.torch.classes.";
-
-/** Whether a class is implemented outside of TorchScript. */
-export function isNativeClass(type: ClassType): boolean {
-  if (type.name.qualifiedName.startsWith(NATIVE_PREFIX)) return true;
+/** Whether a class has methods that are implemented outside of TorchScript. */
+function isNativeClass(type: ClassType): boolean {
   for (const method of type.methods.values()) if (!(method instanceof ScriptFunction)) return true;
   return false;
 }
