@@ -5,6 +5,7 @@ import { builtin } from "../core/operator_registry.ts";
 import * as Z from "../tensor/math/complex.ts";
 import { erf, erfc } from "../tensor/math/erf.ts";
 import { lgamma } from "../tensor/math/gamma.ts";
+import { cosh, log10, nearestCos, nearestExp, nearestLog, nearestSin } from "../tensor/math/nearest.ts";
 import {
   Complex,
   boxFloat,
@@ -40,24 +41,24 @@ function unary(name: string, real: Real, complex?: OfComplex): void {
   });
 }
 
-const log10: OfComplex = (re, im) => {
+const complexLog10: OfComplex = (re, im) => {
   Z.clog(re, im);
   Z.C.re /= Math.LN10;
   Z.C.im /= Math.LN10;
 };
 
 unary("aten::sqrt", Math.sqrt, Z.csqrt);
-unary("aten::exp", Math.exp, Z.cexp);
-unary("aten::log", Math.log, Z.clog);
-unary("aten::log10", Math.log10, log10);
-unary("aten::sin", Math.sin, Z.csin);
-unary("aten::cos", Math.cos, Z.ccos);
+unary("aten::exp", nearestExp, Z.cexp);
+unary("aten::log", nearestLog, Z.clog);
+unary("aten::log10", log10, complexLog10);
+unary("aten::sin", nearestSin, Z.csin);
+unary("aten::cos", nearestCos, Z.ccos);
 unary("aten::tan", Math.tan, Z.ctan);
 unary("aten::asin", Math.asin, Z.casin);
 unary("aten::acos", Math.acos, Z.cacos);
 unary("aten::atan", Math.atan, Z.catan);
 unary("aten::sinh", Math.sinh, Z.csinh);
-unary("aten::cosh", Math.cosh, Z.ccosh);
+unary("aten::cosh", cosh, Z.ccosh);
 unary("aten::tanh", Math.tanh, Z.ctanh);
 unary("aten::asinh", Math.asinh, Z.casinh);
 unary("aten::acosh", Math.acosh, Z.cacosh);
@@ -185,7 +186,7 @@ binary("aten::copysign", Z.copySign, "");
 binary("aten::atan2", Math.atan2, ".Scalar_Scalar");
 
 // log(a, b): the logarithm to a base
-const logBase = (a: Int, b: Int): number => Math.log(Number(a)) / Math.log(Number(b));
+const logBase = (a: Int, b: Int): number => nearestLog(Number(a)) / nearestLog(Number(b));
 const logComplex = (a: Complex | Int, b: Complex | Int): Complex => {
   const [x, y] = [a, b].map((v) => {
     if (v instanceof Complex) Z.clog(v.re, v.im);
@@ -206,7 +207,7 @@ builtin("aten::log.Scalar_Scalar(Scalar a, Scalar b) -> float", (a: Scalar, b: S
 );
 
 const polar = (a: Int, b: Int): Complex =>
-  new Complex(Number(a) * Math.cos(Number(b)), Number(a) * Math.sin(Number(b)));
+  new Complex(Number(a) * nearestCos(Number(b)), Number(a) * nearestSin(Number(b)));
 for (const o of [
   "int(int a, int b)",
   "float(float a, float b)",

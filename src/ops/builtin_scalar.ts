@@ -2,6 +2,7 @@
 import { OperatorError } from "../base/errors.ts";
 import { builtin, type Kernel } from "../core/operator_registry.ts";
 import { C, cdiv, cmul, cpow } from "../tensor/math/complex.ts";
+import { nearestPow } from "../tensor/math/nearest.ts";
 import { Complex, boxFloat, isFloatScalar, scalarToNumber, type Int, type Scalar } from "../tensor/scalar.ts";
 import { addInt, floordivInt, mulInt, remainderInt, subInt } from "./builtin_int.ts";
 
@@ -109,7 +110,7 @@ builtin("aten::divmod.float_int(float x, int y) -> (float, float)", (a: number, 
 function cPow(a: number, b: number): number {
   if (a === 1) return 1;
   if (a === -1 && !Number.isFinite(b) && !Number.isNaN(b)) return 1;
-  return a ** b;
+  return nearestPow(a, b);
 }
 const checkedPow: FloatOp = (a, b) => {
   if (a === 0 && b < 0) throw new OperatorError("0.0 cannot be raised to a negative power");

@@ -1,4 +1,4 @@
-/** @file Logarithm, sine and cosine of doubles, all but the nearest double in one of some thousand cases. Upstream: none (glibc's, which PyTorch's scalar code calls, are as close). Spec: none.
+/** @file Logarithm, exponential, powers, sine and cosine of doubles, all but the nearest double in one of some thousand cases. Upstream: none (glibc's, which PyTorch's scalar code calls, are as close). Spec: none.
  *
  * Note [Two doubles]: a table gives the function near the argument as the sum of two doubles, made of whole numbers when it is first
  * asked. What the rest of the argument adds is small beside it, so that its own rounding hardly ever matters; the sum is rounded last. */
@@ -97,9 +97,11 @@ function sumError(a: number, b: number, sum: number): number {
   return a - (sum - part) + (b - part);
 }
 
-/** The natural logarithm. */
-export function nearestLog(x: number): number {
-  if (!(x > 2.3e-308 && x < Infinity)) return Math.log(x);
+/** What the last logarithm has beside its first double. */
+let logTail = 0;
+
+/** The first double of the logarithm of a normal number, whose second is `logTail`. */
+function logHead(x: number): number {
   const { inverse, high, low, ln2High, ln2Low } = logs ?? logTable();
   bits[0] = x;
   let exponent = (words[1]! >>> 20) - 1023;
@@ -127,7 +129,117 @@ export function nearestLog(x: number): number {
     sumError(first, half, sum) -
     0.5 * productError(r, r, square) +
     (1 - r) * productError(m, c, product);
-  return sum + (series + (rest + exponent * ln2Low + low[i]!));
+  logTail = series + (rest + exponent * ln2Low + low[i]!);
+  return sum;
+}
+
+const isNormal = (x: number): boolean => x > 2.3e-308 && x < Infinity;
+
+/** The natural logarithm. */
+export function nearestLog(x: number): number {
+  return isNormal(x) ? logHead(x) + logTail : Math.log(x);
+}
+
+const [LOG10_2_HIGH, LOG10_2_LOW] = [3.01029995663611771306e-1, 3.69423907715893078616e-13];
+
+/** The decimal logarithm, in the steps of glibc's. */
+export function log10(x: number): number {
+  if (!isNormal(x)) return Math.log10(x);
+  bits[0] = x;
+  const exponent = (words[1]! >>> 20) - 1023;
+  const below = exponent < 0 ? 1 : 0;
+  words[1] = (words[1]! & 0xfffff) | ((1023 - below) << 20);
+  const whole = exponent + below;
+  const z = whole * LOG10_2_LOW + 4.34294481903251816668e-1 * nearestLog(bits[0]!);
+  return z + whole * LOG10_2_HIGH;
+}
+
+/** Points of the table of powers of two between 1 and 2. */
+const OCTAVE = 128;
+
+interface PowerTable {
+  readonly high: Float64Array;
+  readonly low: Float64Array;
+  /** Logarithms of two between two points, in two parts, of which multiples of the first are exact. */
+  readonly step: number;
+  readonly stepLow: number;
+}
+let powers: PowerTable | undefined;
+
+function powerTable(): PowerTable {
+  if (powers) return powers;
+  const [high, low] = [new Float64Array(OCTAVE), new Float64Array(OCTAVE)];
+  const step = logOfRatio(1n, 3n) / BigInt(OCTAVE);
+  for (let i = 0; i < OCTAVE; i++) {
+    const exponent = step * BigInt(i);
+    let sum = 0n;
+    for (let term = ONE, k = 1n; term !== 0n; k++) {
+      sum += term;
+      term = (term * exponent) / (k * ONE);
+    }
+    [high[i], low[i]] = parts(sum);
+  }
+  const cut = DIGITS - 40n;
+  const first = (step >> cut) << cut;
+  powers = { high, low, step: parts(first)[0], stepLow: parts(step - first)[0] };
+  return powers;
+}
+
+/** e to the power x + tail, where the result is a normal number. */
+function expOf(x: number, tail: number): number {
+  const { high, low, step, stepLow } = powers ?? powerTable();
+  const k = Math.round(x * (OCTAVE / Math.LN2));
+  const near = x - k * step;
+  const second = k * stepLow;
+  const r = near - second;
+  const rLow = sumError(near, -second, r) + tail;
+  const series = r * r * (0.5 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120 + r / 720))));
+  const i = k & (OCTAVE - 1);
+  const h = high[i]!;
+  const product = h * r;
+  const sum = h + product;
+  const rest = sumError(h, product, sum) + productError(h, r, product) + low[i]! * (1 + r) + h * (series + rLow * (1 + r));
+  const octave = (k - i) / OCTAVE;
+  // 2 ** 1024 is beyond the range
+  return octave > 1000 ? (sum + rest) * 2 ** 1000 * 2 ** (octave - 1000) : (sum + rest) * 2 ** octave;
+}
+
+/** Exponents whose powers of e are normal numbers. */
+const MAX_EXPONENT = 708;
+
+/** The exponential function. */
+export function nearestExp(x: number): number {
+  return Math.abs(x) < MAX_EXPONENT ? expOf(x, 0) : Math.exp(x);
+}
+
+/** x to the power y, as JavaScript's `**` for what is not finite, zero or beyond the range. */
+export function nearestPow(x: number, y: number): number {
+  const size = Math.abs(x);
+  if (!isNormal(size) || (x < 0 && !Number.isInteger(y))) return x ** y;
+  if (y === 2) return x * x;
+  const head = logHead(size);
+  const log = head + logTail;
+  const tail = head - log + logTail;
+  const exponent = y * log;
+  // what is nearer to 0 leaves 1
+  if (!(Math.abs(exponent) < MAX_EXPONENT && Math.abs(exponent) > 1e-30)) return x ** y;
+  const power = expOf(exponent, productError(y, log, exponent) + y * tail);
+  return x < 0 && y % 2 !== 0 ? -power : power;
+}
+
+const SMALL_COSH = 0.5 * Math.LN2;
+
+/** The hyperbolic cosine, in the steps of glibc's. */
+export function cosh(x: number): number {
+  const size = Math.abs(x);
+  if (!(size < MAX_EXPONENT)) return Math.cosh(x);
+  if (size < SMALL_COSH) {
+    const t = Math.expm1(size);
+    const w = 1 + t;
+    return size < 2 ** -55 ? w : 1 + (t * t) / (w + w);
+  }
+  const t = nearestExp(size);
+  return size < 22 ? 0.5 * t + 0.5 / t : 0.5 * t;
 }
 
 /** Points of the table of sines in a whole turn. */
