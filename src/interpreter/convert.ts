@@ -311,9 +311,13 @@ function mismatch(
   const title = details.startsWith("\u0000")
     ? ` Python error details: ${details.slice(1)}`
     : `Cast error details: ${details}`;
+  const hint =
+    argument.type === T.InferredTensorT
+      ? `Inferred '${argument.name}' to be of type 'Tensor' because it was not annotated with an explicit type.\n`
+      : "";
   return (
     `${schema.name}() Expected a value of type '${T.typeReprStr(argument.type)}' for argument '${argument.name}' but instead found type '${pythonTypeName(value, argument.type)}'.\n` +
-    `Position: ${position}\nValue: ${pythonRepr(value, argument.type)}\nDeclaration: ${schemaText(schema)}\n${title}`
+    `${hint}Position: ${position}\nValue: ${pythonRepr(value, argument.type)}\nDeclaration: ${schemaText(schema)}\n${title}`
   );
 }
 

@@ -1,5 +1,5 @@
 /** @file CompilationUnit: owns functions and named types by qualified name. Upstream: torch/csrc/jit/api/compilation_unit.h. Spec: none. */
-import { internalAssert } from "../base/errors.ts";
+import { ScriptError, internalAssert } from "../base/errors.ts";
 import type { ScriptObject } from "../core/ivalue.ts";
 import type { QualifiedName } from "../core/qualified_name.ts";
 import type { ClassType, EnumType, InterfaceType, TupleType } from "../core/type.ts";
@@ -37,7 +37,7 @@ export class CompilationUnit {
 
   addFunction(fn: ScriptFunction): ScriptFunction {
     const name = fn.qualname.qualifiedName;
-    internalAssert(!this.functions.has(name), `function ${name} is defined twice`);
+    if (this.functions.has(name)) throw new ScriptError(`method '${name}' already defined.`);
     this.functions.set(name, fn);
     return fn;
   }

@@ -170,10 +170,11 @@ function maskToFill(self: Tensor, indices: Indices, values: Tensor): Tensor | un
   const first = indices.indexOf(mask);
   if (mask.sizes.some((size, d) => size !== self.sizes[first + d])) return undefined;
   const behind = self.ndim - first - mask.ndim;
-  return viewOf(mask, [...mask.sizes, ...new Array<number>(behind).fill(1)], [
-    ...mask.strides,
-    ...new Array<number>(behind).fill(0),
-  ]);
+  return viewOf(
+    mask,
+    [...mask.sizes, ...new Array<number>(behind).fill(1)],
+    [...mask.strides, ...new Array<number>(behind).fill(0)],
+  );
 }
 
 /** Writes values at an advanced index; `self` itself is changed. */

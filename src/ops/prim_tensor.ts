@@ -5,7 +5,7 @@ import { parseDevice } from "../core/device_text.ts";
 import { valueType } from "../core/ivalue_text.ts";
 import { builtin, callOperator } from "../core/operator_registry.ts";
 import { typedBuiltin } from "../core/typed_builtin.ts";
-import { AnyT, isSubtypeOf, NumberT, typeReprStr, type Type } from "../core/type.ts";
+import { AnyT, isSubtypeOf, NumberT, typeReprStr, typeStr, type Type } from "../core/type.ts";
 import { convertTensor } from "../tensor/clone.ts";
 import { scalarTensor } from "../tensor/data.ts";
 import { DTYPES, dtypeFromId, type DType } from "../tensor/dtype.ts";
@@ -65,7 +65,8 @@ function tensorFromList(data: unknown[], type: Type, dtype: number | null, devic
   while (element.kind === "List") element = element.element;
   const sizes: number[] = [];
   for (let level: unknown = data; Array.isArray(level); level = level[0]) sizes.push(level.length);
-  if (!isSubtypeOf(element, NumberT) && element.kind !== "Bool") {
+  const isUnion = element.kind === "Union";
+  if (!isUnion && !isSubtypeOf(element, NumberT) && element.kind !== "Bool") {
     let message = `Input must be of ints, floats, or bools, got ${typeReprStr(element)}`;
     if (element.kind === "Tensor" && sizes.length === 1 && sizes[0] === 0) {
       message +=
@@ -73,8 +74,8 @@ function tensorFromList(data: unknown[], type: Type, dtype: number | null, devic
     }
     throw new OperatorError(message);
   }
-  if (element.kind === "Complex" || element.kind === "Number") {
-    throw new OperatorError(`Add new condition, expected Float, Complex, Int, or Bool but got${typeReprStr(element)}`);
+  if (isUnion || element.kind === "Complex" || element.kind === "Number") {
+    throw new OperatorError(`Add new condition, expected Float, Complex, Int, or Bool but got${typeStr(element)}`);
   }
   const own = element.kind === "Float" ? getDefaultDtype() : element.kind === "Bool" ? DTYPES.bool : DTYPES.int64;
   const t = emptyTensor(sizes, own);

@@ -95,10 +95,12 @@ const FOLDS: Readonly<Record<string, (node: Node, elements: readonly Value[], wr
     return true;
   },
   "aten::slice"(node, elements, written) {
-    const [start, end, step] = [1, 2, 3].map((i) => {
-      const value = node.inputs[i] && toIValue(node.inputs[i])?.value;
-      return typeof value === "number" || typeof value === "bigint" ? Number(value) : undefined;
-    });
+    const constants = node.inputs.slice(1).map((input) => toIValue(input));
+    if (constants.some((constant) => !constant)) return false;
+    const [start, end, step] = constants.map((constant) =>
+      constant!.value === null ? undefined : Number(constant!.value),
+    );
+    if (step === 0) return false;
     replaceByList(node, sliced(elements, start, end, step ?? 1), written);
     return true;
   },

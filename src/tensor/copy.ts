@@ -70,6 +70,10 @@ export function assertNoOverlap(out: Tensor, input: Tensor): void {
 /** Copies `src` into `dst` with broadcasting and dtype conversion, and counts the write. */
 export function copyInto(dst: Tensor, src: Tensor): void {
   if (dst === src) return;
+  assertNoInternalOverlap(dst);
+  if (partlyOverlaps(dst, src)) {
+    throw new OperatorError(OVERLAP_PARTIAL);
+  }
   if (!sameList(dst.sizes, src.sizes)) {
     const shape = broadcastShapes(dst.sizes, src.sizes);
     if (!sameList(shape, dst.sizes)) {
@@ -77,10 +81,6 @@ export function copyInto(dst: Tensor, src: Tensor): void {
         `output with shape [${dst.sizes.join(", ")}] doesn't match the broadcast shape [${shape.join(", ")}]`,
       );
     }
-  }
-  assertNoInternalOverlap(dst);
-  if (partlyOverlaps(dst, src)) {
-    throw new OperatorError(OVERLAP_PARTIAL);
   }
   dst.storage.version++;
   copyElements(dst, src);

@@ -20,8 +20,11 @@ def main():
         + [3.141592653589793 * k / 4 for k in range(-9, 10)] + [random.gauss(0, 1e-6) for _ in range(20)],
     }
     ranges["cos"] = ranges["sin"]
+    ranges["exp"] = [random.uniform(-700, 700) for _ in range(100)] + [random.gauss(0, 1) for _ in range(150)]
+    bases = [10.0 ** random.uniform(-3, 3) for _ in range(250)]
+    powers = [[x, y, float(mpmath.power(mpmath.mpf(x), mpmath.mpf(y)))] for x in bases for y in [random.uniform(-20, 20)]]
     functions = {name: [[x, float(getattr(mpmath, name)(mpmath.mpf(x)))] for x in xs] for name, xs in ranges.items()}
-    record = {"torch": torch.__version__, "functions": functions, "randn": torch.randn(400, dtype=torch.float64).tolist()}
+    record = {"torch": torch.__version__, "functions": functions, "powers": powers, "randn": torch.randn(400, dtype=torch.float64).tolist()}
     Path(__file__).with_name("nearest.json").write_text(json.dumps(record, separators=(",", ":")) + "\n")
 
 

@@ -1,12 +1,12 @@
 /** @file Functions of doubles that are rounded once, and what is made of them: normal numbers of float64. nearest.json was made by make_nearest.py. */
 import { expect, test } from "vitest";
 import { torch } from "../../src/index.ts";
-import { nearestCos, nearestLog, nearestSin } from "../../src/tensor/math/nearest.ts";
+import { nearestCos, nearestExp, nearestLog, nearestPow, nearestSin } from "../../src/tensor/math/nearest.ts";
 import recorded from "./nearest.json" with { type: "json" };
 
-const FUNCTIONS = { log: nearestLog, sin: nearestSin, cos: nearestCos };
+const FUNCTIONS = { log: nearestLog, exp: nearestExp, sin: nearestSin, cos: nearestCos };
 
-test.each(["log", "sin", "cos"] as const)("%s is the nearest double", (name) => {
+test.each(["log", "exp", "sin", "cos"] as const)("%s is the nearest double", (name) => {
   const points = recorded.functions[name] as [number, number][];
   expect(points.length).toBeGreaterThan(200);
   expect(points.map(([x]) => FUNCTIONS[name](x))).toEqual(points.map(([, y]) => y));
@@ -16,6 +16,25 @@ test("what has no logarithm, or no angle", () => {
   expect([0, -1, Infinity, NaN].map(nearestLog)).toEqual([-Infinity, NaN, Infinity, NaN]);
   expect([Infinity, NaN, -0].map(nearestSin)).toEqual([NaN, NaN, -0]);
   expect([-Infinity, NaN, -0].map(nearestCos)).toEqual([NaN, NaN, 1]);
+});
+
+test("powers are the nearest doubles", () => {
+  const points = recorded.powers as [number, number, number][];
+  expect(points.map(([x, y]) => nearestPow(x, y))).toEqual(points.map(([, , power]) => power));
+  const bases = [-2, -2, -2, 0, 0, Infinity, NaN, 3, 1e200, 1e-200];
+  const exponents = [3, -2, 0.5, -1, 0, -1, 0, 40, 2, 2];
+  expect(bases.map((x, i) => nearestPow(x, exponents[i]!))).toEqual([
+    -8,
+    0.25,
+    NaN,
+    Infinity,
+    1,
+    0,
+    1,
+    12157665459056928801,
+    Infinity,
+    0,
+  ]);
 });
 
 test("operators of float64 use them, whatever the layout", () => {

@@ -163,6 +163,10 @@ class Attempt {
     const { type } = value;
     return this.fail(() => {
       let text = `Expected a value of type '${T.typeReprStr(arg.type)}' for argument '${arg.name}' but instead found type '${T.typeReprStr(type)}'.\n`;
+      if (arg.type === T.InferredTensorT)
+        text += `Inferred '${arg.name}' to be of type 'Tensor' because it was not annotated with an explicit type.\n`;
+      if (type === T.InferredTensorT)
+        text += `Inferred the value for argument '${arg.name}' to be of type 'Tensor' because it was not annotated with an explicit type.\n`;
       if (type.kind === "List" && T.isSubtypeOf(type.element, T.TensorT)) text += EMPTY_LIST_HINT;
       return text + (whyNot?.text ?? "");
     });

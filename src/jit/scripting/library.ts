@@ -277,6 +277,9 @@ const EXCEPTIONS = new Set(
   ),
 );
 
+/** Whether a name is that of a namespace of operators, `torch.ops.quantized`; `torch.ops.aten` is one that PyTorch resolves by itself. */
+const isNamespace = (path: string): boolean => /^torch\.ops\.\w+$/.test(path);
+
 function isOperator(name: string): boolean {
   return schemasFor(name).length > 0 || builtinFunctionsFor(name).length > 0;
 }
@@ -289,7 +292,7 @@ export function libraryValue(given: string): SugaredValue | undefined {
   const path = canonical(given);
   const own = NAMES.get(path);
   if (own) return own;
-  if (MODULES.has(path)) return new PythonModule((name) => libraryValue(`${path}.${name}`));
+  if (MODULES.has(path) || isNamespace(path)) return new PythonModule((name) => libraryValue(`${path}.${name}`));
   const entry = entryOf(path);
   if (entry) return entryValue(entry);
   const reason = UNCOMPILABLE.get(path);
@@ -302,7 +305,8 @@ export function libraryValue(given: string): SugaredValue | undefined {
     if (HAS_TORCH_FUNCTION.has(name)) return op("aten::has_torch_function");
     if (module === NN) return FUNCTIONAL_OPERATORS.has(name) ? op(`aten::${name}`) : undefined;
   }
-  const prefix = OPERATOR_MODULES[module];
+  const prefix =
+    OPERATOR_MODULES[module] ?? (isNamespace(module) ? `${module.slice("torch.ops.".length)}::` : undefined);
   return prefix !== undefined && isOperator(prefix + name) ? op(prefix + name) : undefined;
 }
 

@@ -5,7 +5,7 @@ import * as T from "../../core/type.ts";
 import type { TypedConstant } from "../../frontend/default_value.ts";
 import type { NamedValue } from "../../frontend/emit/named_value.ts";
 import { matchSchemas } from "../../frontend/emit/schema_matching.ts";
-import { ExceptionMessageValue } from "../../frontend/emit/sugared_callable.ts";
+import { ExceptionMessageValue, ExceptionValue } from "../../frontend/emit/sugared_callable.ts";
 import { SimpleValue, SugaredValue } from "../../frontend/emit/sugared_value.ts";
 import { createTuple, insertFunctionCall } from "../../ir/build_nodes.ts";
 import { constantBool, insertConstant } from "../../ir/constants.ts";
@@ -53,13 +53,8 @@ export class PythonModule extends SugaredValue {
 }
 
 /** An exception class: `raise` says its name in the graph. */
-export class PythonException extends SugaredValue {
-  private readonly qualifiedName: string;
-  constructor(qualifiedName: string) {
-    super();
-    this.qualifiedName = qualifiedName;
-  }
-  kind(): string {
+export class PythonException extends ExceptionValue {
+  override kind(): string {
     return "Python exception";
   }
   override call(range: SourceRange, fn: ScriptFunction, args: readonly NamedValue[]): SugaredValue {
@@ -69,7 +64,7 @@ export class PythonException extends SugaredValue {
     let message: Value;
     if (first === undefined) message = insertConstant(graph, "", T.StringT, range);
     else message = values.length === 1 ? first : graph.insertNode(createTuple(graph, values)).output;
-    const name = insertConstant(graph, this.qualifiedName, T.StringT, range);
+    const name = insertConstant(graph, this.name, T.StringT, range);
     return new ExceptionMessageValue(message, name);
   }
 }

@@ -198,7 +198,8 @@ function expOf(x: number, tail: number): number {
   const h = high[i]!;
   const product = h * r;
   const sum = h + product;
-  const rest = sumError(h, product, sum) + productError(h, r, product) + low[i]! * (1 + r) + h * (series + rLow * (1 + r));
+  const rest =
+    sumError(h, product, sum) + productError(h, r, product) + low[i]! * (1 + r) + h * (series + rLow * (1 + r));
   const octave = (k - i) / OCTAVE;
   // 2 ** 1024 is beyond the range
   return octave > 1000 ? (sum + rest) * 2 ** 1000 * 2 ** (octave - 1000) : (sum + rest) * 2 ** octave;
