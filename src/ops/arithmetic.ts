@@ -118,7 +118,9 @@ function divideRounded(a: Tensor | Scalar, b: Tensor | Scalar, mode: string | nu
   if (dtype.category === "int")
     return computeIn(mode === "trunc" ? BINARY.divTruncInt : BINARY.divFloorInt, a, b, dtype);
   if (mode === "floor") return computeIn(BINARY.divFloor, a, b, dtype);
-  const step = roundingOf(dtype === DTYPES.float64 ? dtype : DTYPES.float32);
+  // halves are divided by one number in float32, by many in their own dtype
+  const isOne = !(b instanceof Tensor) || b.numel === 1;
+  const step = roundingOf(isOne && isReducedFloat(dtype) ? DTYPES.float32 : dtype);
   return computeIn({ name: "div_trunc_cpu", real: (x, y) => Math.trunc(step(x / y)) }, a, b, dtype);
 }
 

@@ -17,7 +17,7 @@ import { matmul } from "./matrix.ts";
 import { sum, sumDim } from "./reduction.ts";
 import { ne } from "./comparison.ts";
 import { clamp } from "./ternary.ts";
-import { conj_physical, sqrt } from "./unary.ts";
+import { conj_physical, roundingOf, sqrt } from "./unary.ts";
 
 function checkEdge(self: Tensor, edge: Tensor, dim: number): void {
   if (edge.ndim !== self.ndim)
@@ -351,7 +351,8 @@ export const cov = op(
     let norm: number;
     if (w !== null && aweights !== null && correction !== 0) {
       const weighted = toFloat64Array(sum(mul(w, aweights)))[0]!;
-      norm = wSum - (correction * weighted) / wSum;
+      const round = roundingOf(w.dtype);
+      norm = round(wSum - round(round(correction * weighted) / wSum));
     } else norm = wSum - correction;
     norm = norm > 0 ? norm : 0;
     input = sub(input, viewOf(average, [average.numel, 1], [1, 0]));

@@ -11,6 +11,8 @@ import { floatResult, promoteTypes, resultType, toRealDtype } from "../tensor/pr
 import { broadcastShapes, wrapDim } from "../tensor/strides.ts";
 import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
 import { expandView } from "../tensor/view_geometry.ts";
+import { isReducedFloat } from "./operands.ts";
+import { roundingOf } from "./unary.ts";
 import { reshapeTensor } from "./views.ts";
 
 /** Adds magnitudes into a p-norm. */
@@ -115,6 +117,9 @@ export const cosine_similarity = op(
     const inner = sizes.slice(dim + 1).reduce((x, y) => x * y, 1);
     const outer = sizes.slice(0, dim).reduce((x, y) => x * y, 1);
     const out = new Float64Array(outer * inner);
+    // halves are rounded between the operators that this is made of
+    const round = isReducedFloat(dtype) ? roundingOf(dtype) : (v: number): number => v;
+    const least = round(eps);
     for (let o = 0; o < outer; o++) {
       for (let i = 0; i < inner; i++) {
         let na = 0;
@@ -124,12 +129,12 @@ export const cosine_similarity = op(
           na += a[at]! * a[at]!;
           nb += b[at]! * b[at]!;
         }
-        na = Math.max(Math.sqrt(na), eps);
-        nb = Math.max(Math.sqrt(nb), eps);
+        na = Math.max(round(Math.sqrt(na)), least);
+        nb = Math.max(round(Math.sqrt(nb)), least);
         let sum = 0;
         for (let k = 0; k < width; k++) {
           const at = (o * width + k) * inner + i;
-          sum += (a[at]! / na) * (b[at]! / nb);
+          sum += round(round(a[at]! / na) * round(b[at]! / nb));
         }
         out[o * inner + i] = sum;
       }

@@ -1,6 +1,7 @@
 /** @file Indexing by tensors: index, index_put, index_select, masks, take, put. Upstream: aten/src/ATen/native/TensorAdvancedIndexing.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
+import { checkOutDtype } from "../core/out_dtypes.ts";
 import { cloneTensor, convertTensor, laidOutAs } from "../tensor/clone.ts";
 import { assertNoInternalOverlap, assertNoOverlap, copyInto, writeOutResult } from "../tensor/copy.ts";
 import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
@@ -319,6 +320,7 @@ op(
   "aten::index_select.out(Tensor self, int dim, Tensor index, *, Tensor(a!) out) -> Tensor(a!)",
   (self, dim, indexArg, out) => {
     const result = index_select(self, dim, indexArg);
+    checkOutDtype("aten::index_select.out", out, result, self);
     assertNoInternalOverlap(out);
     writeOutResult(out, result);
     return out;

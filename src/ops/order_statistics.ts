@@ -36,8 +36,8 @@ function medianIndex(ignoreNan: boolean): (x: Float64Array) => number {
         nans++;
       }
     }
-    if (nans > 0 && (!ignoreNan || nans === x.length)) return firstNan;
-    return nthElement(x, Math.floor((x.length - nans - 1) / 2));
+    if (nans > 0 && !ignoreNan) return firstNan;
+    return nthElement(x, Math.trunc((x.length - nans - 1) / 2));
   };
 }
 

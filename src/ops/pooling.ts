@@ -20,6 +20,9 @@ import { wasmMaxPool } from "../tensor/kernels/wasm/pooling.ts";
 import { uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
 import { list } from "./convolution.ts";
+import { isReducedFloat } from "./operands.ts";
+import { meanDim } from "./reduction.ts";
+import { roundingOf } from "./unary.ts";
 
 const WORDS = ["", "an int", "two ints", "three ints"];
 
@@ -310,7 +313,9 @@ function checkAdaptive(self: Tensor, dims: number, size: readonly number[], kind
   if (size.some((s) => s < 0)) {
     throw new OperatorError(
       kind === "avg"
-        ? `${name}: elements of output_size must be greater than or equal to 0 but received {${size.join(", ")}}`
+        ? dims === 1
+          ? `adaptive_avg_pool2d: elements of output_size must be greater than or equal to 0 but received {1, ${size[0]}}`
+          : `${name}: elements of output_size must be greater than or equal to 0 but received {${size.join(", ")}}`
         : `Trying to create tensor with negative dimension ${size.find((s) => s < 0)}: ${formatList([...self.sizes.slice(0, self.ndim - dims), ...size])}`,
     );
   }
@@ -321,6 +326,22 @@ function checkAdaptive(self: Tensor, dims: number, size: readonly number[], kind
       );
     }
   }
+}
+
+/** adaptive_avg_pool of one number for each plane or volume, which PyTorch takes as a mean. @param size ones. */
+function meanOfPlanes(dims: number, self: Tensor, size: readonly number[]): Tensor {
+  checkAdaptive(self, dims, size, "avg");
+  return meanDim(
+    self,
+    size.map((_, d) => -1 - d),
+    true,
+  );
+}
+
+/** Whether `meanOfPlanes` is to be asked; of float32 and float64 the kernel gives the same. */
+function isMeanOfPlanes(self: Tensor, size: readonly number[]): boolean {
+  const { category } = self.dtype;
+  return size.every((s) => s === 1) && category !== "quantized" && (category !== "float" || isReducedFloat(self.dtype));
 }
 
 function adaptiveAvgNd(dims: number, self: Tensor, size: readonly number[]): Tensor {
@@ -348,19 +369,24 @@ function adaptiveAvgNd(dims: number, self: Tensor, size: readonly number[]): Ten
   return laidOut(fromDoubles(out, sizes, self.dtype), planeFormat(self, dims));
 }
 
-op("aten::adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor", (self, size) =>
-  adaptiveAvgNd(1, self, list(size)),
-);
+op("aten::adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor", (self, sizeIn) => {
+  const size = list(sizeIn);
+  return isMeanOfPlanes(self, size) ? meanOfPlanes(1, self, size) : adaptiveAvgNd(1, self, size);
+});
 export const adaptive_avg_pool2d = op(
   "aten::adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor",
-  (self, size) => adaptiveAvgNd(2, self, list(size)),
+  (self, sizeIn) => {
+    const size = list(sizeIn);
+    if (!isMeanOfPlanes(self, size)) return adaptiveAvgNd(2, self, size);
+    return laidOut(meanOfPlanes(2, self, size), planeFormat(self, 2));
+  },
 );
 op("aten::_adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor", (self, size) =>
   adaptiveAvgNd(2, self, list(size)),
 );
 op("aten::adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor", (self, sizeIn) => {
   const size = list(sizeIn);
-  const out = adaptiveAvgNd(3, self, size);
+  const out = isMeanOfPlanes(self, size) ? meanOfPlanes(3, self, size) : adaptiveAvgNd(3, self, size);
   // a mean of whole volumes keeps their format, the kernel does not
   return size.every((s) => s === 1) ? laidOut(out, pooledFormat(self, 3)) : out;
 });
@@ -457,7 +483,7 @@ function regionStarts(
 ): number[] {
   const starts = new Array<number>(output);
   if (output > 1) {
-    const alpha = round((input - kernel) / (output - 1));
+    const alpha = round(round(input - kernel) / round(output - 1));
     for (let i = 0; i < output - 1; i++)
       starts[i] = Math.trunc(round(round(i + sample) * alpha)) - Math.trunc(round(sample * alpha));
   }
@@ -492,7 +518,7 @@ function fractional(dims: 2 | 3, self: Tensor, kernelIn: unknown, sizeIn: unknow
   const [id, ih, iw] = triple(spatial, 1);
   const [od, oh, ow] = triple(size, 1);
   const [kd, kh, kw] = triple(kernel, 1);
-  const round = self.dtype === DTYPES.float64 ? (v: number): number => v : Math.fround;
+  const round = roundingOf(self.dtype);
   let at = 0;
   for (let n = 0; n < planes; n++) {
     // samples are ordered width, height for 2-d and time, height, width for 3-d

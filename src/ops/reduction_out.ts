@@ -5,7 +5,9 @@ import { convertTensor } from "../tensor/clone.ts";
 import { writeOutResult } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { notImplemented } from "../tensor/pointwise.ts";
+import { cppScalarName } from "../tensor/kernels/matmul.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { dtypeArgument } from "./views.ts";
 
 /** Computes in the dtype of `out`, unless one is given, which `out` must then take. */
 function foldInto(out: Tensor, key: string, args: readonly unknown[], dtype: number | null): Tensor {
@@ -22,6 +24,10 @@ op(
   (self, dim, keepdim, dtype, out) => foldInto(out, "aten::prod.dim_int", [self, dim, keepdim], dtype),
 );
 function scanInto(out: Tensor, name: string, args: readonly unknown[], dtype: number | null): Tensor {
+  if (dtype !== null && dtype !== out.dtype.id)
+    throw new OperatorError(
+      `Expected out tensor to have dtype ${cppScalarName(dtypeArgument(dtype))}, but got ${cppScalarName(out.dtype)} instead`,
+    );
   if ((dtype ?? out.dtype.id) === DTYPES.bool.id) throw notImplemented(`${name}_out_cpu`, DTYPES.bool);
   return foldInto(out, `aten::${name}`, args, dtype);
 }

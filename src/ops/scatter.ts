@@ -26,6 +26,7 @@ import {
   plainSum,
   stepwiseSum,
 } from "./indexing.ts";
+import { roundingOf } from "./unary.ts";
 import { reshapeTensor } from "./views.ts";
 
 function indexDtype(index: Tensor, name: string): void {
@@ -233,8 +234,15 @@ function identityOf(reduction: Reduction, self: Tensor): number {
 }
 
 /** Combines sources into positions; those hit start from the identity unless `includeSelf`, mean divides by the hits. */
-function reduceInto(self: Tensor, to: Float64Array, src: Tensor, reduction: Reduction, includeSelf: boolean): Tensor {
-  const narrow = self.dtype === DTYPES.float32 ? Math.fround : (x: number): number => x;
+/** @param narrow rounds what is accumulated. */
+function reduceInto(
+  self: Tensor,
+  to: Float64Array,
+  src: Tensor,
+  reduction: Reduction,
+  includeSelf: boolean,
+  narrow: (x: number) => number,
+): Tensor {
   const x = doublesOf(self).slice();
   const y = doublesOf(src);
   const combine = COMBINE[reduction];
@@ -319,6 +327,7 @@ op(
       cloneTensor(coveredPart(src, index), 0),
       reduction,
       includeSelf,
+      self.dtype === DTYPES.float32 ? Math.fround : (x) => x,
     );
   },
 );
@@ -537,6 +546,7 @@ op(
       cloneTensor(source, 0),
       reduce as Reduction,
       includeSelf,
+      roundingOf(self.dtype),
     );
   },
 );

@@ -278,15 +278,22 @@ op(
     const batch = self.ndim === 3 ? self.sizes[0]! : 1;
     const total = nFft + hop * (frames - 1);
     const w = centeredWindow(window, win, nFft);
+    const hasPhase = w.im.some((v) => v !== 0);
     const scale = normalized ? 1 / Math.sqrt(nFft) : 1 / nFft;
     const isReal = onesided && isFast(nFft, realDtype(self.dtype), window);
     const rows = isReal ? fastBackward(self, nFft, scale) : undefined;
     const sumRe = new Float64Array(batch * total);
     const sumIm = new Float64Array(rows ? 0 : batch * total);
-    const envelope = new Float64Array(total);
+    const envelopeRe = new Float64Array(total);
+    const envelopeIm = new Float64Array(hasPhase ? total : 0);
     const half = Math.floor(nFft / 2);
-    const squares = w.re.map((v, i) => v * v + w.im[i]! * w.im[i]!);
-    for (let f = 0; f < frames; f++) addNumbers(envelope, f * hop, squares);
+    // squares, not moduli, of a complex window
+    const squareRe = w.re.map((v, i) => v * v - w.im[i]! * w.im[i]!);
+    const squareIm = w.re.map((v, i) => 2 * v * w.im[i]!);
+    for (let f = 0; f < frames; f++) {
+      addNumbers(envelopeRe, f * hop, squareRe);
+      if (hasPhase) addNumbers(envelopeIm, f * hop, squareIm);
+    }
     if (rows) {
       for (let r = 0; r < batch * frames; r++)
         addFrame(sumRe, Math.floor(r / frames) * total + (r % frames) * hop, rows, r * nFft, w.re);
@@ -296,20 +303,38 @@ op(
     const stop = Math.min(end, total);
     const count = Math.max(stop - start, 0);
     let lowest = Infinity;
-    for (let i = start; i < stop; i++) lowest = Math.min(lowest, Math.abs(envelope[i]!));
+    for (let i = start; i < stop; i++)
+      lowest = Math.min(lowest, Math.hypot(envelopeRe[i]!, hasPhase ? envelopeIm[i]! : 0));
     if (!(lowest > 1e-11)) fail(`window overlap add min: 1`);
     const outLength = Math.max(end - start, 0);
     /** The samples that are asked for, of what frames added up to. */
-    const divided = (sum: Float64Array): Float64Array => {
+    const quotient = (part: (at: number, e: number) => number): Float64Array => {
       const out = new Float64Array(batch * outLength);
       for (let b = 0; b < batch; b++)
         for (let i = 0, at = b * outLength, from = b * total + start; i < count; i++)
-          out[at + i] = sum[from + i]! / envelope[start + i]!;
+          out[at + i] = part(from + i, start + i);
       return out;
     };
+    const real = quotient(
+      hasPhase
+        ? (at, e) =>
+            (sumRe[at]! * envelopeRe[e]! + sumIm[at]! * envelopeIm[e]!) / (envelopeRe[e]! ** 2 + envelopeIm[e]! ** 2)
+        : (at, e) => sumRe[at]! / envelopeRe[e]!,
+    );
     const sizes = self.ndim === 3 ? [batch, outLength] : [outLength];
     return returnComplex
-      ? fromComplexArrays(divided(sumRe), divided(sumIm), sizes, self.dtype)
-      : fromDoubles(divided(sumRe), sizes, realDtype(self.dtype));
+      ? fromComplexArrays(
+          real,
+          quotient(
+            hasPhase
+              ? (at, e) =>
+                  (sumIm[at]! * envelopeRe[e]! - sumRe[at]! * envelopeIm[e]!) /
+                  (envelopeRe[e]! ** 2 + envelopeIm[e]! ** 2)
+              : (at, e) => sumIm[at]! / envelopeRe[e]!,
+          ),
+          sizes,
+          self.dtype,
+        )
+      : fromDoubles(real, sizes, realDtype(self.dtype));
   },
 );

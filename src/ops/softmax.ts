@@ -8,7 +8,9 @@ import { notImplemented } from "../tensor/pointwise.ts";
 import { lineCursor, mapLines, planLines } from "../tensor/reduce.ts";
 import { numelOf, wrapDim } from "../tensor/strides.ts";
 import { emptyTensor, uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
+import { isReducedFloat } from "./operands.ts";
 import { masked_fill } from "./ternary.ts";
+import { roundingOf } from "./unary.ts";
 import { dtypeArgument } from "./views.ts";
 
 function softmaxLine(x: Float64Array, y: Float64Array): void {
@@ -30,6 +32,18 @@ function logSoftmaxLine(x: Float64Array, y: Float64Array): void {
   for (let i = 0; i < x.length; i++) sum += Math.exp(x[i]! - max);
   const log = Math.log(sum);
   for (let i = 0; i < x.length; i++) y[i] = x[i]! - max - log;
+}
+
+/** As PyTorch's kernel for rows of halves: it keeps the sum and its logarithm in their dtype. */
+function narrowLogSoftmaxLine(round: (x: number) => number): typeof logSoftmaxLine {
+  return (x, y) => {
+    let max = -Infinity;
+    for (let i = 0; i < x.length; i++) if (x[i]! > max || x[i]! !== x[i]!) max = x[i]!;
+    let sum = 0;
+    for (let i = 0; i < x.length; i++) sum += Math.exp(x[i]! - max);
+    const log = round(Math.log(round(sum)));
+    for (let i = 0; i < x.length; i++) y[i] = x[i]! - max - log;
+  };
 }
 
 /** Contiguous float32 elements by the kernels for many of them; undefined where they do not take them. */
@@ -76,6 +90,8 @@ function softmaxOf(self: Tensor, dim: number, log: boolean): Tensor {
     const kernel = d === self.ndim - 1 || self.ndim === 0 ? "_lastdim_kernel_impl" : "_kernel_impl";
     throw notImplemented(`${log ? "log_" : ""}softmax${kernel}`, self.dtype);
   }
+  if (log && isReducedFloat(self.dtype) && d >= self.ndim - 1)
+    return mapLines(self, d, self.dtype, true, narrowLogSoftmaxLine(roundingOf(self.dtype))).out;
   const { float32, float16, bfloat16 } = DTYPES;
   const fits = self.dtype === float32 || self.dtype === float16 || self.dtype === bfloat16;
   if (fits && self.ndim > 0 && self.numel > 0 && self.device.type !== "meta") {

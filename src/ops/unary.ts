@@ -201,7 +201,10 @@ export function largestOf(dtype: DType): number {
 function logit(self: Tensor, eps: number | null): Tensor {
   const compute = floatResult(self.dtype);
   if (compute.category === "complex") throw notImplemented("logit_cpu", self.dtype);
-  if (eps === null) return map1(self, { name: "logit_cpu", real: (x) => Math.log(x / (1 - x)) }, compute);
+  // every step is rounded: the kernel computes in the dtype itself
+  const round = roundingOf(compute);
+  const odds = (x: number): number => Math.log(round(x / round(1 - x)));
+  if (eps === null) return map1(self, { name: "logit_cpu", real: odds }, compute);
   const low = kernelParameter(compute, eps);
   const high = kernelParameter(compute, 1 - low);
   return map1(
@@ -209,8 +212,7 @@ function logit(self: Tensor, eps: number | null): Tensor {
     {
       name: "logit_cpu",
       real: (x) => {
-        const z = x < low ? low : x > high ? high : x;
-        return Math.log(z / (1 - z));
+        return odds(x < low ? low : x > high ? high : x);
       },
     },
     compute,

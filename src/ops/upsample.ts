@@ -20,6 +20,8 @@ import { numelOf } from "../tensor/strides.ts";
 import { uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
 import { list } from "./convolution.ts";
+import { isReducedFloat } from "./operands.ts";
+import { roundingOf } from "./unary.ts";
 
 const NAMES: Readonly<Record<number, readonly string[]>> = { 1: ["W"], 2: ["H", "W"], 3: ["D", "H", "W"] };
 
@@ -100,7 +102,8 @@ function weightedSums(input: Tensor, size: readonly number[], scales: Scales, na
   if (input.dtype.category !== "float" && !isByte && input.dtype.category !== "quantized") {
     throw new OperatorError(`"${name}" not implemented for '${input.dtype.cppName}'`);
   }
-  const round = computeDtype(input.dtype) === DTYPES.float64 ? (x: number): number => x : Math.fround;
+  // bytes are resampled by weights of 16 bits that are made of doubles
+  const round = isByte || computeDtype(input.dtype) === DTYPES.float64 ? (x: number): number => x : Math.fround;
   const taps = size.map((s, d) => make(input.sizes[d + 2]!, s, scales[d] ?? null, round));
   const result = input.dtype === DTYPES.float32 && dims <= 2 ? resampleFloats(input, taps) : undefined;
   if (result) return result;
@@ -156,7 +159,11 @@ function narrowWeights(input: Tensor, size: readonly number[]): ((x: number) => 
 }
 
 function cubic(input: Tensor, size: readonly number[], align: boolean, scales: Scales): Tensor {
-  return resample(input, size, scales, "upsample_bicubic2d", (i, o, s, round) => cubicTaps(i, o, align, s, round));
+  const narrow = isReducedFloat(input.dtype) ? roundingOf(input.dtype) : undefined;
+  return resample(input, size, scales, "upsample_bicubic2d", (i, o, s, round) => {
+    const taps = cubicTaps(i, o, align, s, round);
+    return narrow ? { ...taps, weight: taps.weight.map(narrow) } : taps;
+  });
 }
 
 function antialias(

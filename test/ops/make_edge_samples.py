@@ -251,7 +251,64 @@ def out_dtypes():
             out.append(call(f"{name}.out", x, into))
         out += [call("abs.out", torch.tensor([3 + 4j, 1j]), into), call("floor.out", torch.tensor([1, 2]), into)]
         out += [call("argmax.out", torch.ones(2, 2), 0, False, into), call("softmax.int_out", x, 0, None, into), call("flip.out", x, [0], into)]
+        rows, whole = torch.tensor([[2.0, 1.0], [1.0, 3.0]]), torch.tensor([[1, 2], [3, 4]])
+        for x2 in (rows, whole):
+            two = torch.zeros(2, 2, dtype=d)
+            out += [call("mm.out", x2, x2, two), call("mv.out", x2, x2[0], into), call("dot.out", x2[0], x2[1], torch.zeros((), dtype=d))]
+            out += [call("cat.out", [x2, x2], 0, torch.zeros(4, 2, dtype=d)), call("gather.out", x2, 0, whole * 0, False, two)]
+            out += [call("cumsum.out", x2, 0, x2.dtype, two), call("index_select.out", x2, 0, torch.tensor([0, 1]), two)]
+            out += [call("heaviside.out", x2, x2, two)] if not d.is_complex else []
+            out += [call("nan_to_num.out", x2, None, None, None, two), call("signbit.out", x2, two)]
+            out += [call("fft_fft.out", x2, None, -1, None, two), call("fft_hfft.out", x2, None, -1, None, two), call("tril.out", x2, 0, two)]
+            out += [call("bucketize.Tensor_out", x2, x2[0], False, False, two), call("float_power.Tensor_Tensor_out", x2, x2, two)]
+            out += [call("all.all_out", x2, torch.zeros((), dtype=d)), call("any.dims_out", x2, [0], False, into), call("mvlgamma.out", x2 + 2, 1, two)]
+        out += [call("linalg_inv.out", rows, torch.zeros(2, 2, dtype=d)), call("cholesky.out", rows, False, torch.zeros(2, 2, dtype=d))]
+        if not d.is_floating_point:
+            out += [call("logsumexp.out", rows, [0], False, into), call("linalg_cond.out", rows, None, torch.zeros((), dtype=d))] if not d.is_complex else []
         out += [call("add.out", x, x, 1, into), call("add.Scalar_out", x, 2, 1, into), call("eq.Tensor_out", x, x, into), call("hardtanh.out", x, -1, 1, into)]
+    return out
+
+
+def parts(*shape, d=torch.float32):
+    """Numbers with few digits, exact in every dtype."""
+    return torch.tensor([((i * 37) % 23 - 11) / 4 for i in range(torch.Size(shape).numel())]).to(d).reshape(shape)
+
+
+@section
+def op_db():
+    """Calls like those of PyTorch's OpInfo database of which some once had other answers."""
+    out = []
+    halves = (torch.float16, torch.bfloat16)
+    nan = float("nan")
+    for d in halves:
+        x = parts(3, 5, d=d)
+        prob = torch.tensor([0.1, 0.45, 0.53, 0.9, 1.0]).to(d)
+        out += [call("logit", prob, None), call("logit", prob, 0.2), call("log_softmax.int", x * 3, 1, None)]
+        out += [call("cross_entropy_loss", x * 3, torch.tensor([0, 3, 4]), None, 0, -100, 0.0)]
+        out += [call("cosine_similarity", x, parts(5, 3, d=d).t(), 1, 1e-8)]
+        num = torch.tensor([137.0, 139, 17.5, -35]).to(d)
+        den = torch.tensor([0.9975, 1.0005, 0.98, 1.01]).to(d)
+        out += [call("div.Tensor_mode", num, den, "trunc"), call("div.Tensor_mode", num, den[:1], "trunc")]
+        out += [call("index_reduce", x, 1, torch.tensor([0, 1, 1]), parts(3, 3, d=d), "mean", include) for include in (True, False)]
+        volume = parts(1, 2, 3, 3, 3, d=d)
+        out += [call("adaptive_avg_pool3d", volume, [1, 1, 1]), call("adaptive_avg_pool2d", volume[0], [1, 1])]
+        out.append(call("fractional_max_pool2d", parts(1, 1, 9, 9, d=d), [3, 3], [4, 4], torch.tensor([[[0.2, 0.87]]]).to(d)))
+        out.append(call("upsample_bicubic2d", parts(1, 1, 4, 5, d=d), [5, 6], True, None, None))
+    for d in (torch.complex64, torch.int64):
+        out += [call("adaptive_avg_pool1d", parts(2, 6, d=d), [1]), call("adaptive_avg_pool2d", parts(2, 3, 6, d=d), [1, 1])]
+    out.append(call("adaptive_avg_pool1d", parts(2, 6), [-1]))
+    for n in range(1, 9):
+        out.append(call("nanmedian.dim", torch.full((n,), nan), 0, False))
+    out += [call("mode", torch.tensor([(i * 7919) % k for i in range(100)]), 0, False) for k in (2, 3, 13)]
+    out += [call("mode", torch.tensor(v), 0, False) for v in ([nan, 1, nan], [2, nan, 1, 1, nan, nan], [3.0] * 20 + [nan] * 3 + [1.0] * 20)]
+    out += [call("cov", parts(2, 3, d=d), 2, None, torch.tensor([0.3, 0.7, 1.1])) for d in (torch.float32, torch.float64)]
+    out.append(call("matrix_power", parts(2, 2), 3))
+    spectrum = torch.complex(parts(4, 3), parts(3, 4).t().contiguous())
+    window = torch.complex(torch.ones(4), torch.tensor([0.5, 1, 0, -0.25]))
+    out.append(call("istft", spectrum, 4, None, None, window, True, False, None, None, True))
+    for size, scales in (([9, 34], [0.9, 1.7]), ([17, 18], [1.7, 0.9]), ([3, 5], [0.3, 0.25])):
+        out += [call(f"_upsample_{f}2d_aa", parts(1, 1, 10, 20), size, False, *scales) for f in ("bilinear", "bicubic")]
+    out += [call("upsample_bicubic2d", torch.arange(0, 256, 16, dtype=torch.uint8).reshape(1, 1, 4, 4), [n, n], a, None, None) for n in (3, 5, 7) for a in (True, False)]
     return out
 
 

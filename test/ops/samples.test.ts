@@ -121,7 +121,7 @@ function answer(c: Case, isExact: boolean): void {
   check(run(c), c.expected, isExact);
 }
 
-describe.each(["layout", "promotion", "conversion", "int64", "errors", "reduction"])("%s", (name) => {
+describe.each(["layout", "promotion", "conversion", "int64", "errors", "reduction", "op_db"])("%s", (name) => {
   test.each(casesOf(name))("%s gives PyTorch's answer", (_, c) => answer(c, false));
 });
 

@@ -138,23 +138,23 @@ export function antialiasTaps(
 ): Taps {
   const { size, value } = FILTERS[filter];
   const step = stepScale(input, output, alignCorners, scale, round);
-  const support = step >= 1 ? size * 0.5 * step : size * 0.5;
-  const inverse = step >= 1 ? 1 / step : 1;
+  const support = round(step >= 1 ? size * 0.5 * step : size * 0.5);
+  const inverse = round(step >= 1 ? 1 / step : 1);
   const taps = Math.ceil(support) * 2 + 1;
   const index = new Int32Array(taps * output).fill(-1);
   const weight = new Float64Array(taps * output);
   for (let i = 0; i < output; i++) {
-    const center = step * (i + 0.5);
-    const from = Math.max(Math.trunc(center - support + 0.5), 0);
-    const count = Math.min(Math.min(Math.trunc(center + support + 0.5), input) - from, taps);
+    const center = round(step * (i + 0.5));
+    const from = Math.max(Math.trunc(round(center - support) + 0.5), 0);
+    const count = Math.min(Math.min(Math.trunc(round(center + support) + 0.5), input) - from, taps);
     let total = 0;
     for (let j = 0; j < count; j++) {
-      const w = value((j + from - center + 0.5) * inverse);
+      const w = round(value(round((round(j + from - center) + 0.5) * inverse)));
       index[i * taps + j] = from + j;
       weight[i * taps + j] = w;
-      total += w;
+      total = round(total + w);
     }
-    if (total !== 0) for (let j = 0; j < count; j++) weight[i * taps + j] = weight[i * taps + j]! / total;
+    if (total !== 0) for (let j = 0; j < count; j++) weight[i * taps + j] = round(weight[i * taps + j]! / total);
   }
   return { count: output, taps, index, weight };
 }
@@ -163,12 +163,19 @@ export function antialiasTaps(
  * `applyTaps` in the fixed-point arithmetic of bytes: weights of 16 bits, rounding and clamping after each dimension.
  */
 export function applyByteTaps(x: ArrayLike<number>, outer: number, size: number, inner: number, t: Taps): Float64Array {
+  // of taps beyond the border the weights are added before they are rounded
+  const whole = t.weight.slice();
+  for (let k = 1; k < whole.length; k++) {
+    if (k % t.taps === 0 || t.index[k] !== t.index[k - 1] || t.index[k] === -1) continue;
+    whole[k] = whole[k]! + whole[k - 1]!;
+    whole[k - 1] = 0;
+  }
   let most = 0;
-  for (const w of t.weight) most = Math.max(most, w);
+  for (const w of whole) most = Math.max(most, w);
   let precision = 0;
   while (precision < 22 && Math.trunc(0.5 + most * 2 ** (precision + 1)) < 1 << 15) precision++;
   const unit = 2 ** precision;
-  const weight = t.weight.map((w) => Math.trunc(w * unit + (w < 0 ? -0.5 : 0.5)));
+  const weight = whole.map((w) => Math.trunc(w * unit + (w < 0 ? -0.5 : 0.5)));
   const out = applyTaps(x, outer, size, inner, { ...t, weight });
   for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(Math.floor((out[i]! + unit / 2) / unit), 0), 255);
   return out;

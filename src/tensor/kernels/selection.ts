@@ -1,4 +1,5 @@
 /** @file Selection within a line: nth element, quick select, mode; the index found among equals is PyTorch's. Upstream: aten/src/ATen/native/SortingUtils.h, libstdc++'s nth_element. Spec: none. */
+import { introSort } from "./introselect.ts";
 
 /** Index of the element at position `n` in sorted order (NaN last, equal elements by index), as PyTorch's median picks it. */
 export function nthElement(x: Float64Array, n: number): number {
@@ -95,28 +96,22 @@ export function quickSelect(x: Float64Array, k: number): number {
   return at[k]!;
 }
 
-/** Index of the most frequent value: the smallest such value, its last place. */
+/** Index of the most frequent value: of the smallest such value the place that std::sort puts last. */
 export function modeIndex(x: Float64Array): number {
-  const at = Array.from(x, (_, i) => i);
-  at.sort((i, j) => {
-    const a = x[i]!;
-    const b = x[j]!;
-    if (a !== a) return b !== b ? i - j : 1;
-    if (b !== b) return -1;
-    return a < b ? -1 : a > b ? 1 : i - j;
-  });
-  let best = at[0]!;
+  const v = { key: x.slice(), from: Int32Array.from(x, (_, i) => i) };
+  introSort(v, 0, x.length);
+  let best = 0;
   let bestCount = 0;
   let count = 0;
-  for (let i = 0; i < at.length; i++) {
+  for (let i = 0; i < x.length; i++) {
     count++;
-    if (i === at.length - 1 || x[at[i]!] !== x[at[i + 1]!]) {
+    if (i === x.length - 1 || v.key[i] !== v.key[i + 1]) {
       if (count > bestCount) {
         bestCount = count;
-        best = at[i]!;
+        best = i;
       }
       count = 0;
     }
   }
-  return best;
+  return v.from[best]!;
 }
