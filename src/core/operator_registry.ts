@@ -9,7 +9,7 @@ import { isMap, mapInPlace } from "../tensor/pointwise.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { findNativeClass } from "./native_class.ts";
 import { dispatch } from "./dispatcher.ts";
-import { checkOutDtype } from "./out_dtypes.ts";
+import { checkOutDtype, isCopiedToOut } from "./out_dtypes.ts";
 import { isOutArgument, operatorName, parseSchema, sameArguments, type FunctionSchema } from "./schema.ts";
 import { schemaLines, schemaNames } from "./schema_lines.ts";
 import type { ArgsOf, CallArgsOf, ReturnOf } from "./schema_types.ts";
@@ -342,7 +342,7 @@ function derive(schema: FunctionSchema): OperatorEntry | undefined {
       const results = targets.length === 1 ? [result as Tensor] : (result as Tensor[]);
       targets.forEach((target, i) => {
         checkOutDtype(key, target, results[i]!, given[0]);
-        writeOutResult(target, results[i]!);
+        writeOutResult(target, results[i]!, isCopiedToOut(key));
       });
       return targets.length === 1 ? targets[0] : targets;
     };

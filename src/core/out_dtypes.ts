@@ -1,4 +1,4 @@
-/** @file The out= forms that take one dtype only: that of the result. Upstream: TensorIterator.cpp (unary ops that do not cast), resize_out_helper of generated out= forms. Spec: none. */
+/** @file What single out= forms are particular about: the dtype of `out`, and how it lies after it was resized. Upstream: TensorIterator.cpp (unary ops that do not cast), resize_out_helper of generated out= forms. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { cppScalarName } from "../tensor/kernels/matmul.ts";
 import { canCast } from "../tensor/promotion.ts";
@@ -36,6 +36,20 @@ const GENERATED = keys(`
   scatter_reduce.two_out sort.values sort.values_stable svd.U topk.values triangular_solve.X tril.out triu.out
   unfold_copy.out view_copy.out
 `);
+
+/** Forms that compute elsewhere and copy: an `out` of other sizes becomes contiguous, however the result lies. */
+const COPIED = keys(`
+  cholesky.out cholesky_solve.out fft_fft.out fft_fft2.out fft_fftn.out fft_hfft.out fft_hfft2.out
+  fft_hfftn.out fft_ifft2.out fft_ifftn.out fft_ihfft2.out fft_ihfftn.out fft_irfft.out fft_irfft2.out fft_irfftn.out
+  fft_rfft.out fft_rfft2.out fft_rfftn.out linalg_lu.out
+  linalg_matrix_power.out linalg_tensorinv.out lu_unpack.out nanquantile.out nanquantile.scalar_out quantile.out
+  quantile.scalar_out
+`);
+
+/** Whether the out= form of an operator leaves an `out` that it resizes contiguous. */
+export function isCopiedToOut(key: string): boolean {
+  return COPIED.has(key.slice(key.indexOf("::") + 2));
+}
 
 /** What a form says of an `out` of another dtype: of any other, of one that the result cannot be cast to, or of another category. */
 interface Refusal {

@@ -295,6 +295,7 @@ function fromParts(kernel: Kernel2, a: Tensor, b: Tensor, out?: Tensor): Tensor 
   if (a.dtype !== b.dtype) throw mismatch(a.dtype, b.dtype, "second argument");
   const dtype = toComplexDtype(a.dtype);
   if (out && out.dtype !== dtype) throw mismatch(dtype, out.dtype, "argument 'out'");
+  if (kernel === POLAR && a.dtype === DTYPES.float16) throw notImplemented("polar_cpu", a.dtype);
   const result = computeIn(kernel, a, b, dtype);
   if (!out) return result;
   writeOutResult(out, result);

@@ -14,11 +14,12 @@ import {
 } from "../tensor/kernels/convolution.ts";
 import { computeDtype, floatsAs, floatsOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { cppScalarName } from "../tensor/kernels/matmul.ts";
+import { notImplemented } from "../tensor/pointwise.ts";
 import { numelOf } from "../tensor/strides.ts";
 import { emptyTensor, uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatList, permuteView, squeezeView, unsqueezeView } from "../tensor/view_geometry.ts";
 import { view_as_real } from "./views.ts";
-import { convolutionFormat } from "./convolution_format.ts";
+import { convolutionFormat, missingKernel } from "./convolution_format.ts";
 import { constantPad } from "./padding.ts";
 
 interface ConvOptions {
@@ -130,10 +131,6 @@ function outputSize(input: Tensor, weight: Tensor, o: ConvOptions): number[] {
 function triple(values: readonly number[], fill: number): Triple {
   const lead = 3 - values.length;
   return [lead > 0 ? fill : values[0]!, lead > 1 ? fill : values[1 - lead]!, values[2 - lead]!];
-}
-
-function supported(dtype: DType): boolean {
-  return dtype.category === "float" || dtype.category === "complex" || dtype === DTYPES.int64;
 }
 
 /** Sizes of the result. @throws OperatorError where the input is too small. */
@@ -268,9 +265,8 @@ function checkedOptions(input: Tensor, weight: Tensor, bias: Tensor | null, opti
   if (weight.dtype !== input.dtype) {
     throw new OperatorError(`expected scalar type ${input.dtype.cppName} but found ${weight.dtype.cppName}`);
   }
-  if (!supported(input.dtype) && dims !== 1) {
-    throw new OperatorError(`"slow_conv${dims}d_cpu" not implemented for '${input.dtype.cppName}'`);
-  }
+  const missing = missingKernel(input.dtype, dims, o.transposed, o.dilation);
+  if (missing !== undefined) throw notImplemented(missing, input.dtype);
   return o;
 }
 

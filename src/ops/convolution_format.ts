@@ -1,8 +1,22 @@
-/** @file The memory format that convolutions answer in. Upstream: aten/src/ATen/native/Convolution.cpp (determine_backend_memory_format), ConvUtils.h. Spec: none. */
-import { DTYPES } from "../tensor/dtype.ts";
+/** @file The memory format that convolutions answer in, and the dtypes that they take. Upstream: aten/src/ATen/native/Convolution.cpp (determine_backend_memory_format), ConvUtils.h. Spec: none. */
+import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { MEMORY_FORMAT, suggestMemoryFormat, suggestRowFormat } from "../tensor/memory_format.ts";
 import { numelOf } from "../tensor/strides.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+
+/** The kernel that PyTorch's convolution would need and has not of a dtype; undefined where it computes. */
+export function missingKernel(
+  dtype: DType,
+  dims: number,
+  transposed: boolean,
+  dilation: readonly number[],
+): string | undefined {
+  if ((dtype.category !== "int" && dtype.category !== "bool") || dtype === DTYPES.int64) return undefined;
+  if (transposed) return `slow_conv_transpose${dims === 3 ? 3 : 2}d_out_cpu`;
+  if (dilation.some((d) => d !== 1)) return "slow_conv_dilated<>";
+  if (dtype !== DTYPES.bool) return undefined;
+  return dims === 3 ? "compute_columns3d" : "slow_conv2d_cpu";
+}
 
 /** Elements of the first four dimensions from which on one sample of small kernels goes to oneDNN. */
 const MIN_ONE_DNN = 20480;

@@ -8,6 +8,7 @@ import { copyElements, copyInto, resizeTensorTo, writeOutResult } from "../tenso
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { fromDoubles, fromIndices, wideScalar } from "../tensor/kernels/data.ts";
 import { stridesIn } from "../tensor/memory_format.ts";
+import { notImplemented } from "../tensor/pointwise.ts";
 import { Complex, isFloatScalar, isIntScalar, type Scalar } from "../tensor/scalar.ts";
 import { contiguousStrides, numelOf } from "../tensor/strides.ts";
 import { CPU, emptyTensor, META, viewOf, type Device, type Tensor } from "../tensor/tensor.ts";
@@ -194,11 +195,15 @@ export const eye = op(
 );
 
 function triangleIndices(
+  name: string,
   rows: number,
   cols: number,
   id: number | null,
   keep: (r: number, c: number) => boolean,
 ): Tensor {
+  const dtype = dtypeOr(id, DTYPES.int64);
+  if (dtype !== DTYPES.int64 && dtype !== DTYPES.int32 && dtype !== DTYPES.int16 && dtype !== DTYPES.int8)
+    throw notImplemented(name, dtype);
   if (rows < 0) throw new OperatorError(`row must be non-negative, got${rows}`);
   if (cols < 0) throw new OperatorError(`col must be non-negative, got${cols}`);
   const at: number[] = [];
@@ -212,16 +217,16 @@ function triangleIndices(
   }
   const count = at.length;
   for (const c of cs) at.push(c);
-  return convertTensor(fromIndices(at, [2, count]), dtypeOr(id, DTYPES.int64));
+  return convertTensor(fromIndices(at, [2, count]), dtype);
 }
 
 op(
   "aten::tril_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-  (row, col, offset, dtype) => triangleIndices(row, col, dtype, (r, c) => c - r <= offset),
+  (row, col, offset, dtype) => triangleIndices("tril_indices", row, col, dtype, (r, c) => c - r <= offset),
 );
 op(
   "aten::triu_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-  (row, col, offset, dtype) => triangleIndices(row, col, dtype, (r, c) => c - r >= offset),
+  (row, col, offset, dtype) => triangleIndices("triu_indices", row, col, dtype, (r, c) => c - r >= offset),
 );
 
 op(

@@ -122,6 +122,11 @@ function gradientOf(
   spacing: readonly (Scalar | Tensor)[],
   edgeOrder: number,
 ): Tensor[] {
+  if (self.dtype === DTYPES.uint8) throw new OperatorError("torch.gradient does not support uint8 input.");
+  if (spacing.length !== dims.length)
+    throw new OperatorError(
+      `torch.gradient expected spacing to be unspecified, a scalar or it's spacing and dim arguments to have the same length, but got a spacing argument of length ${spacing.length} and a dim argument of length ${dims.length}.`,
+    );
   if (edgeOrder !== 1 && edgeOrder !== 2)
     throw new OperatorError("torch.gradient only supports edge_order=1 and edge_order=2.");
   for (const h of spacing) {
@@ -237,10 +242,10 @@ function emptyIntegral(y: Tensor, d: number): Tensor {
 }
 
 function checkIntegrand(name: string, y: Tensor, x: Tensor | null): void {
-  if (y.dtype === DTYPES.bool)
-    throw new OperatorError(`${name}: received a bool input for \`y\`, but bool is not supported`);
-  if (x?.dtype === DTYPES.bool)
-    throw new OperatorError(`${name}: received a bool input for \`x\`, but bool is not supported`);
+  if (y.dtype === DTYPES.bool || x?.dtype === DTYPES.bool) {
+    const which = x ? "`x` or `y`" : "`y`";
+    throw new OperatorError(`${name}: received a bool input for ${which}, but bool is not supported`);
+  }
 }
 
 /** Steps of `x` along `dim`, broadcastable to y's pair sums. */

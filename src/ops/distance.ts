@@ -46,6 +46,10 @@ function pairDistances(
   p: number,
   eps: number,
 ): { values: Float64Array; rows: number[]; dtype: DType } {
+  if (x1.dtype === DTYPES.bool && x2.dtype === DTYPES.bool)
+    throw new OperatorError(
+      "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.",
+    );
   const sizes = broadcastAll([x1, x2]);
   const width = sizes[sizes.length - 1] ?? 1;
   const rows = sizes.slice(0, -1);

@@ -5,6 +5,7 @@ import { convertTensor } from "../tensor/clone.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { computeDtype, floatsAs, floatsOf, type Floats } from "../tensor/kernels/data.ts";
+import { notImplemented } from "../tensor/pointwise.ts";
 import { numelOf } from "../tensor/strides.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
@@ -219,6 +220,8 @@ function sample(input: Tensor, grid: Tensor, mode: number, padding: number, alig
   }
   if (dims === 3 && mode === BICUBIC)
     throw new OperatorError("grid_sampler(): bicubic interpolation only supports 4D input");
+  if (input.dtype.category !== "float")
+    throw notImplemented(`grid_sampler_${dims}d_cpu${dims === 2 ? "_kernel_impl" : ""}`, input.dtype);
   const [batch, channels] = input.sizes as [number, number];
   const sizes = input.sizes.slice(2);
   const outSizes = grid.sizes.slice(1, -1);

@@ -1,12 +1,13 @@
 /** @file Determinants, inverses, LU factorisations and linear systems. Upstream: aten/src/ATen/native/BatchLinearAlgebra.cpp, LinearAlgebra.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
+import { inStrides } from "../tensor/clone.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { C, clog, cmul } from "../tensor/math/complex.ts";
 import { indicesOf } from "../tensor/kernels/data.ts";
 import { factorLU, solveLU, solveLUAdjoint, type LU } from "../tensor/kernels/factorizations.ts";
 import { identity, loadMatrices, Matrix, storeMatrices, storeNumbers, triangleOf } from "../tensor/kernels/matrices.ts";
-import { broadcastShapes } from "../tensor/strides.ts";
+import { broadcastShapes, contiguousStrides } from "../tensor/strides.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatList, squeezeView, transposeView, unsqueezeView } from "../tensor/view_geometry.ts";
 import {
@@ -98,7 +99,7 @@ op("aten::det(Tensor self) -> Tensor", (self) => detOf(self, "linalg.det")[0]);
 
 function slogdetOf(a: Tensor, name = "linalg.slogdet"): { sign: Tensor; logabs: Tensor; f: Factored } {
   checkSquare(a, name);
-  checkFloat(a, name, "lu_cpu");
+  checkFloat(a, name);
   const f = factor(asLapackSees(a));
   const isComplex = a.dtype.category === "complex";
   const re: number[] = [];
@@ -147,7 +148,7 @@ op("aten::slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)", (a): [Tensor
 });
 op("aten::logdet(Tensor self) -> Tensor", (self) => {
   checkSquare(self, "logdet");
-  checkFloat(self, "logdet", "lu_cpu");
+  checkFloat(self, "logdet");
   const isComplex = self.dtype.category === "complex";
   const values = loadMatrices(self).map((m) => {
     const lu = factorLU(m);
@@ -259,7 +260,14 @@ function solveWith(a: Tensor, bIn: Tensor, left: boolean): { result: Tensor; f: 
   });
   const [rows, cols] = b.sizes.slice(-2) as [number, number];
   const result = storeMatrices(x, batch, rows, cols, a.dtype, left);
-  return { result: isVector ? squeezeView(result, [result.ndim - 1]) : result, f };
+  if (!isVector) return { result, f };
+  // vectors of a batch lie as the columns of a matrix would
+  const vectors = squeezeView(result, [result.ndim - 1]);
+  const { sizes, ndim } = vectors;
+  if (ndim < 2) return { result: vectors, f };
+  const strides = contiguousStrides([...sizes.slice(0, -2), sizes[ndim - 1]!, sizes[ndim - 2]!]);
+  strides.push(...strides.splice(-2).toReversed());
+  return { result: inStrides(vectors, strides), f };
 }
 
 const SOLVE_FAILED = (): string => "The solver failed because the input matrix is singular.";
@@ -291,7 +299,7 @@ function factorChecked(a: Tensor, pivot: boolean, name: string): Factored {
     throw new OperatorError(
       `${name}: Expected tensor with 2 or more dimensions. Got size: ${formatList(a.sizes)} instead`,
     );
-  checkKernelDtype(a, "lu_cpu");
+  if (a.numel > 0) checkKernelDtype(a, "lu_cpu");
   if (!pivot) throw new OperatorError(`${name}: LU without pivoting is not implemented on the CPU`);
   return factor(a);
 }
@@ -347,7 +355,7 @@ function lowerAndUpper(
   const k = Math.min(m, n);
   const l = lu.map((x) => triangleOf(x, m, k, false, true));
   const u = lu.map((x) => triangleOf(x, k, n, true));
-  return [storeMatrices(l, batch, m, k, a.dtype), storeMatrices(u, batch, k, n, a.dtype)];
+  return [storeMatrices(l, batch, m, k, a.dtype, false), storeMatrices(u, batch, k, n, a.dtype, false)];
 }
 
 op(
@@ -363,7 +371,7 @@ op(
       a,
     );
     const p = f.parts.map((x) => permutation(x.pivots, m, x.lu.isComplex));
-    return [storeMatrices(p, batchOf(a), m, m, a.dtype), l, u];
+    return [storeMatrices(p, batchOf(a), m, m, a.dtype, false), l, u];
   },
 );
 

@@ -313,7 +313,7 @@ op(
 
 function ldlOf(self: Tensor, hermitian: boolean): { ld: Tensor; pivots: Tensor; infos: number[] } {
   checkSquare(self, "torch.linalg.ldl_factor_ex");
-  checkFloat(self, "torch.linalg.ldl_factor_ex");
+  checkFloat(self, "torch.linalg.ldl_factor_ex", "ldl_factor_kernel_cpu");
   const n = self.sizes[self.ndim - 1]!;
   const parts = loadMatrices(self).map((m) => factorLDL(m, hermitian && m.isComplex));
   const batch = batchOf(self);
@@ -409,7 +409,7 @@ op(
       solveTriangle(triangle.transpose(), flipped, { upper: !upper, unit });
       return flipped.transpose();
     });
-    return storeMatrices(x, pair.batch, b.sizes[b.ndim - 2]!, b.sizes[b.ndim - 1]!, b.dtype, left);
+    return storeMatrices(x, pair.batch, b.sizes[b.ndim - 2]!, b.sizes[b.ndim - 1]!, b.dtype);
   },
 );
 

@@ -172,5 +172,6 @@ op("aten::linalg_tensorsolve(Tensor self, Tensor other, int[]? dims=None) -> Ten
       `Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), but got ${product(result)} != ${front}`,
     );
   }
+  checkFloat(self, "linalg.solve", "lu_cpu");
   return reshapeTensor(linalg_solve(reshapeTensor(self, [front, front]), reshapeTensor(other, [front])), result);
 });

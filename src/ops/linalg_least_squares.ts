@@ -1,6 +1,7 @@
 /** @file Least squares by the drivers of LAPACK. Upstream: aten/src/ATen/native/BatchLinearAlgebra.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
+import { inStrides } from "../tensor/clone.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { fromIndices } from "../tensor/kernels/data.ts";
 import { factorQR, applyReflectors } from "../tensor/kernels/factorizations.ts";
@@ -14,7 +15,7 @@ import {
   triangleOf,
 } from "../tensor/kernels/matrices.ts";
 import { decomposeSVD } from "../tensor/kernels/singular_values.ts";
-import { broadcastShapes } from "../tensor/strides.ts";
+import { broadcastShapes, contiguousStrides } from "../tensor/strides.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { expandView, squeezeView, unsqueezeView } from "../tensor/view_geometry.ts";
 import { tensorTypeName } from "./views.ts";
@@ -108,6 +109,11 @@ op(
       k,
       self.dtype,
     );
+    // LAPACK leaves the solution in the first rows of the right hand sides
+    const rows = Math.max(m, n, 1);
+    const strides = contiguousStrides([...batch, k, rows]);
+    strides.push(...strides.splice(-2).toReversed());
+    const solution = inStrides(x, strides);
     const real = realOf(self.dtype);
     const none = emptyTensor([0], real);
     const hasRank = driver !== "gels";
@@ -123,7 +129,7 @@ op(
           )
         : none;
     return [
-      isVector ? squeezeView(x, [x.ndim - 1]) : x,
+      isVector ? squeezeView(solution, [x.ndim - 1]) : solution,
       residuals,
       hasRank
         ? fromIndices(

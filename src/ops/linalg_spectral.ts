@@ -154,7 +154,7 @@ function svdParts(a: Tensor, full: boolean): Decomposed {
 
 function svdOf(a: Tensor, full: boolean, driver: string | null): [Tensor, Tensor, Tensor] {
   checkMatrix(a, "linalg.svd");
-  checkFloat(a, "linalg.svd");
+  checkFloat(a, "linalg.svd", "linalg_svd_cpu");
   if (driver !== null && driver !== undefined) {
     throw new OperatorError(
       "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend.",
@@ -189,7 +189,7 @@ op(
       throw new OperatorError(
         `linalg.svd: input should have at least 2 dimensions, but has ${self.ndim} dimensions instead`,
       );
-    checkFloat(self, "linalg.svd");
+    checkFloat(self, "linalg.svd", "linalg_svd_cpu");
     const [m, n] = self.sizes.slice(-2) as [number, number];
     const k = Math.min(m, n);
     const batch = batchOf(self);
@@ -497,7 +497,7 @@ function conditionOf(self: Tensor, p: Scalar | string | null): Tensor {
   const real = realOf(self.dtype);
   if (self.numel === 0) return emptyTensor(batch, real);
   if (typeof ord === "number" && Math.abs(ord) === 2) {
-    checkFloat(self, "linalg.svd");
+    checkFloat(self, "linalg.svd", "linalg_svd_cpu");
     const values = svdParts(self, false).s.map((s) => (ord > 0 ? s[0]! / s[s.length - 1]! : s[s.length - 1]! / s[0]!));
     return storeNumbers(values, null, batch, real);
   }

@@ -33,7 +33,9 @@ function checkProduct(a: Tensor, b: Tensor): void {
       `expected m1 and m2 to have the same dtype, but got: ${cppScalarName(a.dtype)} != ${cppScalarName(b.dtype)}`,
     );
   }
-  if (a.dtype === DTYPES.bool) throw new OperatorError(`"addmm_impl_cpu_" not implemented for 'Bool'`);
+  // a product of no elements asks no kernel
+  if (a.dtype === DTYPES.bool && a.sizes[0] !== 0 && b.sizes[1] !== 0 && a.sizes[1] !== 0)
+    throw new OperatorError(`"addmm_impl_cpu_" not implemented for 'Bool'`);
 }
 
 function mmTensor(self: Tensor, mat2: Tensor): Tensor {
@@ -303,6 +305,8 @@ export const addmv = op(
         `addmv input tensors must have the same dtype, but got ${self.dtype.cppName}, ${mat.dtype.cppName}, and ${vec.dtype.cppName}`,
       );
     }
+    if (self.dtype === DTYPES.bool && mat.numel > 0)
+      throw new OperatorError(`"addmv_impl_cpu" not implemented for 'Bool'`);
     return combine(
       self,
       fresh(wideProduct(unsqueezeView(mat, 0), unsqueezeView(unsqueezeView(vec, 0), 2)), sizes),

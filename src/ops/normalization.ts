@@ -521,6 +521,10 @@ op(
 
 /** Scales every slice along `dim` whose p-norm is above maxnorm down to it. */
 op("aten::renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor", (self, p, dimIn, maxnorm) => {
+  if (self.dtype.category !== "float" && self.dtype.category !== "complex")
+    throw new OperatorError(
+      `linalg.vector_norm: Expected a floating point or complex tensor as input. Got ${self.dtype.cppName}`,
+    );
   const order = scalarToNumber(p);
   const limit = scalarToNumber(maxnorm);
   if (!(order > 0)) throw new OperatorError("renorm: non-positive-norm not supported");

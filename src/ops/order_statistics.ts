@@ -202,7 +202,11 @@ op(
 op("aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor", (self, bins, min, max) => {
   if (self.dtype.category !== "float") {
     const kernel =
-      self.dtype === DTYPES.bool ? "linspace_cpu" : self.dtype.category === "int" ? "histogram_cpu" : "aminmax_cpu";
+      self.dtype === DTYPES.bool
+        ? "linspace_cpu"
+        : self.dtype.category === "int" || min !== max
+          ? "histogram_cpu"
+          : "aminmax_cpu";
     throw notImplemented(kernel, self.dtype);
   }
   if (bins <= 0) throw new OperatorError(`torch.histogram(): bins must be > 0, but got ${bins} for dimension 0`);

@@ -3,6 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { cloneTensor, convertTensor, laidOutAs } from "../tensor/clone.ts";
 import { DTYPES } from "../tensor/dtype.ts";
+import { notImplemented } from "../tensor/pointwise.ts";
 import { promoteTypes } from "../tensor/promotion.ts";
 import { doublesOf, fromDoubles, fromIndices, indicesOf, wideScalar } from "../tensor/kernels/data.ts";
 import { gatherDim, gatherElements } from "../tensor/kernels/gather.ts";
@@ -10,7 +11,7 @@ import { introSort, nthElement, partialSort, type Keyed } from "../tensor/kernel
 import { compareKeys, keysOf, searchSorted, sortedOrder, type Keys } from "../tensor/kernels/ordering.ts";
 import type { Scalar } from "../tensor/scalar.ts";
 import { numelOf, wrapDim } from "../tensor/strides.ts";
-import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
+import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
 import { reshapeTensor } from "./views.ts";
 
@@ -202,6 +203,18 @@ function sliceRows(self: Tensor, dim: number): { rows: number; compare: (a: numb
   };
 }
 
+/** A view with the dimension `from` at `to`. */
+function moveDim(self: Tensor, from: number, to: number): Tensor {
+  if (self.ndim === 0) return self;
+  const order = self.sizes.map((_, d) => d);
+  order.splice(to, 0, ...order.splice(from, 1));
+  return viewOf(
+    self,
+    order.map((d) => self.sizes[d]!),
+    order.map((d) => self.strides[d]!),
+  );
+}
+
 function uniqueSlices(self: Tensor, dimIn: number, isSorted: boolean): [Tensor, Tensor, Tensor] {
   const dim = wrapDim(dimIn, self.ndim);
   const zeros = self.sizes.filter((s) => s === 0).length;
@@ -217,7 +230,11 @@ function uniqueSlices(self: Tensor, dimIn: number, isSorted: boolean): [Tensor, 
   const order = Array.from({ length: rows }, (_, i) => i);
   if (isSorted) order.sort(compare);
   const u = distinct(order, (a, b) => compare(a, b) === 0);
-  return [gatherDim(self, dim, u.first), fromIndices(u.inverse, [rows]), fromIndices(u.counts, [u.counts.length])];
+  // the slices are laid one behind the other
+  const first = moveDim(self, dim, 0);
+  const values = moveDim(gatherDim(first, 0, u.first), 0, dim);
+  values.base = undefined;
+  return [values, fromIndices(u.inverse, [rows]), fromIndices(u.counts, [u.counts.length])];
 }
 
 op(
@@ -300,6 +317,9 @@ function searchTensor(
     keys = doublesOf(sorted);
     values = doublesOf(self);
   }
+  const isOrdered = sorted.dtype !== DTYPES.bool && sorted.dtype.category !== "complex";
+  if (!isOrdered && self.dtype === sorted.dtype && self.numel > 0)
+    throw notImplemented("searchsorted_out_cpu", sorted.dtype);
   const width = sorted.sizes[sorted.ndim - 1]!;
   const perRow = sorted.ndim === 1 ? 0 : (self.sizes[self.ndim - 1] ?? 1);
   const order = sorter ? indicesOf(sorter) : undefined;
@@ -469,12 +489,13 @@ function equalEdges(
   return Float64Array.from({ length: bins + 1 }, (_, i) => (i < half ? low + step * i : high - step * (bins - i)));
 }
 
+/** What edges between the extrema are made of. */
 function checkHistogram(self: Tensor, name: string): void {
-  if (self.dtype.category !== "float") throw new OperatorError(`"${name}" not implemented for '${self.dtype.cppName}'`);
+  if (self.dtype !== DTYPES.float32 && self.dtype !== DTYPES.float64) throw notImplemented(name, self.dtype);
 }
 
 function histogram(self: Tensor, edges: Float64Array, weight: Tensor | null, density: boolean): [Tensor, Tensor] {
-  checkHistogram(self, "histogram_cpu");
+  if (self.dtype.category !== "float") throw notImplemented("histogram_cpu", self.dtype);
   const out = countCells(doublesOf(self), 1, [edges], weight ? doublesOf(weight) : undefined, density);
   return [fromDoubles(out, [out.length], self.dtype), fromDoubles(edges, [edges.length], self.dtype)];
 }
@@ -500,7 +521,7 @@ op(
   "aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)",
   (self, bins, range, weight, density) => {
     if (bins <= 0) throw new OperatorError(`torch.histogram(): bins must be > 0, but got ${bins} for dimension 0`);
-    checkHistogram(self, "histogram_cpu");
+    checkHistogram(self, "histogramdd");
     return histogram(
       self,
       narrowed(equalEdges(doublesOf(self), 1, 0, bins, range, "histogram"), self),
@@ -516,7 +537,6 @@ function histogramDd(
   weight: Tensor | null,
   density: boolean,
 ): [Tensor, Tensor[]] {
-  checkHistogram(self, "histogramdd_cpu");
   const dims = self.sizes[self.ndim - 1]!;
   const x = doublesOf(reshapeTensor(self, [-1, dims]));
   const all = Array.from({ length: dims }, (_, d) => edges(x, d));
@@ -536,6 +556,7 @@ op(
   (self, bins, range, weight, density) => {
     if (bins.length !== self.sizes[self.ndim - 1])
       throw new OperatorError("histogramdd: The size of bins must be equal to the innermost dimension of the input.");
+    checkHistogram(self, "histogramdd");
     return histogramDd(
       self,
       (x, d) => narrowed(equalEdges(x, self.sizes[self.ndim - 1]!, d, bins[d]!, range, "histogramdd"), self),
@@ -546,15 +567,21 @@ op(
 );
 op(
   "aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)",
-  (self, bins, range, weight, density) =>
-    histogramDd(
+  (self, bins, range, weight, density) => {
+    checkHistogram(self, "histogramdd");
+    return histogramDd(
       self,
       (x, d) => narrowed(equalEdges(x, self.sizes[self.ndim - 1]!, d, bins, range, "histogramdd"), self),
       weight,
       density,
-    ),
+    );
+  },
 );
 op(
   "aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)",
-  (self, bins, _range, weight, density) => histogramDd(self, (_x, d) => doublesOf(bins[d]!).slice(), weight, density),
+  (self, bins, _range, weight, density): [Tensor, Tensor[]] => {
+    if (self.dtype.category !== "float") throw notImplemented("histogram_cpu", self.dtype);
+    // the edges come back as they are, not as copies
+    return [histogramDd(self, (_x, d) => doublesOf(bins[d]!).slice(), weight, density)[0], [...bins]];
+  },
 );

@@ -2,7 +2,7 @@
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { laidOut } from "../tensor/clone.ts";
-import { DTYPES, type DType } from "../tensor/dtype.ts";
+import { DTYPES } from "../tensor/dtype.ts";
 import type { Triple } from "../tensor/kernels/convolution.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { doublesOf, floatsAs, floatsOf, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
@@ -15,6 +15,7 @@ import {
   type PoolGeometry,
 } from "../tensor/kernels/pooling.ts";
 import { MEMORY_FORMAT, suggestMemoryFormat, suggestRowFormat } from "../tensor/memory_format.ts";
+import { notImplemented } from "../tensor/pointwise.ts";
 import { numelOf } from "../tensor/strides.ts";
 import { wasmMaxPool } from "../tensor/kernels/wasm/pooling.ts";
 import { uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
@@ -260,10 +261,10 @@ function avgPoolNd(
     dilation: 1,
     ceilMode,
   });
-  const supported: DType[] = [DTYPES.int64];
-  if (self.dtype.category !== "float" && !supported.includes(self.dtype)) {
-    throw new OperatorError(`"avg_pool${dims === 1 ? 2 : dims}d" not implemented for '${self.dtype.cppName}'`);
-  }
+  // of halves there are kernels of planes, not of volumes
+  const isSupported =
+    self.dtype === DTYPES.int64 || (self.dtype.category === "float" && !(dims === 3 && isReducedFloat(self.dtype)));
+  if (!isSupported) throw notImplemented(dims === 3 ? "avg_pool3d_out_frame" : "avg_pool2d", self.dtype);
   const format = planeFormat(self, dims);
   if (self.dtype === DTYPES.float32) {
     const result = uninitializedTensor(sizes, self.dtype);
@@ -578,6 +579,6 @@ op(
       const to = Math.floor(i / pooled) * plane + at[i]!;
       out[to] = out[to]! + g[i]!;
     }
-    return fromDoubles(out, self.sizes, self.dtype);
+    return laidOut(fromDoubles(out, self.sizes, self.dtype), planeFormat(self, 2));
   },
 );

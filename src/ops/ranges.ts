@@ -7,11 +7,12 @@ import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { fromDoubles, fromProgression } from "../tensor/kernels/data.ts";
 import { fusedMultiplyAdd } from "../tensor/math/fused.ts";
+import { notImplemented } from "../tensor/pointwise.ts";
 import { Complex, isIntScalar, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { emptyTensor, type Device, type Tensor } from "../tensor/tensor.ts";
 import { checkSizes, dtypeOr, placeOf } from "./creation.ts";
 import { checkedScalar } from "./scalar_checks.ts";
-import { complexDtype } from "./views.ts";
+import { complexDtype, reshapeTensor } from "./views.ts";
 
 type Round = (x: number) => number;
 
@@ -228,16 +229,22 @@ function spaceDtype(id: number | null, start: Scalar, end: Scalar): DType {
   return dtypeOr(id, isComplexRange(start, end) ? complexDtype(DTYPES.float32) : DTYPES.float32);
 }
 
+/** Truth values take one step at most, which asks no kernel. */
+function checkSteps(steps: number, dtype: DType, kernel: string): void {
+  if (steps < 0) throw new OperatorError("number of steps must be non-negative");
+  if (dtype === DTYPES.bool && steps > 1) throw notImplemented(kernel, dtype);
+}
+
 function linspaceTensor(start: Scalar, end: Scalar, steps: number, id: number | null): Tensor {
   const dtype = spaceDtype(id, start, end);
-  if (steps < 0) throw new OperatorError("number of steps must be non-negative");
+  checkSteps(steps, dtype, "linspace_cpu");
   if (dtype.category === "complex") return spacedComplex(start, end, steps, dtype, (re, im) => [re, im]);
   return fromDoubles(spaced(start, end, steps, dtype), [steps], dtype);
 }
 
 function logspaceTensor(start: Scalar, end: Scalar, steps: number, base: number, id: number | null): Tensor {
   const dtype = spaceDtype(id, start, end);
-  if (steps < 0) throw new OperatorError("number of steps must be non-negative");
+  checkSteps(steps, dtype, "logspace_cpu");
   if (dtype.category === "complex") {
     return spacedComplex(start, end, steps, dtype, (re, im) => {
       const scale = Math.pow(base, re);
@@ -263,6 +270,16 @@ function exponentsOf(start: Scalar, end: Scalar, steps: number, dtype: DType): F
   return fromBothEnds(steps, a, b, step, (from, by, i) => inner(from + inner(by * i)));
 }
 
+/** Both ends as numbers. */
+function zeroDims(start: Tensor, end: Tensor, name: string): [Scalar, Scalar] {
+  if (start.ndim !== 0 || end.ndim !== 0) {
+    throw new OperatorError(
+      `${name} only supports 0-dimensional start and end tensors, but got start with ${start.ndim} dimension(s) and end with ${end.ndim} dimension(s).`,
+    );
+  }
+  return [zeroDim(start, name, "start"), zeroDim(end, name, "end")];
+}
+
 function zeroDim(t: Tensor, name: string, which: "start" | "end"): Scalar {
   if (t.ndim !== 0) {
     throw new OperatorError(
@@ -282,7 +299,7 @@ export const linspace = op(
 );
 op(
   "aten::linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-  (a, b, n, dtype) => linspaceTensor(zeroDim(a, "linspace", "start"), zeroDim(b, "linspace", "end"), n, dtype),
+  (a, b, n, dtype) => linspaceTensor(...zeroDims(a, b, "linspace"), n, dtype),
 );
 op(
   "aten::linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
@@ -298,8 +315,7 @@ op(
 );
 op(
   "aten::logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-  (a, b, n, base, dtype) =>
-    logspaceTensor(zeroDim(a, "logspace", "start"), zeroDim(b, "logspace", "end"), n, base, dtype),
+  (a, b, n, base, dtype) => logspaceTensor(...zeroDims(a, b, "logspace"), n, base, dtype),
 );
 op(
   "aten::logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
@@ -310,8 +326,12 @@ op(
   (a, b, n, base, dtype) => logspaceTensor(a, zeroDim(b, "logspace", "end"), n, base, dtype),
 );
 
-/** Ends an out= form: the values of a fresh tensor go to `out`, which takes its sizes. */
+/** Ends an out= form: the values of a fresh tensor go to `out`, which takes its sizes unless it has as many elements. */
 function into(out: Tensor, result: Tensor): Tensor {
+  if (out.numel === result.numel) {
+    if (out.numel > 0) writeOutResult(out, reshapeTensor(result, out.sizes));
+    return out;
+  }
   writeOutResult(out, result);
   return out;
 }
@@ -333,11 +353,7 @@ op(
 );
 op(
   "aten::linspace.Tensor_Tensor_out(Tensor start, Tensor end, int steps, *, Tensor(a!) out) -> Tensor(a!)",
-  (start, end, steps, out) =>
-    into(
-      out,
-      linspaceTensor(zeroDim(start, "linspace", "start"), zeroDim(end, "linspace", "end"), steps, out.dtype.id),
-    ),
+  (start, end, steps, out) => into(out, linspaceTensor(...zeroDims(start, end, "linspace"), steps, out.dtype.id)),
 );
 op(
   "aten::linspace.Tensor_Scalar_out(Tensor start, Scalar end, int steps, *, Tensor(a!) out) -> Tensor(a!)",
@@ -350,4 +366,19 @@ op(
 op(
   "aten::logspace.out(Scalar start, Scalar end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)",
   (start, end, steps, base, out) => into(out, logspaceTensor(start, end, steps, base, out.dtype.id)),
+);
+op(
+  "aten::logspace.Tensor_Tensor_out(Tensor start, Tensor end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)",
+  (start, end, steps, base, out) =>
+    into(out, logspaceTensor(...zeroDims(start, end, "logspace"), steps, base, out.dtype.id)),
+);
+op(
+  "aten::logspace.Tensor_Scalar_out(Tensor start, Scalar end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)",
+  (start, end, steps, base, out) =>
+    into(out, logspaceTensor(zeroDim(start, "logspace", "start"), end, steps, base, out.dtype.id)),
+);
+op(
+  "aten::logspace.Scalar_Tensor_out(Scalar start, Tensor end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)",
+  (start, end, steps, base, out) =>
+    into(out, logspaceTensor(start, zeroDim(end, "logspace", "end"), steps, base, out.dtype.id)),
 );

@@ -56,3 +56,25 @@ op(
   "aten::any.out(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)",
   (self, dim, keepdim, out) => truthInto("any", self, dim, keepdim, out),
 );
+
+/** Sums and means without NaN are computed in the dtype of `out`, of which there are kernels where it is a float. */
+function withoutNanInto(
+  name: string,
+  self: Tensor,
+  dim: readonly number[] | null,
+  keepdim: boolean,
+  dtype: number | null,
+  out: Tensor,
+): Tensor {
+  if (self.dtype.category === "float" && out.dtype.category !== "float") throw notImplemented("nansum_cpu", out.dtype);
+  writeOutResult(out, callOperator(`aten::${name}`, [self, dim, keepdim, dtype]) as Tensor);
+  return out;
+}
+op(
+  "aten::nansum.out(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)",
+  (self, dim, keepdim, dtype, out) => withoutNanInto("nansum", self, dim, keepdim, dtype, out),
+);
+op(
+  "aten::nanmean.out(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)",
+  (self, dim, keepdim, dtype, out) => withoutNanInto("nanmean", self, dim, keepdim, dtype, out),
+);

@@ -1,14 +1,15 @@
 /** @file Fourier transforms. Upstream: aten/src/ATen/native/SpectralOps.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
-import { contiguousAs } from "../tensor/clone.ts";
+import { contiguousAs, inStrides, laidOutAs } from "../tensor/clone.ts";
 import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { floatsOf, fromDoubles } from "../tensor/kernels/data.ts";
 import { resizeDim, transformDim, type ComplexArray } from "../tensor/kernels/fft.ts";
 import { gatherDim } from "../tensor/kernels/gather.ts";
 import { isFourierLength, wasmFourier, wasmFourierToReal, wasmRealFourier } from "../tensor/kernels/wasm/fourier.ts";
-import { numelOf, wrapDim } from "../tensor/strides.ts";
+import { MEMORY_FORMAT, stridesLike } from "../tensor/memory_format.ts";
+import { contiguousStrides, numelOf, wrapDim } from "../tensor/strides.ts";
 import { uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { narrowView, transposeView } from "../tensor/view_geometry.ts";
 import { list } from "./convolution.ts";
@@ -147,8 +148,54 @@ function fastC2r(
   return contiguousAs(transposeView(out, last, end), DTYPES.float32);
 }
 
+/** How a tensor lies. */
+type Layout = Pick<Tensor, "sizes" | "strides">;
+
+/** How an input lies when it comes to the transform: converted to `dtype`, then cropped or padded. */
+function inputLayout(self: Tensor, sizes: readonly number[], dims: readonly number[], dtype: DType): Layout {
+  const own = [...self.sizes];
+  dims.forEach((d, i) => (own[d] = sizes[i]!));
+  const isPadded = own.some((size, d) => size > self.sizes[d]!);
+  if (isPadded) return { sizes: own, strides: contiguousStrides(own) };
+  return { sizes: own, strides: self.dtype === dtype ? self.strides : stridesLike(self, MEMORY_FORMAT.preserve) };
+}
+
+/**
+ * How MKL's transform of `input` over `dims` lies: batch dimensions by their strides, then those that it transforms, the last of them in the
+ * order that is given where it is halved or completed. @param last size of the last of `dims` in the result.
+ */
+function transformLayout(input: Layout, dims: readonly number[], last?: number): Layout {
+  const sizes = [...input.sizes];
+  const byStride = (a: number, b: number): number => input.strides[b]! - input.strides[a]!;
+  const ordered = (last === undefined ? dims : dims.slice(0, -1)).toSorted(byStride);
+  if (last !== undefined) {
+    ordered.push(dims.at(-1)!);
+    sizes[dims.at(-1)!] = last;
+  }
+  const batch = sizes.map((_, d) => d).filter((d) => !dims.includes(d));
+  const strides = new Array<number>(sizes.length);
+  let step = 1;
+  for (const d of [...batch.toSorted(byStride), ...ordered].toReversed()) {
+    strides[d] = step;
+    step *= sizes[d]!;
+  }
+  return { sizes, strides };
+}
+
 /** Complex to complex over `dims`, each resized to `sizes`. */
 function c2c(
+  self: Tensor,
+  sizes: readonly number[],
+  dims: readonly number[],
+  norm: string | null,
+  isForward: boolean,
+): Tensor {
+  const out = c2cPlain(self, sizes, dims, norm, isForward);
+  const input = inputLayout(self, sizes, dims, out.dtype);
+  return dims.length === 0 ? laidOutAs(out, self) : inStrides(out, transformLayout(input, dims).strides);
+}
+
+function c2cPlain(
   self: Tensor,
   sizes: readonly number[],
   dims: readonly number[],
@@ -177,7 +224,27 @@ function r2c(
   name: string,
 ): Tensor {
   if (self.dtype.category === "complex")
-    throw new OperatorError(`${name} expects a real input tensor, but got ${self.dtype.cppName}`);
+    throw new OperatorError(
+      name === "ihfftn"
+        ? `Only supports floating-point dtypes, but found: ${self.dtype.cppName}`
+        : `${name} expects a real${name === "rfftn" ? "-valued" : ""} input tensor, but got ${self.dtype.cppName}`,
+    );
+  const out = r2cPlain(self, sizes, dims, norm, isForward);
+  const input = inputLayout(self, sizes, dims, spectralDtype(self.dtype));
+  const last = dims.at(-1)!;
+  if (name !== "ihfftn") return inStrides(out, transformLayout(input, dims, out.sizes[last]!).strides);
+  // hermitian inverses halve the last dimension first and then transform the others
+  const half = transformLayout(input, [last], out.sizes[last]!);
+  return inStrides(out, (dims.length === 1 ? half : transformLayout(half, dims.slice(0, -1))).strides);
+}
+
+function r2cPlain(
+  self: Tensor,
+  sizes: readonly number[],
+  dims: readonly number[],
+  norm: string | null,
+  isForward: boolean,
+): Tensor {
   const dtype = complexDtype(spectralDtype(self.dtype));
   const scale = scaleOf(norm, numelOf(sizes), isForward);
   const fast = dtype === DTYPES.complex64 ? fastR2c(self, sizes, dims, scale, isForward) : undefined;
@@ -194,6 +261,20 @@ function r2c(
 
 /** The half of a hermitian signal to a real result of `sizes`; only `dims[last]` is completed by symmetry. */
 function c2r(
+  self: Tensor,
+  sizes: readonly number[],
+  dims: readonly number[],
+  norm: string | null,
+  isForward: boolean,
+): Tensor {
+  const out = c2rPlain(self, sizes, dims, norm, isForward);
+  const [last, n] = [dims.at(-1)!, sizes.at(-1)!];
+  let input = inputLayout(self, [...sizes.slice(0, -1), Math.floor(n / 2) + 1], dims, complexDtype(out.dtype));
+  if (dims.length > 1) input = transformLayout(input, dims.slice(0, -1));
+  return inStrides(out, transformLayout(input, [last], n).strides);
+}
+
+function c2rPlain(
   self: Tensor,
   sizes: readonly number[],
   dims: readonly number[],

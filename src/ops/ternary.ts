@@ -226,8 +226,18 @@ function clampTensor(self: Tensor, min: Tensor | null, max: Tensor | null): Tens
   return min !== null ? map2(self, min, CLAMP_MIN, dtype) : map2(self, max!, CLAMP_MAX, dtype);
 }
 op("aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", clampTensor);
-op("aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor", (self, min) => clampTensor(self, min, null));
-op("aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor", (self, max) => clampTensor(self, null, max));
+function refuseComplex(kernel: string, self: Tensor, bound: Tensor): void {
+  const dtype = resultType(self, bound);
+  if (dtype.category === "complex") throw notImplemented(kernel, dtype);
+}
+op("aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor", (self, min) => {
+  refuseComplex("maximum_cpu", self, min);
+  return clampTensor(self, min, null);
+});
+op("aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor", (self, max) => {
+  refuseComplex("minimum_cpu", self, max);
+  return clampTensor(self, null, max);
+});
 aliasOperator("aten::clip", "aten::clamp");
 
 /** lerp of float32 as PyTorch's vectors compute it: differences are rounded, the product only with the sum. */

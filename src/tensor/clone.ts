@@ -75,7 +75,9 @@ export function plainlyStrided(self: Tensor): Tensor {
   return sameSizes(self.strides, strides) ? self : inStrides(self, strides);
 }
 
-function inStrides(result: Tensor, strides: readonly number[]): Tensor {
+/** A new result with strides that PyTorch has chosen for it. */
+export function inStrides(result: Tensor, strides: readonly number[]): Tensor {
+  if (sameSizes(result.strides, strides)) return result;
   const out = emptyStrided(result.sizes, strides, result.dtype, false);
   [out.isConj, out.isNeg, out.quantizer] = [result.isConj, result.isNeg, result.quantizer];
   copyElements(out, result);

@@ -416,11 +416,11 @@ export function writeInplaceResult(self: Tensor, result: Tensor): void {
 }
 
 /** Ends an out= operator: resizes `out` to the result's shape where needed, checks castability, then copies. */
-export function writeOutResult(out: Tensor, result: Tensor): void {
+export function writeOutResult(out: Tensor, result: Tensor, isCopied = false): void {
   if (out === result) return;
   assertCanCast(result, out);
   if (!sameList(out.sizes, result.sizes)) {
-    const dense = isNonOverlappingAndDense(result.sizes, result.strides);
+    const dense = !isCopied && isNonOverlappingAndDense(result.sizes, result.strides);
     resizeTensorTo(out, result.sizes, dense ? result.strides : contiguousStrides(result.sizes));
   } else assertNoInternalOverlap(out);
   out.storage.version++;

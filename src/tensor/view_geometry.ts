@@ -172,6 +172,7 @@ export function expandView(self: Tensor, size: readonly number[], cppType: strin
     );
   }
   const extra = size.length - self.ndim;
+  const isOne = self.ndim === 0; // of one number PyTorch repeats every dimension, also those of size 1
   const sizes = new Array<number>(size.length);
   const strides = new Array<number>(size.length);
   for (let i = size.length - 1; i >= 0; i--) {
@@ -187,6 +188,7 @@ export function expandView(self: Tensor, size: readonly number[], cppType: strin
       }
       target = own;
     }
+    if (isOne) stride = 0;
     if (own !== target) {
       if (own !== 1) {
         throw new OperatorError(

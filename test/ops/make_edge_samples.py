@@ -309,6 +309,43 @@ def op_db():
     for size, scales in (([9, 34], [0.9, 1.7]), ([17, 18], [1.7, 0.9]), ([3, 5], [0.3, 0.25])):
         out += [call(f"_upsample_{f}2d_aa", parts(1, 1, 10, 20), size, False, *scales) for f in ("bilinear", "bicubic")]
     out += [call("upsample_bicubic2d", torch.arange(0, 256, 16, dtype=torch.uint8).reshape(1, 1, 4, 4), [n, n], a, None, None) for n in (3, 5, 7) for a in (True, False)]
+    x3, x2 = parts(3, 4, 5), parts(4, 4) + 3 * torch.eye(4)
+    for d in (0, 1, -1):
+        out += [call(f"fft_{f}", x3, n, d, None) for f in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft") for n in (None, 8)]
+        out += [call("fft_fft", x3.transpose(0, 2), None, d, None), call("fft_fft.out", x3, None, d, None, torch.zeros(0, dtype=torch.complex64))]
+        out += [call("unique_dim", parts(4, 2, 3).repeat(2, 1, 1), d, True, True, True)]
+    for dims in ([0], [1, 0], [0, 2], [0, 1, 2]):
+        out += [call(f"fft_{f}n", x3, None, dims, None) for f in ("fft", "rfft", "irfft", "hfft", "ihfft")]
+    out += [call("fft_rfft2", x3 + 1j, None, [-2, -1], None), call("fft_ihfft2", x3 + 1j, None, [-2, -1], None)]
+    out += [call("linalg_solve", x2.expand(3, 4, 4), parts(3, 4), True), call("linalg_solve_triangular", x2, x2, True, False, False)]
+    out += [call("linalg_lstsq", parts(5, 3) + torch.eye(5, 3), parts(5, 2), None, "gels"), call("lu_unpack", *torch.linalg.lu_factor(x2), True, True), call("linalg_lu", x2[:3], True)]
+    out += [call("expand", torch.tensor(1.5), [5, 1], False), call("quantile.out", parts(4), parts(2).abs() / 3, 0, True, "linear", torch.zeros(0))]
+    for d in (torch.float16, torch.int64):
+        none, square = torch.zeros(0, 2, 2, dtype=d), torch.ones(2, 2, dtype=d)
+        for m in (none, square):
+            out += [call("linalg_det", m), call("linalg_slogdet", m), call("logdet", m), call("linalg_cholesky", m, False), call("linalg_lu_factor_ex", m, True, False)]
+            out += [call("linalg_svdvals", m, None), call("linalg_cond", m, None), call("linalg_ldl_factor", m, False)]
+    for d in (torch.bool, torch.int32, torch.uint8, torch.float16, torch.bfloat16, torch.complex64):
+        n, image = torch.ones(2, dtype=d), torch.ones(1, 1, 2, 2, dtype=d)
+        out += [call("tril_indices", 2, 2, 0, d), call("linspace", 0, 1, 3, d), call("logspace", 0, 1, 2, 10.0, d), call("linspace", 0, 1, 1, d)]
+        out += [call("addmv", n, n.expand(2, 2), n), call("mm", n[:0].expand(3, 0), n[:0].reshape(0, 1)), call("mm", n.reshape(2, 1), n.reshape(1, 2)), call("pairwise_distance", n, n)]
+        out += [call("searchsorted.Tensor", n, n), call("gradient.scalarint", n), call("renorm", n.reshape(1, 2), 2, 0, 1), call("polar", n, n)]
+        out += [call("avg_pool3d", image.unsqueeze(0), [1, 1, 1]), call("grid_sampler_2d", image, image.reshape(1, 2, 1, 2), 0, 0, False), call("histogram.bin_ct", n, 3)]
+        out += [call("trapezoid.x", n, n), call("clamp_min.Tensor", n, n), call("nansum.out", n, None, False, None, torch.zeros((), dtype=torch.int64))]
+        for rank in (1, 2, 3):
+            block = torch.ones([1, 1] + [3] * rank, dtype=d)
+            for transposed in (False, True):
+                for dilation in (1, 2):
+                    o = [[1] * rank, [0] * rank, [dilation] * rank, transposed, [0] * rank, 1]
+                    if not d.is_floating_point and not d.is_complex:
+                        out.append(call("convolution", block, block[..., :1], None, *o))
+    for left in (0, torch.tensor(0)):
+        for right in (2, torch.tensor(2)):
+            kind = "_".join("Tensor" if isinstance(e, torch.Tensor) else "Scalar" for e in (left, right))
+            if kind != "Scalar_Scalar":
+                out.append(call(f"logspace.{kind}_out", left, right, 3, 10.0, torch.zeros(0)))
+    out += [call("linspace.out", 0, 1, 4, torch.zeros(2, 2)), call("arange.start_out", 1, 1, 1, torch.zeros(2, 0)), call("linspace.Tensor_Tensor", torch.zeros(1), torch.zeros(1), 2)]
+    out += [call("gradient.scalarrayarray", parts(3, 3), [0.5], [1, 0], 1)]
     return out
 
 

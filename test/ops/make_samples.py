@@ -18,6 +18,8 @@ DTYPES = {str(d)[6:]: d for d in (
 
 def raw(t):
     """Little-endian bytes of the elements in row-major order."""
+    if t.numel() == 0:
+        return ""  # not by numpy, which forbids its memory to be resized
     t = t.detach().resolve_conj().resolve_neg().contiguous()
     if t.dtype.itemsize == 1 and t.dtype not in (torch.bool, torch.uint8, torch.int8):
         t = t.view(torch.uint8)
