@@ -160,6 +160,7 @@ export const binary_cross_entropy_with_logits = op(
   "aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor",
   (self, target, weight, posWeight, reduction) => {
     const inputs = [self, target, ...(weight ? [weight] : []), ...(posWeight ? [posWeight] : [])];
+    if (self.dtype.category !== "float") throw notImplemented("log_sigmoid_cpu", self.dtype);
     if (inputs.some(isNarrow)) return logitsBySteps(self, target, weight, posWeight, reduction);
     const dtype = floatResult(resultType(...inputs));
     if (!weight && !posWeight) {

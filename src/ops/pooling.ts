@@ -348,7 +348,7 @@ function isMeanOfPlanes(self: Tensor, size: readonly number[]): boolean {
 function adaptiveAvgNd(dims: number, self: Tensor, size: readonly number[]): Tensor {
   checkAdaptive(self, dims, size, "avg");
   if (self.dtype.category !== "float" && self.numel > 0)
-    throw new OperatorError(`"adaptive_avg_pool${dims === 1 ? 2 : dims}d" not implemented for '${self.dtype.cppName}'`);
+    throw notImplemented(dims === 3 ? "adaptive_avg_pool3d_cpu" : "adaptive_avg_pool2d", self.dtype);
   const lead = self.sizes.slice(0, self.ndim - dims);
   const sizes = [...lead, ...size];
   const out = new Float64Array(numelOf(sizes));
@@ -404,7 +404,7 @@ function adaptiveMaxNd(dims: number, self: Tensor, size: readonly number[]): [Te
       );
   }
   if (self.dtype.category !== "float")
-    throw new OperatorError(`"adaptive_max_pool${dims === 1 ? 2 : dims}d" not implemented for '${self.dtype.cppName}'`);
+    throw notImplemented(dims === 3 ? "adaptive_max_pool3d_cpu" : "adaptive_max_pool2d", self.dtype);
   const lead = self.sizes.slice(0, self.ndim - dims);
   const sizes = [...lead, ...size];
   const out = new Float64Array(numelOf(sizes));
@@ -448,6 +448,7 @@ function unpool(self: Tensor, indices: Tensor, size: readonly number[], dims: 2 
       `Expected shape of indices to be same as that of the input tensor (${formatList(self.sizes)}) but got indices tensor with shape: ${formatList(indices.sizes)}`,
     );
   }
+  if (self.dtype.category !== "float") throw notImplemented(`max_unpool${dims}d`, self.dtype);
   const lead = self.sizes.slice(0, self.ndim - dims);
   const planes = numelOf(lead);
   const inner = planes === 0 ? 0 : self.numel / planes;
@@ -509,6 +510,7 @@ function fractional(dims: 2 | 3, self: Tensor, kernelIn: unknown, sizeIn: unknow
       );
     }
   }
+  if (self.dtype.category !== "float") throw notImplemented(`fractional_max_pool${dims}d_out_frame`, self.dtype);
   const lead = self.sizes.slice(0, self.ndim - dims);
   const planes = numelOf(lead);
   const x = doublesOf(self);
@@ -570,6 +572,7 @@ op(
 op(
   "aten::max_pool2d_with_indices_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, int[2] padding, int[2] dilation, bool ceil_mode, Tensor indices) -> Tensor",
   (grad, self, _k, _s, _p, _d, _c, indices) => {
+    if (self.dtype.category !== "float") throw notImplemented("max_pool2d_backward", self.dtype);
     const out = new Float64Array(self.numel);
     const plane = self.sizes[self.ndim - 1]! * self.sizes[self.ndim - 2]!;
     const pooled = grad.sizes[grad.ndim - 1]! * grad.sizes[grad.ndim - 2]!;

@@ -22,6 +22,7 @@ import {
   sampleGamma,
   samplePoisson,
 } from "../tensor/kernels/random.ts";
+import { cppScalarName } from "../tensor/kernels/matmul.ts";
 import { getDefaultDtype } from "../tensor/promotion.ts";
 import { normalizeInt, type Int } from "../tensor/scalar.ts";
 import { broadcastShapes } from "../tensor/strides.ts";
@@ -343,7 +344,7 @@ function exponentialInto(self: Tensor, lambda: number, generator: Generator | nu
   if (self.dtype.category !== "float")
     throw new OperatorError(
       "Exponential distribution is a continuous probability distribution. dtype must be a floating point but you specified " +
-        self.dtype.cppName.toLowerCase(),
+        self.dtype.cppName,
     );
   return drawn("exponential_", self, generator, (g) => (-1 / lambda) * Math.log1p(-g.uniformDouble()));
 }
@@ -352,7 +353,7 @@ function cauchyInto(self: Tensor, median: number, sigma: number, generator: Gene
   if (!(sigma > 0)) throw new OperatorError(`cauchy_ expects sigma > 0.0, but found sigma=${sigma}`);
   if (self.dtype.category !== "float")
     throw new OperatorError(
-      `Cauchy distribution is a continuous probability distribution. dtype must be a floating point but you specified ${self.dtype.cppName.toLowerCase()}`,
+      `Cauchy distribution is a continuous probability distribution. dtype must be a floating point but you specified ${cppScalarName(self.dtype)}`,
     );
   return drawn("cauchy_", self, generator, (g) =>
     fusedMultiplyAdd(sigma, Math.tan(Math.PI * (g.uniformDouble() - 0.5)), median),

@@ -16,6 +16,7 @@ import {
   type Taps,
 } from "../tensor/kernels/resample.ts";
 import { isResampled, wasmResample } from "../tensor/kernels/wasm/resample.ts";
+import { notImplemented } from "../tensor/pointwise.ts";
 import { numelOf } from "../tensor/strides.ts";
 import { uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
@@ -58,8 +59,9 @@ function nearestElements(input: Tensor, size: readonly number[], scales: Scales,
   const dims = size.length;
   checkSizes(input, size, dims);
   if (input.dtype.category !== "float" && input.dtype !== DTYPES.uint8 && input.dtype.category !== "quantized") {
-    throw new OperatorError(
-      `"upsample_nearest${dims}d${dims > 1 ? "_channels_last" : ""}" not implemented for '${input.dtype.cppName}'`,
+    throw notImplemented(
+      dims === 1 ? "compute_indices_weights_nearest" : `upsample_nearest${dims}d_channels_last`,
+      input.dtype,
     );
   }
   const rule = isExact ? "exact" : isVectorised(input, size) ? "legacyVectorised" : "legacy";
@@ -89,6 +91,10 @@ function resampleFloats(input: Tensor, taps: readonly Taps[]): Tensor | undefine
   return wasmResample(x, values, planes, height, width, rows, columns) ? result : undefined;
 }
 
+/** Names of PyTorch's kernels. */
+const WEIGHTED = "compute_indices_weights_linear";
+const SMOOTHED = "compute_index_ranges_weights";
+
 type TapMaker = (input: number, output: number, scale: number | null, round: (x: number) => number) => Taps;
 
 function resample(input: Tensor, size: readonly number[], scales: Scales, name: string, make: TapMaker): Tensor {
@@ -98,10 +104,13 @@ function resample(input: Tensor, size: readonly number[], scales: Scales, name: 
 function weightedSums(input: Tensor, size: readonly number[], scales: Scales, name: string, make: TapMaker): Tensor {
   const dims = size.length;
   checkSizes(input, size, dims);
-  const isByte = input.dtype === DTYPES.uint8;
-  if (input.dtype.category !== "float" && !isByte && input.dtype.category !== "quantized") {
-    throw new OperatorError(`"${name}" not implemented for '${input.dtype.cppName}'`);
-  }
+  // of bytes there are kernels of images, of halves none that smooth
+  const isByte = input.dtype === DTYPES.uint8 && dims === 2;
+  const isTaken =
+    isByte ||
+    input.dtype.category === "quantized" ||
+    (input.dtype.category === "float" && !(name === SMOOTHED && isReducedFloat(input.dtype)));
+  if (!isTaken) throw notImplemented(name, input.dtype);
   // bytes are resampled by weights of 16 bits that are made of doubles
   const round = isByte || computeDtype(input.dtype) === DTYPES.float64 ? (x: number): number => x : Math.fround;
   const taps = size.map((s, d) => make(input.sizes[d + 2]!, s, scales[d] ?? null, round));
@@ -125,12 +134,7 @@ function weightedSums(input: Tensor, size: readonly number[], scales: Scales, na
 }
 
 function linear(dims: number, input: Tensor, size: readonly number[], align: boolean, scales: Scales): Tensor {
-  const name =
-    dims === 1
-      ? "upsample_linear1d"
-      : dims === 2
-        ? "upsample_bilinear2d_channels_last"
-        : "upsample_trilinear3d_channels_last";
+  const name = dims === 1 ? WEIGHTED : dims === 2 ? "upsample_bilinear2d_channels_last" : WEIGHTED;
   const narrow = narrowWeights(input, size);
   return resample(input, size, scales, name, (i, o, s, round) => {
     const taps = linearTaps(i, o, align, s, round);
@@ -160,7 +164,7 @@ function narrowWeights(input: Tensor, size: readonly number[]): ((x: number) => 
 
 function cubic(input: Tensor, size: readonly number[], align: boolean, scales: Scales): Tensor {
   const narrow = isReducedFloat(input.dtype) ? roundingOf(input.dtype) : undefined;
-  return resample(input, size, scales, "upsample_bicubic2d", (i, o, s, round) => {
+  return resample(input, size, scales, "compute_indices_weights_cubic", (i, o, s, round) => {
     const taps = cubicTaps(i, o, align, s, round);
     return narrow ? { ...taps, weight: taps.weight.map(narrow) } : taps;
   });
@@ -173,13 +177,7 @@ function antialias(
   scales: Scales,
   filter: "linear" | "cubic" | "lanczos",
 ): Tensor {
-  return resample(
-    input,
-    size,
-    scales,
-    `_upsample_${filter === "linear" ? "bilinear" : filter === "cubic" ? "bicubic" : "lanczos"}2d_aa`,
-    (i, o, s, round) => antialiasTaps(i, o, align, s, filter, round),
-  );
+  return resample(input, size, scales, SMOOTHED, (i, o, s, round) => antialiasTaps(i, o, align, s, filter, round));
 }
 
 /** Output size and scales of the `.vec` forms, which take one of the two. */

@@ -309,6 +309,17 @@ def op_db():
     for size, scales in (([9, 34], [0.9, 1.7]), ([17, 18], [1.7, 0.9]), ([3, 5], [0.3, 0.25])):
         out += [call(f"_upsample_{f}2d_aa", parts(1, 1, 10, 20), size, False, *scales) for f in ("bilinear", "bicubic")]
     out += [call("upsample_bicubic2d", torch.arange(0, 256, 16, dtype=torch.uint8).reshape(1, 1, 4, 4), [n, n], a, None, None) for n in (3, 5, 7) for a in (True, False)]
+    wide = torch.arange(300, dtype=torch.float64) / 50 - 3
+    out += [call("exp", wide[::2]), call("exp", wide[1::3]), call("exp", wide.reshape(3, 100).t())]
+    for d in (torch.float16, torch.int64, torch.uint8, torch.complex64):
+        row, image, block = parts(1, 1, 4, d=d), parts(1, 1, 4, 4, d=d), parts(1, 1, 2, 4, 4, d=d)
+        out += [call("upsample_linear1d", row, [6], True, None), call("upsample_trilinear3d", block, [3, 3, 3], True, None, None, None), call("upsample_nearest1d", row, [6], None)]
+        out += [call("upsample_bicubic2d", image, [3, 3], False, None, None), call("_upsample_bilinear2d_aa", image, [2, 2], False, None, None)]
+        out += [call("max_unpool2d", image, torch.arange(16).reshape(1, 1, 4, 4), [4, 4]), call("max_pool2d_with_indices_backward", image, image, [1, 1], [1, 1], [0, 0], [1, 1], False, torch.arange(16).reshape(1, 1, 4, 4))]
+        out += [call("fractional_max_pool2d", image, [1, 1], [2, 2], torch.full((1, 1, 2), 0.5).to(d)), call("adaptive_max_pool3d", block, [1, 2, 2]), call("_adaptive_avg_pool3d", block, [1, 2, 2])]
+        out += [call("exponential_", row.clone(), 1.0)] if not d.is_floating_point else []
+    for d in (torch.int64, torch.complex64):
+        out.append(call("binary_cross_entropy_with_logits", parts(3, d=d), parts(3, d=d)))
     x3, x2 = parts(3, 4, 5), parts(4, 4) + 3 * torch.eye(4)
     for d in (0, 1, -1):
         out += [call(f"fft_{f}", x3, n, d, None) for f in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft") for n in (None, 8)]

@@ -112,7 +112,7 @@ export function doubleLoop(name: DoubleMap): Loop64 {
     const blocks = table === 0 ? undefined : memory.arena(...x.map(() => 2 * BLOCK), 2 * BLOCK);
     if (!run || !blocks) return false;
     const { f64 } = memory.segment;
-    const bytes = steps.map((step) => 16 * step);
+    const bytes = steps.map((step) => 16 * Math.min(step, 1)); // what lies further apart is brought together first
     x.forEach((array, k) => {
       if (steps[k] === 0) f64.fill(array[at[k]!]!, blocks[k]! / 8, blocks[k]! / 8 + 2);
     });
