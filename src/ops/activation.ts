@@ -3,10 +3,11 @@ import { OperatorError } from "../base/errors.ts";
 import { isReducedFloat } from "./operands.ts";
 import { checkedScalar } from "./scalar_checks.ts";
 import { op } from "../core/operator_registry.ts";
+import { onlyElement } from "../tensor/data.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { BINARY } from "../tensor/kernels/binary.ts";
 import { UNARY } from "../tensor/kernels/unary.ts";
-import { vectorLoop, wasmElu, wasmLeakyRelu } from "../tensor/kernels/wasm/vectors.ts";
+import { vectorLoop, wasmElu, wasmLeakyRelu, wasmReplace } from "../tensor/kernels/wasm/vectors.ts";
 import { C, cmul, csigmoid } from "../tensor/math/complex.ts";
 import { erf } from "../tensor/math/erf.ts";
 import { floatExp } from "../tensor/math/float_exp.ts";
@@ -17,7 +18,7 @@ import { normalizeInt, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
 import { viewOf, type Tensor } from "../tensor/tensor.ts";
 import { narrowView } from "../tensor/view_geometry.ts";
 import { clamp } from "./ternary.ts";
-import { kernelParameter } from "./unary.ts";
+import { kernelParameter, roundingOf } from "./unary.ts";
 
 /** Applies a kernel that exists for floating dtypes only. */
 export function floatsOnly(self: Tensor, kernel: Kernel1): Tensor {
@@ -183,16 +184,17 @@ function leakyReluLoop(out: Float32Array, o: number, a: Float32Array, ai: number
     out[o + i] = x > 0 ? x : x * negative;
   }
 }
-const leakyRelu = asMap((self: Tensor, slope: Scalar): Tensor => {
-  const negative = parameter(self, slope);
-  return floatsOnly(self, {
-    name: "leaky_relu_cpu",
-    real: (x) => (x > 0 ? x : x * negative),
-    f32: (out, o, a, ai, n) => {
-      if (!wasmLeakyRelu(out, o, a, ai, n, negative)) leakyReluLoop(out, o, a, ai, n, negative);
-    },
-  });
+/** x, times `negative` where that is not above zero. */
+const leakyKernel = (name: string, negative: number): Kernel1 => ({
+  name,
+  real: (x) => (x > 0 ? x : x * negative),
+  f32: (out, o, a, ai, n) => {
+    if (!wasmLeakyRelu(out, o, a, ai, n, negative)) leakyReluLoop(out, o, a, ai, n, negative);
+  },
 });
+const leakyRelu = asMap((self: Tensor, slope: Scalar): Tensor =>
+  floatsOnly(self, leakyKernel("leaky_relu_cpu", parameter(self, slope))),
+);
 op("aten::leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor", leakyRelu);
 
 function logSigmoid(x: number): number {
@@ -230,9 +232,17 @@ op("aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor", 
   });
 });
 
+/** The loop of a function that is `value` from `low` to `high`, and leaves the rest. */
+function replaceLoop(real: (x: number) => number, low: number, high: number, value: number): Loop1 {
+  return (out, o, a, ai, n) => {
+    if (!wasmReplace(out, o, a, ai, n, low, high, value)) for (let i = 0; i < n; i++) out[o + i] = real(a[ai + i]!);
+  };
+}
+
 op("aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor", (self, lambd) => {
-  const l = parameter(self, lambd);
-  return floatsOnly(self, { name: "hardshrink_cpu", real: (x) => (x >= -l && x <= l ? 0 : x) });
+  const l = roundingOf(self.dtype)(scalarToNumber(lambd));
+  const real = (x: number): number => (x >= -l && x <= l ? 0 : x);
+  return floatsOnly(self, { name: "hardshrink_cpu", real, f32: replaceLoop(real, -l, l, 0) });
 });
 
 op("aten::softshrink(Tensor self, Scalar lambd=0.5) -> Tensor", (self, lambd) => {
@@ -270,9 +280,11 @@ op("aten::threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor", (se
   };
   const t = isInt ? Number(whole(threshold)) : parameter(self, threshold);
   const v = isInt ? Number(whole(value)) : parameter(self, value);
+  const real = (x: number): number => (x <= t ? v : x);
   return map1(self, {
     name: "threshold_cpu",
-    real: (x) => (x <= t ? v : x),
+    real,
+    f32: replaceLoop(real, -Infinity, t, v),
     big: (x) => (x <= BigInt(t) ? BigInt(v) : x),
   });
 });
@@ -309,6 +321,8 @@ op("aten::prelu(Tensor self, Tensor weight) -> Tensor", (self, weight) => {
     }
   }
   if (self.dtype.category !== "float") throw notImplemented("prelu_cpu", self.dtype);
+  if (weight.numel === 1 && weight.device.type === "cpu" && self.device.type === "cpu")
+    return map1(self, leakyKernel("prelu_cpu", onlyElement(weight) as number));
   return map2(self, channelView(weight, self), PRELU, self.dtype);
 });
 op("aten::_prelu_kernel(Tensor self, Tensor weight) -> Tensor", (self, weight) =>

@@ -3,8 +3,8 @@ import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
-import { doublesOf, floatsAs, floatsOf, fromDoubles } from "../tensor/kernels/data.ts";
-import { broadcastColumns, reduceLoss } from "../tensor/kernels/loss.ts";
+import { doublesOf, floatsAs, floatsOf, fromDoubles, type Floats } from "../tensor/kernels/data.ts";
+import { broadcastColumns, floatsIn, reduceLoss } from "../tensor/kernels/loss.ts";
 import { batchedProduct } from "../tensor/kernels/matmul.ts";
 import { broadcastAll, notImplemented } from "../tensor/pointwise.ts";
 import { floatResult, promoteTypes, resultType, toRealDtype } from "../tensor/promotion.ts";
@@ -55,12 +55,18 @@ function pairDistances(
   const rows = sizes.slice(0, -1);
   const count = rows.reduce((a, b) => a * b, 1);
   const dtype = toRealDtype(floatResult(resultType(x1, x2)));
+  const kind = resultType(x1, x2);
+  if (kind.category !== "complex" && kind !== DTYPES.uint8) {
+    const [x, y] = [floatsIn(x1, sizes), floatsIn(x2, sizes)];
+    const distances = new Float64Array(count);
+    for (let r = 0; r < count; r++) distances[r] = rowDistance(x, r * width, y, r * width, width, p, eps);
+    return { values: distances, rows, dtype };
+  }
   const a = toComplexArrays(expandView(x1, sizes, x1.dtype.cppName));
   const b = toComplexArrays(expandView(x2, sizes, x2.dtype.cppName));
   const values = new Float64Array(count);
   // the difference of unsigned bytes wraps around before the rest is a float
-  if (resultType(x1, x2) === DTYPES.uint8)
-    for (let i = 0; i < a.re.length; i++) a.re[i] = ((a.re[i]! - b.re[i]!) & 255) + b.re[i]!;
+  if (kind === DTYPES.uint8) for (let i = 0; i < a.re.length; i++) a.re[i] = ((a.re[i]! - b.re[i]!) & 255) + b.re[i]!;
   for (let r = 0; r < count; r++) {
     const norm = new NormSum(p);
     for (let i = r * width; i < (r + 1) * width; i++) {
@@ -114,8 +120,8 @@ export const cosine_similarity = op(
     if (dtype.category !== "float") {
       throw new OperatorError(`expected common dtype to be floating point, yet common dtype is ${dtype.cppName}`);
     }
-    const { sizes, values } = broadcastColumns([x1, x2]);
-    const [a, b] = values as [Float64Array, Float64Array];
+    const sizes = broadcastAll([x1, x2]);
+    const [a, b] = [floatsIn(x1, sizes), floatsIn(x2, sizes)];
     const dim = wrapDim(dimIn, sizes.length);
     const width = sizes[dim] ?? 1;
     const inner = sizes.slice(dim + 1).reduce((x, y) => x * y, 1);
@@ -205,22 +211,22 @@ function withSquares(x: Tensor, scale: number, late: number): Tensor {
   return out;
 }
 
-/** The p-norm of the difference of two rows. */
-function rowDistance(a: Float64Array, ai: number, b: Float64Array, bi: number, width: number, p: number): number {
+/** The p-norm of the difference of two rows, to whose elements `eps` is added. */
+function rowDistance(a: Floats, ai: number, b: Floats, bi: number, width: number, p: number, eps = 0): number {
   let total = 0;
   if (p === 2) {
     for (let c = 0; c < width; c++) {
-      const d = a[ai + c]! - b[bi + c]!;
+      const d = a[ai + c]! - b[bi + c]! + eps;
       total += d * d;
     }
     return Math.sqrt(total);
   }
   if (p === 1) {
-    for (let c = 0; c < width; c++) total += Math.abs(a[ai + c]! - b[bi + c]!);
+    for (let c = 0; c < width; c++) total += Math.abs(a[ai + c]! - b[bi + c]! + eps);
     return total;
   }
   const norm = new NormSum(p);
-  for (let c = 0; c < width; c++) norm.add(Math.abs(a[ai + c]! - b[bi + c]!));
+  for (let c = 0; c < width; c++) norm.add(Math.abs(a[ai + c]! - b[bi + c]! + eps));
   return norm.result();
 }
 

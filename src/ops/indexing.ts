@@ -384,11 +384,12 @@ function linearIndices(self: Tensor, indexArg: Tensor, name: string): Float64Arr
         : `${name}(): tried to take from an empty tensor`,
     );
   const values = indicesOf(indexArg);
+  const { numel } = self;
   for (let i = 0; i < values.length; i++) {
     const v = values[i]!;
-    if (v < -self.numel || v >= self.numel)
-      throw new OperatorError(`out of range: tried to access index ${v} on a tensor of ${self.numel} elements.`);
-    if (v < 0) values[i] = v + self.numel;
+    if (v < -numel || v >= numel)
+      throw new OperatorError(`out of range: tried to access index ${v} on a tensor of ${numel} elements.`);
+    if (v < 0) values[i] = v + numel;
   }
   return values;
 }

@@ -9,7 +9,7 @@ import { fromComplexArrays, toComplexArrays } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { broadcastStrides } from "../tensor/iterate.ts";
 import { elementsOf, type Selection } from "../tensor/kernels/advanced_index.ts";
-import { gatherAlong, scatterAlong } from "../tensor/kernels/along.ts";
+import { addAlong, gatherAlong, scatterAlong } from "../tensor/kernels/along.ts";
 import { doublesOf, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
 import { addElements, gatherElements, scatterElements } from "../tensor/kernels/gather.ts";
 import { cppScalarName } from "../tensor/kernels/matmul.ts";
@@ -168,10 +168,12 @@ function scatterCombine(
   checkScatter(self, dim, index, src, name);
   const out = cloneTensor(self, 0);
   if (index.numel === 0) return out;
+  const part = coveredPart(src, index);
+  if (reduction === "sum" && addAlong(out, dim, index, part, outOfBounds(self, dim))) return out;
   return combineElements(
     out,
     dimOffsets(self, dim, index),
-    coveredPart(src, index),
+    part,
     COMBINE[reduction],
     reduction === "prod" ? "multiply" : "add",
   );

@@ -5,6 +5,7 @@ import { cloneTensor } from "../tensor/clone.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { roundToBfloat16, roundToHalf } from "../tensor/half.ts";
 import { roundHalfEven, UNARY } from "../tensor/kernels/unary.ts";
+import { wasmNanToNum } from "../tensor/kernels/wasm/vectors.ts";
 import { C } from "../tensor/math/complex.ts";
 import { asMap, map1, notImplemented, type Kernel1 } from "../tensor/pointwise.ts";
 import { floatResult, toRealDtype } from "../tensor/promotion.ts";
@@ -181,6 +182,10 @@ op(
     return map1(self, {
       name: "nan_to_num",
       real: cleanup,
+      f32: (out, o, a, ai, n) => {
+        if (!wasmNanToNum(out, o, a, ai, n, forNan, high, low))
+          for (let i = 0; i < n; i++) out[o + i] = cleanup(a[ai + i]!);
+      },
       complex: (r, i) => {
         C.re = cleanup(r);
         C.im = cleanup(i);

@@ -1,4 +1,4 @@
-/** @file Operators on some ten thousand elements, which take other paths than few do: halves in pieces, complex numbers and losses in own loops. Expected values are PyTorch 2.13's. */
+/** @file Operators on some ten thousand elements, which take other paths than few do: halves in pieces, complex numbers and losses in own loops, vectors. Expected values are PyTorch 2.13's. */
 import { expect, test } from "vitest";
 import { nn, torch, type Tensor } from "../../src/index.ts";
 import { contiguousAs } from "../../src/tensor/clone.ts";
@@ -32,7 +32,7 @@ test.each([
     [40662361469n, -669437671n, -507847557n, -337977133n, 33194425137n, 1128893n, 0n],
     [2939528795n, -713258516n, -20793210368n],
   ],
-])("$0.name has PyTorch's bits", (dtype, first, second) => {
+])("%o has PyTorch's bits", (dtype, first, second) => {
   const [a, b] = [x.to(dtype), y.to(dtype)];
   const bits = (t: Tensor): bigint => digest(t, t.dtype === torch.bool ? 8 : 16);
   // a number rounds to the dtype before it is added or compared, not before it multiplies or divides
@@ -121,4 +121,56 @@ test("counts, comparisons, signs, unit matrices", () => {
     [0, 0],
     [0, 0],
   ]);
+});
+
+test("replaced ranges and numbers that are none", () => {
+  const plain = x.tolist() as number[];
+  const odd = torch.tensor(Float32Array.from(plain, (v, i) => [NaN, Infinity, -Infinity, -0][i % 7] ?? v));
+  const some = odd.nan_to_num({ nan: 0.2 });
+  const results = [
+    F.hardshrink(x, 0.3),
+    F.threshold(x, 0.1, 2.5),
+    F.prelu(x, torch.tensor([0.2])),
+    odd.nan_to_num(),
+    odd.nan_to_num(1.5, 7, -9),
+    F.hardshrink(some, 0.3),
+    F.threshold(some, -0.5, 3),
+  ];
+  expect(results.map((t) => digest(t, 32))).toEqual([
+    -27807618705440n,
+    2683302979667272n,
+    -83296766782480n,
+    -27435383440269n,
+    -397201896229993n,
+    754222216832770n,
+    1320965565479026n,
+  ]);
+  const halves = [odd.to(torch.float16).nan_to_num(), F.hardshrink(x.to(torch.float16), 0.3)];
+  expect(halves.map((t) => digest(t, 16))).toEqual([-3470756702n, -3192008746n]);
+});
+
+test("sums at indexes, distances of rows", () => {
+  const [m, other] = [x, y].map((t) => t.slice(0, 0, 20000).reshape([100, 200])) as [Tensor, Tensor];
+  const index = torch.arange(20000).mul(37).remainder(200).reshape([100, 200]);
+  const part = index.slice(0, 0, 50).slice(1, 0, 30);
+  const rows = index.remainder(100);
+  const sums = [m.scatter_add(1, index, other), m.scatter_add(0, rows, other), m.scatter_add(1, part, other)];
+  expect(sums.map((t) => digest(t, 32))).toEqual([-48048384717137n, -55834385530705n, -60380813128262n]);
+  const wide = m.to(torch.float64).scatter_add(0, rows, other.to(torch.float64));
+  expect(wide.at(7, 9).item()).toBe(0.15926110744476318);
+  expect(() => m.scatter_add(1, index.add(1), other)).toThrow(
+    "index 200 is out of bounds for dimension 1 with size 200",
+  );
+  const distances = [
+    F.pairwise_distance(m, other).sum(),
+    F.pairwise_distance(m, other, 1).at(3),
+    F.pairwise_distance(m, other, 3).at(3),
+    F.pairwise_distance(m, other.at(0)).at(5),
+    F.cosine_similarity(m, other).sum(),
+    F.cosine_similarity(m, other, 0).at(11),
+  ];
+  // PyTorch rounds the differences to float32
+  [595.106628, 36.715069, 4.111808, 13.69539, 73.43119, 0.553286].forEach((wanted, i) =>
+    expect(Math.abs((distances[i]!.item() as number) - wanted)).toBeLessThan(2e-6 * Math.max(1, wanted)),
+  );
 });

@@ -5,6 +5,7 @@ import { readInt64 } from "../int64.ts";
 import { contiguousStrides } from "../strides.ts";
 import { uninitializedTensor, type Tensor } from "../tensor.ts";
 import { offsetsOf } from "./advanced_index.ts";
+import { floatsAs, floatsOf, type Floats } from "./data.ts";
 import { plainContiguous } from "./gather.ts";
 
 /** How the places of an index follow from its values: those of element (b, j, a) of it are before[b] + after[a] + value * stride. */
@@ -168,3 +169,38 @@ const scatterPairs: Loop = (to, toAt, from, fromAt, words, at, { before, after, 
   }
   return -1;
 };
+
+/**
+ * Adds the elements of `source`, of the sizes of `index`, to those at its values in `self`, which is contiguous, one after another; false
+ * for others than float32 and float64.
+ */
+export function addAlong(self: Tensor, dim: number, index: Tensor, source: Tensor, bad: BadIndex): boolean {
+  if (self.dtype !== DTYPES.float32 && self.dtype !== DTYPES.float64) return false;
+  const { words, at } = indexWords(index);
+  const failed = addFloats(floatsOf(self), floatsAs(source, self.dtype), words, at, walkOf(self, dim, index));
+  if (failed >= 0) throw bad(readInt64(words, failed / 2));
+  return true;
+}
+
+/** A loop like the others. */
+function addFloats(
+  to: Floats,
+  from: Floats,
+  words: Int32Array,
+  at: number,
+  { before, after, length, stride, size }: Walk,
+): number {
+  let p = 0;
+  for (let b = 0; b < before.length; b++) {
+    const start = before[b]!;
+    for (let j = 0; j < length; j++) {
+      for (let a = 0; a < after.length; a++, at += 2) {
+        const v = words[at]!;
+        if (v < 0 || v >= size || words[at + 1] !== 0) return at;
+        const q = start + after[a]! + v * stride;
+        to[q] = to[q]! + from[p++]!;
+      }
+    }
+  }
+  return -1;
+}

@@ -134,8 +134,8 @@ export function reducePairs(
 
 const STEPS = [1, 1];
 
-/** The elements of a tensor that is seen with a broadcast shape: where they lie, or as doubles (do not write). */
-function floatsIn(t: Tensor, sizes: readonly number[]): Floats {
+/** The elements of a real tensor that is seen with a broadcast shape: where they lie, or as doubles (do not write). */
+export function floatsIn(t: Tensor, sizes: readonly number[]): Floats {
   const isPlain = (t.dtype === DTYPES.float32 || t.dtype === DTYPES.float64) && !t.isNeg && t.isContiguous();
   const seen = sameSizes(t.sizes, sizes) ? t : expandView(t, sizes, t.dtype.cppName);
   return isPlain && seen === t ? floatsOf(t) : doublesOf(seen);

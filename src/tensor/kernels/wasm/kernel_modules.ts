@@ -68,6 +68,8 @@ import {
   eluProgram,
   FUNCTION_VECTORS,
   leakyReluProgram,
+  nanToNumProgram,
+  replaceProgram,
   SHORT_VECTORS,
   unaryProgram,
 } from "./vector_programs.ts";
@@ -145,6 +147,8 @@ const FAMILIES = {
     ...ACTIVATION_VECTORS.map((name) => unaryProgram(name, fused)),
     leakyReluProgram(),
     eluProgram(fused),
+    replaceProgram(),
+    nanToNumProgram(),
   ],
   integers8: () => [...integerMapPrograms("u8"), ...integerMapPrograms("bool")],
   integers32: () => integerMapPrograms("i32"),

@@ -40,6 +40,8 @@ export type VectorKernels = Readonly<Record<(typeof FUNCTION_VECTORS)[number], U
 /** The compiled module of activations. */
 export type ActivationKernels = Readonly<Record<(typeof ACTIVATION_VECTORS)[number], UnaryKernel>> & {
   leakyRelu(to: number, from: number, count: number, slope: number): void;
+  replace(to: number, from: number, count: number, low: number, high: number, value: number): void;
+  nanToNum(to: number, from: number, count: number, nan: number, high: number, low: number): void;
   elu(to: number, from: number, count: number, table: number, slope: number, negative: number, positive: number): void;
 };
 
@@ -477,6 +479,45 @@ export function leakyReluProgram(): FunctionBuilder {
   f.loop(() => {
     f.get(from).memory("v128.load").set(x);
     f.get(to).get(x).get(x).get(factor).op("f32x4.mul").zeros().get(x).op("f32x4.lt").op("v128.bitselect");
+    f.memory("v128.store").increase(to, { by: 16 }).increase(from, { by: 16 });
+    f.get(count).i32(4).op("i32.sub").set(count).get(count);
+  });
+  return f;
+}
+
+/** replace(to, from, count, low, high, value): `value` from `low` to `high`, else x; count elements, a positive multiple of 4; to may be from. */
+export function replaceProgram(): FunctionBuilder {
+  const f = new FunctionBuilder("replace", ["i32", "i32", "i32", "f32", "f32", "f32"]);
+  const [to, from, count, low, high, value] = f.parameters;
+  const [x, least, most, other] = f.fresh("v128");
+  f.get(low).op("f32x4.splat").set(least).get(high).op("f32x4.splat").set(most);
+  f.get(value).op("f32x4.splat").set(other);
+  f.loop(() => {
+    f.get(from).memory("v128.load").set(x);
+    f.get(to).get(other).get(x).get(x).get(least).op("f32x4.ge").get(x).get(most).op("f32x4.le").op("v128.and");
+    f.op("v128.bitselect").memory("v128.store").increase(to, { by: 16 }).increase(from, { by: 16 });
+    f.get(count).i32(4).op("i32.sub").set(count).get(count);
+  });
+  return f;
+}
+
+/** nanToNum(to, from, count, nan, high, low): what is not a number and the infinities replaced; count elements, a positive multiple of 4; to may be from. */
+export function nanToNumProgram(): FunctionBuilder {
+  const f = new FunctionBuilder("nanToNum", ["i32", "i32", "i32", "f32", "f32", "f32"]);
+  const [to, from, count, nan, high, low] = f.parameters;
+  const [x, none, most, least, infinity, below] = f.fresh("v128");
+  for (const [value, into] of [
+    [nan, none],
+    [high, most],
+    [low, least],
+  ] as const)
+    f.get(value).op("f32x4.splat").set(into);
+  f.f32(Infinity).op("f32x4.splat").set(infinity).f32(-Infinity).op("f32x4.splat").set(below);
+  f.loop(() => {
+    f.get(from).memory("v128.load").set(x).get(to);
+    f.get(least).get(most).get(none).get(x).get(x).get(x).op("f32x4.ne").op("v128.bitselect");
+    f.get(x).get(infinity).op("f32x4.eq").op("v128.bitselect");
+    f.get(x).get(below).op("f32x4.eq").op("v128.bitselect");
     f.memory("v128.store").increase(to, { by: 16 }).increase(from, { by: 16 });
     f.get(count).i32(4).op("i32.sub").set(count).get(count);
   });

@@ -139,6 +139,42 @@ export function wasmLeakyRelu(
   return !!kernels && mapBlocks(out, o, a, ai, n, (to, from, count) => kernels.leakyRelu(to, from, count, slope));
 }
 
+/** out[o + i] = a[ai + i], or `value` where that lies from `low` to `high`. Returns false where the reference loop is to run. */
+export function wasmReplace(
+  out: Float32Array,
+  o: number,
+  a: Float32Array,
+  ai: number,
+  n: number,
+  low: number,
+  high: number,
+  value: number,
+): boolean {
+  if (n < MIN_ELEMENTS || !wasmKernels()) return false;
+  const kernels = activationKernels();
+  return (
+    !!kernels && mapBlocks(out, o, a, ai, n, (to, from, count) => kernels.replace(to, from, count, low, high, value))
+  );
+}
+
+/** out[o + i] = a[ai + i], or what stands for NaN, infinity and its negative. Returns false where the reference loop is to run. */
+export function wasmNanToNum(
+  out: Float32Array,
+  o: number,
+  a: Float32Array,
+  ai: number,
+  n: number,
+  nan: number,
+  high: number,
+  low: number,
+): boolean {
+  if (n < MIN_ELEMENTS || !wasmKernels()) return false;
+  const kernels = activationKernels();
+  return (
+    !!kernels && mapBlocks(out, o, a, ai, n, (to, from, count) => kernels.nanToNum(to, from, count, nan, high, low))
+  );
+}
+
 /**
  * out[o + i] = positive * a[ai + i], or negative * (exp(slope * a[ai + i]) - 1) where that is below zero. Returns false where the
  * reference loop is to run.
