@@ -3,6 +3,7 @@ import { OperatorError } from "../base/errors.ts";
 import { callOperator, op } from "../core/operator_registry.ts";
 import { convertTensor } from "../tensor/clone.ts";
 import { DTYPES } from "../tensor/dtype.ts";
+import { cppScalarName } from "../tensor/kernels/matmul.ts";
 import { promoteTypes } from "../tensor/promotion.ts";
 import { broadcastShapes, numelOf, wrapDim } from "../tensor/strides.ts";
 import { viewOf, type Tensor } from "../tensor/tensor.ts";
@@ -247,10 +248,7 @@ export const tensordot = op(
   "aten::tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor",
   (self, other, dimsSelf, dimsOther) => {
     if (dimsSelf.length !== dimsOther.length) throw new OperatorError("both dimension lists should have same length");
-    if (self.dtype !== other.dtype)
-      throw new OperatorError(
-        `tensordot : expected both inputs to have same dtype, but found ${self.dtype.cppName} and ${other.dtype.cppName}`,
-      );
+    if (self.dtype !== other.dtype) throw new OperatorError("both inputs should have same dtype");
     const a = dimsSelf.map((d) => wrapDim(d, self.ndim));
     const b = dimsOther.map((d) => wrapDim(d, other.ndim));
     let left = self;
@@ -419,6 +417,13 @@ op(
     if (bias && bias.sizes[0] !== out)
       throw new OperatorError(
         `bilinear(): bias size does not match weight size: got ${bias.sizes[0]} but expected ${out}`,
+      );
+    const operands = { input1, input2, weight, ...(bias && { bias }) };
+    if (Object.values(operands).some((t) => t.dtype !== input1.dtype))
+      throw new OperatorError(
+        `All tensors must have the same dtype, got ${Object.entries(operands)
+          .map(([name, t]) => `${name}: ${cppScalarName(t.dtype)}`)
+          .join(", ")}`,
       );
     const rows = input1.numel / Math.max(n1, 1);
     // (rows, n1) by (out, n1, n2), then by (rows, n2)

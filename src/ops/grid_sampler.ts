@@ -9,6 +9,7 @@ import { notImplemented } from "../tensor/pointwise.ts";
 import { numelOf } from "../tensor/strides.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
+import { requireDtype } from "./operands.ts";
 
 const NEAREST = 1;
 const BICUBIC = 2;
@@ -222,6 +223,7 @@ function sample(input: Tensor, grid: Tensor, mode: number, padding: number, alig
     throw new OperatorError("grid_sampler(): bicubic interpolation only supports 4D input");
   if (input.dtype.category !== "float")
     throw notImplemented(`grid_sampler_${dims}d_cpu${dims === 2 ? "_kernel_impl" : ""}`, input.dtype);
+  requireDtype(input.dtype, grid);
   const [batch, channels] = input.sizes as [number, number];
   const sizes = input.sizes.slice(2);
   const outSizes = grid.sizes.slice(1, -1);

@@ -29,13 +29,16 @@ function pairLoss(
   target: Tensor,
   reduction: number,
   f: (x: number, y: number) => number,
+  own?: DType,
 ): Tensor {
   const dtype = resultType(self, target);
+  if (own && !canCast(dtype, own))
+    throw new OperatorError(`result type ${dtype.cppName} can't be cast to the desired output type ${own.cppName}`);
   if (!isFloating(dtype)) {
     broadcastAll([self, target]);
     throw notImplemented(kernelName, dtype);
   }
-  return reducePairs(kernelName, [self, target], f, dtype, reduction);
+  return reducePairs(kernelName, [self, target], f, own ?? dtype, reduction);
 }
 
 function complexL1(self: Tensor, target: Tensor, reduction: number, dtype: DType): Tensor {
@@ -76,10 +79,12 @@ export const huber_loss = op(
   "aten::huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor",
   (self, target, reduction, delta) => {
     if (!(delta > 0)) throw new OperatorError("huber_loss does not support non-positive values for delta.");
-    return pairLoss("huber_cpu", self, target, reduction, (x, y) => {
+    const huber = (x: number, y: number): number => {
       const z = Math.abs(x - y);
       return z <= delta ? 0.5 * z * z : delta * (z - 0.5 * delta);
-    });
+    };
+    // torch writes into a tensor like the input
+    return pairLoss("huber_cpu", self, target, reduction, huber, self.dtype);
   },
 );
 
@@ -126,6 +131,7 @@ function weigh(losses: Float64Array, weight: Tensor, sizes: readonly number[]): 
 
 const call = (key: string, args: unknown[]): Tensor => callOperator(key, args) as Tensor;
 const mul = (a: Tensor, b: Tensor): Tensor => call("aten::mul.Tensor", [a, b]);
+const scale = (a: Tensor, b: Tensor): Tensor => call("aten::mul_.Tensor", [a, b]);
 const sub = (a: Tensor, b: Tensor): Tensor => call("aten::sub.Tensor", [a, b, 1]);
 const neg = (a: Tensor): Tensor => call("aten::neg", [a]);
 const clampMin = (a: Tensor): Tensor => call("aten::clamp_min", [a, 0]);
@@ -138,7 +144,7 @@ function reduceTensor(loss: Tensor, reduction: number): Tensor {
   return reduction === 1 ? call("aten::mean", [loss, null]) : reduction === 2 ? call("aten::sum", [loss, null]) : loss;
 }
 
-/** The loss by operators: where the dtype is narrow, PyTorch's rounding after each step shows. */
+/** The loss by operators, each in the dtype of what it writes to: PyTorch's rounding shows where dtypes are narrow or several. */
 function logitsBySteps(
   self: Tensor,
   target: Tensor,
@@ -146,14 +152,14 @@ function logitsBySteps(
   posWeight: Tensor | null,
   reduction: number,
 ): Tensor {
-  let logSigmoids = call("aten::log_sigmoid", [self]);
+  const logSigmoids = call("aten::log_sigmoid", [self]);
   if (posWeight)
-    logSigmoids = mul(
-      logSigmoids,
-      call("aten::add.Scalar", [mul(call("aten::sub.Scalar", [posWeight, 1, 1]), target), 1, 1]),
-    );
-  const loss = sub(mul(call("aten::rsub.Scalar", [target, 1, 1]), self), logSigmoids);
-  return reduceTensor(weight ? mul(loss, weight) : loss, reduction);
+    scale(logSigmoids, call("aten::add.Scalar", [mul(call("aten::sub.Scalar", [posWeight, 1, 1]), target), 1, 1]));
+  const loss = call("aten::rsub.Scalar", [target, 1, 1]);
+  scale(loss, self);
+  call("aten::sub_.Tensor", [loss, logSigmoids, 1]);
+  if (weight) scale(loss, weight);
+  return reduceTensor(loss, reduction);
 }
 
 export const binary_cross_entropy_with_logits = op(
@@ -161,8 +167,9 @@ export const binary_cross_entropy_with_logits = op(
   (self, target, weight, posWeight, reduction) => {
     const inputs = [self, target, ...(weight ? [weight] : []), ...(posWeight ? [posWeight] : [])];
     if (self.dtype.category !== "float") throw notImplemented("log_sigmoid_cpu", self.dtype);
-    if (inputs.some(isNarrow)) return logitsBySteps(self, target, weight, posWeight, reduction);
-    const dtype = floatResult(resultType(...inputs));
+    if (inputs.some((t) => isNarrow(t) || t.dtype !== self.dtype))
+      return logitsBySteps(self, target, weight, posWeight, reduction);
+    const { dtype } = self;
     if (!weight && !posWeight) {
       const f = (x: number, y: number): number => (1 - y) * x - logSigmoid(x);
       return reducePairs("binary_cross_entropy_with_logits", [self, target], f, dtype, reduction);
@@ -186,7 +193,14 @@ export const kl_div = op(
   (self, target, reduction, logTarget) => {
     const dtype = resultType(self, target);
     if (dtype.category === "complex") throw new OperatorError("kl_div: Complex inputs not supported.");
-    if (dtype.category !== "float") throw new OperatorError("kl_div: Integral inputs not supported.");
+    if (self.dtype.category !== "float" || target.dtype.category !== "float")
+      throw new OperatorError("kl_div: Integral inputs not supported.");
+    if (self.dtype !== target.dtype) {
+      const loss = logTarget
+        ? mul(call("aten::exp", [target]), sub(target, self))
+        : sub(call("aten::xlogy.Tensor", [target, target]), mul(target, self));
+      return reduceTensor(loss, reduction);
+    }
     const f = logTarget
       ? (x: number, t: number): number => Math.exp(t) * (t - x)
       : (x: number, t: number): number => (t === 0 ? 0 : t * Math.log(t)) - t * x;

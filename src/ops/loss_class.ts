@@ -3,12 +3,14 @@ import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
 import { DTYPES } from "../tensor/dtype.ts";
 import { computeDtype, doublesOf, floatsAs, fromDoubles, indicesOf, type Floats } from "../tensor/kernels/data.ts";
-import { REDUCTION, reduceLoss, sumOf } from "../tensor/kernels/loss.ts";
+import { REDUCTION, reduceLoss, roundAs, sumOf } from "../tensor/kernels/loss.ts";
 import { notImplemented } from "../tensor/pointwise.ts";
+import { resultType } from "../tensor/promotion.ts";
 import { scalarToNumber } from "../tensor/scalar.ts";
 import { sameSizes } from "../tensor/strides.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
+import { requireDtype } from "./operands.ts";
 import { log_softmax } from "./softmax.ts";
 import { reshapeTensor } from "./views.ts";
 
@@ -44,9 +46,7 @@ function checkTargetDtype(target: Tensor): void {
 
 function checkKernel(name: string, self: Tensor, weight: Tensor | null): void {
   if (self.dtype.category !== "float") throw notImplemented(name, self.dtype);
-  if (weight && weight.dtype !== self.dtype) {
-    throw new OperatorError(`expected scalar type ${self.dtype.cppName} but found ${weight.dtype.cppName}`);
-  }
+  requireDtype(self.dtype, weight);
 }
 
 function nllForward(
@@ -231,13 +231,14 @@ function probabilityLoss(
     for (let c = 0; c < classes; c++) {
       for (let i = 0; i < inner; i++) {
         const at = (o * classes + c) * inner + i;
-        const p = smoothing > 0 ? y[at]! * (1 - smoothing) + smoothing / classes : y[at]!;
+        const p = smoothing > 0 ? roundAs(target.dtype, y[at]! * (1 - smoothing) + smoothing / classes) : y[at]!;
         losses[o * inner + i]! -= logits[at]! * p * (w ? w[c]! : 1);
       }
     }
   }
   const sizes = self.ndim === 1 ? [] : [self.sizes[0]!, ...self.sizes.slice(2)];
-  return reduceLoss(losses, sizes, self.dtype, reduction, []);
+  const dtype = resultType(self, target, ...(weight ? [weight] : []));
+  return reduceLoss(losses, sizes, dtype, reduction, []);
 }
 
 /** Adds the share of the uniform distribution to a loss. */
@@ -305,6 +306,7 @@ op(
       throw notImplemented("multi_margin_loss_cpu_kernel", self.dtype);
     if (target.dtype !== DTYPES.int64)
       throw new OperatorError(`expected scalar type Long but found ${target.dtype.cppName}`);
+    requireDtype(self.dtype, weight);
     const x = doublesOf(self);
     const y = indicesOf(target);
     const w = weight ? doublesOf(weight) : undefined;

@@ -22,17 +22,35 @@ function checkMatrices(self: Tensor, mat2: Tensor): void {
   checkProduct(self, mat2);
 }
 
+/** A sum with a product wants one dtype, before it looks at sizes. */
+export function checkSumDtypes(self: Tensor, mat1: Tensor, mat2: Tensor): void {
+  for (const [name, t] of [
+    ["self", self],
+    ["mat1", mat1],
+  ] as const) {
+    if (t.dtype !== mat2.dtype)
+      throw new OperatorError(
+        `${name} and mat2 must have the same dtype, but got ${t.dtype.cppName} and ${mat2.dtype.cppName}`,
+      );
+  }
+}
+
+/** The factors of a product have one dtype. */
+export function checkFactorDtypes(a: Tensor, b: Tensor): void {
+  if (a.dtype !== b.dtype) {
+    throw new OperatorError(
+      `expected m1 and m2 to have the same dtype, but got: ${cppScalarName(a.dtype)} != ${cppScalarName(b.dtype)}`,
+    );
+  }
+}
+
 function checkProduct(a: Tensor, b: Tensor): void {
   if (a.sizes[1] !== b.sizes[0]) {
     throw new OperatorError(
       `mat1 and mat2 shapes cannot be multiplied (${a.sizes[0]}x${a.sizes[1]} and ${b.sizes[0]}x${b.sizes[1]})`,
     );
   }
-  if (a.dtype !== b.dtype) {
-    throw new OperatorError(
-      `expected m1 and m2 to have the same dtype, but got: ${cppScalarName(a.dtype)} != ${cppScalarName(b.dtype)}`,
-    );
-  }
+  checkFactorDtypes(a, b);
   // a product of no elements asks no kernel
   if (a.dtype === DTYPES.bool && a.sizes[0] !== 0 && b.sizes[1] !== 0 && a.sizes[1] !== 0)
     throw new OperatorError(`"addmm_impl_cpu_" not implemented for 'Bool'`);
@@ -179,6 +197,7 @@ export const linear = op(
     }
     if (weight.ndim !== 2)
       throw new OperatorError("t() expects a tensor with <= 2 dimensions, but self is " + weight.ndim + "D");
+    if (bias) checkSumDtypes(bias, input, weight);
     if (weight.sizes[1] !== features || weight.dtype !== input.dtype) {
       checkProduct(
         viewOf(input, [rows, features], [features, 1]),
@@ -195,11 +214,6 @@ export const linear = op(
       }
       const flat = addmm(bias, reshape(input, [rows, features]), transposedWeight);
       return fresh(flat, [...input.sizes.slice(0, -1), n]);
-    }
-    if (bias && bias.dtype !== input.dtype) {
-      throw new OperatorError(
-        `self and mat2 must have the same dtype, but got ${bias.dtype.cppName} and ${input.dtype.cppName}`,
-      );
     }
     return fresh(linearProduct(reshapeTensor(input, [rows, features]), weight, bias), [...input.sizes.slice(0, -1), n]);
   },
@@ -251,12 +265,8 @@ export const addmm = op(
   (self, mat1, mat2, beta, alpha) => {
     if (mat1.ndim !== 2) throw new OperatorError(`mat1 must be a matrix, got ${mat1.ndim}-D tensor`);
     if (mat2.ndim !== 2) throw new OperatorError(`mat2 must be a matrix, got ${mat2.ndim}-D tensor`);
+    checkSumDtypes(self, mat1, mat2);
     checkProduct(mat1, mat2);
-    if (self.dtype !== mat2.dtype) {
-      throw new OperatorError(
-        `self and mat2 must have the same dtype, but got ${self.dtype.cppName} and ${mat2.dtype.cppName}`,
-      );
-    }
     const sizes = [mat1.sizes[0]!, mat2.sizes[1]!];
     // the product is not made, and what is no number in it does not matter
     if (scalarToNumber(alpha) === 0 && !(alpha instanceof Complex) && !isReducedFloat(mat1.dtype))
@@ -383,12 +393,12 @@ function outerChecked(self: Tensor, vec2: Tensor): Tensor {
 export const baddbmm = op(
   "aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
   (self, batch1, batch2, beta, alpha) => {
-    checkBatches(batch1, batch2, "baddbmm");
-    if (self.dtype !== batch1.dtype) {
+    if (self.dtype !== batch1.dtype || batch1.dtype !== batch2.dtype) {
       throw new OperatorError(
         `Input dtypes must be the same, got: input ${cppScalarName(self.dtype)}, batch1: ${cppScalarName(batch1.dtype)}, batch2: ${cppScalarName(batch2.dtype)}`,
       );
     }
+    checkBatches(batch1, batch2, "baddbmm");
     const sizes = [batch1.sizes[0]!, batch1.sizes[1]!, batch2.sizes[2]!];
     return combine(self, wideProduct(batch1, batch2), sizes, beta, alpha);
   },
@@ -397,6 +407,7 @@ export const baddbmm = op(
 const addbmm = op(
   "aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
   (self, batch1, batch2, beta, alpha) => {
+    checkSumDtypes(self, batch1, batch2);
     checkBatches(batch1, batch2, "addmm_impl_cpu_");
     const [b, m, k] = batch1.sizes as [number, number, number];
     const n = batch2.sizes[2]!;
@@ -466,6 +477,7 @@ export const inner = op("aten::inner(Tensor self, Tensor other) -> Tensor", (sel
   }
   if (self.ndim === 1 && other.ndim === 1 && self.dtype === DTYPES.bool && other.dtype === self.dtype)
     throw notImplemented("dot", self.dtype);
+  if (self.dtype !== other.dtype) throw new OperatorError("both inputs should have same dtype");
   const k = self.sizes[self.ndim - 1]!;
   if (k !== other.sizes[other.ndim - 1]) {
     throw new OperatorError(

@@ -14,6 +14,7 @@ import { scalarToNumber } from "../tensor/scalar.ts";
 import { numelOf, sameSizes } from "../tensor/strides.ts";
 import { emptyTensor, uninitializedTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
+import { isReducedFloat, requireParameterDtypes } from "./operands.ts";
 import { reshapeTensor } from "./views.ts";
 
 /** Statistics of nothing are none. */
@@ -69,6 +70,7 @@ function layerNorm(
   eps: number,
 ): [Tensor, Tensor, Tensor] {
   const [rows, size] = normRows(input, shape, weight, bias);
+  requireParameterDtypes(input, [weight, bias]);
   requireFloat(input, "LayerNormKernelImpl");
   const dtype = computeDtype(input.dtype);
   const out = uninitializedTensor(input.sizes, dtype);
@@ -127,6 +129,7 @@ export function batchNormAffine(
   eps: number,
 ): { scale: Float64Array; shift: Float64Array } {
   checkedChannels(input, weight, bias, runningMean, runningVar, false);
+  requireParameterDtypes(input, [weight, bias, runningMean, runningVar]);
   const invstd = Float64Array.from(numbersOf(runningVar!));
   for (let c = 0; c < invstd.length; c++) invstd[c] = 1 / Math.sqrt(invstd[c]! + eps);
   return affineOf(numbersOf(runningMean!), invstd, weight, bias);
@@ -167,6 +170,7 @@ function batchNorm(
 ): [Tensor, Tensor, Tensor] {
   const channels = checkedChannels(input, weight, bias, runningMean, runningVar, training);
   requireFloat(input, "batch_norm");
+  requireParameterDtypes(input, [weight, bias, runningMean, runningVar]);
   const dtype = computeDtype(input.dtype);
   const batch = input.sizes[0]!;
   const plane = numelOf(input.sizes.slice(2));
@@ -312,6 +316,7 @@ function groupNorm(
   eps: number,
 ): [Tensor, Tensor, Tensor] {
   const dtype: DType = computeDtype(input.dtype);
+  requireParameterDtypes(input, [weight, bias]);
   requireFloat(input, "GroupNormKernelImpl");
   const rows = batch * groups;
   const out = uninitializedTensor(input.sizes, dtype);
@@ -381,8 +386,11 @@ op(
     // every channel of every sample is a channel of one sample of batch normalisation
     const repeated = (t: Tensor | null): Tensor | null =>
       t && reshapeTensor(viewOf(t, [batch, channels], [0, t.strides[0]!]), [batch * channels]);
-    const meanCopies = runningMean && contiguousAs(repeated(runningMean)!, runningMean.dtype);
-    const varCopies = runningVar && contiguousAs(repeated(runningVar)!, runningVar.dtype);
+    // statistics may have any dtype here
+    const keeps = isReducedFloat(input.dtype) ? DTYPES.float32 : input.dtype;
+    const copies = (t: Tensor | null): Tensor | null =>
+      t && contiguousAs(repeated(t)!, t.dtype === keeps ? keeps : input.dtype);
+    const [meanCopies, varCopies] = [copies(runningMean), copies(runningVar)];
     const out = batchNormOrEmpty(
       reshapeTensor(input, [1, batch * channels, ...input.sizes.slice(2)]),
       repeated(weight),
@@ -394,12 +402,12 @@ op(
       eps,
     )[0];
     if (useInputStats) {
-      for (const [running, copies] of [
+      for (const [running, updated] of [
         [runningMean, meanCopies],
         [runningVar, varCopies],
       ] as const) {
-        if (!running || !copies) continue;
-        const values = doublesOf(copies);
+        if (!running || !updated) continue;
+        const values = doublesOf(updated);
         copyInto(
           running,
           fromDoubles(

@@ -26,6 +26,24 @@ export function isReducedFloat(dtype: DType): boolean {
   return dtype === DTYPES.float16 || dtype === DTYPES.bfloat16;
 }
 
+/** Refuses a tensor that a kernel reads as `dtype`, which it is not. */
+export function requireDtype(dtype: DType, t: Tensor | null): void {
+  if (t && t.dtype !== dtype)
+    throw new OperatorError(`expected scalar type ${dtype.cppName} but found ${t.dtype.cppName}`);
+}
+
+/** Parameters of a normalisation have the dtype of its input; beside half types they may all be float32. */
+export function requireParameterDtypes(input: Tensor, parameters: readonly (Tensor | null)[]): void {
+  const first = parameters.find((p) => p !== null);
+  if (!first || first.dtype === input.dtype) {
+    for (const p of parameters) requireDtype(input.dtype, p);
+  } else if (parameters.some((p) => p && p.dtype !== DTYPES.float32)) {
+    throw new OperatorError("mixed dtype (CPU): expect parameter to have scalar type of Float");
+  } else if (!isReducedFloat(input.dtype)) {
+    throw new OperatorError("mixed dtype (CPU): all inputs must share same datatype.");
+  }
+}
+
 /** Arithmetic in the common dtype. */
 export function arithmetic(kernel: Kernel2, a: Tensor | Scalar, b: Tensor | Scalar): Tensor {
   return computeIn(kernel, a, b, resultType(a, b));

@@ -1,7 +1,7 @@
 /** @file Elementwise functions, normalisations and matrix products of the `quantized` namespace. Upstream: aten/src/ATen/native/quantized/cpu/qadd.cpp, qmul.cpp, qnormalization.cpp, qmatmul.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { callOperator, op } from "../core/operator_registry.ts";
-import { emptyStrided } from "../tensor/clone.ts";
+import { convertTensor, emptyStrided } from "../tensor/clone.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { toFloat64Array } from "../tensor/data.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
@@ -366,24 +366,32 @@ op(
   (x) => x,
 );
 
-function norm(x: Tensor, scale: number, zeroPoint: number, run: (x: Tensor) => Tensor): Tensor {
-  return requantized(run(floatsOfQuantized(x)), x.dtype, scale, zeroPoint);
+/** Runs a normalisation on dequantized numbers; `as` gives parameters their dtype. */
+function norm(
+  x: Tensor,
+  scale: number,
+  zeroPoint: number,
+  run: (x: Tensor, as: (parameter: Tensor | null) => Tensor | null) => Tensor,
+): Tensor {
+  const floats = floatsOfQuantized(x);
+  const as = (parameter: Tensor | null): Tensor | null => parameter && convertTensor(parameter, floats.dtype);
+  return requantized(run(floats, as), x.dtype, scale, zeroPoint);
 }
 
 op(
   "quantized::layer_norm(Tensor input, int[] normalized_shape, Tensor? weight, Tensor? bias, float eps, float output_scale, int output_zero_point) -> Tensor",
   (x, shape, weight, bias, eps, scale, zeroPoint) =>
-    norm(x, scale, zeroPoint, (y) => layer_norm(y, shape, weight, bias, eps)),
+    norm(x, scale, zeroPoint, (y, as) => layer_norm(y, shape, as(weight), as(bias), eps)),
 );
 op(
   "quantized::group_norm(Tensor input, int num_groups, Tensor? weight, Tensor? bias, float eps, float output_scale, int output_zero_point) -> Tensor",
   (x, groups, weight, bias, eps, scale, zeroPoint) =>
-    norm(x, scale, zeroPoint, (y) => group_norm(y, groups, weight, bias, eps)),
+    norm(x, scale, zeroPoint, (y, as) => group_norm(y, groups, as(weight), as(bias), eps)),
 );
 op(
   "quantized::instance_norm(Tensor input, Tensor? weight, Tensor? bias, float eps, float output_scale, int output_zero_point) -> Tensor",
   (x, weight, bias, eps, scale, zeroPoint) =>
-    norm(x, scale, zeroPoint, (y) => group_norm(y, y.sizes[1]!, weight, bias, eps)),
+    norm(x, scale, zeroPoint, (y, as) => group_norm(y, y.sizes[1]!, as(weight), as(bias), eps)),
 );
 
 function batchNorm(
@@ -397,8 +405,8 @@ function batchNorm(
   zeroPoint: number,
   relu: boolean,
 ): Tensor {
-  return norm(x, scale, zeroPoint, (y) => {
-    const out = batch_norm(y, weight, bias, mean, variance, false, 0, eps, false);
+  return norm(x, scale, zeroPoint, (y, as) => {
+    const out = batch_norm(y, as(weight), as(bias), as(mean), as(variance), false, 0, eps, false);
     return relu
       ? fromDoubles(
           doublesOf(out).map((v) => Math.max(v, 0)),

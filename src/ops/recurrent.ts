@@ -1,5 +1,5 @@
 /** @file Recurrent operators: lstm, gru, rnn_tanh, rnn_relu, their cells, packed sequences. Upstream: aten/src/ATen/native/RNN.cpp, PackedSequence.cpp. Spec: none. */
-import { OperatorError } from "../base/errors.ts";
+import { OperatorError, UnsupportedError } from "../base/errors.ts";
 import { callOperator, op } from "../core/operator_registry.ts";
 import { contiguousAs, convertTensor } from "../tensor/clone.ts";
 import type { DType } from "../tensor/dtype.ts";
@@ -13,6 +13,7 @@ import { wrapDim } from "../tensor/strides.ts";
 import { emptyTensor, viewOf, type Tensor } from "../tensor/tensor.ts";
 import { narrowView, transposeView } from "../tensor/view_geometry.ts";
 import { fillScalar } from "./creation.ts";
+import { checkFactorDtypes, checkSumDtypes } from "./matrix.ts";
 
 /** What the layers of a recurrent operator are. */
 export interface LayerOptions {
@@ -27,16 +28,29 @@ function rowWeights(weight: Tensor, dtype: DType): RowWeights {
   return dtype === weight.dtype && isPlain(weight) ? Weights.of(weight) : { values: floatsAs(weight, dtype) };
 }
 
+/** Input and state are multiplied with weights of their own dtype. */
+function checkFactor(factor: Tensor, weight: Tensor, bias: Tensor | undefined): void {
+  if (bias) checkSumDtypes(bias, factor, weight);
+  else checkFactorDtypes(factor, weight);
+}
+
+/** The weights at a place of a list of parameters, for inputs and states like `input` and `h0`. */
 function weightsOf(
   kind: CellKind,
   params: readonly Tensor[],
   at: number,
   hasBiases: boolean,
   hasProjection: boolean,
-  dtype: DType,
+  input: Tensor,
+  h0: Tensor,
 ): CellWeights {
   const wIh = params[at]!;
   const wHh = params[at + 1]!;
+  checkFactor(input, wIh, hasBiases ? params[at + 2] : undefined);
+  checkFactor(h0, wHh, hasBiases ? params[at + 3] : undefined);
+  if (input.dtype.category !== "float")
+    throw new UnsupportedError(kind, `Cannot run ${kind}: inputs of torch.${input.dtype.name} are not supported`);
+  const dtype = computeDtype(input.dtype);
   const hr = hasProjection ? params[at + 2 + (hasBiases ? 2 : 0)]! : undefined;
   return {
     wIh: rowWeights(wIh, dtype),
@@ -67,8 +81,7 @@ function layersOf(
   const expected = perDirection * (bidirectional ? 2 : 1) * layers;
   if (params.length !== expected)
     throw new OperatorError(`Expected number of parameters to be ${expected}, but got ${params.length}`);
-  const dtype = computeDtype(input.dtype);
-  return (index) => weightsOf(kind, params, index * perDirection, hasBiases, hasProjection, dtype);
+  return (index) => weightsOf(kind, params, index * perDirection, hasBiases, hasProjection, input, h0);
 }
 
 function copyOf(values: Floats): Floats {
@@ -257,7 +270,7 @@ function cell(
   checkCell(kind, input, hx, cx, wIh, wHh);
   const hasBiases = bIh !== null && bHh !== null;
   const params = hasBiases ? [wIh, wHh, bIh, bHh] : [wIh, wHh];
-  return runCell(kind, input, hx, cx, weightsOf(kind, params, 0, hasBiases, false, computeDtype(input.dtype)));
+  return runCell(kind, input, hx, cx, weightsOf(kind, params, 0, hasBiases, false, input, hx));
 }
 
 /** One step of a cell with the weights. */
