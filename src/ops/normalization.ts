@@ -157,8 +157,8 @@ function affineOf(
   return { scale, shift };
 }
 
-/** Statistics, scale and shift of a batch normalisation; updates the running statistics where training. */
-function batchNorm(
+/** A batch normalisation: [out, save_mean, save_invstd]; updates the running statistics where training. */
+export function batchNorm(
   input: Tensor,
   weight: Tensor | null,
   bias: Tensor | null,
@@ -223,19 +223,6 @@ function updateRunning(running: Tensor, value: Float64Array, momentum: number): 
   const old = doublesOf(running);
   const next = old.map((r, c) => (1 - momentum) * r + momentum * value[c]!);
   copyInto(running, fromDoubles(next, running.sizes, DTYPES.float64));
-}
-
-/** A batch normalisation that trains: [out, save_mean, save_invstd]. */
-export function batch_norm_training(
-  input: Tensor,
-  weight: Tensor | null,
-  bias: Tensor | null,
-  mean: Tensor,
-  variance: Tensor,
-  momentum: number,
-  eps: number,
-): [Tensor, Tensor, Tensor] {
-  return batchNorm(input, weight, bias, mean, variance, true, momentum, eps);
 }
 
 /** `batch_norm` as users call it: a batch without elements comes back as it is, and the running statistics stay. */

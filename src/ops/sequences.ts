@@ -11,7 +11,7 @@ import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { narrowView, selectView } from "../tensor/view_geometry.ts";
 import { fillScalar } from "./creation.ts";
 import { cat, stack } from "./joining.ts";
-import { batch_norm_training } from "./normalization.ts";
+import { batchNorm } from "./normalization.ts";
 import { constantPad } from "./padding.ts";
 import { toCopy } from "./conversion.ts";
 import { reshapeTensor, view } from "./views.ts";
@@ -159,7 +159,7 @@ op(
 op(
   "aten::_batch_norm_with_update(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!) running_mean, Tensor(b!) running_var, float momentum, float eps) -> (Tensor, Tensor, Tensor, Tensor)",
   (input, weight, bias, mean, variance, momentum, eps): [Tensor, Tensor, Tensor, Tensor] => [
-    ...batch_norm_training(input, weight, bias, mean, variance, momentum, eps),
+    ...batchNorm(input, weight, bias, mean, variance, true, momentum, eps),
     emptyTensor([0], DTYPES.uint8),
   ],
 );
