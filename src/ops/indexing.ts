@@ -55,7 +55,14 @@ function expandScalarMasks(self: Tensor, indices: Indices): { self: Tensor; indi
   return { self: target, indices: out };
 }
 
+/** As many places as dimensions at most, also where masks of no dimensions take none. */
+function checkCount(self: Tensor, indices: Indices): void {
+  if (indices.length > self.ndim)
+    throw new OperatorError(`too many indices for tensor of dimension ${self.ndim} (got ${indices.length})`);
+}
+
 function indexTensor(selfIn: Tensor, indicesIn: Indices): Tensor {
+  checkCount(selfIn, indicesIn);
   const { self, indices } = expandScalarMasks(selfIn, indicesIn);
   const only = indices.findIndex((t) => t !== null);
   const last = indices.reduce((at, t, d) => (t ? d : at), -1);
@@ -180,6 +187,7 @@ function maskToFill(self: Tensor, indices: Indices, values: Tensor): Tensor | un
 
 /** Writes values at an advanced index; `self` itself is changed. */
 function putInPlace(selfIn: Tensor, indicesIn: Indices, values: Tensor, accumulate: boolean): Tensor {
+  checkCount(selfIn, indicesIn);
   const mask = accumulate ? undefined : maskToFill(selfIn, indicesIn, values);
   if (mask) {
     fillMasked(selfIn, mask, itemOf(values));

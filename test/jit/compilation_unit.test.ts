@@ -131,6 +131,8 @@ test("one number at a mask is filled in, whatever its dtype", () => {
   expect(() => f(x(), mask, torch.tensor([2.5, 1.5]).reshape([2, 1]))).toThrow(
     "Index put requires the source and destination dtypes match, got Long for the destination and Float for the source.",
   );
+  const g = new jit.CompilationUnit("def f(x):\n  x[x > 1] = 0\n  return x[x > 1]\n").get("f");
+  expect(() => g(torch.tensor(3))).toThrow("too many indices for tensor of dimension 0 (got 1)");
   expect(() => f(x(), torch.tensor([1, 0], { dtype: torch.uint8 }), torch.tensor(3))).toThrow(
     "masked_fill_ only supports boolean masks, but got mask with dtype unsigned char",
   );
