@@ -10,7 +10,7 @@ import { contiguousStrides, sameSizes } from "./strides.ts";
 import { Tensor } from "./tensor.ts";
 import type { SequenceBinary, SequenceUnary } from "./kernels/wasm/sequence_names.ts";
 import { Sequence, type SequenceStep } from "./kernels/wasm/sequences.ts";
-import { multiplyRow, residentRows, type Resident } from "./kernels/wasm/row_vectors.ts";
+import { FEW_ROWS, multiplyRow, residentRows, type Resident } from "./kernels/wasm/row_vectors.ts";
 
 const FLOAT32 = DTYPES.float32;
 const BOOL = DTYPES.bool;
@@ -147,17 +147,15 @@ export function smallTruth(a: Tensor): boolean | undefined {
   return a.dtype === BOOL && a.numel === 1 ? a.storage.segment.u8[a.base0] !== 0 : undefined;
 }
 
-/** Rows up to which a product is taken row by row. */
-const MAX_ROWS = 4;
 /** Multiplications of a product that needs no vector kernel. */
 const MAX_SCALAR_WORK = 2048;
 
 /** How rows are multiplied by a weight: where it is resident, by a plain loop, or not here. */
 type Way = Resident | "scalar" | undefined;
 
-function wayOf(weight: Tensor, bias: Tensor | null, rows: number): Way {
+function wayOf(weight: Tensor, rows: number): Way {
   if (rows * weight.numel <= MAX_SCALAR_WORK) return "scalar";
-  return rows <= MAX_ROWS ? residentRows(weight, bias) : undefined;
+  return rows <= FEW_ROWS ? residentRows(weight) : undefined;
 }
 
 /** y = x @ weight.T + bias for rows that lie one behind the other. */
@@ -173,12 +171,12 @@ function multiplyRows(
 ): boolean {
   const n = weight.sizes[0]!;
   const k = weight.sizes[1]!;
-  if (way !== "scalar") {
-    for (let r = 0; r < rows; r++, xAt += k, yAt += n) if (!multiplyRow(way, x, xAt, y, yAt)) return false;
-    return true;
-  }
   const b = bias === null ? undefined : bias.storage.segment.f32;
   const biasAt = bias === null ? 0 : bias.base32;
+  if (way !== "scalar") {
+    for (let r = 0; r < rows; r++, xAt += k, yAt += n) if (!multiplyRow(way, x, xAt, b, biasAt, y, yAt)) return false;
+    return true;
+  }
   const w = weight.storage.segment.f32;
   const start = weight.base32;
   for (let r = 0; r < rows; r++, xAt += k, yAt += n) {
@@ -232,7 +230,7 @@ export function smallLinear(): (input: Tensor, weight: Tensor, bias: Tensor | nu
     const k = weight.sizes[1]!;
     const rows = input.numel / k;
     if (!(rows >= 1) || n === 0 || sizes[dims - 1] !== k || !isBias(bias, n)) return undefined;
-    const way = wayOf(weight, bias, rows);
+    const way = wayOf(weight, rows);
     if (way === undefined) return undefined;
     if (sizes !== lastSizes || n !== lastN) {
       shape = [...sizes.slice(0, -1), n];

@@ -14,8 +14,9 @@ import {
   stagingElements,
 } from "./product.ts";
 import { COLUMNS } from "./programs.ts";
+import { FEW_ROWS, fitsRowByRow, packedRows, rowElements } from "./row_vectors.ts";
 
-/** Rows up to which outputs are dot products. */
+/** Rows up to which outputs are dot products where the weight is larger than `fitsRowByRow` allows: it is read for every row. */
 const MAX_SKINNY = 2;
 /** Multiplications from which keeping the weight pays. */
 const MIN_WORK = 1 << 11;
@@ -41,7 +42,7 @@ export function wasmLinear(
   if (n * k < MIN_WORK || rows === 0) return false;
   const kernels = wasmKernels();
   if (!kernels) return false;
-  return rows <= MAX_SKINNY
+  return rows <= (fitsRowByRow(n, k) ? FEW_ROWS : MAX_SKINNY)
     ? fewRows(kernels, x, w, bias, out, rows, n, k)
     : manyRows(kernels, x, w, bias, out, rows, n, k);
 }
@@ -57,24 +58,10 @@ function fewRows(
   k: number,
 ): boolean {
   const { memory } = kernels;
-  const padded = Math.ceil(k / 4) * 4;
-  const columns = Math.ceil(n / 4) * 4;
-  const fill = (address: number, values: Float32Array): boolean => {
-    copyPadded(memory.f32, address / 4, padded, values, 0, k, n, k);
-    memory.f32.fill(0, address / 4 + n * padded, address / 4 + columns * padded);
-    return true;
-  };
-  const weights = packedFrom(
-    memory,
-    w,
-    `dots:${n}:${k}`,
-    columns * padded,
-    fill,
-    new Panels(n, k, 1, { padded }),
-    true,
-  );
+  const padded = rowElements(k);
+  const weights = packedRows(memory, w, n, k, true);
   if (weights === 0) return false;
-  const areas = memory.arena(rows * padded, columns);
+  const areas = memory.arena(rows * padded, (n + 3) & -4);
   if (!areas) return false;
   const [xs, ys] = areas as [number, number];
   const { f32 } = memory;
