@@ -27,10 +27,11 @@ import { winogradConvolve } from "./winograd.ts";
 const MIN_WORK = 1 << 13;
 /** Elements of one area: larger groups run on the reference kernel, whose products come back here in parts. */
 const MAX_AREA = 1 << 24;
-/** Most tasks of a product, and multiplications from which one pays. */
-const MAX_TASKS = 16;
+/** Most tasks of a product, and multiplications from which one pays: at the end threads wait for each other's last ones. */
+const MAX_TASKS = 64;
 const TASK_WORK = 1 << 19;
 /** The same for one thread. */
+const MAX_LONE_TASKS = 16;
 const LONE_WORK = 1 << 21;
 /** Calls after which a product of one thread is no longer divided: the engine has compiled its kernel well by then. */
 const COLD_CALLS = 8;
@@ -333,7 +334,7 @@ function divide(
   most: number,
   isShared: boolean,
 ): Part[] {
-  const wanted = Math.max(1, Math.min(MAX_TASKS, Math.floor(most)));
+  const wanted = Math.max(1, Math.min(isShared ? MAX_TASKS : MAX_LONE_TASKS, Math.floor(most)));
   const groups = Math.ceil(tiles / group);
   const someTiles = Math.ceil(groups / Math.min(wanted, groups)) * group;
   const across = Math.ceil(tiles / someTiles);
