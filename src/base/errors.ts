@@ -92,14 +92,17 @@ export class ScriptRuntimeError extends TorchScriptError {
   }
 }
 
-/** Something that PyTorch has and tsarchive does not. `feature` names it. */
+/** Something that PyTorch has and tsarchive does not. `feature` names it; the message shows its place in the source, where it has one. */
 export class UnsupportedError extends TorchScriptError {
   override name = "UnsupportedError";
   /** What is not supported. */
   readonly feature: string;
-  constructor(feature: string, message: string) {
-    super(message);
+  /** Where a script asks for it. */
+  readonly range: SourceRange | undefined;
+  constructor(feature: string, message: string, range?: SourceRange) {
+    super(range ? `${message}:\n${range.highlight()}` : message);
     this.feature = feature;
+    this.range = range;
   }
 }
 

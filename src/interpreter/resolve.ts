@@ -107,5 +107,5 @@ export function resolveOperator(node: Node): ResolvedOperator {
   const what = named
     ? `Cannot compile operator ${name}: tsarchive has no kernel for it`
     : `Cannot compile operator ${name}(${actuals.map(typeStr).join(", ")}): no overload takes these types (${candidates.length} overloads)`;
-  throw new UnsupportedError(name, node.sourceRange ? `${what}:\n${node.sourceRange.highlight()}` : what);
+  throw new UnsupportedError(name, what, node.sourceRange);
 }

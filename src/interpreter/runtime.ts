@@ -95,7 +95,9 @@ export function locate(error: unknown, at: Origin | undefined, functionName: str
     else pushEntries(error, at, functionName);
     return error;
   }
-  if (error instanceof LimitError || error instanceof UnsupportedError) return error;
+  if (error instanceof LimitError) return error;
+  if (error instanceof UnsupportedError)
+    return error.range || !at?.sourceRange ? error : new UnsupportedError(error.feature, error.message, at.sourceRange);
   if (error instanceof RangeError && /call stack/.test(error.message)) {
     return new LimitError(
       "maxCallDepth",

@@ -13,7 +13,9 @@ import type { CodeRef } from "../../src/interpreter/instructions.ts";
 import { codeRefOf } from "../../src/interpreter/compile.ts";
 import { runFunction } from "../../src/interpreter/run.ts";
 import { defineSource } from "../../src/frontend/emit/compile.ts";
+import { DTYPES } from "../../src/tensor/dtype.ts";
 import { Float } from "../../src/tensor/scalar.ts";
+import { emptyTensor } from "../../src/tensor/tensor.ts";
 import "../../src/ops/index.ts";
 
 /** Compiles TorchScript source; functions by name. */
@@ -137,6 +139,21 @@ def f() -> Tuple[str, str, str]:
 `);
     expect(() => runFunction(fn, [null])).toThrow(UnsupportedError);
     expect(() => runFunction(fn, [null])).toThrow(/aten::no_such_operator\(Tensor\)/);
+  });
+
+  test("names the line of what a kernel does not support", () => {
+    const { g } = compile(`def f(x: Tensor, mask: Tensor) -> Tensor:
+  return torch._nested_tensor_from_mask(x, mask)
+
+def g(x: Tensor, mask: Tensor) -> Tensor:
+  return f(x, mask)
+`);
+    const run = (): unknown => runFunction(g!, [emptyTensor([2, 3, 4]), emptyTensor([2, 3], DTYPES.bool)]);
+    expect(run).toThrow(UnsupportedError);
+    expect(run).toThrow(
+      /not supported:\n {2}File "<string>", line 2\n.*\n.*_nested_tensor_from_mask\(x, mask\)\n +~+ <--- HERE/,
+    );
+    expect(run).not.toThrow(/HERE[^]*HERE/);
   });
 
   test("warns once per place and run", () => {
