@@ -25,17 +25,8 @@ function softmaxLine(x: Float64Array, y: Float64Array): void {
   for (let i = 0; i < x.length; i++) y[i] = y[i]! / sum;
 }
 
-function logSoftmaxLine(x: Float64Array, y: Float64Array): void {
-  let max = -Infinity;
-  for (let i = 0; i < x.length; i++) if (x[i]! > max || x[i]! !== x[i]!) max = x[i]!;
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += Math.exp(x[i]! - max);
-  const log = Math.log(sum);
-  for (let i = 0; i < x.length; i++) y[i] = x[i]! - max - log;
-}
-
-/** As PyTorch's kernel for rows of halves: it keeps the sum and its logarithm in their dtype. */
-function narrowLogSoftmaxLine(round: (x: number) => number): typeof logSoftmaxLine {
+/** Rows of halves keep the sum and its logarithm in their dtype, as in PyTorch's kernel: `round` rounds to it. */
+function logSoftmaxLine(round: (x: number) => number): typeof softmaxLine {
   return (x, y) => {
     let max = -Infinity;
     for (let i = 0; i < x.length; i++) if (x[i]! > max || x[i]! !== x[i]!) max = x[i]!;
@@ -91,14 +82,14 @@ function softmaxOf(self: Tensor, dim: number, log: boolean): Tensor {
     throw notImplemented(`${log ? "log_" : ""}softmax${kernel}`, self.dtype);
   }
   if (log && isReducedFloat(self.dtype) && d >= self.ndim - 1)
-    return mapLines(self, d, self.dtype, true, narrowLogSoftmaxLine(roundingOf(self.dtype))).out;
+    return mapLines(self, d, self.dtype, true, logSoftmaxLine(roundingOf(self.dtype))).out;
   const { float32, float16, bfloat16 } = DTYPES;
   const fits = self.dtype === float32 || self.dtype === float16 || self.dtype === bfloat16;
   if (fits && self.ndim > 0 && self.numel > 0 && self.device.type !== "meta") {
     const fast = softmaxFast(contiguousAs(self, float32), d, log);
     if (fast) return convertTensor(fast, self.dtype);
   }
-  return mapLines(self, d, self.dtype, true, log ? logSoftmaxLine : softmaxLine).out;
+  return mapLines(self, d, self.dtype, true, log ? logSoftmaxLine((value) => value) : softmaxLine).out;
 }
 
 function withDtype(self: Tensor, id: number | null): Tensor {

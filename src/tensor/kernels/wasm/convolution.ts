@@ -15,7 +15,7 @@ import {
   type ResultPlace,
 } from "./finish.ts";
 import { KeptTables, Prepared } from "./kept_tables.ts";
-import { packedFrom, type Weights } from "./packed_weights.ts";
+import { packedFrom, PASSING_ELEMENTS, type Weights } from "./packed_weights.ts";
 import { Panels } from "./panels.ts";
 import { runTasks, threadAreas, type ThreadAreas } from "./parallel.ts";
 import { fillPlanes, isWhole, phasePlan, type PhasePlan } from "./planes.ts";
@@ -37,9 +37,8 @@ const LONE_WORK = 1 << 21;
 const COLD_CALLS = 8;
 /** Elements of the tiles that are gathered at a time: a quarter of the first-level cache, as panels and results want room in it as well. */
 const GATHERED_ELEMENTS = 1 << 11;
-/** Fewest rows and elements of a weight that passes from its file at a time: every piece gathers all tiles. */
+/** Fewest rows of a weight that passes from its file at a time: every piece gathers all tiles. */
 const PASSING_ROWS = 64;
-const PASSING_ELEMENTS = 1 << 16;
 /** Most computed positions for one that is kept. */
 const MAX_WASTE = 3;
 

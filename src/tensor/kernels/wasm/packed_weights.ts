@@ -20,6 +20,9 @@ import type { Panels } from "./panels.ts";
 /** Bytes that all weights in the kernels' memory may take; beyond, kernels pack at every call. */
 const MAX_BYTES = 1.5 * 2 ** 30;
 
+/** Elements that pass from a file at a time: they stay in the second-level cache until they are multiplied. */
+export const PASSING_ELEMENTS: number = 1 << 16;
+
 /** What packing needs besides the weights. */
 const SCRATCH_BYTES = 1 << 22;
 

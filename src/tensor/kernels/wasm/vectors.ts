@@ -16,6 +16,7 @@ import {
   ACTIVATION_VECTORS,
   SHORT_VECTORS,
   VECTOR_TABLE,
+  type ActivationKernels,
   type UnaryKernel,
   type UnaryVector,
 } from "./vector_programs.ts";
@@ -125,6 +126,20 @@ export function wasmClamp(
   return !!kernels && mapBlocks(out, o, a, ai, n, (to, from, count) => kernels.clamp(to, from, count, low, high));
 }
 
+/** Maps elements by a kernel of activations. Returns false where the reference loop is to run. */
+function mapActivation(
+  out: Float32Array,
+  o: number,
+  a: Float32Array,
+  ai: number,
+  n: number,
+  run: (kernels: ActivationKernels, to: number, from: number, count: number) => void,
+): boolean {
+  if (n < MIN_ELEMENTS || !wasmKernels()) return false;
+  const kernels = activationKernels();
+  return !!kernels && mapBlocks(out, o, a, ai, n, (to, from, count) => run(kernels, to, from, count));
+}
+
 /** out[o + i] = a[ai + i], times `slope` where that is not above zero. Returns false where the reference loop is to run. */
 export function wasmLeakyRelu(
   out: Float32Array,
@@ -134,9 +149,7 @@ export function wasmLeakyRelu(
   n: number,
   slope: number,
 ): boolean {
-  if (n < MIN_ELEMENTS || !wasmKernels()) return false;
-  const kernels = activationKernels();
-  return !!kernels && mapBlocks(out, o, a, ai, n, (to, from, count) => kernels.leakyRelu(to, from, count, slope));
+  return mapActivation(out, o, a, ai, n, (kernels, to, from, count) => kernels.leakyRelu(to, from, count, slope));
 }
 
 /** out[o + i] = a[ai + i], or `value` where that lies from `low` to `high`. Returns false where the reference loop is to run. */
@@ -150,10 +163,8 @@ export function wasmReplace(
   high: number,
   value: number,
 ): boolean {
-  if (n < MIN_ELEMENTS || !wasmKernels()) return false;
-  const kernels = activationKernels();
-  return (
-    !!kernels && mapBlocks(out, o, a, ai, n, (to, from, count) => kernels.replace(to, from, count, low, high, value))
+  return mapActivation(out, o, a, ai, n, (kernels, to, from, count) =>
+    kernels.replace(to, from, count, low, high, value),
   );
 }
 
@@ -168,10 +179,8 @@ export function wasmNanToNum(
   high: number,
   low: number,
 ): boolean {
-  if (n < MIN_ELEMENTS || !wasmKernels()) return false;
-  const kernels = activationKernels();
-  return (
-    !!kernels && mapBlocks(out, o, a, ai, n, (to, from, count) => kernels.nanToNum(to, from, count, nan, high, low))
+  return mapActivation(out, o, a, ai, n, (kernels, to, from, count) =>
+    kernels.nanToNum(to, from, count, nan, high, low),
   );
 }
 

@@ -8,7 +8,7 @@ import {
   type WinogradOutKernels,
 } from "./build.ts";
 import { addressIn, MAX_STAGED, Results, stagedElements, type Finish, type ResultPlace } from "./finish.ts";
-import { packedFrom, type Weights } from "./packed_weights.ts";
+import { packedFrom, PASSING_ELEMENTS, type Weights } from "./packed_weights.ts";
 import { Panels } from "./panels.ts";
 import { runTasks, threadAreas, type ThreadAreas } from "./parallel.ts";
 import { packPanels, stagingElements } from "./product.ts";
@@ -24,8 +24,6 @@ const BLOCK_ELEMENTS = 1 << 18;
 /** Tiles of a block where there are so many, so that the filters are not transformed too often. */
 const MIN_BLOCK_TILES = 32;
 const MAX_AREA = 1 << 24;
-/** Elements of filters that pass at a time. */
-const PIECE_ELEMENTS = 1 << 16;
 /** Most tasks of the input's transform, and transformed elements from which one pays. */
 const MAX_TASKS = 16;
 const TASK_ELEMENTS = 1 << 15;
@@ -154,7 +152,7 @@ export function winogradConvolve(
   const passes = g.batch === 1 && blocks.rows === down && w.mayPassInPieces;
   const form = new Panels(outs, k, COLUMNS);
   const kept = passes ? 0 : packedFrom(memory, w, `filters:${outs}:${channels}`, panels * panel, fill, form, true);
-  const piece = (passes ? Math.min(panels, Math.ceil(PIECE_ELEMENTS / panel)) : panels) * panel;
+  const piece = (passes ? Math.min(panels, Math.ceil(PASSING_ELEMENTS / panel)) : panels) * panel;
   const results = Results.of(kernels, out, finish, outs, outImage, { wantsTable: true });
   const areas =
     results &&
