@@ -1,7 +1,7 @@
 /** @file Blocks of the kernels' memory that stay as long as somebody holds them: weights. Upstream: none. Spec: none.
  *
  * Note [Ballast]: the garbage collector does not know what a block takes, and would let a program that loads one model after another
- * wait for a gigabyte to fill. So blocks hold buffers of their size that nobody writes to: resizable ones, whose memory is only
+ * wait for a gigabyte to fill. So blocks hold buffers of about their size that nobody writes to: resizable ones, whose memory is only
  * reserved. What they take up is what makes a collector hurry. */
 import type { KernelMemory } from "./memory.ts";
 
@@ -22,6 +22,8 @@ const finalizer = new FinalizationRegistry<Place>(giveBack);
 const LIGHT_BYTES = 3 << 24;
 /** Bytes of blocks for which one buffer stands: reserving memory is a call of the system. */
 const BALLAST_BYTES = 1 << 20;
+/** Bytes of ballast for one of a block: more blocks come while the collector marks. */
+const BALLAST_RATIO = 1.25;
 
 const ResizableBuffer = ArrayBuffer as new (byteLength: number, options: { maxByteLength: number }) => ArrayBuffer;
 const canReserve = "resizable" in ArrayBuffer.prototype;
@@ -31,7 +33,7 @@ let unreported = 0;
 function ballastFor(nbytes: number): ArrayBuffer | undefined {
   unreported += nbytes;
   if (!canReserve || unreported < BALLAST_BYTES) return undefined;
-  const size = unreported;
+  const size = Math.ceil(BALLAST_RATIO * unreported);
   unreported = 0;
   try {
     return new ResizableBuffer(size, { maxByteLength: size });
