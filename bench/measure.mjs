@@ -41,7 +41,7 @@ async function once(body) {
 
 /**
  * Medians with minimum and maximum; the competitors take turns, so that drift of the machine hits all alike.
- * `inner` repeats fast bodies inside one measurement; `collect` collects garbage and `before` runs before each turn, outside the clock; `pause` waits so many milliseconds between turns. Between turns the event loop runs: V8 finishes its background compilation.
+ * `inner` repeats fast bodies inside one measurement, after one call that is not timed: what another process had in the caches meanwhile; `collect` collects garbage and `before` runs before each turn, outside the clock; `pause` waits so many milliseconds between turns. Between turns the event loop runs: V8 finishes its background compilation.
  * @param {Record<string, (() => unknown) | undefined>} competitors name -> one repetition
  */
 export async function measure(competitors, { repetitions = 15, warmup = 3, inner = 1, collect = false, before, pause = 0 } = {}) {
@@ -54,6 +54,7 @@ export async function measure(competitors, { repetitions = 15, warmup = 3, inner
       };
       before?.();
       if (collect && !body.selfTimed) globalThis.gc?.();
+      if (inner > 1 && !body.selfTimed) body();
       const ms = await once(body.selfTimed || inner === 1 ? body : repeat);
       if (i >= 0) times[name].push(body.selfTimed || inner === 1 ? ms : ms / inner);
       await new Promise((resolve) => (pause > 0 ? setTimeout(resolve, pause) : setImmediate(resolve)));
