@@ -1,4 +1,5 @@
 /** @file The one function that every eager and every traced tensor operator passes. Upstream: aten/src/ATen/core/dispatch/Dispatcher.h. Spec: none. */
+import { AbsentElements } from "../tensor/absent_elements.ts";
 import type { OperatorEntry } from "./operator_registry.ts";
 
 /** Sees operator calls before the kernel: the tracer, autograd. Calls `next` to go on. */
@@ -23,7 +24,13 @@ export function withInterceptor<R>(interceptor: Interceptor, body: () => R): R {
 
 /** Calls an operator: interceptors from the last installed to the first, then the kernel. */
 export function dispatch(entry: OperatorEntry, args: unknown[]): unknown {
-  return interceptors.length === 0 ? entry.kernel(...(args as never[])) : through(entry, args, interceptors.length - 1);
+  try {
+    return interceptors.length === 0
+      ? entry.kernel(...(args as never[]))
+      : through(entry, args, interceptors.length - 1);
+  } catch (error) {
+    throw error instanceof AbsentElements ? error.of(entry.key) : error;
+  }
 }
 
 function through(entry: OperatorEntry, args: unknown[], level: number): unknown {

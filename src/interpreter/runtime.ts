@@ -9,6 +9,7 @@ import {
 } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { isIntercepted } from "../core/dispatcher.ts";
+import { AbsentElements } from "../tensor/absent_elements.ts";
 import { releaseAllTemporaries } from "../tensor/temporaries.ts";
 import type { Code, CodeRef, DirectCode, Frame, NativeCall, Origin } from "./instructions.ts";
 import { directCode } from "./tier.ts";
@@ -96,6 +97,7 @@ export function locate(error: unknown, at: Origin | undefined, functionName: str
     return error;
   }
   if (error instanceof LimitError) return error;
+  if (error instanceof AbsentElements && at) return locate(error.of(at.kind), at, functionName);
   if (error instanceof UnsupportedError)
     return error.range || !at?.sourceRange ? error : new UnsupportedError(error.feature, error.message, at.sourceRange);
   if (error instanceof RangeError && /call stack/.test(error.message)) {

@@ -10,9 +10,9 @@ import {
 } from "../archive/pickle_value.ts";
 import { ArchiveError, PickleError, UnsupportedError } from "../base/errors.ts";
 import { checkLimit, type LimitOverrides } from "../base/limits.ts";
+import { metaTensor, tensorOfParts } from "../tensor/absent_elements.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
-import { allocateStorage } from "../tensor/storage.ts";
-import { META, Tensor, type Quantizer } from "../tensor/tensor.ts";
+import { Tensor, type Quantizer } from "../tensor/tensor.ts";
 import type { StorageReference } from "./storage_import.ts";
 
 /** Finds the storage that a persistent id names. */
@@ -141,8 +141,7 @@ export class TensorImporter {
   private withoutData(parts: readonly PickleValue[], at: number): Tensor {
     const dtype = this.dtype(parts[0], at);
     const sizes = this.sizes(parts[1], at);
-    const tensor = new Tensor(allocateStorage(0), dtype, sizes, this.ints(parts[2], at), 0);
-    tensor.device = META;
+    const tensor = metaTensor(dtype, sizes, this.ints(parts[2], at));
     tensor.requiresGrad = this.bool(parts[3], at);
     return tensor;
   }
@@ -208,17 +207,15 @@ export class TensorImporter {
     let tensor: Tensor;
     if (layout === LAYOUT_SPARSE) {
       const [indices, values] = [this.tensor(inner[0], at), this.tensor(inner[1], at)];
-      tensor = sparseShell(sizes, values.dtype);
       this.checkCoo(indices, values, sizes, at);
-      tensor.sparse = { layout: "sparse_coo", indices, values, coalesced: inner[2] === true };
+      tensor = tensorOfParts({ layout: "sparse_coo", indices, values, coalesced: inner[2] === true }, sizes);
     } else if (layout === LAYOUT_SPARSE_CSR) {
       const [compressedIndices, plainIndices, values] = [
         this.tensor(inner[0], at),
         this.tensor(inner[1], at),
         this.tensor(inner[2], at),
       ];
-      tensor = sparseShell(sizes, values.dtype);
-      tensor.sparse = { layout: "sparse_csr", compressedIndices, plainIndices, values };
+      tensor = tensorOfParts({ layout: "sparse_csr", compressedIndices, plainIndices, values }, sizes);
     } else
       throw new UnsupportedError(
         "sparse layout",
@@ -280,15 +277,4 @@ export class TensorImporter {
 
 function isSize(call: PickleReduce): boolean {
   return call.callable instanceof PickleGlobal && call.callable.is("torch", "Size");
-}
-
-function sparseShell(sizes: readonly number[], dtype: DType): Tensor {
-  const tensor = new Tensor(
-    allocateStorage(0),
-    dtype,
-    sizes,
-    sizes.map(() => 0),
-    0,
-  );
-  return tensor;
 }

@@ -8,9 +8,9 @@ import { fromIndices } from "../tensor/kernels/data.ts";
 import { isContiguousIn, stridesIn } from "../tensor/memory_format.ts";
 import { allocateStorage, Storage } from "../tensor/storage.ts";
 import { contiguousStrides } from "../tensor/strides.ts";
-import { META, viewOf, type Device, type Tensor } from "../tensor/tensor.ts";
+import { META, type Device, type Tensor } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
-import { dtypeArgument } from "./views.ts";
+import { detached, dtypeArgument } from "./views.ts";
 
 export const contiguous = op(
   "aten::contiguous(Tensor(a) self, *, MemoryFormat memory_format=0) -> Tensor(a)",
@@ -197,7 +197,7 @@ op("aten::requires_grad_(Tensor(a!) self, bool requires_grad=True) -> Tensor(a!)
   self.requiresGrad = requires;
   return self;
 });
-op("aten::data(Tensor self) -> Tensor", (self) => viewOf(self, self.sizes, self.strides));
+op("aten::data(Tensor self) -> Tensor", detached);
 op("aten::_shape_as_tensor(Tensor self) -> Tensor", (self) => fromIndices(self.sizes, [self.ndim]));
 
 op("aten::copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)", (self, src) => {

@@ -1,11 +1,11 @@
 /** @file Sparse tensors in coordinate form: making, reading, coalescing, arithmetic. Upstream: aten/src/ATen/native/sparse/SparseTensor.cpp, SparseTensorMath.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { callOperator, op, specializeKernel } from "../core/operator_registry.ts";
+import { tensorOfParts } from "../tensor/absent_elements.ts";
 import { cloneTensor, convertTensor } from "../tensor/clone.ts";
 import { DTYPES, type DType } from "../tensor/dtype.ts";
 import { fromIndices, indicesOf } from "../tensor/kernels/data.ts";
 import { Float, scalarToNumber, type Scalar } from "../tensor/scalar.ts";
-import { allocateStorage } from "../tensor/storage.ts";
 import { numelOf, wrapDim } from "../tensor/strides.ts";
 import { emptyTensor, Tensor, viewOf, type SparseParts } from "../tensor/tensor.ts";
 import { formatList } from "../tensor/view_geometry.ts";
@@ -16,15 +16,7 @@ type Coo = Extract<SparseParts, { layout: "sparse_coo" }>;
 
 /** A tensor that is its indices (sparse dims, nnz) and values (nnz, ...dense sizes). */
 export function sparseTensor(indices: Tensor, values: Tensor, sizes: readonly number[], coalesced: boolean): Tensor {
-  const out = new Tensor(
-    allocateStorage(0),
-    values.dtype,
-    sizes,
-    sizes.map(() => 0),
-    0,
-  );
-  out.sparse = { layout: "sparse_coo", indices, values, coalesced };
-  return out;
+  return tensorOfParts({ layout: "sparse_coo", indices, values, coalesced }, sizes);
 }
 
 // not a type guard: a strided tensor is a Tensor too
@@ -296,8 +288,9 @@ const ZERO_PRESERVING = [
   "isnan",
   "isinf",
   "signbit",
+  "isposinf",
+  "isneginf",
   "frac",
-  "angle",
   "nan_to_num",
 ];
 for (const name of LINEAR)
@@ -440,13 +433,19 @@ specializeKernel("aten::mul.Tensor", eitherCoo, (plain) => (aIn, bIn) => {
   return withValues(a, plain(p.values, take(rows, fromIndices(at, [at.length]))) as Tensor);
 });
 for (const name of ["mul.Scalar", "div.Scalar", "div.Tensor"]) {
-  specializeKernel(
-    `aten::${name}`,
-    isCoo,
-    (plain) => (self, other) =>
-      withValues(self as Tensor, plain(partsOf(self as Tensor, name).values, other) as Tensor),
-  );
+  specializeKernel(`aten::${name}`, isCoo, (plain) => (self, other) => {
+    if (other instanceof Tensor && (other.ndim > 0 || isCoo(other))) {
+      throw new OperatorError(
+        `Sparse division requires a scalar or zero-dim dense tensor divisor (got shape ${formatList(other.sizes)} for divisor)`,
+      );
+    }
+    return withValues(self as Tensor, plain(partsOf(self as Tensor, name).values, other) as Tensor);
+  });
 }
+special("aten::mul_.Scalar", (self: Tensor, other: Scalar) => {
+  self.sparse = (callOperator("aten::mul.Scalar", [self, other]) as Tensor).sparse;
+  return self;
+});
 
 const dense = (t: Tensor): Tensor => (isCoo(t) ? densified(t) : t);
 

@@ -131,6 +131,11 @@ special("aten::select.int", (self: Tensor, dimIn: number, indexIn: number) => {
   return sparseTensor(take(take(p.indices, 0, rest), 1, kept), values, sizes, p.coalesced);
 });
 
+special("aten::unbind.int", (self: Tensor, dimIn: number) => {
+  const dim = wrapDim(dimIn, self.ndim);
+  return Array.from({ length: self.sizes[dim]! }, (_, i) => callOperator("aten::select.int", [self, dim, i]));
+});
+
 for (const name of ["narrow", "narrow_copy"]) {
   special(`aten::${name}`, (self: Tensor, dimIn: number, startIn: number, length: number) => {
     const p = partsOf(self, name);

@@ -484,12 +484,15 @@ op("aten::resolve_conj(Tensor(a) self) -> Tensor(a)", (self) => (self.isConj ? c
 op("aten::resolve_neg(Tensor(a) self) -> Tensor(a)", (self) => (self.isNeg ? cloneTensor(self) : self));
 
 export const alias = op("aten::alias(Tensor(a) self) -> Tensor(a)", (self) => viewOf(self, self.sizes, self.strides));
-export const detach = op("aten::detach(Tensor(a) self) -> Tensor(a)", (self) => {
+
+/** A view that requires no gradient. */
+export function detached(self: Tensor): Tensor {
   const view = viewOf(self, self.sizes, self.strides);
   view.requiresGrad = false;
   view.sparse = self.sparse;
   return view;
-});
+}
+export const detach = op("aten::detach(Tensor(a) self) -> Tensor(a)", detached);
 op("aten::detach_(Tensor(a!) self) -> Tensor(a!)", (self) => {
   self.requiresGrad = false;
   self.autograd = undefined;

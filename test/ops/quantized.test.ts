@@ -168,6 +168,37 @@ test("sparse tensors are joined, selected and summed by their indices", () => {
   ]);
 });
 
+// what such an operator found in the place of the elements was other tensors' bytes, which it could change
+test("operators that know no sparse tensors refuse them, and touch nothing", () => {
+  const t = SPARSE();
+  const neighbour = floats([7, 8, 9, 10]);
+  for (const [name, ...args] of [
+    ["cumsum", 0, null],
+    ["sort", -1, false],
+    ["flip", [0]],
+    ["max"],
+    ["angle"],
+    ["fill_.Scalar", 5],
+    ["uniform_", 0, 1, null],
+    ["addcmul_", t, t, 1],
+  ] as const) {
+    const key = `aten::${name}`;
+    expect(() => call(key, t, ...args), key).toThrow(
+      `Could not run '${key}' with arguments from the 'SparseCPU' backend.`,
+    );
+  }
+  expect(() => call("aten::div.Tensor", t, floats([1, 2, 3]))).toThrow(
+    "Sparse division requires a scalar or zero-dim dense tensor divisor (got shape [3] for divisor)",
+  );
+  expect(list(neighbour)).toEqual([7, 8, 9, 10]);
+  call("aten::mul_.Scalar", t, 2);
+  const rows = callOperator("aten::unbind.int", [t, 0]) as Tensor[];
+  expect(rows.map((row) => list(call("aten::to_dense", row, null, null)))).toEqual([
+    [0, 0, 2],
+    [10, 0, 0],
+  ]);
+});
+
 test("in-place operators replace the parts of a sparse tensor", () => {
   const t = SPARSE();
   call("aten::add_.Tensor", t, t, 1);
