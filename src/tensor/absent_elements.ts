@@ -2,6 +2,7 @@
 import { OperatorError } from "../base/errors.ts";
 import type { DType } from "./dtype.ts";
 import { Storage } from "./storage.ts";
+import { contiguousStrides } from "./strides.ts";
 import { META, Tensor, type SparseParts } from "./tensor.ts";
 
 const refusal = (operator: string, backend: string): string =>
@@ -45,8 +46,7 @@ const ABSENT: object = Object.create(Storage.prototype, {
 /** A tensor that is its indices and values. */
 export function tensorOfParts(parts: SparseParts, sizes: readonly number[]): Tensor {
   const backend = parts.layout === "sparse_coo" ? "SparseCPU" : "SparseCsrCPU";
-  const strides = sizes.map(() => 0);
-  const tensor = new Tensor(absentStorage(backend), parts.values.dtype, sizes, strides, 0);
+  const tensor = new Tensor(absentStorage(backend), parts.values.dtype, sizes, contiguousStrides(sizes), 0);
   tensor.sparse = parts;
   return tensor;
 }

@@ -178,6 +178,7 @@ test("operators that know no sparse tensors refuse them, and touch nothing", () 
     ["flip", [0]],
     ["max"],
     ["angle"],
+    ["masked_fill_.Scalar", call("aten::gt.Scalar", ints([1, 0, 1]), 0), 5],
     ["fill_.Scalar", 5],
     ["uniform_", 0, 1, null],
     ["addcmul_", t, t, 1],
