@@ -188,10 +188,10 @@ const specials = new WeakMap<object, Specials>();
 const guarded = new Set<string>();
 const specialFamilies: (() => unknown)[] = [];
 
-/** Whether an argument is no quantized or sparse tensor and no list (which may hold one). */
+/** Whether an argument is no quantized, sparse or nested tensor and no list (which may hold one). */
 function isOrdinary(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return true;
-  return value instanceof Tensor ? value.quantizer === undefined && value.sparse === undefined : !Array.isArray(value);
+  return value instanceof Tensor ? value.isOrdinary : !Array.isArray(value);
 }
 
 /** Loads special kernels before the first argument that may need one. */
@@ -210,7 +210,7 @@ interface Specialization {
 const awaited = new Map<string, Specialization[]>();
 
 /**
- * Gives an operator another kernel for some arguments (`applies` sees the first two): quantized and sparse tensors. `make` gets the
+ * Gives an operator another kernel for some arguments (`applies` sees the first two): quantized, sparse and nested tensors. `make` gets the
  * plain kernel. Nothing happens where the operator is never registered.
  */
 export function specializeKernel(key: string, applies: Specialization["applies"], make: Specialization["make"]): void {

@@ -1,6 +1,7 @@
 /** @file Attention and transformers. Upstream: torch/nn/modules/activation.py MultiheadAttention, torch/nn/modules/transformer.py. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { emitWarning } from "../base/sinks.ts";
+import { isGradEnabled } from "../core/grad_mode.ts";
 import { toNumbers } from "../tensor/data.ts";
 import type { DType } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -393,11 +394,11 @@ export class TransformerEncoder extends Module {
   readonly num_layers: number;
   /** The normalization at the end; null without. */
   norm: LayerNorm | null;
-  /** Kept as in PyTorch; nothing depends on it here. */
+  /** Whether padding may be left out where no gradient is asked for. */
   readonly enable_nested_tensor: boolean;
-  /** Kept as in PyTorch; nothing depends on it here. */
+  /** Whether it is, which the layer decides, too: what is padded comes out as zeros then. */
   readonly use_nested_tensor: boolean;
-  /** Kept as in PyTorch; nothing depends on it here. */
+  /** Whether padding has to be at the end of sequences for that. */
   readonly mask_check: boolean;
 
   constructor(
@@ -435,7 +436,20 @@ export class TransformerEncoder extends Module {
     const causal = isCausalMask(added, isCausal, this.layers.at(0).self_attn, src);
     let output = src;
     for (const layer of this.layers) output = layer(output, added, padding, causal);
+    if (srcKeyPaddingMask && !mask && this.leavesOutPadding(src, srcKeyPaddingMask)) {
+      output = aten("masked_fill", output, aten("unsqueeze", aten("ne", srcKeyPaddingMask, 0), -1), 0);
+    }
     return this.norm ? this.norm(output) : output;
+  }
+
+  /** Whether PyTorch runs nested tensors: the same numbers, and zeros where the input is padded. */
+  private leavesOutPadding(src: Tensor, padding: Tensor): boolean {
+    const first = this.layers.at(0);
+    if (!this.use_nested_tensor || first.training || src.ndim !== 3) return false;
+    if (isGradEnabled() && [src, ...first.parameters()].some((t) => t.requiresGrad)) return false;
+    if (!this.mask_check) return true;
+    const isLeftAligned: unknown = aten("_nested_tensor_from_mask_left_aligned", src, aten("logical_not", padding));
+    return isLeftAligned === true;
   }
 }
 

@@ -1,6 +1,7 @@
 /** @file Attention: scaled dot product, fused multi-head attention, the fused encoder layer. Upstream: aten/src/ATen/native/transformers/attention.cpp, transformer.cpp. Spec: none. */
 import { OperatorError } from "../base/errors.ts";
 import { callOperator, op } from "../core/operator_registry.ts";
+import { tensorOfComponents } from "../tensor/absent_elements.ts";
 import { contiguousAs, convertTensor, emptyLike } from "../tensor/clone.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
@@ -409,11 +410,20 @@ op(
       ) as Tensor;
       return linear(active, fw2, fb2);
     };
-    if (normFirst) {
-      const x = add(attention(norm(src, nw1, nb1)), src);
-      return add(feedForward(norm(x, nw2, nb2)), x);
-    }
-    const x = norm(add(attention(src), src), nw1, nb1);
-    return norm(add(feedForward(x), x), nw2, nb2);
+    const layer = (given: Tensor): Tensor => {
+      if (normFirst) {
+        const x = add(attention(norm(given, nw1, nb1)), given);
+        return add(feedForward(norm(x, nw2, nb2)), x);
+      }
+      const x = norm(add(attention(given), given), nw1, nb1);
+      return norm(add(feedForward(x), x), nw2, nb2);
+    };
+    if (!src.nested) return layer(src);
+    if (mask) throw new OperatorError("NestedTensor with mask is not supported at this time");
+    const batchOfOne = (x: Tensor): Tensor => reshape(x, [1, ...x.sizes]);
+    return tensorOfComponents(
+      src.nested.map((x) => (x.numel === 0 ? x : reshape(layer(batchOfOne(x)), [...x.sizes]))),
+      src,
+    );
   },
 );

@@ -73,5 +73,6 @@ import "./quantized_recurrent.ts";
 import "./quantized_observer.ts";
 import "./quantized_legacy.ts";
 import "./quantized_dispatch.ts";
+import "./nested.ts";
 import "./sparse.ts";
 import "./sparse_moves.ts";

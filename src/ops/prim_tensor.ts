@@ -201,7 +201,7 @@ for (const [name, device] of Object.entries({
   builtin(`prim::is_${name}(Tensor a) -> bool`, (t: Tensor) => t.device.type === device);
 }
 builtin("prim::is_mkldnn(Tensor a) -> bool", () => false);
-builtin("prim::is_nested(Tensor a) -> bool", () => false);
+builtin("prim::is_nested(Tensor a) -> bool", (t: Tensor) => t.nested !== undefined);
 
 typedBuiltin("aten::dequantize.any(Any tensors) -> Any", ([type]) => (value: unknown) => {
   const one = (t: unknown): unknown => (t instanceof Tensor ? callOperator("aten::dequantize.self", [t]) : t);

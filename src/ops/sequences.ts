@@ -1,10 +1,9 @@
-/** @file Tensors of sequences and segments: padding, chunked cat, flattening, segment reductions, masks of nested tensors. Upstream: aten/src/ATen/native/PackedSequence.cpp, SegmentReduce.cpp, TensorShape.cpp. Spec: none. */
-import { OperatorError, UnsupportedError } from "../base/errors.ts";
+/** @file Tensors of sequences and segments: padding, chunked cat, flattening, segment reductions. Upstream: aten/src/ATen/native/PackedSequence.cpp, SegmentReduce.cpp, TensorShape.cpp. Spec: none. */
+import { OperatorError } from "../base/errors.ts";
 import { op } from "../core/operator_registry.ts";
-import { convertTensor } from "../tensor/clone.ts";
 import { copyElements } from "../tensor/copy.ts";
 import { DTYPES } from "../tensor/dtype.ts";
-import { doublesOf, fromDoubles, fromIndices, indicesOf, maskOf } from "../tensor/kernels/data.ts";
+import { doublesOf, fromDoubles, fromIndices, indicesOf } from "../tensor/kernels/data.ts";
 import { scalarToNumber } from "../tensor/scalar.ts";
 import { numelOf, wrapDim } from "../tensor/strides.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
@@ -162,23 +161,4 @@ op(
     ...batchNorm(input, weight, bias, mean, variance, true, momentum, eps),
     emptyTensor([0], DTYPES.uint8),
   ],
-);
-
-/** Whether each row of a mask (true keeps) is a run of true from the left. */
-op("aten::_nested_tensor_from_mask_left_aligned(Tensor t, Tensor mask) -> bool", (_t, mask) => {
-  const bits = maskOf(convertTensor(mask, DTYPES.bool));
-  const width = mask.sizes[mask.ndim - 1]!;
-  for (let i = 0; i < bits.length; i++) if (i % width !== 0 && bits[i] !== 0 && bits[i - 1] === 0) return false;
-  return true;
-});
-
-function noNested(name: string): never {
-  throw new UnsupportedError("nested tensors", `Cannot run ${name}: nested tensors are not supported`);
-}
-
-op("aten::_nested_tensor_from_mask(Tensor t, Tensor mask, bool mask_check=True) -> Tensor", () =>
-  noNested("aten::_nested_tensor_from_mask"),
-);
-op("aten::to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor", () =>
-  noNested("aten::to_padded_tensor"),
 );

@@ -57,3 +57,13 @@ export function metaTensor(dtype: DType, sizes: readonly number[], strides: read
   tensor.device = META;
   return tensor;
 }
+
+/** A nested tensor of its components, which have the same number of dimensions; `like` has the dtype. */
+export function tensorOfComponents(components: readonly Tensor[], like: Tensor): Tensor {
+  const dtype = components[0]?.dtype ?? like.dtype;
+  const inner = components[0]?.sizes ?? like.sizes.slice(1);
+  const sizes = [components.length, ...inner.map((_, d) => Math.max(0, ...components.map((c) => c.sizes[d]!)))];
+  const tensor = new Tensor(absentStorage("NestedTensorCPU"), dtype, sizes, contiguousStrides(sizes), 0);
+  tensor.nested = components;
+  return tensor;
+}

@@ -267,8 +267,14 @@ function addSuffixes(
   return `${out})`;
 }
 
+function nestedText(components: readonly Tensor[], options: PrintOptions): string {
+  const lines = components.map((component) => `  ${tensorText(component, options).replaceAll("\n", "\n  ")}`);
+  return `nested_tensor([\n${lines.join(",\n")}\n])`;
+}
+
 /** str(tensor): `tensor([1., 2.], dtype=torch.float64)`; parameters print as `Parameter containing:` does in Python. */
 export function tensorText(t: Tensor, options: PrintOptions = PRINT_OPTIONS): string {
+  if (t.nested) return nestedText(t.nested, options);
   const indent = "tensor(".length;
   const suffixes: string[] = [];
   const isMeta = t.device.type === "meta";

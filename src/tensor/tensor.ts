@@ -60,6 +60,7 @@ interface Rare {
   device: Device;
   quantizer: Quantizer | undefined;
   sparse: SparseParts | undefined;
+  nested: readonly Tensor[] | undefined;
   autograd: AutogradMeta | undefined;
 }
 
@@ -150,7 +151,13 @@ export class Tensor {
     this.flags = value ? this.flags | flag : this.flags & ~flag;
   }
   private makeRare(): Rare {
-    return (this.rare ??= { device: CPU, quantizer: undefined, sparse: undefined, autograd: undefined });
+    return (this.rare ??= {
+      device: CPU,
+      quantizer: undefined,
+      sparse: undefined,
+      nested: undefined,
+      autograd: undefined,
+    });
   }
 
   /** Whether training changes the tensor; `requires_grad` checks the dtype when it is set. */
@@ -209,6 +216,20 @@ export class Tensor {
   }
   set sparse(value: SparseParts | undefined) {
     if (value !== this.sparse) this.makeRare().sparse = value;
+  }
+  /** The components of a nested tensor, a sequence each; undefined for others. Its sizes are those that hold them all. */
+  get nested(): readonly Tensor[] | undefined {
+    return this.rare === undefined ? undefined : this.rare.nested;
+  }
+  set nested(value: readonly Tensor[] | undefined) {
+    if (value !== this.nested) this.makeRare().nested = value;
+  }
+  /** Whether the elements are numbers that lie in the storage: the tensor is not quantized, sparse or nested. */
+  get isOrdinary(): boolean {
+    const { rare } = this;
+    return (
+      rare === undefined || (rare.quantizer === undefined && rare.sparse === undefined && rare.nested === undefined)
+    );
   }
   /** State of autograd; undefined without. */
   get autograd(): AutogradMeta | undefined {
