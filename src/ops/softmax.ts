@@ -8,9 +8,11 @@ import { notImplemented } from "../tensor/pointwise.ts";
 import { lineCursor, mapLines, planLines } from "../tensor/reduce.ts";
 import { numelOf, wrapDim } from "../tensor/strides.ts";
 import { emptyTensor, uninitializedTensor, type Tensor } from "../tensor/tensor.ts";
+import { sub } from "./arithmetic.ts";
 import { isReducedFloat } from "./operands.ts";
+import { amax, sumDim } from "./reduction.ts";
 import { masked_fill } from "./ternary.ts";
-import { roundingOf } from "./unary.ts";
+import { exp, log } from "./unary.ts";
 import { dtypeArgument } from "./views.ts";
 
 function softmaxLine(x: Float64Array, y: Float64Array): void {
@@ -25,16 +27,22 @@ function softmaxLine(x: Float64Array, y: Float64Array): void {
   for (let i = 0; i < x.length; i++) y[i] = y[i]! / sum;
 }
 
-/** Rows of halves keep the sum and its logarithm in their dtype, as in PyTorch's kernel: `round` rounds to it. */
-function logSoftmaxLine(round: (x: number) => number): typeof softmaxLine {
-  return (x, y) => {
-    let max = -Infinity;
-    for (let i = 0; i < x.length; i++) if (x[i]! > max || x[i]! !== x[i]!) max = x[i]!;
-    let sum = 0;
-    for (let i = 0; i < x.length; i++) sum += Math.exp(x[i]! - max);
-    const log = round(Math.log(round(sum)));
-    for (let i = 0; i < x.length; i++) y[i] = x[i]! - max - log;
-  };
+function logSoftmaxLine(x: Float64Array, y: Float64Array): void {
+  let max = -Infinity;
+  for (let i = 0; i < x.length; i++) if (x[i]! > max || x[i]! !== x[i]!) max = x[i]!;
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += Math.exp(x[i]! - max);
+  const log = Math.log(sum);
+  for (let i = 0; i < x.length; i++) y[i] = x[i]! - max - log;
+}
+
+/** Rows of halves keep their sum and its logarithm in their dtype, the rest in float32, as in PyTorch's kernel. */
+function logSoftmaxHalves(self: Tensor): Tensor {
+  const dims = self.ndim === 0 ? [] : [self.ndim - 1];
+  const wide = convertTensor(self, DTYPES.float32);
+  const shifted = sub(wide, amax(wide, dims, true), 1);
+  const total = convertTensor(sumDim(exp(shifted), dims, true, null), self.dtype);
+  return convertTensor(sub(shifted, convertTensor(log(total), DTYPES.float32), 1), self.dtype);
 }
 
 /** Contiguous float32 elements by the kernels for many of them; undefined where they do not take them. */
@@ -74,22 +82,21 @@ function softmaxRows(x: Float32Array, xAt: number, y: Float32Array, yAt: number,
   }
 }
 
-function softmaxOf(self: Tensor, dim: number, log: boolean): Tensor {
+function softmaxOf(self: Tensor, dim: number, isLog: boolean): Tensor {
   const d = wrapDim(dim, self.ndim);
   if (self.numel === 0) return emptyTensor(self.sizes, self.dtype);
   if (self.dtype.category !== "float") {
     const kernel = d === self.ndim - 1 || self.ndim === 0 ? "_lastdim_kernel_impl" : "_kernel_impl";
-    throw notImplemented(`${log ? "log_" : ""}softmax${kernel}`, self.dtype);
+    throw notImplemented(`${isLog ? "log_" : ""}softmax${kernel}`, self.dtype);
   }
-  if (log && isReducedFloat(self.dtype) && d >= self.ndim - 1)
-    return mapLines(self, d, self.dtype, true, logSoftmaxLine(roundingOf(self.dtype))).out;
+  if (isLog && isReducedFloat(self.dtype) && d >= self.ndim - 1) return logSoftmaxHalves(self);
   const { float32, float16, bfloat16 } = DTYPES;
   const fits = self.dtype === float32 || self.dtype === float16 || self.dtype === bfloat16;
   if (fits && self.ndim > 0 && self.numel > 0 && self.device.type !== "meta") {
-    const fast = softmaxFast(contiguousAs(self, float32), d, log);
+    const fast = softmaxFast(contiguousAs(self, float32), d, isLog);
     if (fast) return convertTensor(fast, self.dtype);
   }
-  return mapLines(self, d, self.dtype, true, log ? logSoftmaxLine((value) => value) : softmaxLine).out;
+  return mapLines(self, d, self.dtype, true, isLog ? logSoftmaxLine : softmaxLine).out;
 }
 
 function withDtype(self: Tensor, id: number | null): Tensor {
