@@ -422,8 +422,8 @@ function membersOf(module: ScriptModule): ForeignMembers {
       const attribute = attributes[i]!;
       const value = object.slots[i];
       if (!(value instanceof Tensor)) continue;
-      // torch: every attribute of type Tensor that is no parameter is a buffer
-      if (parameters ? attribute.isParameter : !attribute.isParameter && isSubtypeOf(attribute.type, TensorT))
+      // a tensor attribute that the class does not list in `__buffers__` is neither
+      if (parameters ? attribute.isParameter : attribute.isBuffer && isSubtypeOf(attribute.type, TensorT))
         yield [attribute.name, value];
     }
   }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { unzipSync } from "fflate";
 import JSZip from "jszip";
 import { afterAll, expect, test } from "vitest";
-import { ArchiveError, ScriptError, ScriptRuntimeError, Tensor, jit, torch } from "../../src/node/index.ts";
+import { ArchiveError, ScriptError, ScriptRuntimeError, Tensor, jit, nn, torch } from "../../src/node/index.ts";
 
 const MODELS = join(import.meta.dirname, "../fixtures/models");
 const load = (name: string): ReturnType<typeof jit.load> => jit.load(join(MODELS, name, "model.pt"));
@@ -23,6 +23,28 @@ test("named parameters, buffers and modules have PyTorch's names and order", () 
   ]);
   expect([...model.namedModules()].map(([path]) => path)).toEqual(["", "bn"]);
   expect(model.children().map((m) => m.originalName)).toEqual(["BatchNorm1d"]);
+});
+
+// PyTorch 2.13: a module with `self.plain = torch.ones(2)`, a buffer `own` and a parameter `w` says ['own'] and ['w', 'own'],
+// before and after it is saved; quantized RNN cells and PReLU keep their biases and weights as such attributes
+test("tensors that are neither parameters nor buffers are not in namedBuffers() or stateDict()", () => {
+  class Plain extends nn.Module {
+    plain = torch.ones([2]);
+    w = new nn.Parameter(torch.ones([1]));
+    constructor() {
+      super();
+      this.registerBuffer("own", torch.zeros([3]));
+    }
+    forward(x: Tensor): Tensor {
+      return x.add(this.plain.sum());
+    }
+  }
+  const scripted = jit.script(new Plain());
+  for (const module of [scripted, jit.load(scripted.saveToBuffer())]) {
+    expect([...module.namedBuffers().keys()]).toEqual(["own"]);
+    expect([...module.stateDict().keys()]).toEqual(["w", "own"]);
+    expect((module(torch.zeros([1])) as Tensor).item()).toBe(2);
+  }
 });
 
 test("train() and eval() set the flag here and below", () => {
