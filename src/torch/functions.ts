@@ -40,7 +40,7 @@ const many = (name: string, ...args: unknown[]): Tensor[] => callByName(name, ar
 /** Splits arguments into tensors, given one by one or as an array, and a trailing options object. */
 function tensorsAndOptions<O extends object>(args: readonly unknown[]): [Tensor[], O] {
   const last = args.at(-1);
-  const hasOptions = args.length > 0 && !(last instanceof Tensor) && !Array.isArray(last);
+  const hasOptions = typeof last === "object" && last !== null && !(last instanceof Tensor) && !Array.isArray(last);
   const given = hasOptions ? args.slice(0, -1) : args;
   const tensors = given.length === 1 && Array.isArray(given[0]) ? (given[0] as Tensor[]) : (given as Tensor[]);
   return [tensors, (hasOptions ? last : {}) as O];
@@ -105,9 +105,9 @@ export function broadcastShapes(...shapes: readonly (readonly number[])[]): numb
 export function tensordot(
   a: Tensor,
   b: Tensor,
-  options: { dims?: number | readonly [readonly number[], readonly number[]] } | number = {},
+  options?: { dims?: number | readonly [readonly number[], readonly number[]] } | number,
 ): Tensor {
-  const dims = (typeof options === "number" ? options : options.dims) ?? 2;
+  const dims = (typeof options === "number" ? options : options?.dims) ?? 2;
   if (typeof dims !== "number") return one("tensordot", a, b, dims[0], dims[1]);
   if (dims < 0) throw new OperatorError(`tensordot expects dims >= 0, but got dims=${dims}`);
   if (dims > Math.min(a.ndim, b.ndim))
@@ -123,8 +123,8 @@ export function tensordot(
 }
 
 /** The distinct elements, and what the options ask for: one tensor, or several in the order (values, inverse, counts). */
-export function unique(self: Tensor, options: UniqueOptions = {}): Tensor | Tensor[] {
-  const { sorted = true, return_inverse: inverse = false, return_counts: counts = false, dim = null } = options;
+export function unique(self: Tensor, options?: UniqueOptions): Tensor | Tensor[] {
+  const { sorted = true, return_inverse: inverse = false, return_counts: counts = false, dim = null } = options ?? {};
   const results =
     dim === null
       ? many("_unique2", self, sorted, inverse, counts)
@@ -133,8 +133,8 @@ export function unique(self: Tensor, options: UniqueOptions = {}): Tensor | Tens
 }
 
 /** The elements without repetitions that follow each other. Mirrors `torch.unique_consecutive`. */
-export function uniqueConsecutive(self: Tensor, options: UniqueOptions = {}): Tensor | Tensor[] {
-  const { return_inverse: inverse = false, return_counts: counts = false, dim = null } = options;
+export function uniqueConsecutive(self: Tensor, options?: UniqueOptions): Tensor | Tensor[] {
+  const { return_inverse: inverse = false, return_counts: counts = false, dim = null } = options ?? {};
   return chosen(many("unique_consecutive", self, inverse, counts, dim), inverse, counts);
 }
 
@@ -163,6 +163,11 @@ export function norm(
     throw new OperatorError(`norm: the nuclear norm reduces 2 dimensions, but got ${dims.length}`);
   }
   return one("linalg_vector_norm", self, order === "fro" || order === null ? 2 : order, dims, keepdim, { dtype });
+}
+
+/** See `torch.sizeText`. */
+export function sizeText(sizes: readonly number[]): string {
+  return `torch.Size([${sizes.join(", ")}])`;
 }
 
 /** Whether a value is a tensor. Mirrors `torch.is_tensor`. */

@@ -25,8 +25,8 @@ export interface PrintOptionsChange {
 }
 
 /** Sets how tensors print. Mirrors `torch.set_printoptions`: scientific notation goes back to null where it is not named. */
-export function setPrintoptions(options: PrintOptionsChange = {}): void {
-  const { profile, sci_mode: sciMode = null, ...rest } = options;
+export function setPrintoptions(options?: PrintOptionsChange): void {
+  const { profile, sci_mode: sciMode = null, ...rest } = options ?? {};
   if (profile !== undefined) {
     if (!Object.hasOwn(PROFILES, profile))
       throw new OperatorError(`Unknown print profile "${String(profile)}": expected default, short or full`);

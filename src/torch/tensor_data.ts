@@ -61,6 +61,11 @@ export function tensorFromNested(data: NestedData, dtype?: DType): Tensor {
     if (!Array.isArray(value)) {
       if (depth !== shape.length)
         throw new OperatorError(`expected sequence of length ${shape[depth]} at dim ${depth}`);
+      if (value === null || !["number", "bigint", "boolean", "object"].includes(typeof value)) {
+        throw new OperatorError(
+          `Cannot make a tensor of ${String(value)}: expected numbers, booleans or arrays of them`,
+        );
+      }
       flat.push(value as number);
       return;
     }

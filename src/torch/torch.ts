@@ -12,6 +12,7 @@ import { Float, type Int, type Scalar } from "../tensor/scalar.ts";
 import { Device, Tensor, setRequiresGrad } from "../tensor/tensor.ts";
 import { traceListener } from "../tensor/trace_listener.ts";
 import type { NestedData, Slice, TypedData, UniqueOptions } from "../tensor/tensor_api.ts";
+import { checked } from "./argument_check.ts";
 import { callByName, overloadsOf, type OverloadSet } from "./eager_call.ts";
 import * as functions from "./functions.ts";
 import { sizesAndOptions, type OutOptions, type RandomOptions, type TensorOptions } from "./functions.ts";
@@ -40,7 +41,8 @@ function create(name: string, args: readonly unknown[]): Tensor {
 }
 
 /** See `torch.tensor`. */
-function tensorOf(data: NestedData | TypedData | Tensor, options: TensorOptions = {}): Tensor {
+function tensorOf(data: NestedData | TypedData | Tensor, given?: TensorOptions): Tensor {
+  const options = given ?? {};
   let tensor: Tensor;
   if (data instanceof Tensor) {
     tensor = callByName("clone", [data]) as Tensor;
@@ -52,6 +54,21 @@ function tensorOf(data: NestedData | TypedData | Tensor, options: TensorOptions 
   setRequiresGrad(tensor, options.requires_grad ?? false);
   return data instanceof Tensor ? tensor : (traceListener()?.madeOfNumbers(tensor, "torch.tensor") ?? tensor);
 }
+
+/** See `torch.from`. */
+function fromTyped(data: TypedData, shape?: readonly number[]): Tensor {
+  const tensor = tensorFromTyped(data, shape);
+  return traceListener()?.madeOfNumbers(tensor, "torch.from") ?? tensor;
+}
+
+/** See `torch.fromBytes`. */
+function fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: DType): Tensor {
+  const tensor = tensorFromBytes(bytes, shape, dtype);
+  return traceListener()?.madeOfNumbers(tensor, "torch.fromBytes") ?? tensor;
+}
+
+const withoutGradients = <R>(body: () => R): R => withGradMode(false, body);
+const withGradients = <R>(body: () => R): R => withGradMode(true, body);
 
 /** See `torch.manual_seed`. */
 function seedDefault(seed: Int): Generator {
@@ -66,19 +83,13 @@ const own = {
   /** A tensor of nested arrays, numbers or a typed array, copied. Mirrors `torch.tensor`; whole numbers make int64. */
   tensor: tensorOf,
   /** A tensor of data; a tensor is given back as it is, unless the dtype differs. Mirrors `torch.as_tensor`. */
-  as_tensor(data: NestedData | TypedData | Tensor, options: TensorOptions = {}): Tensor {
-    return data instanceof Tensor && (!options.dtype || options.dtype === data.dtype) ? data : tensorOf(data, options);
+  as_tensor(data: NestedData | TypedData | Tensor, options?: TensorOptions): Tensor {
+    return data instanceof Tensor && (options?.dtype ?? data.dtype) === data.dtype ? data : tensorOf(data, options);
   },
   /** A tensor with a copy of a typed array, of the array's dtype; shape (N,) where none is given. */
-  from(data: TypedData, shape?: readonly number[]): Tensor {
-    const tensor = tensorFromTyped(data, shape);
-    return traceListener()?.madeOfNumbers(tensor, "torch.from") ?? tensor;
-  },
+  from: checked("torch.from", fromTyped, ["data: typed array", "shape: list of ints?"]),
   /** A tensor of little-endian bytes, copied. */
-  fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: DType): Tensor {
-    const tensor = tensorFromBytes(bytes, shape, dtype);
-    return traceListener()?.madeOfNumbers(tensor, "torch.fromBytes") ?? tensor;
-  },
+  fromBytes: checked("torch.fromBytes", fromBytes, ["bytes: typed array", "shape: list of ints", "dtype: torch.dtype"]),
   /** Zeros: `torch.zeros([2, 3])` or `torch.zeros(2, 3)`. Mirrors `torch.zeros`. */
   zeros(...args: Sizes): Tensor {
     return create("zeros", args);
@@ -174,18 +185,18 @@ const own = {
   /** The tensors expanded to their common shape: views. Mirrors `torch.broadcast_tensors`. */
   broadcast_tensors: functions.broadcastTensors,
   /** The common shape of shapes. Mirrors `torch.broadcast_shapes`. */
-  broadcast_shapes: functions.broadcastShapes,
+  broadcast_shapes: checked("broadcast_shapes", functions.broadcastShapes, ["...shapes: list of ints"]),
   /** Sums products over dimensions. Mirrors `torch.tensordot`. */
-  tensordot: functions.tensordot,
+  tensordot: checked("tensordot", functions.tensordot, ["a: Tensor", "b: Tensor"]),
   /** The distinct elements. Mirrors `torch.unique`. */
-  unique: functions.unique as {
+  unique: checked("unique", functions.unique, ["input: Tensor"]) as {
     /** The distinct elements, sorted. Mirrors `torch.unique`. */
     (input: Tensor, options?: UniqueOptions & { return_inverse?: false; return_counts?: false }): Tensor;
     /** The distinct elements, and what the options ask for. */
     (input: Tensor, options: UniqueOptions): Tensor | Tensor[];
   },
   /** The elements without repetitions that follow each other. Mirrors `torch.unique_consecutive`. */
-  unique_consecutive: functions.uniqueConsecutive,
+  unique_consecutive: checked("unique_consecutive", functions.uniqueConsecutive, ["input: Tensor"]),
   /** A norm: Frobenius where `p` is left out. Mirrors `torch.norm`. */
   norm: functions.norm,
 
@@ -227,17 +238,17 @@ const own = {
   /** Whether a value is a tensor. Mirrors `torch.is_tensor`. */
   is_tensor: functions.isTensor,
   /** Sets the dtype of numbers with a fraction. Mirrors `torch.set_default_dtype`. */
-  setDefaultDtype,
+  setDefaultDtype: checked("set_default_dtype", setDefaultDtype, ["d: torch.dtype"]),
   /** The dtype of numbers with a fraction. Mirrors `torch.get_default_dtype`. */
   getDefaultDtype,
   /** Sets the dtype of numbers with a fraction. Mirrors `torch.set_default_dtype`. */
-  set_default_dtype: setDefaultDtype,
+  set_default_dtype: checked("set_default_dtype", setDefaultDtype, ["d: torch.dtype"]),
   /** The dtype of numbers with a fraction. Mirrors `torch.get_default_dtype`. */
   get_default_dtype: getDefaultDtype,
   /** The smallest dtype that both convert to. Mirrors `torch.promote_types`. */
-  promote_types: promoteTypes,
+  promote_types: checked("promote_types", promoteTypes, ["type1: torch.dtype", "type2: torch.dtype"]),
   /** Whether a result of one dtype may be written to a tensor of another. Mirrors `torch.can_cast`. */
-  can_cast: canCast,
+  can_cast: checked("can_cast", canCast, ["from_: torch.dtype", "to: torch.dtype"]),
   /** Sets how tensors print. Mirrors `torch.set_printoptions`. */
   setPrintoptions,
   /** Sets how tensors print. Mirrors `torch.set_printoptions`. */
@@ -245,25 +256,15 @@ const own = {
   /** How tensors print now. */
   printOptions,
   /** Sizes as Python prints them: `torch.Size([2, 3])`. */
-  sizeText(sizes: readonly number[]): string {
-    return `torch.Size([${sizes.join(", ")}])`;
-  },
+  sizeText: checked("torch.sizeText", functions.sizeText, ["sizes: list of ints"]),
   /** Runs a function without recording gradients and gives its result. Mirrors `with torch.no_grad():`. */
-  noGrad<R>(body: () => R): R {
-    return withGradMode(false, body);
-  },
+  noGrad: checked("torch.noGrad", withoutGradients, ["body: function"]),
   /** Runs a function without recording gradients and gives its result. Mirrors `with torch.no_grad():`. */
-  no_grad<R>(body: () => R): R {
-    return withGradMode(false, body);
-  },
+  no_grad: checked("torch.no_grad", withoutGradients, ["body: function"]),
   /** Runs a function with gradients on and gives its result. Mirrors `with torch.enable_grad():`. */
-  enable_grad<R>(body: () => R): R {
-    return withGradMode(true, body);
-  },
+  enable_grad: checked("torch.enable_grad", withGradients, ["body: function"]),
   /** Runs a function for inference alone and gives its result. Mirrors `with torch.inference_mode():`. */
-  inference_mode<R>(body: () => R): R {
-    return withGradMode(false, body);
-  },
+  inference_mode: checked("torch.inference_mode", withoutGradients, ["body: function"]),
   /** Whether gradients are recorded. Mirrors `torch.is_grad_enabled`. */
   is_grad_enabled: isGradEnabled,
   /** Says whether gradients are recorded from now on. Mirrors `torch.set_grad_enabled`. */
@@ -287,13 +288,11 @@ const own = {
     return new Float(value);
   },
   /** The elements, row-major; complex ones as pairs, int64 beyond 2^53 as bigints. */
-  flatValues(tensor: Tensor): ArrayLike<number | bigint> {
-    return flatValues(tensor);
-  },
+  flatValues: checked("torch.flatValues", flatValues, ["tensor: Tensor"]),
   /** Runs a function and gives back at once the memory of all tensors that it made and does not return. */
-  tidy,
+  tidy: checked("torch.tidy", tidy, ["body: function"]),
   /** Keeps a tensor beyond the `torch.tidy` that runs. */
-  keep,
+  keep: checked("torch.keep", keep, ["tensor: Tensor"]),
   /** What was allocated for tensors and given back, in storages and bytes. */
   memory(): MemoryFigures {
     return memoryFigures();

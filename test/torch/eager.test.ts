@@ -1,7 +1,7 @@
 /** @file The eager API against what PyTorch prints (eager.json by make_eager.py): indexing, keywords, creation, printing, random numbers. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { Complex, Tensor, nn, torch, type PrintOptionsChange } from "../../src/index.ts";
+import { Complex, OperatorError, Tensor, nn, torch, type PrintOptionsChange } from "../../src/index.ts";
 
 interface Record {
   readonly cases: { readonly [name: string]: string | readonly string[] };
@@ -262,4 +262,47 @@ test("a call that fits no overload says what was given and what there is", () =>
   expect(() => torch.call("sofmax", x)).toThrow('Unknown operator "aten::sofmax"');
   expect(() => x.at("a" as "...")).toThrow('Cannot index a tensor with "a"');
   expect(() => x.at(0, 0, 0, 0)).toThrow("too many indices for tensor of dimension 3");
+});
+
+test("functions written by hand name an argument of another kind; options may be null", () => {
+  const call = (name: string, ...args: unknown[]): unknown =>
+    (torch as unknown as { [key: string]: (...given: unknown[]) => unknown })[name]!(...args);
+  const x = torch.tensor([2, 1, 2]);
+  for (const [name, args, message] of [
+    [
+      "promote_types",
+      [torch.int8, null],
+      "promote_types(): argument 'type2' (position 2) must be torch.dtype, not None",
+    ],
+    ["set_default_dtype", ["float"], "set_default_dtype(): argument 'd' (position 1) must be torch.dtype, not string"],
+    ["noGrad", [x], "torch.noGrad(): argument 'body' (position 1) must be function, not Tensor"],
+    ["tidy", [], "torch.tidy(): argument 'body' (position 1) must be function, not None"],
+    [
+      "broadcast_shapes",
+      [[1], null],
+      "broadcast_shapes(): argument 'shapes' (position 2) must be list of ints, not None",
+    ],
+    [
+      "fromBytes",
+      [new Uint8Array(4)],
+      "torch.fromBytes(): argument 'shape' (position 2) must be list of ints, not None",
+    ],
+    ["from", [[1, 2]], "torch.from(): argument 'data' (position 1) must be typed array, not Array"],
+    ["tensor", [null], "Cannot make a tensor of null: expected numbers, booleans or arrays of them"],
+    ["tensor", [[1, "2"]], "Cannot make a tensor of 2: expected numbers, booleans or arrays of them"],
+  ] as const) {
+    let error: unknown;
+    try {
+      call(name, ...args);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error, name).toBeInstanceOf(OperatorError);
+    expect((error as Error).message).toBe(message);
+  }
+  expect(String(call("unique", x, null))).toBe("tensor([1, 2])");
+  expect(String(call("tensor", [1.5], null))).toBe("tensor([1.5000])");
+  expect(String(call("tensordot", x, x, 1))).toBe("tensor(9)");
+  expect(() => call("meshgrid", x, null)).toThrow(OperatorError);
+  call("set_printoptions", null);
 });
