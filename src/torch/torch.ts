@@ -67,7 +67,9 @@ function fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: DType): T
   return traceListener()?.madeOfNumbers(tensor, "torch.fromBytes") ?? tensor;
 }
 
+/** See `torch.no_grad`. */
 const withoutGradients = <R>(body: () => R): R => withGradMode(false, body);
+/** See `torch.enable_grad`. */
 const withGradients = <R>(body: () => R): R => withGradMode(true, body);
 
 /** See `torch.manual_seed`. */
