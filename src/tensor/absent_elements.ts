@@ -41,6 +41,7 @@ function refuse(this: AbsentStorage): never {
 const ABSENT: object = Object.create(Storage.prototype, {
   segment: { get: refuse, set: refuse },
   byteOffset: { get: refuse, set: refuse },
+  hasBytes: { value: false },
 });
 
 /** A tensor that is its indices and values. */

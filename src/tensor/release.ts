@@ -25,7 +25,9 @@ function disposedSegment(): Segment {
 
 /** Whether a storage was given back. */
 export function isDisposed(storage: Storage): boolean {
-  return disposed !== undefined && storage.untouched() === undefined && storage.segment === disposed;
+  return (
+    disposed !== undefined && storage.hasBytes && storage.untouched() === undefined && storage.segment === disposed
+  );
 }
 
 let forget: (storage: Storage) => void = () => {};
@@ -40,7 +42,7 @@ let disposedStorages = 0;
 
 /** Gives the bytes of a storage back; every tensor that views it throws when it is used. Idempotent. */
 export function disposeStorage(storage: Storage): void {
-  if (isDisposed(storage)) return;
+  if (!storage.hasBytes || isDisposed(storage)) return;
   disposedBytes += storage.nbytes;
   disposedStorages++;
   forget(storage);

@@ -84,6 +84,11 @@ export class Storage {
     return undefined;
   }
 
+  /** Whether there are bytes at all; false where a tensor's elements are kept another way (`absent_elements.ts`). */
+  get hasBytes(): boolean {
+    return true;
+  }
+
   /** The bytes of this storage (a view; do not keep it across an allocation). */
   bytes(): Uint8Array {
     return this.segment.u8.subarray(this.byteOffset, this.byteOffset + this.nbytes);

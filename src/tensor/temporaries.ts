@@ -62,6 +62,7 @@ export function runForTemporary(
     let result: unknown;
     try {
       result = kernel(...args);
+      if (result instanceof Tensor && !result.storage.hasBytes) keepParts(result, made);
     } finally {
       setStorageSource(restore);
       collecting = outer;
@@ -84,6 +85,24 @@ export function withLastingStorages<R>(body: () => R): R {
   } finally {
     setStorageSource(restore);
   }
+}
+
+/** Moves the parts of a sparse or nested result out of the heap: only a tensor's own storage is given back at its end. */
+function keepParts(t: Tensor, made: readonly Storage[]): void {
+  const kept = (part: Tensor): Tensor => (made.includes(part.storage) ? withLastingStorages(() => copyOf(part)) : part);
+  const { sparse, nested } = t;
+  if (nested) t.nested = nested.map(kept);
+  if (!sparse) return;
+  const values = kept(sparse.values);
+  t.sparse =
+    sparse.layout === "sparse_coo"
+      ? { ...sparse, values, indices: kept(sparse.indices) }
+      : {
+          ...sparse,
+          values,
+          compressedIndices: kept(sparse.compressedIndices),
+          plainIndices: kept(sparse.plainIndices),
+        };
 }
 
 function copyOf(t: Tensor): Tensor {

@@ -8,7 +8,8 @@ export { memoryFigures, type MemoryFigures };
 
 function* storagesOf(tensor: Tensor): Generator<Storage> {
   yield tensor.storage;
-  const { sparse, quantizer } = tensor;
+  const { sparse, nested, quantizer } = tensor;
+  for (const component of nested ?? []) yield* storagesOf(component);
   if (sparse) {
     yield* storagesOf(sparse.values);
     if (sparse.layout === "sparse_coo") yield* storagesOf(sparse.indices);

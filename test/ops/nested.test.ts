@@ -120,3 +120,31 @@ test("encoders leave padding out where no gradient is asked for, scripted and no
   ) as Tensor;
   expect(toNumbers(recorded)[4]).toBeCloseTo(-0.0387, 4);
 });
+
+test("sparse and nested results of scripts and of tidy keep their parts", () => {
+  const cu = new jit.CompilationUnit(`def sparse(x: Tensor, a: Tensor) -> Tensor:
+  return torch.add(torch.add(x, a), torch.mul(a, 2.))
+
+def nested(x: Tensor, mask: Tensor) -> Tensor:
+  return torch.relu(torch.mul(torch._nested_tensor_from_mask(x, mask), 2.)).to_padded_tensor(0.)
+`);
+  const x = torch.ones([300, 40]);
+  const batch = torch.ones([4, 300, 40]);
+  const mask = torch.ones([4, 300]).to(torch.bool);
+  const run = (name: string, ...args: Tensor[]): Tensor =>
+    (cu as unknown as { [key: string]: (...given: Tensor[]) => Tensor })[name]!(...args);
+  for (let i = 0; i < 3; i++) {
+    const sum = run("sparse", x.to_sparse(), x.to_sparse()).to_dense();
+    expect([sum.amin().item(), sum.amax().item()]).toEqual([4, 4]);
+    expect(run("nested", batch, mask).sum().item()).toBe(96000);
+  }
+  const made = torch.tidy(() => torch.call("_nested_tensor_from_mask", batch, mask) as Tensor);
+  expect((torch.call("to_padded_tensor", made, 0) as Tensor).sum().item()).toBe(48000);
+  torch.tidy(() => {
+    x.to_sparse();
+  });
+  // its own storage has no bytes to give back; those of its parts may be somebody else's
+  const s = x.to_sparse();
+  s.dispose();
+  expect(s.to_dense().sum().item()).toBe(12000);
+});

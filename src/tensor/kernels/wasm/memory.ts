@@ -228,7 +228,7 @@ export class KernelMemory implements TemporaryHeap {
 
   /** Whether the bytes of a storage are here. */
   holds(storage: Storage): boolean {
-    return storage.untouched() === undefined && storage.segment === this.segment;
+    return storage.hasBytes && storage.untouched() === undefined && storage.segment === this.segment;
   }
 
   /** Takes the bytes of a storage that nobody will read again. */
