@@ -49,6 +49,9 @@ export function tensorFromTyped(data: TypedData, shape: readonly number[] = [dat
   return tensorFromBytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), shape, dtypeOfTyped(data));
 }
 
+/** What `typeof` says of a number, a boolean or a Complex. */
+const ELEMENT_KINDS: ReadonlySet<string> = new Set(["number", "bigint", "boolean", "object"]);
+
 /** A tensor of nested arrays; without a dtype: float32 if any number has a fraction, else int64; bool; complex64. */
 export function tensorFromNested(data: NestedData, dtype?: DType): Tensor {
   const shape: number[] = [];
@@ -61,7 +64,7 @@ export function tensorFromNested(data: NestedData, dtype?: DType): Tensor {
     if (!Array.isArray(value)) {
       if (depth !== shape.length)
         throw new OperatorError(`expected sequence of length ${shape[depth]} at dim ${depth}`);
-      if (value === null || !["number", "bigint", "boolean", "object"].includes(typeof value)) {
+      if (value === null || !ELEMENT_KINDS.has(typeof value)) {
         throw new OperatorError(
           `Cannot make a tensor of ${String(value)}: expected numbers, booleans or arrays of them`,
         );

@@ -72,6 +72,9 @@ const withoutGradients = <R>(body: () => R): R => withGradMode(false, body);
 /** See `torch.enable_grad`. */
 const withGradients = <R>(body: () => R): R => withGradMode(true, body);
 
+/** See `torch.set_default_dtype`. */
+const setDtype = checked("set_default_dtype", setDefaultDtype, ["d: torch.dtype"]);
+
 /** See `torch.manual_seed`. */
 function seedDefault(seed: Int): Generator {
   findOperatorByKey("aten::manual_seed")!.kernel(...([seed] as never[]));
@@ -240,11 +243,11 @@ const own = {
   /** Whether a value is a tensor. Mirrors `torch.is_tensor`. */
   is_tensor: functions.isTensor,
   /** Sets the dtype of numbers with a fraction. Mirrors `torch.set_default_dtype`. */
-  setDefaultDtype: checked("set_default_dtype", setDefaultDtype, ["d: torch.dtype"]),
+  setDefaultDtype: setDtype,
   /** The dtype of numbers with a fraction. Mirrors `torch.get_default_dtype`. */
   getDefaultDtype,
   /** Sets the dtype of numbers with a fraction. Mirrors `torch.set_default_dtype`. */
-  set_default_dtype: checked("set_default_dtype", setDefaultDtype, ["d: torch.dtype"]),
+  set_default_dtype: setDtype,
   /** The dtype of numbers with a fraction. Mirrors `torch.get_default_dtype`. */
   get_default_dtype: getDefaultDtype,
   /** The smallest dtype that both convert to. Mirrors `torch.promote_types`. */
